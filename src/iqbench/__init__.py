@@ -1,0 +1,1 @@
+"""iqbench: shows what a model that judges photos is blind to."""

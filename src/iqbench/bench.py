@@ -1,0 +1,90 @@
+"""Benchmark a judge: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from iqbench import config as configuration
+from iqbench.errors import IqbenchError, TooManyFailures
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Start the benchmark from the command line."""
+    configuration.launch(job, "bench")
+
+
+def job(config: DictConfig) -> None:
+    """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
+    current = configuration.Job.current()
+    configuration.check_types(config, current, "bench")
+    if not current.is_sweep:
+        from iqbench.reporting.table import print_table
+
+        summary = bench(config, current.folder)
+        print_table(summary)
+        log.info("results: %s", current.folder)
+        check_failures(summary, config.max_failures)
+        return
+    status: dict[str, Any] = {"job": current.folder.name, "exit_code": 0, "error": ""}
+    try:
+        check_failures(bench(config, current.folder), config.max_failures)
+    except IqbenchError as error:
+        status |= {"exit_code": error.exit_code, "error": str(error)}
+        log.error("%s: %s", current.folder.name, error)
+    except Exception as error:
+        status |= {"exit_code": 1, "error": f"{type(error).__name__}: {error}"}
+        log.exception("%s: failed", current.folder.name)
+    (current.folder / "status.json").write_text(json.dumps(status))
+
+
+def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """Judge every planned pair, keep the answers in ``folder``, export them, and return the summary.
+
+    Raises:
+        IqbenchError: If something in the config cannot be used.
+    """
+    from iqbench.benchmark.engine import answers
+    from iqbench.benchmark.plan import Plan, self_test
+    from iqbench.benchmark.store import Store, lock
+    from iqbench.degradations.control import controls
+    from iqbench.degradations.ladder import suite
+    from iqbench.reporting.exports import export
+    from iqbench.reporting.progress import track
+
+    settings = configuration.build(config.engine, "engine")
+    protocol = configuration.build(config.protocol, "protocol")
+    photos = configuration.build(config.data, "data").photos()
+    degradations = {type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()}
+    variants = suite(degradations) + controls()
+    model = settings.place(configuration.build(config.model, "model"))
+    self_test(model, settings.torch_device)
+    plan = Plan(config, model, photos, variants, protocol)
+    with lock(folder):
+        store = Store(folder, plan.identity, plan.details, plan.variant_rows)
+        todo = store.unfinished(photos.files)
+        log.info("%s: %d photos x %d variants", config.name, len(photos.files), len(variants) - len(controls()))
+        for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):
+            store.write(plan.marked(photo), pairs)
+        store.close()
+        return export(folder)
+
+
+def check_failures(summary: dict[str, Any], max_failures: int) -> None:
+    """Raise where more rows failed than are allowed.
+
+    Raises:
+        TooManyFailures: With the counts by reason; the results are complete all the same.
+    """
+    failures = {status: n for model in summary["models"].values() for status, n in model["failures"].items()}
+    if sum(failures.values()) > max_failures:
+        counts = ", ".join(f"{n} {status}" for status, n in sorted(failures.items()))
+        raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in unified_results.csv")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""What a run depends on: its model, suite and photos, named so that nothing is ever mixed silently."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from iqbench.benchmark.store import PhotoRow
+from iqbench.benchmark.verdicts import Protocol
+from iqbench.errors import UsageError
+from iqbench.interfaces import SHA_DIGITS, Photo, PhotoListing, QualityModel, Variant
+from iqbench.models.learned import Learned
+
+VERSIONED = ("iqbench", "torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
+"""The packages that pixels and scores depend on."""
+
+
+def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
+    """Return a name for what the model computes: 12 hex digits of its settings and its weights.
+
+    Where the weights lie does not count: a checkpoint that is moved is still the same model.
+    """
+    digest = hashlib.sha256()
+    counting = {key: value for key, value in settings.items() if key != "checkpoint"}
+    digest.update(json.dumps(counting, sort_keys=True, default=str).encode())
+    if isinstance(model, nn.Module):
+        for name, value in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that results depend on."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in VERSIONED}}
+
+
+class Plan:
+    """One run's plan: what its results depend on, and what its readers want to know.
+
+    Args:
+        config: The whole config of the run.
+        model: The judge, its weights loaded.
+        photos: The photos to judge.
+        variants: The suite with its controls.
+        protocol: The rule that verdicts will follow.
+    """
+
+    def __init__(
+        self,
+        config: DictConfig,
+        model: QualityModel,
+        photos: PhotoListing,
+        variants: Sequence[Variant],
+        protocol: Protocol,
+    ) -> None:
+        settings = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(settings, dict)
+        trained_on = model.trained_on if isinstance(model, Learned) else {}
+        self._seen = set(trained_on.get("photos", []))
+        self.identity: dict[str, Any] = {
+            "model_name": config.name,
+            "model_fingerprint": fingerprint(model, settings["model"]),
+            "degradation": settings["degradation"],
+            "protocol": asdict(protocol),
+            "precision": settings["engine"]["precision"],
+            "photos": [file.name for file in photos.files],
+            "versions": versions(),
+        }
+        self.details: dict[str, Any] = {
+            "model_type": type(model).__name__.lower(),
+            "trained_on": {key: value for key, value in trained_on.items() if key != "photos"},
+            "ignored_files": photos.ignored,
+            "config": {key: value for key, value in settings.items() if key != "out"},
+        }
+        self.variant_rows = [
+            {
+                "position": position,
+                "key": variant.key,
+                "degradation_type": variant.type,
+                "degradation_group": variant.group,
+                "ladder": variant.ladder,
+                "degradation_level": variant.level,
+                "severity": variant.severity,
+            }
+            for position, variant in enumerate(variants)
+        ]
+
+    def marked(self, photo: PhotoRow) -> PhotoRow:
+        """Return the row with a mark if the model saw that very photo in training."""
+        seen = photo.sha256 is not None and photo.sha256[:SHA_DIGITS] in self._seen
+        return replace(photo, seen_in_training=seen)
+
+
+def built_in_photo() -> Photo:
+    """Return a picture that needs no file: a colour gradient with noise, 96 x 128."""
+    across = np.linspace(0, 200, 128)[None, :, None] * np.array([1.0, 0.7, 0.4])
+    noise = np.random.default_rng(0).normal(0, 20, (96, 128, 3))
+    return np.clip(across + noise + 20, 0, 255).astype(np.uint8)
+
+
+@torch.inference_mode()
+def self_test(model: QualityModel, device: torch.device) -> None:
+    """Ask the model about a built-in photo before the run depends on it.
+
+    Raises:
+        UsageError: If an answer does not have the promised shape or is no number.
+    """
+    kind = type(model).__name__
+    pictures = torch.stack([model.prepare(built_in_photo())] * 2).to(device)
+    encoded = model.encode(pictures)
+    if encoded.ndim != 2 or len(encoded) != 2:
+        raise UsageError(f"model {kind}: encode gave shape {tuple(encoded.shape)} for 2 pictures, promised is (2, d)")
+    margin = model.margin(encoded, encoded)
+    if margin.shape != (2,):
+        raise UsageError(f"model {kind}: margin gave shape {tuple(margin.shape)} for 2 pairs, promised is (2,)")
+    if not bool(encoded.isfinite().all()) or not bool(margin.isfinite().all()):
+        raise UsageError(f"model {kind}: answers NaN or infinity on a plain photo; its weights are damaged")

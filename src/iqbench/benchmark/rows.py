@@ -1,0 +1,129 @@
+"""From stores to verdict rows: one table over all runs, a row per model, photo and variant."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from iqbench.benchmark.store import FILE_NAME, ORIGINAL, Run, read_store
+from iqbench.benchmark.verdicts import Protocol, judge
+from iqbench.errors import UsageError
+
+KEY = ["model_name", "model_fingerprint", "original", "degraded"]
+"""What makes a row the same row in two runs."""
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """Return every run at or below ``folder``, in the order of their paths.
+
+    Raises:
+        UsageError: If there is none, one is damaged, or they cannot be put into one table.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder")
+    paths = sorted(folder.rglob(FILE_NAME), key=lambda path: _natural(path.relative_to(folder)))
+    if not paths:
+        raise UsageError(f"{folder}: no results here (no {FILE_NAME} in it or below)")
+    runs = [read_store(path) for path in paths]
+    _check_compatible(runs)
+    return runs
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Return a sort key by which job 2 comes before job 10."""
+    return [(int(part.split("_")[0]) if part.split("_")[0].isdigit() else -1, part) for part in path.parts]
+
+
+def _check_compatible(runs: Sequence[Run]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        if run.identity["protocol"] != first.identity["protocol"]:
+            raise UsageError(f"{run.path} and {first.path}: judged by different protocols; report them apart")
+    degradations: dict[str, tuple[object, Path]] = {}
+    for run in runs:
+        for type_, settings in run.identity["degradation"].items():
+            known, where = degradations.setdefault(type_, (settings, run.path))
+            clash = {key for key in settings if key in known and known[key] != settings[key]} - LADDER_KEYS  # type: ignore[operator,index]
+            if clash:
+                raise UsageError(f"{run.path} and {where}: differ in {type_}.{min(clash)}; report them apart")
+
+
+LADDER_KEYS = {"sigma", "quality", "stops", "edge", "corner", "shape", "share", "keep"}
+"""Settings that only choose levels: two runs may hold different ones, since every level has its own name."""
+
+
+def protocol_of(runs: Sequence[Run]) -> Protocol:
+    """Return the protocol that all runs share."""
+    return Protocol(**runs[0].identity["protocol"])
+
+
+def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row per model, photo and variant, judged by the runs' protocol.
+
+    Models of one name but different fingerprints are told apart by it, photos of one name but
+    different content by theirs. A row that several runs hold is taken from the first.
+    """
+    answers = pd.concat([_answers(run) for run in runs], ignore_index=True)
+    answers["model_name"] = _told_apart(answers["model_name"], answers["model_fingerprint"])
+    answers["original"] = _told_apart(answers["original"], answers["photo_sha256"])
+    answers["degraded"] = answers["original"] + "#" + answers["variant"]
+    answers = answers.drop_duplicates(KEY, ignore_index=True)
+    verdicts = judge(answers, protocol_of(runs))
+    failed = answers["status"] != "ok"
+    rows = pd.concat([answers, verdicts.mask(failed)], axis=1)
+    return _in_suite_order(rows).drop(columns=["variant", "position"])
+
+
+def _answers(run: Run) -> pd.DataFrame:
+    """Return the store's pairs against the original, one for every planned cell."""
+    pairs = run.pairs[run.pairs["reference"] == ORIGINAL]
+    table = pairs.merge(run.photos.drop(columns=["status", "error"]), left_on="photo", right_on="name", how="left")
+    table = table.merge(run.variants, left_on="variant", right_on="key", how="left")
+    return pd.DataFrame(
+        {
+            "model_name": run.identity["model_name"],
+            "model_type": run.details["model_type"],
+            "model_fingerprint": run.identity["model_fingerprint"],
+            "original": table["photo"],
+            "photo_sha256": table["sha256"],
+            "variant": table["variant"],
+            "position": table["position"],
+            **{name: table[name] for name in _VARIANT_COLUMNS},
+            "forward": table["forward"].astype(np.float64),
+            "backward": table["backward"].astype(np.float64),
+            "score_original": table["score_reference"].astype(np.float64),
+            "score_degraded": table["score_variant"].astype(np.float64),
+            "input_change": table["input_change"].astype(np.float64),
+            "variant_pixels": table["variant_pixels"].astype("Int64"),
+            "original_pixels": (table["width"] * table["height"]).astype("Int64"),
+            "status": table["status"],
+            "error": table["error"],
+        }
+    )
+
+
+_VARIANT_COLUMNS = ("degradation_type", "degradation_group", "degradation_level", "ladder", "severity")
+
+
+def _told_apart(names: pd.Series, marks: pd.Series) -> pd.Series:
+    """Return the names, with ``@`` and the start of the mark where one name has several marks."""
+    marks = marks.fillna("")
+    several = marks.groupby(names).transform("nunique") > 1
+    return names.where(~several, names + "@" + marks.str[:8])
+
+
+def _in_suite_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by model as run, photo, and place in the suite, the controls last."""
+    order = pd.DataFrame(
+        {
+            "model": pd.factorize(rows["model_name"])[0],
+            "photo": rows["original"],
+            "control": rows["degradation_group"] == "control",
+            "type": pd.factorize(rows["degradation_type"])[0],
+            "ladder": pd.factorize(rows["ladder"])[0],
+            "severity": rows["severity"],
+            "level": rows["degradation_level"],
+        }
+    )
+    return rows.loc[order.sort_values(list(order.columns)).index].reset_index(drop=True)

@@ -1,0 +1,229 @@
+"""The store: one SQLite file a job, written photo by photo, from which everything else is made."""
+
+import fcntl
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iqbench.errors import LockedError, UsageError
+from iqbench.interfaces import PhotoFile
+
+FILE_NAME = "results.sqlite"
+
+SCHEMA = """
+CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE variants (
+    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, degradation_type TEXT NOT NULL,
+    degradation_group TEXT NOT NULL, ladder TEXT NOT NULL, degradation_level TEXT NOT NULL, severity INTEGER NOT NULL
+);
+CREATE TABLE photos (
+    name TEXT PRIMARY KEY, sha256 TEXT, file_bytes INTEGER, width INTEGER, height INTEGER,
+    seen_in_training INTEGER NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, notes TEXT NOT NULL
+);
+CREATE TABLE pairs (
+    photo TEXT NOT NULL, reference TEXT NOT NULL, variant TEXT NOT NULL, forward REAL, backward REAL,
+    score_reference REAL, score_variant REAL, input_change REAL, variant_pixels INTEGER,
+    status TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (photo, reference, variant)
+);
+"""
+
+ORIGINAL = "original"
+"""The reference of the pairs that verdicts are about; other references are the next milder level."""
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """A photo as it was read, or why it could not be."""
+
+    name: str
+    sha256: str | None
+    file_bytes: int | None
+    width: int | None
+    height: int | None
+    seen_in_training: bool = False
+    status: str = "ok"
+    error: str = ""
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """A model's answers about one pair: margins for ``reference`` first and for it second, and scores."""
+
+    photo: str
+    reference: str
+    variant: str
+    forward: float | None = None
+    backward: float | None = None
+    score_reference: float | None = None
+    score_variant: float | None = None
+    input_change: float | None = None
+    variant_pixels: int | None = None
+    status: str = "ok"
+    error: str = ""
+
+
+class Store:
+    """An open store that this process alone writes to.
+
+    Args:
+        folder: Where the file is. A new one is made where there is none.
+        identity: What the results depend on. It is written into a new store; an existing one is
+            only continued if its own is the same.
+        details: What a reader wants to know besides; it does not have to agree.
+        variants: The suite, as rows of the table ``variants``.
+
+    Raises:
+        UsageError: If the store is of another run, or damaged.
+    """
+
+    def __init__(
+        self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
+    ) -> None:
+        path = folder / FILE_NAME
+        new = not path.exists()
+        if not new and path.stat().st_size == 0:
+            raise UsageError(f"{path}: empty, so not a store of iqbench; remove it or choose another out=")
+        self._database = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            if new:
+                self._create(identity, details, variants)
+            else:
+                _check_identity(path, json.loads(_run(self._database)["identity"]), identity)
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"{path}: damaged ({error}); it was left as it is. Choose another out=") from error
+
+    def _create(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
+        self._database.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+        with self._transaction() as database:
+            settings = {"identity": identity, "details": details}
+            database.executemany(
+                "INSERT INTO run VALUES (?, ?)", [(k, json.dumps(v, sort_keys=True)) for k, v in settings.items()]
+            )
+            database.executemany(
+                "INSERT INTO variants VALUES (:position, :key, :degradation_type, :degradation_group, "
+                ":ladder, :degradation_level, :severity)",
+                variants,
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._database
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def unfinished(self, files: Sequence[PhotoFile]) -> list[PhotoFile]:
+        """Return the photos that still lack a row, had a failure, or are no longer what was judged."""
+        rows = self._database.execute(
+            "SELECT name, sha256 FROM photos WHERE status = 'ok' AND NOT EXISTS "
+            "(SELECT 1 FROM pairs WHERE photo = name AND status != 'ok')"
+        )
+        finished = dict(rows.fetchall())
+        return [file for file in files if file.name not in finished or _sha256(file) != finished[file.name]]
+
+    def write(self, photo: PhotoRow, pairs: Sequence[PairRow]) -> None:
+        """Write everything about one photo, or nothing; earlier rows about it are replaced."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM pairs WHERE photo = ?", [photo.name])
+            _insert(database, "photos", [photo], PhotoRow)
+            _insert(database, "pairs", pairs, PairRow)
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        self._database.execute("PRAGMA journal_mode=DELETE")
+        self._database.close()
+
+
+def _sha256(file: PhotoFile) -> str | None:
+    try:
+        return hashlib.sha256(file.path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _insert(database: sqlite3.Connection, table: str, rows: Sequence[Any], kind: type) -> None:
+    names = [field.name for field in fields(kind)]
+    marks = ", ".join(f":{name}" for name in names)
+    statement = f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})"
+    database.executemany(statement, [asdict(row) for row in rows])
+
+
+def _run(database: sqlite3.Connection) -> dict[str, str]:
+    return dict(database.execute("SELECT key, value FROM run").fetchall())
+
+
+def _check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    here = json.loads(json.dumps(here))
+    differing = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
+    if differing:
+        raise UsageError(
+            f"{path.parent}: holds a run that differs in {', '.join(differing)}; "
+            "nothing was written. Choose another out=, or remove that folder"
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a store holds, read back."""
+
+    path: Path
+    identity: dict[str, Any]
+    details: dict[str, Any]
+    variants: pd.DataFrame
+    photos: pd.DataFrame
+    pairs: pd.DataFrame
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned photo has its rows."""
+        return len(self.photos) == len(self.identity["photos"])
+
+
+def read_store(path: Path) -> Run:
+    """Return what a store holds, without changing it.
+
+    Raises:
+        UsageError: If it is damaged, or not a store of iqbench.
+    """
+    try:
+        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            run = _run(database)
+            tables = [
+                pd.read_sql_query("SELECT * FROM variants ORDER BY position", database),
+                pd.read_sql_query("SELECT * FROM photos ORDER BY name", database),
+                pd.read_sql_query("SELECT * FROM pairs ORDER BY photo, reference, variant", database),
+            ]
+        finally:
+            database.close()
+        return Run(path, json.loads(run["identity"]), json.loads(run["details"]), *tables)
+    except (sqlite3.DatabaseError, pd.errors.DatabaseError, KeyError) as error:
+        raise UsageError(f"{path}: not a store of iqbench, or damaged ({str(error).splitlines()[0]})") from error
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process; the kernel lets go of it when the process ends.
+
+    Raises:
+        LockedError: If another process holds it.
+    """
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LockedError(f"{folder}: another run is writing here; wait for it or choose another out=") from error
+        yield

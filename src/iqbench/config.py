@@ -1,0 +1,224 @@
+"""Where conf/ is, how a program is started with it, and how a mistake in it is explained."""
+
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from iqbench.errors import IqbenchError, UsageError, did_you_mean
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT_CONF = _PACKAGE.parent.parent / "conf"
+CONF_DIR = _CHECKOUT_CONF if (_CHECKOUT_CONF / "bench.yaml").is_file() else _PACKAGE / "conf"
+"""The config files: the checkout's own, else those inside the installed package."""
+
+
+@dataclass
+class BenchFrame:
+    """The frame of conf/bench.yaml: a key or a type that is not here is refused."""
+
+    model: Any = None
+    data: Any = None
+    degradation: Any = None
+    protocol: Any = None
+    engine: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    max_failures: int = 0
+
+
+@dataclass
+class TrainFrame:
+    """The frame of conf/train.yaml."""
+
+    model: Any = None
+    data: Any = None
+    degradation: Any = None
+    self_supervision: Any = None
+    trainer: Any = None
+    experiment: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    ckpt_path: str | None = None
+
+
+def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
+    """Run ``task`` under Hydra; a user's mistake ends the process with one line and its exit code.
+
+    Args:
+        task: The program; in a sweep it is called once a job.
+        config_name: ``bench`` or ``train``.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors travel to here instead of being printed by Hydra
+    register_frames()
+    program = f"iqbench.{config_name}"
+    mistakes: list[IqbenchError] = []
+
+    def guarded(config: DictConfig) -> None:
+        try:
+            task(config)
+        except IqbenchError as error:  # Hydra would print more than the one line about it
+            mistakes.append(error)
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
+    except (HydraException, OmegaConfBaseException) as error:
+        _stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
+    except KeyboardInterrupt:
+        _stop(program, "interrupted; photos that were finished are kept, the same command goes on", 130)
+    if mistakes:
+        _stop(program, str(mistakes[0]), mistakes[0].exit_code)
+
+
+def register_frames() -> None:
+    """Tell Hydra the types and keys of the frames."""
+    store = ConfigStore.instance()
+    store.store(name="bench_frame", node=BenchFrame)
+    store.store(name="train_frame", node=TrainFrame)
+
+
+def _stop(program: str, message: str, exit_code: int) -> None:
+    print(f"{program}: {message}", file=sys.stderr)  # noqa: T201 - the program's last word
+    sys.exit(exit_code)
+
+
+def build(node: DictConfig, key: str) -> Any:
+    """Return what a config node describes: its ``_target_``, called with the node's values.
+
+    Raises:
+        UsageError: If the node has a key that the target does not take, or the target refuses a value.
+    """
+    missing = sorted(f"{key}.{name}" for name in OmegaConf.missing_keys(node))
+    if missing:
+        raise UsageError(f"{', '.join(missing)}: needed here; for example {missing[0]}=VALUE")
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except (InstantiationException, OmegaConfBaseException) as error:
+        cause = error.__cause__
+        if isinstance(cause, IqbenchError):
+            raise cause from error
+        if isinstance(cause, TypeError) and "unexpected keyword" in str(cause):
+            raise UsageError(_unknown_argument(node, key, str(cause))) from error
+        if cause is None or isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
+            raise UsageError(f"{key}: {' '.join(str(cause or error).split())}") from error
+        raise cause from error
+
+
+def _unknown_argument(node: DictConfig, key: str, message: str) -> str:
+    found = re.search(r"argument '(\w+)'", message)
+    name = found.group(1) if found else "?"
+    target = hydra.utils.get_object(node["_target_"])
+    known = [word for word in inspect.signature(target).parameters if word not in ("shared", "args", "kwargs")]
+    return f"{key}.{name}: {node['_target_']} has no such setting.{did_you_mean(name, known)}"
+
+
+def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str:
+    """Return one line for an error of Hydra's: which override is wrong, why, and what there is instead."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        options = list(error.options or [])
+        return f"{group}={choice}: no such {group}.{did_you_mean(choice, options)} There are: {', '.join(options)}"
+    override = _guilty(text, arguments)
+    key = override.split("=")[0].lstrip("+~")
+    if "could not be converted" in text:
+        wanted = re.search(r"converted to (\w+)", text)
+        return f"{override}: must be {_KINDS.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
+    if "not in struct" in text or re.search(r"Key '.*' not in '", text) or "not in" in text:
+        known = known_keys(key.rpartition(".")[0], arguments, config_name)
+        word = key.rpartition(".")[2]
+        return f"{override or key}: no such key.{did_you_mean(word, known)} There are: {', '.join(known)}"
+    if "mandatory value" in text.lower():
+        return f"{text}; give it on the command line as KEY=VALUE"
+    return text[:300] + (f" (in {override})" if override and override not in text else "")
+
+
+_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+
+
+def _guilty(text: str, arguments: Sequence[str]) -> str:
+    """Return the argument that an error is about: the one it quotes, or whose key it names."""
+    overrides = [argument for argument in arguments if "=" in argument]
+    for override in overrides:
+        if override in text:
+            return override
+    for override in overrides:
+        key = override.split("=")[0].lstrip("+~")
+        if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text) or f"'{key.split('.')[-1]}'" in text:
+            return override
+    return ""
+
+
+def known_keys(parent: str, arguments: Sequence[str], config_name: str) -> list[str]:
+    """Return the keys below ``parent`` as they are with the chosen groups but no other override."""
+    config = defaults(arguments, config_name)
+    node = OmegaConf.select(config, parent) if parent else config
+    return [str(key) for key in node if key != "_target_"] if isinstance(node, DictConfig) else []
+
+
+def defaults(arguments: Sequence[str], config_name: str) -> DictConfig:
+    """Return the config with the groups that ``arguments`` choose, all else as the files have it."""
+    choices = []
+    for argument in arguments:
+        group, _, choice = argument.partition("=")
+        options = {path.stem for path in (CONF_DIR / group).glob("*.yaml")} if group else set()
+        choices += [f"{group}={name}" for name in choice.split(",")[:1] if name in options]
+    return compose(config_name, choices)
+
+
+def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
+    """Return a config composed outside of Hydra's main, for the API and for explanations."""
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(config_name, list(overrides))
+    register_frames()
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        return hydra.compose(config_name, list(overrides))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a program has to know of Hydra: where it writes, and whether it is one of many."""
+
+    folder: Path
+    is_sweep: bool
+    overrides: list[str] = field(default_factory=list)
+
+    @classmethod
+    def current(cls) -> "Job":
+        """Return the job that is running."""
+        config = HydraConfig.get()
+        is_sweep = config.mode == hydra.types.RunMode.MULTIRUN
+        return cls(Path(config.runtime.output_dir), is_sweep, list(config.overrides.task))
+
+
+def check_types(config: DictConfig, job: Job, config_name: str) -> None:
+    """Refuse a value of another type than the config file's, such as ``engine.batch_size=many``.
+
+    Raises:
+        UsageError: If an override gives a word for a number, or the like.
+    """
+    parsed = OverridesParser.create().parse_overrides(job.overrides)
+    reference = defaults(job.overrides, config_name)
+    for override in parsed:
+        key = override.key_or_group
+        if not override.is_delete() and OmegaConf.select(reference, key, default=None) is not None:
+            default, given = OmegaConf.select(reference, key), OmegaConf.select(config, key)
+            if isinstance(default, int | float) and not isinstance(given, int | float):
+                raise UsageError(f"{override.input_line}: must be {'true or false' if isinstance(default, bool) else 'a number'}")
+            if isinstance(default, int) and not isinstance(default, bool) and isinstance(given, float | bool):
+                raise UsageError(f"{override.input_line}: must be a whole number")

@@ -1,0 +1,81 @@
+"""Exposure: too dark or too bright by so many stops."""
+
+import math
+from collections.abc import Sequence
+from functools import cache, partial
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from iqbench.degradations.ladder import Degradation, Ladder, Level
+from iqbench.interfaces import Photo
+
+Light = Literal["encoded", "linear"]
+
+
+def expose(photo: Photo, stops: float, light: Light = "linear") -> Photo:
+    """Return ``photo`` as if it had been shot ``stops`` EV brighter.
+
+    Light adds up linearly but sRGB values do not, so with ``linear`` light the photo is decoded,
+    scaled, clipped and encoded again. ``encoded`` light multiplies the sRGB values themselves, as
+    the predecessor did: a stop is then about two real ones. Clipped highlights stay lost, as in a
+    camera.
+
+    Args:
+        photo: An sRGB photo.
+        stops: Exposure change: +1 doubles, -1 halves.
+        light: What is doubled, see above.
+
+    Raises:
+        ValueError: If ``stops`` is not finite.
+
+    Example:
+        >>> grey = np.full((1, 1, 3), 100, dtype=np.uint8)
+        >>> expose(grey, stops=1.0)[0, 0].tolist()
+        [138, 138, 138]
+        >>> expose(grey, stops=1.0, light="encoded")[0, 0].tolist()
+        [200, 200, 200]
+
+    Reference:
+        The sRGB transfer function, IEC 61966-2-1:1999.
+    """
+    return cv2.LUT(photo, _curve(stops, light))
+
+
+@cache
+def _curve(stops: float, light: Light) -> UInt8[np.ndarray, "256"]:
+    """Return what each of the 256 sRGB values becomes, rounded half to even."""
+    if not math.isfinite(stops):
+        raise ValueError(f"stops must be a finite number, not {stops}")
+    value = np.arange(256, dtype=np.float64)
+    if light == "encoded":
+        return _eight_bit(value * 2.0**stops)
+    share = value / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    scaled = np.clip(linear * 2.0**stops, 0, 1)
+    return _eight_bit(255 * np.where(scaled <= 0.0031308, scaled * 12.92, 1.055 * scaled ** (1 / 2.4) - 0.055))
+
+
+def _eight_bit(value: np.ndarray) -> UInt8[np.ndarray, "256"]:
+    return np.clip(np.rint(value), 0, 255).astype(np.uint8)
+
+
+def exposure_ladders(stops: Sequence[float], light: Light) -> Degradation:
+    """Return a ladder for darker and one for brighter; further from 0 is worse.
+
+    Raises:
+        ValueError: If a number of stops is 0 or not finite, or ``light`` is neither kind.
+    """
+    if light not in ("encoded", "linear"):
+        raise ValueError(f"light must be encoded or linear, not {light!r}")
+    if not all(math.isfinite(s) and s != 0 for s in stops):
+        raise ValueError(f"stops must be finite numbers other than 0, not {list(stops)}")
+    sides = {"darker": [s for s in stops if s < 0], "brighter": [s for s in stops if s > 0]}
+    ladders = [
+        Ladder(name, [Level(f"{s:g}", partial(expose, stops=float(s), light=light)) for s in sorted(side, key=abs)])
+        for name, side in sides.items()
+        if side
+    ]
+    return Degradation("technical", ladders)

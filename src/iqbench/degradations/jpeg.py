@@ -1,0 +1,52 @@
+"""JPEG compression, in memory."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import cv2
+
+from iqbench.degradations.ladder import Degradation, Ladder, Level
+from iqbench.interfaces import Photo
+
+LONGEST_SIDE = 65_500
+"""libjpeg encodes no longer side, in pixels."""
+
+
+def jpeg(photo: Photo, quality: int) -> Photo:
+    """Return ``photo`` after encoding and decoding by libjpeg with 4:2:0 chroma.
+
+    Args:
+        photo: An sRGB photo.
+        quality: libjpeg's scale, 1 to 100.
+
+    Raises:
+        ValueError: If a side is longer than libjpeg can encode.
+
+    Example:
+        >>> import numpy as np
+        >>> grey = np.full((16, 16, 3), 100, dtype=np.uint8)
+        >>> jpeg(grey, quality=95)[0, 0].tolist()
+        [100, 100, 100]
+    """
+    if max(photo.shape) > LONGEST_SIDE:
+        raise ValueError(f"a JPEG has no side longer than {LONGEST_SIDE} px")
+    settings = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    ]
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), settings)
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def jpeg_ladder(quality: Sequence[int]) -> Degradation:
+    """Return compressions at each ``quality``; less is worse.
+
+    Raises:
+        ValueError: If a quality is not a whole number from 1 to 100.
+    """
+    if not all(isinstance(q, int) and 1 <= q <= 100 for q in quality):
+        raise ValueError(f"quality must be whole numbers from 1 to 100, not {list(quality)}")
+    levels = [Level(str(q), partial(jpeg, quality=q)) for q in sorted(quality, reverse=True)]
+    return Degradation("technical", [Ladder("", levels)])

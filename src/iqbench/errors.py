@@ -1,0 +1,45 @@
+"""Errors that a user can cause and mend, each with the exit code that tells a script which kind it was."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class IqbenchError(Exception):
+    """One line for the user: the file or key, what is wrong with it, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(IqbenchError):
+    """A wrong option, a missing folder, an impossible combination."""
+
+    exit_code = 2
+
+
+class CheckpointError(UsageError):
+    """A checkpoint that cannot be used, with a plain reason."""
+
+
+class TooManyFailures(IqbenchError):  # noqa: N818 - the name says what happened
+    """The run finished, but more rows failed than ``max_failures`` allows."""
+
+    exit_code = 3
+
+
+class LockedError(IqbenchError):
+    """Another run is writing into the same folder."""
+
+    exit_code = 5
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'x'?`` for the nearest known word, or nothing.
+
+    Example:
+        >>> did_you_mean("siamse", ["siamese", "ava"])
+        " Did you mean 'siamese'?"
+        >>> did_you_mean("zzz", ["siamese", "ava"])
+        ''
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""

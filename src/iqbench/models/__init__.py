@@ -1,0 +1,1 @@
+"""Models that judge photos, one family a file."""

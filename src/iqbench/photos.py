@@ -1,0 +1,250 @@
+"""The one way from a file to pixels: read once, hash those bytes, decode them. No other module opens images.
+
+Whatever is wrong with a file ends as a `PhotoError` with a code: never as half a picture, never as a crash of the run.
+"""
+
+import hashlib
+import io
+import re
+import stat
+import struct
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL.ExifTags import Base as Tag
+
+from iqbench.interfaces import Photo
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+RAW_NAME = re.compile(r"(?is).+\.(3fr|arw|cr[23w]|dcr|dng|erf|iiq|kdc|mrw|nef|nrw|orf|pef|raf|rw[2l]|sr[2fw]|x3f)")
+
+# First bytes; `?` stands for any byte.
+_READABLE = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF????WEBP", b"GIF8?a", b"BM????\0\0\0\0"]
+_READABLE += [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"????ftypavi?", b"????ftypmif1"]
+_RAW = "a camera's raw file, in which only a small preview can be read; develop it to JPEG, PNG or TIFF"
+_REFUSED = {
+    "a HEIC photo; convert it to JPEG or PNG": (b"????ftyphei?", b"????ftyphev?", b"????ftypmif1", b"????ftypmsf1"),
+    "a JPEG XL photo; convert it to JPEG or PNG": (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+    _RAW: (b"II*\0????CR", b"????ftypcrx ", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb"),
+}
+
+_TURN = Image.Transpose
+_UPRIGHT = {2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM, 5: _TURN.TRANSPOSE}
+_UPRIGHT |= {6: _TURN.ROTATE_270, 7: _TURN.TRANSVERSE, 8: _TURN.ROTATE_90}
+
+# What Pillow raises on broken EXIF and colour profiles, without which a photo can still be shown.
+_MALFORMED = (ArithmeticError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+
+
+class PhotoError(Exception):
+    """A photo that cannot be used: ``code`` for the results, and one plain line for the reader."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[1])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused by its header, before memory is taken. Pillow itself refuses 179 megapixels and more."""
+
+    max_pixels: int
+    min_side: int
+
+
+STANDARD_LIMITS = Limits(64_000_000, 32)
+
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """A photo as every model sees it, with what identifies it."""
+
+    pixels: Photo
+    """Upright, opaque, contiguous, and read-only: copy it before changing it."""
+    sha256: str
+    """Of the very bytes that were decoded."""
+    file_bytes: int
+    notes: tuple[str, ...]
+    """What was wrong with the file without keeping it from being scored."""
+
+
+def starts_like_a_photo(head: bytes) -> bool:
+    r"""Tell whether the first 16 bytes of a file are a photo's, including formats that `read` refuses.
+
+    Example:
+        >>> starts_like_a_photo(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), starts_like_a_photo(b"Dear diary, ...")
+        (True, False)
+    """
+    return len(head) >= 16 and (_begins(head, _READABLE) or _refusal(head) is not None)
+
+
+def read(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodedPhoto:
+    """Return the photo in a file, read once.
+
+    Raises:
+        PhotoError: If there is no usable photo in it, for whatever reason that lies with the file.
+        OSError: If the machine is at fault, for instance its disk.
+    """
+    try:
+        data = _bytes_of(path, limits)
+    except PermissionError as error:
+        raise PhotoError("permission", "this user may not read it") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PhotoError("vanished", "it was found, but is no longer there") from error
+    if RAW_NAME.fullmatch(path.name):
+        raise PhotoError("unsupported_format", _RAW)
+    pixels, notes = decode(data, limits)
+    return DecodedPhoto(pixels, hashlib.sha256(data).hexdigest(), len(data), notes)
+
+
+def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[str, ...]]:
+    """Return the (first) picture in a file's bytes, on white where transparent, and notes on what was wrong with it.
+
+    Raises:
+        PhotoError: If the bytes are not a whole photo of a supported format and a permitted size.
+    """
+    if not data:
+        raise PhotoError("empty", "the file has no bytes")
+    if reason := _refusal(data):
+        raise PhotoError("unsupported_format", reason)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            pixels, notes = _decoded(data, limits)
+        except (PhotoError, MemoryError, ImportError):
+            raise
+        except UnidentifiedImageError:
+            code = "corrupt" if _begins(data, _READABLE) else "not_an_image"
+            raise PhotoError(code, "cannot be read as any supported image format, whatever its name says") from None
+        except Image.DecompressionBombError as error:
+            raise PhotoError("too_many_pixels", _plain(error)) from error
+        except Exception as error:  # Pillow raises seven types on bad files, and more on worse ones
+            raise PhotoError("corrupt", f"damaged or cut short: {_plain(error)}") from error
+    said = (f"Pillow: {_plain(warning.message)}" for warning in caught)
+    return pixels, tuple(dict.fromkeys((*said, *notes)))
+
+
+def _bytes_of(path: Path, limits: Limits) -> bytes:
+    """Return a regular file's bytes; a FIFO or a device is never opened, for that could wait for ever."""
+    if path.is_symlink() and not path.exists():
+        raise PhotoError("not_a_file", "a link that leads nowhere")
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise PhotoError("not_a_file", "a folder, pipe, socket or device, not a file")
+    if found.st_size > 16 * max(limits.max_pixels, 1_000_000):
+        raise PhotoError("too_many_bytes", f"{found.st_size:,} bytes are more than a permitted photo can need")
+    data = path.read_bytes()
+    if len(data) != found.st_size:
+        raise PhotoError("changed", f"{found.st_size:,} bytes long, then {len(data):,}: something is writing to it")
+    return data
+
+
+def _decoded(data: bytes, limits: Limits) -> tuple[Photo, list[str]]:
+    notes: list[str] = []
+    image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
+    # The first picture of a raw file is a thumbnail, marked as the smaller version of another.
+    if Tag.DNGVersion in tags or tags.get(Tag.NewSubfileType, 0) & 1:
+        raise PhotoError("unsupported_format", _RAW)
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        raise PhotoError("too_many_pixels", f"{width} x {height} px; at most {limits.max_pixels:,} are permitted")
+    if min(width, height) < limits.min_side:
+        raise PhotoError("too_small", f"{width} x {height} px; each side needs at least {limits.min_side}")
+    image.load()
+    if image.format == "PNG" and b"IEND\xaeB`\x82" not in data:
+        raise PhotoError("corrupt", "damaged or cut short: the end mark is missing")
+    flat = _flat(_eight_bit(_upright(image, notes), tags))
+    pixels = np.ascontiguousarray(_to_srgb(flat, image.info.get("icc_profile"), notes))
+    pixels.flags.writeable = False
+    return pixels, notes
+
+
+def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
+    """Turn the picture as its EXIF says; Pillow has done so already for TIFF."""
+    try:
+        Image.Exif().load(image.info.get("exif", b""))  # getexif() says nothing where it has failed before
+        orientation = image.getexif().get(Tag.Orientation, 1)
+    except _MALFORMED as error:
+        notes.append(f"EXIF cannot be read, shown as stored: {_plain(error)}")
+        return image
+    if orientation in _UPRIGHT:
+        return image.transpose(_UPRIGHT[orientation])
+    if orientation != 1:
+        notes.append(f"EXIF orientation {_plain(orientation)} does not exist, shown as stored")
+    return image
+
+
+def _eight_bit(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
+    """Keep the upper 8 bits of grey values; Pillow's own conversion clips them to white."""
+    if image.mode in ("I", "F", "LAB"):
+        raise PhotoError(
+            "unsupported_format", "32-bit grey without an agreed white, or Lab colours; save it as 8-bit RGB"
+        )
+    if not image.mode.startswith("I;16"):
+        return image
+    values = np.asarray(image)
+    grey = (values >> (4 if tags.get(Tag.BitsPerSample) == (12,) else 8)).astype(np.uint8)
+    if tags.get(Tag.PhotometricInterpretation) == 0:  # zero is white
+        grey = ~grey
+    grey[values == image.info.get("transparency", -1)] = 255
+    return Image.fromarray(grey)
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """Lay transparent parts on white, and leave L, RGB or CMYK, whichever the colour profile speaks of."""
+    mode = {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    if not image.has_transparency_data:
+        return image.convert(mode)
+    layered = image.convert(mode + "A")
+    return Image.composite(layered.convert(mode), Image.new(mode, image.size, "white"), layered.getchannel("A"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.Image:
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if source.profile.xcolor_space == "RGB ":
+                image = image.convert("RGB")
+            to_srgb = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), image.mode, "RGB")
+            if image.mode == "CMYK" or not _leaves_colours(to_srgb, image.mode):
+                return to_srgb.apply(image)
+        except (ImageCms.PyCMSError, *_MALFORMED) as error:
+            notes.append(f"colour profile cannot be used, colours as stored: {_plain(error)}")
+    return image.convert("RGB")
+
+
+def _leaves_colours(to_srgb: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    """Tell whether a profile is sRGB by what it does: profiles of that name differ by a rounding or two."""
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
+    probe = Image.fromarray(grid if mode == "RGB" else levels[None])
+    moved = np.asarray(to_srgb.apply(probe), dtype=int) - np.asarray(probe.convert("RGB"))
+    return int(np.abs(moved).max()) <= 2
+
+
+def _begins(data: bytes, magics: Iterable[bytes]) -> bool:
+    """Tell whether data begins with one of the magics, or is cut off inside one."""
+    return any(all(m in (d, ord("?")) for d, m in zip(data, magic, strict=False)) for magic in magics)
+
+
+def _refusal(data: bytes) -> str | None:
+    """Return what a photo is that Pillow cannot read, or would read wrongly. Some AVIF files start like HEIC."""
+    if len(data) < 16 or b"avif" in data[16:64]:
+        return None
+    return next((reason for reason, magics in _REFUSED.items() if _begins(data, magics)), None)
+
+
+def _plain(text: object) -> str:
+    """Return the text on one line, short and printable: file content may speak through it."""
+    line = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else "?" for c in line)[:160]

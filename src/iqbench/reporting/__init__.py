@@ -1,0 +1,1 @@
+"""What a person reads: exports, takeaways, tables and plots, all made from the store alone."""

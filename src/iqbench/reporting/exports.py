@@ -1,0 +1,129 @@
+"""What a run leaves for people and programs, made from the stores alone and the same every time."""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iqbench.benchmark.nulls import null_margins
+from iqbench.benchmark.rows import protocol_of, read_runs, verdict_rows
+from iqbench.benchmark.statistics import summarize
+from iqbench.benchmark.store import Run
+from iqbench.benchmark.verdicts import Protocol, judge
+from iqbench.reporting.plots import accuracy_heatmap
+from iqbench.reporting.takeaways import takeaways
+
+COLUMNS = [
+    "model_name",
+    "model_type",
+    "original",
+    "degraded",
+    "degradation_type",
+    "degradation_level",
+    "prediction",
+    "confidence",
+    "score_original",
+    "score_degraded",
+    "correct",
+    "degradation_group",
+    "ladder",
+    "severity",
+    "margin",
+    "legacy_confidence",
+    "order_consistent",
+    "input_change",
+    "status",
+    "error",
+    "model_fingerprint",
+    "photo_sha256",
+]
+"""The columns of unified_results, those that the predecessor's users know first."""
+
+SEED = 0
+RESAMPLES = 2000
+"""Of the bootstrap; fixed, so that a report made again is the same to the byte."""
+
+
+def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """Write all exports of the runs at or below ``folder`` into it, and return the summary.
+
+    Args:
+        folder: A run's folder, or a sweep's root.
+        failed_jobs: What is known of jobs that left no complete results.
+
+    Raises:
+        UsageError: If there are no results, or they do not belong together.
+    """
+    runs = read_runs(folder)
+    rows = verdict_rows(runs)
+    summary = _summary(rows, runs, failed_jobs)
+    table = rows[COLUMNS]
+    _write(folder / "unified_results.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
+    _write(folder / "unified_results.parquet", lambda path: table.to_parquet(path, index=False))
+    _write(folder / "manifest.csv", lambda path: _manifest(runs).to_csv(path, index=False, lineterminator="\n"))
+    _write_text(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    _write_text(folder / "KEY_TAKEAWAYS.md", takeaways(summary))
+    _write(folder / "accuracy.png", lambda path: accuracy_heatmap(summary, path))
+    return summary
+
+
+def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
+    for model in summary["models"].values():
+        of_model = [run for run in runs if run.identity["model_fingerprint"] == model["fingerprint"]]
+        seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
+        model["photos_seen_in_training"] = int(seen["sha256"].nunique())
+    return {
+        "iqbench": runs[0].identity["versions"]["iqbench"],
+        "complete": not failed_jobs and all(run.complete for run in runs),
+        "failed_jobs": list(failed_jobs),
+        "protocol": runs[0].identity["protocol"],
+        **summary,
+        "nulls": _nulls(rows, protocol_of(runs)),
+        "runs": [{"identity": run.identity, "details": run.details} for run in runs],
+    }
+
+
+def _nulls(rows: pd.DataFrame, protocol: Protocol) -> dict[str, Any]:
+    """Return the accuracy of judges that look at no photo, under the same rule and on the same pairs."""
+    cells = rows[rows["degradation_group"] != "control"].drop_duplicates(["original", "degraded"])
+    cells = cells[cells["status"] == "ok"].reset_index(drop=True)
+    nulls = {}
+    for name, (forward, backward) in null_margins(cells, SEED).items():
+        scores = {"score_original": float("nan"), "score_degraded": float("nan")}
+        correct = judge(pd.DataFrame({"forward": forward, "backward": backward, **scores}), protocol)["correct"]
+        by_type = correct.groupby(cells["degradation_type"], sort=False).mean()
+        nulls[name] = {
+            "overall": {"accuracy": float(correct.mean()) if len(correct) else None},
+            "by_degradation": {type_: {"accuracy": float(accuracy)} for type_, accuracy in by_type.items()},
+        }
+    return nulls
+
+
+def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
+    photos = pd.concat([run.photos for run in runs]).drop(columns="seen_in_training")
+    photos = photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
+    for column in ("file_bytes", "width", "height"):
+        photos[column] = photos[column].astype("Int64")
+    return photos
+
+
+def _write_text(path: Path, text: str) -> None:
+    _write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside its place and then move it there, so that nobody ever sees half of it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()

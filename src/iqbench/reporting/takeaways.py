@@ -1,0 +1,243 @@
+"""KEY_TAKEAWAYS.md: what the intervals of a run show, and what they do not."""
+
+from typing import Any
+
+from iqbench.reporting.table import bracketed, escaped, markdown_table, percent, type_order
+
+CHANCE = 0.5
+FEW_PHOTOS = 30
+
+
+def takeaways(summary: dict[str, Any]) -> str:
+    """Return the takeaways as Markdown, each with the numbers that it rests on.
+
+    A model *sees* a kind of damage when its interval lies above 50 %, is *better* than another when the
+    Holm-corrected comparison says so, and *beats* a null model when its interval lies above that null's
+    accuracy. Everything else is said to be too close to call, or "no difference shown".
+
+    Args:
+        summary: As `iqbench.benchmark.statistics.summarize` returns it, with the null models' entries
+            under ``nulls`` if there are any.
+    """
+    sections = [
+        ("# Key takeaways", _preface(summary)),
+        ("## Accuracy in %", markdown_table(summary)),
+        ("## Ranking", _ranking(summary)),
+        ("## Best model by kind of damage", _winners(summary)),
+        *((f"## {escaped(name)}", _model(summary, name)) for name in summary["models"]),
+        ("## What no model is shown to see", _unseen(summary)),
+        ("## How far to trust this", _caveats(summary)),
+    ]
+    return "\n\n".join(f"{title}\n\n" + "\n".join(lines) for title, lines in sections) + "\n"
+
+
+def _accuracy(one: dict[str, Any]) -> str:
+    known = one["accuracy"] is not None
+    return f"{percent(one['accuracy'])} %{bracketed(one)}" if known else str(one["accuracy_reason"])
+
+
+def _above(one: dict[str, Any], bar: float) -> bool:
+    return one.get("interval") is not None and one["interval"][0] > bar
+
+
+def _below(one: dict[str, Any], bar: float) -> bool:
+    return one.get("interval") is not None and one["interval"][1] < bar
+
+
+def _difference(one: dict[str, Any]) -> str:
+    if one["difference"] is None:
+        return str(one["difference_reason"])
+    p = "" if one["p_holm"] is None else f", p = {one['p_holm']:.2g} (Holm)"
+    return f"{100 * one['difference']:+.1f} points{bracketed(one)}{p}, {one['pairs']} pairs"
+
+
+def _preface(summary: dict[str, Any]) -> list[str]:
+    pairs, photos = summary["counts"]["pairs"], summary["photos_judged"]
+    return [
+        f"{len(summary['models'])} model(s), {photos} of {summary['photos']} photos judged, {pairs['ok']} of "
+        f"{pairs['planned']} pairs. Accuracy is the share of pairs in which the original is preferred to its degraded "
+        "copy; a tie is worth half. Brackets hold 95 % intervals, from "
+        f"{summary['bootstrap']['resamples']} resamples of the photos."
+    ]
+
+
+def _ranking(summary: dict[str, Any]) -> list[str]:
+    models = summary["models"]
+    ranked = sorted(models, key=lambda name: -(models[name]["overall"]["accuracy"] or 0.0))
+    lines = [
+        f"{place}. {escaped(name)}: {_accuracy(models[name]['overall'])}; macro {_accuracy(models[name]['macro'])}"
+        for place, name in enumerate(ranked, start=1)
+    ]
+    if len(models) < 2:
+        return [*lines, "", "Only one model was judged: there is nothing to compare it with."]
+    lines += ["", "The order alone shows nothing. Compared on the same photos:", ""]
+    for one in summary["pairwise"]:
+        a, b, says = escaped(one["a"]), escaped(one["b"]), _difference(one)
+        if one["better"] is None:
+            lines.append(f"- {a} and {b}: too close to call, no difference shown ({a} {says}).")
+        else:
+            worse = b if one["better"] == one["a"] else a
+            lines.append(f"- {escaped(one['better'])} is better than {worse} ({a} {says}).")
+    least = 2 * len(summary["pairwise"]) / (summary["bootstrap"]["resamples"] + 1)
+    if least >= 1 - summary["bootstrap"]["confidence"]:
+        lines += [
+            "",
+            f"{len(summary['pairwise'])} comparisons need more resamples: p cannot be below {least:.2g} here.",
+        ]
+    return lines
+
+
+def _winners(summary: dict[str, Any]) -> list[str]:
+    lines = []
+    for kind in type_order(summary):
+        one = summary["by_degradation_winner"].get(kind)
+        if one is None or one["runner_up"] is None:
+            reason = "no pair judged" if one is None else f"{one['p_reason']} ({percent(one['accuracy'])} %)"
+            lines.append(f"- {escaped(kind)}: {reason}.")
+            continue
+        best, runner_up, says = escaped(one["best"]), escaped(one["runner_up"]), _difference(one)
+        verdict = f"no difference shown between {best} and {runner_up}"
+        verdict = verdict if one["better"] is None else f"{best} is better than the runner-up {runner_up}"
+        lines.append(f"- {escaped(kind)}: {verdict} ({best} {percent(one['accuracy'])} %, {says}).")
+    reached = summary["best_per_type"]["accuracy"]
+    alone = [model["overall"]["accuracy"] for model in summary["models"].values()]
+    if reached is not None and len(alone) > 1:
+        lines += ["", f"A perfect choice of model per type would have reached {percent(reached)} %;"]
+        lines[-1] += f" the best single model {percent(max(value for value in alone if value is not None))} %."
+    return lines
+
+
+def _model(summary: dict[str, Any], name: str) -> list[str]:
+    model = summary["models"][name]
+    facts = [*_strength(model), *_blind(model), *_beaten_by(summary, model), *_soundness(model)]
+    seen = model.get("photos_seen_in_training", 0)
+    if seen:
+        facts.append(f"{seen} of {summary['photos']} photos were in its training data: its numbers are not held out.")
+    return [f"- {fact}" for fact in facts]
+
+
+def _strength(model: dict[str, Any]) -> list[str]:
+    known = {kind: one for kind, one in model["by_degradation"].items() if one["accuracy"] is not None}
+    if len(known) < 2:
+        return [f"{escaped(kind)}: {_accuracy(one)}." for kind, one in model["by_degradation"].items()]
+    ranked = sorted(known, key=lambda kind: -known[kind]["accuracy"])
+    strong, weak = known[ranked[0]], known[ranked[-1]]
+    fact = (
+        f"Strongest on {escaped(ranked[0])}: {_accuracy(strong)}. Weakest on {escaped(ranked[-1])}: {_accuracy(weak)}."
+    )
+    apart = weak["interval"] is not None and _above(strong, weak["interval"][1])
+    return [fact if apart else f"{fact} No difference shown between them: the intervals do not separate."]
+
+
+def _blind(model: dict[str, Any]) -> list[str]:
+    """Return where the model prefers the damage or is not shown to see it; a step only if its type is not named."""
+    judged = {place: one for place, one in _places(model).items() if one["accuracy"] is not None}
+    worse = {place: one for place, one in judged.items() if _below(one, CHANCE)}
+    unsure = {place: one for place, one in judged.items() if not _above(one, CHANCE) and place not in worse}
+    return [
+        f"{says}: {'; '.join(f'{place} {_accuracy(one)}' for place, one in found.items())}."
+        for says, found in (
+            ("Prefers the degraded photo (interval below 50 %)", _unnested(worse)),
+            ("Not shown to see (interval not above 50 %)", _unnested(unsure)),
+        )
+        if found
+    ]
+
+
+def _places(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the types and the steps of all ladders under a readable name each, types first."""
+    return {f"all of {escaped(kind)}": one for kind, one in model["by_degradation"].items()} | {
+        f"{escaped(ladder)} severity {step['severity']} ({escaped(step['level'])})": step
+        for ladder, steps in model["severity"].items()
+        for step in steps
+    }
+
+
+def _unnested(places: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the places without the steps of a type that is itself among them."""
+    return {
+        place: one
+        for place, one in places.items()
+        if f"all of {escaped(one.get('degradation_type', ''))}" not in places
+    }
+
+
+def _beaten_by(summary: dict[str, Any], model: dict[str, Any]) -> list[str]:
+    facts = []
+    for name, null in summary.get("nulls", {}).items():
+        parts = {"all pairs": (model["overall"], null["overall"])} | {
+            escaped(kind): (one, null["by_degradation"].get(kind, {"accuracy": None}))
+            for kind, one in model["by_degradation"].items()
+        }
+        lost = [
+            f"{part} {_accuracy(one)} against {percent(other['accuracy'])} %"
+            for part, (one, other) in parts.items()
+            if one["accuracy"] is not None and other["accuracy"] is not None and not _above(one, other["accuracy"])
+        ]
+        if lost:
+            facts.append(f"Not shown to beat the null model {escaped(name)}: {'; '.join(lost)}.")
+    return facts
+
+
+def _soundness(model: dict[str, Any]) -> list[str]:
+    overall, same = model["overall"], model["controls"]["identity"]
+    again = model["controls"]["reencode"]
+    facts = []
+    if same["all_tie"] is None:
+        facts.append(f"Identity control: {same['all_tie_reason']}.")
+    else:
+        verdict = "tied" if same["all_tie"] else "DID NOT TIE: this model tells a photo from itself"
+        facts.append(f"Identity control: {verdict} ({same['ties']} of {same['pairs']} pairs tied).")
+    if again["accuracy"] is not None:
+        facts.append(f"Re-encode control: {percent(again['accuracy'])} % prefer the original ({again['pairs']} pairs).")
+    if overall["order_consistency"] is not None and overall["order_consistency"] < 1:
+        share = percent(1 - overall["order_consistency"])
+        facts.append(f"Answers depend on the order of the two photos in {share} % of {overall['total_pairs']} pairs.")
+    if overall["ties"]:
+        facts.append(f"Ties: {overall['ties']} of {overall['total_pairs']} pairs ({percent(overall['tie_rate'])} %).")
+    if overall["failed"]:
+        causes = ", ".join(f"{escaped(status)}: {count}" for status, count in model["failures"].items())
+        facts.append(f"Failed: {overall['failed']} pairs, which enter no accuracy ({causes}).")
+    return facts
+
+
+def _unseen(summary: dict[str, Any]) -> list[str]:
+    places: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, model in summary["models"].items():
+        for place, one in _places(model).items():
+            if one["accuracy"] is not None:
+                places.setdefault(place, {})[name] = one
+    best = {place: max(models, key=lambda name: models[name]["accuracy"]) for place, models in places.items()}
+    unseen = {
+        place: models[best[place]]
+        for place, models in places.items()
+        if not any(_above(one, CHANCE) for one in models.values())
+    }
+    lines = [
+        f"- {place}: at best {escaped(best[place])}, {_accuracy(one)}." for place, one in _unnested(unseen).items()
+    ]
+    nothing = f"Nothing: in each of {len(places)} types and steps at least one model's interval lies above 50 %."
+    return lines or [nothing if places else "No pair was judged."]
+
+
+def _caveats(summary: dict[str, Any]) -> list[str]:
+    photos = summary["photos_judged"]
+    lines = [
+        f"- {photos} photo(s) are a small sample of all photos. The intervals speak of photos like these, and of these "
+        "kinds of damage only.",
+        "- Intervals of single types and steps are not corrected for their number; about 1 in 20 misses its mark.",
+        "- A crop is not always damage: a tighter frame can improve a photo.",
+    ]
+    if photos > 1:
+        bound = percent(min(1.0, 3 / photos))
+        lines.append(
+            f"- An interval of no width is not certainty: no error in {photos} photos allows up to {bound} % of them."
+        )
+    if 1 < photos < FEW_PHOTOS:
+        lines.append(
+            f"- Below {FEW_PHOTOS} photos such intervals tend to be too narrow; a comparison of {photos} photos can"
+        )
+        lines[-1] += f" reach p = {2.0 ** (1 - photos):.2g} at best, before correction."
+    if photos < 2:
+        lines.append("- Fewer than two photos give no interval: no difference shown, whatever the numbers above.")
+    return lines

@@ -1,0 +1,137 @@
+import numpy as np
+import pandas as pd
+
+from iqbench.benchmark.statistics import summarize
+from iqbench.reporting.takeaways import takeaways
+
+
+def summary_of(shares, photos=40, identity_ties=True, failed=0, nulls=()):
+    """Summarise models that are right on the given share of photos, per type: {"a": {"blur": 0.9}}."""
+    rows = []
+    for name, types in shares.items():
+        for at in range(photos):
+            cells = [(kind, "1", 1.0 if at < share * photos else -1.0) for kind, share in types.items()]
+            for kind, level, margin in [*cells, ("control", "identity", 0.0 if identity_ties else 1.0)]:
+                lost = at < failed and kind != "control"
+                rows.append(
+                    {"model_name": name, "model_type": "rules", "model_fingerprint": name, "original": f"./{at}.png"}
+                    | {"degradation_type": kind, "degradation_level": level, "ladder": kind, "severity": 1}
+                    | {"degradation_group": "control" if kind == "control" else "technical"}
+                    | {"prediction": None if lost or margin == 0 else int(margin > 0), "margin": margin}
+                    | {"correct": np.nan if lost else (np.sign(margin) + 1) / 2, "order_consistent": at > 0}
+                    | {"confidence": 0.7, "legacy_confidence": 0.7, "score_original": np.nan, "score_degraded": np.nan}
+                    | {"status": "decode" if lost else "ok"}
+                )
+    summary = summarize(pd.DataFrame(rows).astype({"prediction": "Int64"}), seed=0, resamples=400)
+    for name, share in nulls:
+        each = {kind: {"accuracy": share} for kind in next(iter(shares.values()))}
+        summary.setdefault("nulls", {})[name] = {"overall": {"accuracy": share}, "by_degradation": each}
+    return summary
+
+
+def test_two_equal_models_are_too_close_to_call_and_no_difference_is_shown():
+    text = takeaways(summary_of({"a": {"blur": 0.9, "jpeg": 0.9}, "b": {"blur": 0.9, "jpeg": 0.9}}))
+    assert "a and b: too close to call, no difference shown (a +0.0 points [0.0, 0.0], p = 1 (Holm), 80 pairs)" in text
+    assert "blur: no difference shown between a and b" in text
+    assert "better than" not in text
+
+
+def test_a_clearly_better_model_is_named_with_the_numbers_behind_it():
+    text = takeaways(summary_of({"a": {"blur": 0.5, "jpeg": 0.5}, "b": {"blur": 1.0, "jpeg": 1.0}}))
+    assert "1. b: 100.0 % [100.0, 100.0]" in text
+    assert "- b is better than a (a -50.0 points [" in text
+    assert "blur: b is better than the runner-up a (b 100.0 %, +50.0 points [" in text
+    assert "too close to call" not in text
+
+
+def test_the_table_has_the_published_order_of_columns_with_other_types_after_it():
+    shares = {"noise": 0.6, "exposure": 0.7, "blur": 0.8, "jpeg": 0.9}
+    text = takeaways(summary_of({"a": shares}, nulls=[("always-first", 0.5)]))
+    assert "| model | all | jpeg | blur | exposure | noise | mean confidence | macro |" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("| a |")]
+    assert line.startswith("| a | 75.0 [")
+    assert line.endswith("] | 90.0 | 80.0 | 70.0 | 60.0 | 0.70 | 75.0 |")
+    assert "| _null: always-first_ | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 | – | 50.0 |" in text
+
+
+def test_damage_that_a_model_is_not_shown_to_see_is_told_from_damage_that_it_prefers():
+    text = takeaways(summary_of({"a": {"blur": 1.0, "jpeg": 0.55, "noise": 0.1}}))
+    assert "Not shown to see (interval not above 50 %): all of jpeg 55.0 % [" in text
+    assert "Prefers the degraded photo (interval below 50 %): all of noise 10.0 % [" in text
+    assert "Strongest on blur: 100.0 % [100.0, 100.0]. Weakest on noise: 10.0 % [" in text
+    unseen = text.split("## What no model is shown to see")[1]
+    assert "- all of jpeg: at best a, 55.0 % [" in unseen
+    assert "all of blur" not in unseen
+
+
+def test_what_one_model_sees_is_not_among_what_no_model_sees():
+    text = takeaways(summary_of({"a": {"blur": 1.0, "jpeg": 0.5}, "b": {"blur": 0.5, "jpeg": 1.0}}))
+    assert "Nothing: in each of 4 types and steps" in text
+
+
+def test_types_whose_intervals_do_not_separate_are_not_called_different():
+    text = takeaways(summary_of({"a": {"blur": 0.8, "jpeg": 0.75}}))
+    assert "No difference shown between them: the intervals do not separate." in text
+    assert "Only one model was judged" in text
+
+
+def test_a_null_model_that_is_not_beaten_is_named():
+    text = takeaways(summary_of({"a": {"blur": 0.9}}, nulls=[("more pixels", 0.95), ("always-first", 0.5)]))
+    assert "Not shown to beat the null model more pixels: all pairs 90.0 % [" in text
+    assert "null model always-first" not in text
+
+
+def test_unsound_runs_say_so():
+    summary = summary_of({"a": {"blur": 0.9}}, identity_ties=False, failed=3)
+    summary["models"]["a"]["photos_seen_in_training"] = 7
+    text = takeaways(summary)
+    assert "DID NOT TIE" in text
+    assert "(0 of 40 pairs tied)" in text
+    assert "Failed: 3 pairs, which enter no accuracy (decode: 3)." in text
+    assert "7 of 40 photos were in its training data" in text
+
+
+def test_sound_runs_do_not():
+    text = takeaways(summary_of({"a": {"blur": 0.9}}))
+    assert "Identity control: tied (40 of 40 pairs tied)." in text
+    assert "Failed" not in text
+    assert "training data" not in text
+    assert "Answers depend on the order of the two photos in 2.5 % of 40 pairs." in text
+
+
+def test_a_single_photo_ranks_nothing():
+    text = takeaways(summary_of({"a": {"blur": 1.0}, "b": {"blur": 0.0}}, photos=1))
+    assert "no interval: an interval needs at least two photos" in text
+    assert "a and b: too close to call" in text
+    assert "Fewer than two photos give no interval: no difference shown" in text
+    assert "is better than" not in text
+
+
+def test_few_photos_are_warned_of():
+    assert "Below 30 photos such intervals tend to be too narrow" in takeaways(
+        summary_of({"a": {"blur": 0.9}}, photos=8)
+    )
+    assert "Below 30 photos" not in takeaways(summary_of({"a": {"blur": 0.9}}))
+
+
+def test_too_few_resamples_for_so_many_comparisons_are_told():
+    text = takeaways(summary_of({name: {"blur": 0.9} for name in "abcdefg"}, photos=6))
+    assert "21 comparisons need more resamples: p cannot be below 0.1 here." in text
+
+
+def test_a_run_in_which_everything_failed_claims_nothing():
+    text = takeaways(summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.9}}, photos=3, failed=3))
+    assert "no pair judged" in text
+    assert "is better than" not in text
+
+
+def test_names_cannot_break_the_table():
+    text = takeaways(summary_of({"a|b\n# <c>": {"blur|x\ny": 0.9}}, nulls=[("n|ull", 0.5)]))
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 4
+    assert {line.replace("\\|", "").count("|") for line in table} == {6}
+    assert "## a\\|b \\# \\<c\\>" in text
+
+
+def test_the_same_summary_gives_the_same_text():
+    assert takeaways(summary_of({"a": {"blur": 0.9}})) == takeaways(summary_of({"a": {"blur": 0.9}}))
