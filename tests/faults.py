@@ -10,6 +10,7 @@ from PIL import Image
 
 ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 D50 = (0.9642, 1.0, 0.8249)
 
 
@@ -54,9 +55,14 @@ def dng() -> bytes:
     return encoded(Image.new("RGB", (8, 8)), "TIFF", tiffinfo={50706: b"\x01\x04\0\0"})
 
 
-def matrix_profile(primaries: Sequence[Sequence[float]], gamma: float = 2.2) -> bytes:
-    """A colour profile of an RGB space: three primaries as XYZ under D50, and one gamma."""
-    curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, round(gamma * 256))
+def matrix_profile(primaries: Sequence[Sequence[float]], gamma: float | None = 2.2) -> bytes:
+    """A colour profile of an RGB space: three primaries as XYZ under D50, and a gamma or else sRGB's curve."""
+    if gamma is None:
+        levels = np.linspace(0, 1, 256)
+        light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+        curve = b"curv" + bytes(4) + struct.pack(">I256H", 256, *np.round(light * 65535).astype(int))
+    else:
+        curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, round(gamma * 256))
     tags = {name: _xyz(xyz) for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True)}
     tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve) | {b"wtpt": _xyz(D50)}
     return _profile(b"mntr", b"RGB ", b"XYZ ", tags)

@@ -1,5 +1,6 @@
 import ast
 import hashlib
+import io
 import os
 import pickle
 import socket
@@ -338,8 +339,7 @@ def test_of_several_frames_the_first_is_scored(format: str) -> None:
 
 def to_srgb(colour: tuple[int, int, int], primaries: np.ndarray, gamma: float) -> list[int]:
     """The conversion once more, by hand: gamma, primaries, the inverse of sRGB's own, sRGB's curve."""
-    srgb = np.array([(0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410)])
-    light = (np.array(colour) / 255) ** gamma @ np.array(primaries) @ np.linalg.inv(srgb)
+    light = (np.array(colour) / 255) ** gamma @ np.array(primaries) @ np.linalg.inv(np.array(faults.SRGB))
     light = light.clip(0, 1)
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return [round(value * 255) for value in curved]
@@ -360,11 +360,15 @@ def test_a_wide_profile_is_converted_to_srgb(format: str, primaries: np.ndarray)
 
 
 def test_a_profile_that_is_srgb_leaves_pixels_as_they_are() -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     colours = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    pixels, notes = decode(faults.encoded(Image.fromarray(colours), "PNG", icc_profile=profile))
-    assert np.array_equal(pixels, colours)
-    assert notes == ()
+    own = ImageCms.createProfile("sRGB")
+    rounded = faults.matrix_profile(faults.SRGB, gamma=None)
+    moved = ImageCms.profileToProfile(Image.fromarray(colours), ImageCms.ImageCmsProfile(io.BytesIO(rounded)), own)
+    assert not np.array_equal(moved, colours)
+    for profile in (ImageCms.ImageCmsProfile(own).tobytes(), rounded):
+        pixels, notes = decode(faults.encoded(Image.fromarray(colours), "PNG", icc_profile=profile))
+        assert np.array_equal(pixels, colours)
+        assert notes == ()
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA"])

@@ -21,7 +21,7 @@ def main() -> None:
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = configuration.Job.current()
-    configuration.check_types(config, current, "bench")
+    configuration.check(config, current, "bench")
     if not current.is_sweep:
         from iqbench.reporting.table import print_table
 
@@ -59,7 +59,9 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
     settings = configuration.build(config.engine, "engine")
     protocol = configuration.build(config.protocol, "protocol")
     photos = configuration.build(config.data, "data").photos()
-    degradations = {type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()}
+    degradations = {
+        type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()
+    }
     variants = suite(degradations) + controls()
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)

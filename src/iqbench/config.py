@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,10 @@ class TrainFrame:
     ckpt_path: str | None = None
 
 
+FRAMES: dict[str, type] = {"bench": BenchFrame, "train": TrainFrame}
+"""The frame of each config file of that name."""
+
+
 def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
     """Run ``task`` under Hydra; a user's mistake ends the process with one line and its exit code.
 
@@ -87,9 +91,8 @@ def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
 
 def register_frames() -> None:
     """Tell Hydra the types and keys of the frames."""
-    store = ConfigStore.instance()
-    store.store(name="bench_frame", node=BenchFrame)
-    store.store(name="train_frame", node=TrainFrame)
+    for name, frame in FRAMES.items():
+        ConfigStore.instance().store(name=f"{name}_frame", node=frame)
 
 
 def _stop(program: str, message: str, exit_code: int) -> None:
@@ -103,7 +106,7 @@ def build(node: DictConfig, key: str) -> Any:
     Raises:
         UsageError: If the node has a key that the target does not take, or the target refuses a value.
     """
-    missing = sorted(f"{key}.{name}" for name in OmegaConf.missing_keys(node))
+    missing = sorted(OmegaConf.missing_keys(node))
     if missing:
         raise UsageError(f"{', '.join(missing)}: needed here; for example {missing[0]}=VALUE")
     try:
@@ -129,7 +132,7 @@ def _unknown_argument(node: DictConfig, key: str, message: str) -> str:
 
 def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str:
     """Return one line for an error of Hydra's: which override is wrong, why, and what there is instead."""
-    text = " ".join(str(error).split())
+    text = " ".join(f"{error} {error.__cause__ or ''}".split())
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         options = list(error.options or [])
@@ -206,19 +209,29 @@ class Job:
         return cls(Path(config.runtime.output_dir), is_sweep, list(config.overrides.task))
 
 
-def check_types(config: DictConfig, job: Job, config_name: str) -> None:
-    """Refuse a value of another type than the config file's, such as ``engine.batch_size=many``.
+def check(config: DictConfig, job: Job, config_name: str) -> None:
+    """Refuse what Hydra lets through: a new key at the top, or a value of another type than the config file's.
 
     Raises:
-        UsageError: If an override gives a word for a number, or the like.
+        UsageError: If ``+typo=1`` adds a key that nothing reads, or an override gives a word for a number.
     """
-    parsed = OverridesParser.create().parse_overrides(job.overrides)
-    reference = defaults(job.overrides, config_name)
-    for override in parsed:
-        key = override.key_or_group
-        if not override.is_delete() and OmegaConf.select(reference, key, default=None) is not None:
-            default, given = OmegaConf.select(reference, key), OmegaConf.select(config, key)
-            if isinstance(default, int | float) and not isinstance(given, int | float):
-                raise UsageError(f"{override.input_line}: must be {'true or false' if isinstance(default, bool) else 'a number'}")
-            if isinstance(default, int) and not isinstance(default, bool) and isinstance(given, float | bool):
-                raise UsageError(f"{override.input_line}: must be a whole number")
+    known = [field.name for field in fields(FRAMES[config_name])]
+    for key in config:
+        if key not in known:
+            raise UsageError(f"{key}: no such key.{did_you_mean(str(key), known)} There are: {', '.join(known)}")
+    if not str(config.out).strip():
+        raise UsageError("out: empty; give a folder, such as out=results/mine")
+    files = defaults(job.overrides, config_name)
+    for override in OverridesParser.create().parse_overrides(job.overrides):
+        expected = OmegaConf.select(files, override.key_or_group, default=None)
+        if isinstance(expected, bool | int | float) and not override.is_delete():
+            _check_type(expected, OmegaConf.select(config, override.key_or_group), override.input_line)
+
+
+def _check_type(expected: bool | int | float, given: Any, override: str | None) -> None:
+    if isinstance(expected, bool) and not isinstance(given, bool):
+        raise UsageError(f"{override}: must be true or false")
+    if isinstance(expected, int) and not isinstance(given, int):
+        raise UsageError(f"{override}: must be a whole number")
+    if isinstance(given, bool) != isinstance(expected, bool) or not isinstance(given, int | float):
+        raise UsageError(f"{override}: must be a number")

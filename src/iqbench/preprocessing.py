@@ -17,7 +17,7 @@ from iqbench.interfaces import Photo
 Rule = Literal["standard", "squash"]
 
 LONGEST_ASPECT = 8
-"""Longer panoramas are cut to this aspect, centred, before they are resized: `standard` shows only their middle anyway."""
+"""Longer panoramas are cut to this aspect, centred, before the resize: `standard` shows only their middle anyway."""
 
 
 def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "3 size size"]:
@@ -31,8 +31,9 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "3 size size"]:
     """
     pixels = torch.from_numpy(_shortened(photo).copy()).permute(2, 0, 1)
     if rule == "squash":
-        return transforms.resize(pixels, [size, size], antialias=True)
-    return transforms.center_crop(transforms.resize(pixels, [round(size * 256 / 224)], antialias=True), [size, size])
+        return torch.as_tensor(transforms.resize(pixels, [size, size], antialias=True))
+    resized = transforms.resize(pixels, [round(size * 256 / 224)], antialias=True)
+    return torch.as_tensor(transforms.center_crop(resized, [size, size]))
 
 
 def check_rule(rule: str) -> Rule:

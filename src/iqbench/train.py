@@ -26,7 +26,7 @@ def main() -> None:
 def job(config: DictConfig) -> None:
     """Train, then say where the best checkpoint is and how to benchmark it."""
     current = configuration.Job.current()
-    configuration.check_types(config, current, "train")
+    configuration.check(config, current, "train")
     best = train(config, current.folder)
     log.info("best checkpoint: %s", best)
     log.info("benchmark it: python -m iqbench.bench model=%s model.checkpoint=%s", config.name, best)
@@ -48,6 +48,7 @@ def train(config: DictConfig, folder: Path) -> Path:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch, not ours to mend
+    warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")  # a frozen backbone is meant to be
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     if config.ckpt_path is not None:
         read_weights(Path(config.ckpt_path), key="ckpt_path")
@@ -70,7 +71,9 @@ def train(config: DictConfig, folder: Path) -> Path:
     trainer.fit(model, datamodule, ckpt_path=config.ckpt_path)
     best = Path(checkpoints.best_model_path)
     if not best.is_file():
-        raise UsageError(f"{folder}: no checkpoint was written; is the folder writable, and trainer.max_epochs above 0?")
+        raise UsageError(
+            f"{folder}: no checkpoint was written; is the folder writable, and trainer.max_epochs above 0?"
+        )
     if model.frozen:
         export_head(best.with_name("head.safetensors"), read_weights(best))
     return best
@@ -92,7 +95,9 @@ def labelled(config: DictConfig, model: "Learned") -> "LightningDataModule":
     )
     model.trained_on = examples.trained_on
     log.info("This is %s.", examples.trained_on["what"])
-    log.info("%d photos to train on, %d others to validate.", len(examples.training_files), len(examples.validation_files))
+    log.info(
+        "%d photos to train on, %d others to validate.", len(examples.training_files), len(examples.validation_files)
+    )
     assert isinstance(examples, LightningDataModule)
     return examples
 

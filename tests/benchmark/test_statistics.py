@@ -4,56 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from iqbench.benchmark.statistics import Bootstrap, holm, interval, summarize, two_sided_p
+from iqbench.benchmark.statistics import summarize
 from iqbench.errors import UsageError
-
-GROUPS = {"blur": "technical", "jpeg": "technical", "crop_edge": "compositional", "control": "control"}
-
-
-def row(model, photo, kind, level, margin, severity=1, status="ok", **more):
-    ok = status == "ok"
-    return {
-        "model_name": model,
-        "model_type": "rules",
-        "model_fingerprint": f"print of {model}",
-        "original": photo,
-        "photo_sha256": photo,
-        "degraded": f"{photo}#{kind}-{level}",
-        "degradation_type": kind,
-        "degradation_group": GROUPS.get(kind, "own"),
-        "degradation_level": level,
-        "ladder": kind,
-        "severity": severity,
-        "prediction": pd.NA if margin == 0 or not ok else int(margin > 0),
-        "confidence": 0.75 if ok else np.nan,
-        "legacy_confidence": 0.5 if ok else np.nan,
-        "score_original": np.nan,
-        "score_degraded": np.nan,
-        "correct": {1: 1.0, 0: 0.5, -1: 0.0}[int(np.sign(margin))] if ok else np.nan,
-        "margin": float(margin) if ok else np.nan,
-        "order_consistent": True if ok else pd.NA,
-        "input_change": 1.0,
-        "variant_pixels": 100,
-        "original_pixels": 100,
-        "status": status,
-        "error": "",
-    } | more
-
-
-def frame(rows):
-    return pd.DataFrame(rows).astype({"prediction": "Int64", "order_consistent": "boolean"})
-
-
-def noisy(names, photos, seed, lift=0.0):
-    """Margins with an effect of the photo, on two levels of blur and one of jpeg and crop_edge."""
-    random = np.random.default_rng(seed)
-    steps = [("blur", "1.0", 1), ("blur", "2.0", 2), ("jpeg", "80", 1), ("crop_edge", "right_20pct", 1)]
-    rows = []
-    for at in range(photos):
-        ease = random.normal()
-        for which, name in enumerate(names):
-            rows += [row(name, f"./{at}.png", k, v, ease + random.normal() + lift * which, s) for k, v, s in steps]
-    return frame(rows)
+from made_rows import frame, noisy, row
 
 
 def test_accuracies_are_the_ones_counted_by_hand():
@@ -72,27 +25,6 @@ def test_accuracies_are_the_ones_counted_by_hand():
         (2, "2.0", 0.25, -0.5),
     ]
     assert model["by_level"]["blur"] == {"1.0": {"accuracy": 1.0, "pairs": 2}, "2.0": {"accuracy": 0.25, "pairs": 2}}
-
-
-def test_the_perfect_choice_per_type_of_the_published_table_is_94_7():
-    types = {"jpeg": 250, "crop_edge": 200, "crop_aspect": 200, "crop_center": 100}
-    types |= {"crop_corner": 200, "blur": 200, "exposure": 200}
-    published = {
-        "siamese": [100.0, 96.5, 94.5, 94.0, 85.5, 84.5, 74.0],
-        "ava": [95.2, 67.0, 73.0, 68.0, 76.0, 92.5, 91.0],
-        "rules": [89.6, 55.5, 45.0, 38.0, 51.5, 100.0, 78.5],
-    }
-    rows = []
-    for name, shares in published.items():
-        for (kind, pairs), share in zip(types.items(), shares, strict=True):
-            right = round(pairs * share / 100)
-            rows += [row(name, f"./{i % 50}.png", kind, str(i // 50), 1 if i < right else -1) for i in range(pairs)]
-    summary = summarize(frame(rows), seed=0, resamples=20)
-    overall = [round(100 * model["overall"]["accuracy"], 1) for model in summary["models"].values()]
-    assert overall == [89.9, 81.9, 68.4]
-    assert round(100 * summary["best_per_type"]["accuracy"], 1) == 94.7
-    assert summary["best_per_type"]["choice"]["blur"] == "rules"
-    assert summary["best_per_type"]["choice"]["exposure"] == "ava"
 
 
 def test_the_interval_is_that_of_a_slow_bootstrap_that_copies_whole_photos():
@@ -115,58 +47,6 @@ def test_the_interval_is_that_of_a_slow_bootstrap_that_copies_whole_photos():
     assert model["by_degradation"]["blur"]["interval"] == pytest.approx(expected["blur"])
     assert model["macro"]["interval"] == pytest.approx(expected["macro"])
     assert summary["pairwise"][0]["interval"] == pytest.approx(expected["difference"], abs=1e-12)
-
-
-def test_intervals_over_photos_cover_where_intervals_over_rows_would_not():
-    random, covered, runs = np.random.default_rng(3), 0, 150
-    boot = Bootstrap([str(photo) for photo in range(40)], seed=0, resamples=300)
-    photos = pd.Series([str(photo) for photo in range(40) for _ in range(27)])
-    for _ in range(runs):
-        right = np.repeat(random.random(40) < 0.7, 27).astype(float)  # 27 variants of a photo share one fate
-        draws = boot.totals(photos, np.zeros(len(photos), dtype=int), right, 1)[:, 0] / (40 * 27)
-        low, high = interval(draws)
-        covered += low <= 0.7 <= high
-    assert 0.88 <= covered / runs <= 1.0
-
-
-def test_holm_is_that_of_a_slow_rederivation():
-    random = np.random.default_rng(0)
-    for size in range(6):
-        p = random.random(size).round(1).tolist()  # rounded: there are ties
-        order = sorted(range(size), key=lambda at: p[at])
-        slow = [max(min(1.0, (size - j) * p[order[j]]) for j in range(order.index(at) + 1)) for at in range(size)]
-        assert holm(p) == pytest.approx(slow)
-
-
-def test_models_are_compared_on_the_same_resampled_photos():
-    rows = noisy(["a"], 12, seed=2)
-    summary = summarize(pd.concat([rows, rows.assign(model_name="twin")]), seed=0, resamples=100)
-    assert summary["models"]["a"]["overall"] == summary["models"]["twin"]["overall"]
-    (twins,) = summary["pairwise"]
-    assert (twins["difference"], twins["interval"], twins["p"]) == (0.0, [0.0, 0.0], 1.0)
-    assert (twins["better"], twins["verdict"]) == (None, "too close to call")
-    assert {one["verdict"] for one in summary["by_degradation_winner"].values()} == {"no difference shown"}
-
-
-def test_a_clearly_better_model_is_named_whichever_comes_first():
-    for names, lift in ((["a", "b"], 3.0), (["b", "a"], -3.0)):
-        summary = summarize(noisy(names, 40, seed=4, lift=lift), seed=0, resamples=500)
-        (one,) = summary["pairwise"]
-        assert (one["better"], one["verdict"]) == ("b", "b better")
-        assert {winner["best"] for winner in summary["by_degradation_winner"].values()} == {"b"}
-
-
-def test_equal_models_are_rarely_told_apart():
-    found = [summarize(noisy(["a", "b", "c"], 25, seed), 0, 200)["pairwise"] for seed in range(15)]
-    assert sum(any(one["better"] for one in pairwise) for pairwise in found) <= 3
-
-
-def test_a_handful_of_photos_shows_nothing_however_clear_it_looks():
-    rows = [row(name, f"./{at}.png", "blur", "1.0", sign) for at in range(5) for name, sign in (("a", 1), ("b", -1))]
-    (one,) = summarize(frame(rows), seed=0, resamples=2000)["pairwise"]
-    assert (one["difference"], one["interval"], one["p"]) == (1.0, [1.0, 1.0], 0.0625)
-    assert one["verdict"] == "too close to call"
-    assert two_sided_p(np.ones(2001), photos=6) == 0.03125
 
 
 def test_a_single_photo_has_no_interval_and_says_why():

@@ -48,8 +48,12 @@ def test_photos_of_all_folders_are_found_and_sorted_by_name(tmp_path: Path) -> N
 
 
 def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(tmp_path, *(f"{folder}/{stem}.png" for folder in "cab" for stem in "321"))
-    before = names(tmp_path)
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    put(root, *(f"{folder}/{stem}.png" for folder in "cab" for stem in "321"))
+    put(outside, "linked.png")
+    for link in ("one", "two"):
+        (root / link).symlink_to(outside)
+    before = names(root)
     real = os.scandir
 
     class Reversed:
@@ -67,7 +71,7 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatc
             pass
 
     monkeypatch.setattr(os, "scandir", Reversed)
-    assert names(tmp_path) == before == sorted(before)
+    assert names(root) == before == sorted(before)
 
 
 def test_hidden_and_system_files_are_ignored_and_counted(tmp_path: Path) -> None:
@@ -181,7 +185,8 @@ def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Pa
 
 
 def test_a_folder_that_results_were_written_into_is_still_a_source(tmp_path: Path) -> None:
-    put(tmp_path, "a.png", "results.sqlite")
+    put(tmp_path, "a.png")
+    put(tmp_path, "results.sqlite", content=b"SQLite format 3\0")
     assert names(tmp_path) == ["./a.png"]
 
 
@@ -202,7 +207,7 @@ HARD_NAMES = [
 
 @pytest.mark.parametrize("name", HARD_NAMES)
 def test_hard_names_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
-    put(tmp_path, name)
+    put(tmp_path, name, content=b"known by its name alone")
     assert names(tmp_path) == [f"./{name}"]
 
 

@@ -7,6 +7,7 @@ degrade and prepare; the parent process encodes, compares and hands rows to the 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -216,7 +217,7 @@ def _encode_batch(
 def _references(variants: Sequence[Variant]) -> list[tuple[int, int]]:
     """Return the pairs to compare, as positions (reference, variant): the original, then the next milder level."""
     pairs = [(0, position + 1) for position in range(len(variants))]
-    for position, (milder, harsher) in enumerate(zip(variants, variants[1:], strict=False), start=1):
+    for position, (milder, harsher) in enumerate(pairwise(variants), start=1):
         if milder.ladder == harsher.ladder:
             pairs.append((position, position + 1))
     return pairs
@@ -261,9 +262,7 @@ def _pairs(
     return rows
 
 
-def _outcome(
-    views: Views, reference: int, variant: int, margins: tuple[float, float] | None
-) -> tuple[str, str]:
+def _outcome(views: Views, reference: int, variant: int, margins: tuple[float, float] | None) -> tuple[str, str]:
     if views.photo.status != "ok":
         return views.photo.status, views.photo.error
     for position in (reference, variant):

@@ -104,7 +104,8 @@ def built_in_photo() -> Photo:
     """Return a picture that needs no file: a colour gradient with noise, 96 x 128."""
     across = np.linspace(0, 200, 128)[None, :, None] * np.array([1.0, 0.7, 0.4])
     noise = np.random.default_rng(0).normal(0, 20, (96, 128, 3))
-    return np.clip(across + noise + 20, 0, 255).astype(np.uint8)
+    photo: Photo = np.clip(across + noise + 20, 0, 255).astype(np.uint8)
+    return photo
 
 
 @torch.inference_mode()

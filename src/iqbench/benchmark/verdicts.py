@@ -92,7 +92,8 @@ def _sign(margin: Float64[np.ndarray, "n"], tie_margin: float) -> Float64[np.nda
 
 
 def _probability(margin: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
-    return 1 / (1 + np.exp(-margin))
+    probability: Float64[np.ndarray, n] = 1 / (1 + np.exp(-margin))
+    return probability
 
 
 def _legacy_confidence(forward: Float64[np.ndarray, "n"], answers: pd.DataFrame) -> Float64[np.ndarray, "n"]:

@@ -7,6 +7,7 @@ a model that learns from it learns to see these damages, not what people prefer.
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -110,11 +111,9 @@ class DegradedPairs(Dataset[Pairs]):
     of them: by a coin where ``random``, else in turn.
     """
 
-    def __init__(
-        self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Prepare, random: bool
-    ) -> None:
+    def __init__(self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Prepare, random: bool) -> None:
         self.files, self.prepare, self.random = files, prepare, random
-        steps = [(a, b) for a, b in zip(variants, variants[1:], strict=False) if a.ladder == b.ladder]
+        steps = [(a, b) for a, b in pairwise(variants) if a.ladder == b.ladder]
         self.contests: list[tuple[Variant | None, Variant]] = [(None, variant) for variant in variants] + list(steps)
 
     def __len__(self) -> int:

@@ -67,7 +67,7 @@ def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[Pho
     limit adds photos to those of a smaller one.
 
     Raises:
-        UsageError: If ``limit`` is less than 1.
+        UsageError: If ``limit`` is not a whole number, or less than 1.
 
     Example:
         >>> files = [PhotoFile(f"./{stem}.jpg", Path(f"{stem}.jpg")) for stem in "dcba"]
@@ -76,8 +76,8 @@ def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[Pho
         >>> [file.name for file in sample(files, limit=3, seed=0)]
         ['./b.jpg', './c.jpg', './d.jpg']
     """
-    if limit is not None and limit < 1:
-        raise UsageError(f"data.limit={limit}: must be at least 1, or null for all photos")
+    if limit is not None and not (isinstance(limit, int) and limit >= 1):
+        raise UsageError(f"data.limit={limit}: must be a whole number, at least 1, or null for all photos")
     drawn = sorted(files, key=lambda file: hashlib.sha256(f"{seed}:{file.name}".encode()).digest())
     return sorted(drawn[:limit], key=lambda file: file.name)
 

@@ -3,7 +3,7 @@
 A crop is a view of the photo, not a copy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -60,20 +60,20 @@ def _centred(photo: Photo, height: int, width: int) -> Photo:
 def crop_edge_ladders(edge: Sequence[Edge], share: Sequence[float]) -> Degradation:
     """Return a ladder for each edge; more removed is worse."""
     _check("edge", edge, ("right", "bottom"))
-    return _ladders({e: partial(crop_edge, edge=e) for e in edge}, "share", sorted(_shares("share", share)))
+    return _ladders({str(e): partial(crop_edge, edge=e) for e in edge}, "share", sorted(_shares("share", share)))
 
 
 def crop_corner_ladders(corner: Sequence[Corner], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each corner; less kept is worse."""
     _check("corner", corner, ("top_left", "top_right", "bottom_left", "bottom_right"))
-    crops = {c: partial(crop_corner, corner=c) for c in corner}
+    crops = {str(c): partial(crop_corner, corner=c) for c in corner}
     return _ladders(crops, "keep", sorted(_shares("keep", keep), reverse=True))
 
 
 def crop_aspect_ladders(shape: Sequence[Shape], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each shape; less kept is worse."""
     _check("shape", shape, ("tall", "wide"))
-    crops = {s: partial(crop_aspect, shape=s) for s in shape}
+    crops = {str(s): partial(crop_aspect, shape=s) for s in shape}
     return _ladders(crops, "keep", sorted(_shares("keep", keep), reverse=True))
 
 
@@ -82,7 +82,7 @@ def crop_center_ladder(keep: Sequence[float]) -> Degradation:
     return _ladders({"": crop_center}, "keep", sorted(_shares("keep", keep), reverse=True))
 
 
-def _ladders(crops: dict[str, Callable[..., Photo]], parameter: str, amounts: Sequence[float]) -> Degradation:
+def _ladders(crops: Mapping[str, Callable[..., Photo]], parameter: str, amounts: Sequence[float]) -> Degradation:
     """Return a ladder a place, with levels named like ``right_20pct``."""
     ladders = [
         Ladder(place, [Level(_name(place, amount), partial(crop, **{parameter: amount})) for amount in amounts])

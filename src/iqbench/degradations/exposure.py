@@ -59,7 +59,8 @@ def _curve(stops: float, light: Light) -> UInt8[np.ndarray, "256"]:
 
 
 def _eight_bit(value: np.ndarray) -> UInt8[np.ndarray, "256"]:
-    return np.clip(np.rint(value), 0, 255).astype(np.uint8)
+    curve: UInt8[np.ndarray, 256] = np.clip(np.rint(value), 0, 255).astype(np.uint8)
+    return curve
 
 
 def exposure_ladders(stops: Sequence[float], light: Light) -> Degradation:

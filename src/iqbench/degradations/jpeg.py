@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import cv2
+import numpy as np
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.interfaces import Photo
@@ -23,7 +24,6 @@ def jpeg(photo: Photo, quality: int) -> Photo:
         ValueError: If a side is longer than libjpeg can encode.
 
     Example:
-        >>> import numpy as np
         >>> grey = np.full((16, 16, 3), 100, dtype=np.uint8)
         >>> jpeg(grey, quality=95)[0, 0].tolist()
         [100, 100, 100]
@@ -37,7 +37,7 @@ def jpeg(photo: Photo, quality: int) -> Photo:
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
     ]
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), settings)
-    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
 
 
 def jpeg_ladder(quality: Sequence[int]) -> Degradation:

@@ -35,7 +35,7 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, weights: str, size: int) -> None:
         super().__init__()
-        self.net = _create(name, weights, size)
+        self.net = _create(name, weights)
         config = self.net.pretrained_cfg
         mean, std = config["mean"], config["std"]
         if weights == "packaged":
@@ -54,7 +54,7 @@ class Backbone(nn.Module):
         return features
 
 
-def _create(name: str, weights: str, size: int) -> Any:
+def _create(name: str, weights: str) -> Any:
     known = timm.list_models()
     if not timm.is_model(name):
         raise UsageError(
@@ -71,9 +71,8 @@ def _create(name: str, weights: str, size: int) -> Any:
         if not Path(weights).is_file():
             raise UsageError(f"model.weights={weights}: neither packaged, pretrained, none, nor a file")
         options["pretrained_cfg_overlay"] = {"file": weights}
-    sized = {"img_size": size} if "vit" in name or "swin" in name else {}
     try:
-        return timm.create_model(name, pretrained=weights not in ("packaged", "none"), **options, **sized)
+        return timm.create_model(name, pretrained=weights not in ("packaged", "none"), **options)
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(

@@ -151,7 +151,8 @@ def _check_fit(path: Path, checkpoint: str, weights: Weights, family: str, archi
     here = " ".join(f"model.{name}={architecture[name]}" for name in differing)
     if checkpoint == "reference":
         raise CheckpointError(
-            f"the reference weights are for {there}, not {here}; give model.checkpoint=FILE or model.checkpoint=untrained"
+            f"the reference weights are for {there}, not {here}; "
+            "give model.checkpoint=FILE or model.checkpoint=untrained"
         )
     say = f"{there} model.weights=none" if "backbone" in differing else there
     raise CheckpointError(f"{path}: trained with {there}, but asked for with {here}; say {say}")

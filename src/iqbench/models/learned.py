@@ -1,5 +1,6 @@
 """What the learned judges share: a backbone with a head, how it is optimised, and what is logged."""
 
+import inspect
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -47,7 +48,7 @@ class Learned(LightningModule, ABC):
         self.size = size
         self.frozen = frozen
         self.optimizer_settings = optimizer
-        _optimizer_class(optimizer["name"])
+        _check_optimizer(optimizer)
         self.backbone = Backbone(backbone, weights, size)
         if frozen:
             self.backbone.requires_grad_(False).eval()
@@ -120,7 +121,8 @@ class Learned(LightningModule, ABC):
         backbone = {"params": list(self.backbone.parameters()), "lr": settings.pop("backbone_lr"), "name": "backbone"}
         inside = {id(parameter) for parameter in self.backbone.parameters()}
         head = {"params": [p for p in self.parameters() if id(p) not in inside], "name": "head"}
-        return kind([head] if self.frozen else [head, backbone], **settings)
+        optimizer: torch.optim.Optimizer = kind([head] if self.frozen else [head, backbone], **settings)
+        return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say in the checkpoint what it is and what it was trained on."""
@@ -129,6 +131,15 @@ class Learned(LightningModule, ABC):
             "architecture": self.architecture,
             "trained_on": self.trained_on,
         }
+
+
+def _check_optimizer(settings: dict[str, Any]) -> None:
+    known = [*inspect.signature(_optimizer_class(settings["name"])).parameters, "name", "backbone_lr"]
+    for key in settings:
+        if key not in known:
+            raise UsageError(
+                f"model.optimizer.{key}: {settings['name']} has no such setting.{did_you_mean(key, known)}"
+            )
 
 
 def _optimizer_class(name: str) -> Any:

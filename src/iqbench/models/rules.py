@@ -11,7 +11,7 @@ from typing import final
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float64, UInt8
 from torch import Tensor
 
 from iqbench.errors import UsageError

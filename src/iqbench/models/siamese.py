@@ -60,7 +60,8 @@ class Siamese(Learned):
         """Return the log-odds that ``first`` is better; exactly opposite for the opposite order."""
         forward = self.lean(torch.cat([first, second], dim=1))
         backward = self.lean(torch.cat([second, first], dim=1))
-        return (forward - backward).squeeze(1)
+        margin: Tensor = (forward - backward).squeeze(1)
+        return margin
 
     def loss(self, batch: Pairs) -> tuple[Float[Tensor, ""], Tensor, Tensor]:
         """Return the cross entropy of the preferences, the margins and the preferences."""

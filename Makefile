@@ -1,0 +1,49 @@
+# Every target works as the very first command after a clone: it makes the environment if there is none.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install bench train test check lint types layers speed tensorboard clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+install: $(READY)  ## Make the environment (.venv) with everything in it
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+bench: $(READY)  ## Benchmark siamese, ava and iqa on the sample photos (ARGS="data=folder data.root=DIR" for yours)
+	$(BIN)/python -m iqbench.bench -m model=siamese,ava,iqa $(ARGS)
+
+train: $(READY)  ## Train the siamese demo on degraded sample photos (ARGS="model=ava trainer.max_epochs=2")
+	$(BIN)/python -m iqbench.train $(ARGS)
+
+test: $(READY)  ## Run the tests and the examples in the docstrings
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types layers test  ## Everything that CI checks: format, lint, types, layers, tests
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+speed: $(READY)  ## Time iqbench against the plain loop, as ratios in one run
+	$(BIN)/python tests/speed/compare.py $(ARGS)
+
+tensorboard: $(READY)  ## Show the training curves below results/
+	$(BIN)/tensorboard --logdir results
+
+clean:  ## Remove the environment and caches, but no results
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

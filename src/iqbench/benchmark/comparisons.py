@@ -1,0 +1,94 @@
+"""Comparisons of models, paired by photo: which differences are real, and which are too close to call."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Bootstrap, holm, interval, known, ratio, two_sided_p
+
+TOO_CLOSE = "too close to call"
+NO_DIFFERENCE = "no difference shown"
+
+CELL = ["original", "degradation_type", "ladder", "degradation_level"]
+"""The columns that name a photo and its variant: what two models must both have judged to be compared."""
+
+
+class Differences:
+    """Differences of accuracy between every two models, on the pairs that both of them judged."""
+
+    def __init__(self, judged: pd.DataFrame, names: list[str], types: list[str], boot: Bootstrap) -> None:
+        cells = judged.assign(cell=judged.groupby(CELL, dropna=False).ngroup())
+        self.correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=names)
+        about = cells.drop_duplicates("cell").set_index("cell").reindex(self.correct.index)
+        self.photos, self.kinds = about["original"], about["degradation_type"]
+        self.names, self.types, self.boot = names, types, boot
+
+    def between(self, a: str, b: str, kind: str | None = None) -> dict[str, Any]:
+        """Return how much better ``a`` is than ``b``, on one type or on all."""
+        gap = (self.correct[a] - self.correct[b]).dropna()
+        gap = gap if kind is None else gap[self.kinds[gap.index] == kind]
+        photos, codes = self.photos[gap.index], np.zeros(len(gap), dtype=np.intp)
+        sums = self.boot.totals(photos, codes, gap.to_numpy(np.float64), 1)[:, 0]
+        draws = ratio(sums, self.boot.totals(photos, codes, np.ones(len(gap)), 1)[:, 0])
+        count = photos.nunique()
+        shared = {"pairs": len(gap), "photos": count} | known("difference", float(draws[0]), "no pair judged by both")
+        if count < 2:
+            reason = ONE_PHOTO if count else "no pair judged by both"
+            return shared | {"interval": None, "interval_reason": reason, "p": None, "p_reason": reason}
+        return shared | {"interval": interval(draws), "p": two_sided_p(draws, count)}
+
+    def pairwise(self) -> list[dict[str, Any]]:
+        """Return every two models' comparison over all pairs and what it shows."""
+        found = [{"a": a, "b": b} | self.between(a, b) for a, b in combinations(self.names, 2)]
+        for one in _corrected(found):
+            ahead = one["a"] if (one["difference"] or 0) > 0 else one["b"]
+            one["better"] = ahead if _shown(one) else None
+            one["verdict"] = f"{ahead} better" if _shown(one) else TOO_CLOSE
+        return found
+
+
+def winners(differences: Differences, models: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return per type the most accurate model and whether it is shown to be better than the runner-up."""
+    found: dict[str, dict[str, Any]] = {}
+    for kind in differences.types:
+        accuracy = {name: model["by_degradation"].get(kind, {}).get("accuracy") for name, model in models.items()}
+        ranked = sorted((name for name, value in accuracy.items() if value is not None), key=lambda n: -accuracy[n])
+        if len(ranked) > 1:
+            versus = differences.between(ranked[0], ranked[1], kind)
+        elif ranked:
+            alone = "only one model judged this type"
+            versus = known("difference", None, alone) | known("interval", None, alone) | known("p", None, alone)
+        else:
+            continue
+        runner_up = ranked[1] if len(ranked) > 1 else None
+        found[kind] = {"best": ranked[0], "accuracy": accuracy[ranked[0]], "runner_up": runner_up} | versus
+    for one in _corrected(list(found.values())):
+        shown = _shown(one) and one["interval"][0] > 0
+        one["better"] = one["best"] if shown else None
+        one["verdict"] = f"{one['best']} better" if shown else NO_DIFFERENCE
+    return found
+
+
+def best_per_type(winners: dict[str, dict[str, Any]], judged: pd.DataFrame) -> dict[str, Any]:
+    """Return the accuracy of a perfect choice of model per type, each type weighing as many pairs as it has."""
+    pairs = judged.drop_duplicates(CELL).groupby("degradation_type").size()
+    right = sum(winner["accuracy"] * int(pairs[kind]) for kind, winner in winners.items())
+    choice = {kind: winner["best"] for kind, winner in winners.items()}
+    return known("accuracy", right / int(pairs.sum()) if winners else None, NO_PAIR) | {"choice": choice}
+
+
+def _corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the Holm-corrected p to each comparison that has a p."""
+    tested = [one for one in found if one["p"] is not None]
+    for one, p in zip(tested, holm([one["p"] for one in tested]), strict=True):
+        one["p_holm"] = p
+    for one in found:
+        if one["p"] is None:
+            one |= {"p_holm": None, "p_holm_reason": one["p_reason"]}
+    return found
+
+
+def _shown(one: dict[str, Any]) -> bool:
+    return one["p_holm"] is not None and one["p_holm"] < ALPHA

@@ -1,0 +1,80 @@
+"""A model behind two calls for people: compare two photo files, score one."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from hydra.errors import HydraException
+from jaxtyping import Float
+from torch import Tensor
+
+from iqbench import config, photos
+from iqbench.benchmark.engine import Settings
+from iqbench.errors import UsageError
+from iqbench.interfaces import Preference, QualityModel, Scorer
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a model says about two photos.
+
+    ``probability`` is the model's own that the first is better; it is not calibrated.
+    """
+
+    preference: Preference
+    margin: float
+    probability: float
+
+
+class Judge:
+    """A model that takes file names.
+
+    Args:
+        model: Any quality model, ready on its device.
+        device: That device.
+    """
+
+    def __init__(self, model: QualityModel, device: torch.device) -> None:
+        self.model = model
+        self.device = device
+
+    @classmethod
+    def load(cls, name: str, checkpoint: str | None, device: str) -> "Judge":
+        """See `iqbench.load`."""
+        overrides = [f"model={name}"]
+        if checkpoint is not None:
+            overrides.append(f"model.checkpoint='{checkpoint}'")
+        try:
+            node = config.compose("bench", overrides).model
+        except HydraException as error:
+            raise UsageError(config.explain(error, overrides, "bench")) from error
+        settings = Settings(device, precision="fp32", batch_size=1, workers=0)
+        return cls(settings.place(config.build(node, "model")), settings.torch_device)
+
+    def compare(self, first: str | Path, second: str | Path) -> Comparison:
+        """Return which of two photos is better, asked in both orders.
+
+        Raises:
+            PhotoError: If one of them cannot be read.
+        """
+        a, b = self._encode(first), self._encode(second)
+        with torch.inference_mode():
+            margin = float(self.model.margin(a, b) - self.model.margin(b, a)) / 2
+        return Comparison(Preference.of(margin), margin, 1 / (1 + math.exp(-margin)))
+
+    def score(self, photo: str | Path) -> float:
+        """Return a photo's score on the model's own scale; higher is better.
+
+        Raises:
+            PhotoError: If it cannot be read.
+            UsageError: If the model only compares.
+        """
+        if not isinstance(self.model, Scorer):
+            raise UsageError(f"{type(self.model).__name__} compares photos and has no score for one; use compare")
+        return float(self._encode(photo))
+
+    def _encode(self, photo: str | Path) -> Float[Tensor, "1 d"]:
+        prepared = self.model.prepare(photos.read(Path(photo)).pixels)
+        with torch.inference_mode():
+            return self.model.encode(prepared.unsqueeze(0).to(self.device))

@@ -1,0 +1,52 @@
+"""Verdict rows that no model ever gave, for tests of what is counted from them."""
+
+import numpy as np
+import pandas as pd
+
+GROUPS = {"blur": "technical", "jpeg": "technical", "crop_edge": "compositional", "control": "control"}
+
+
+def row(model, photo, kind, level, margin, severity=1, status="ok", **more):
+    ok = status == "ok"
+    return {
+        "model_name": model,
+        "model_type": "rules",
+        "model_fingerprint": f"print of {model}",
+        "original": photo,
+        "photo_sha256": photo,
+        "degraded": f"{photo}#{kind}-{level}",
+        "degradation_type": kind,
+        "degradation_group": GROUPS.get(kind, "own"),
+        "degradation_level": level,
+        "ladder": kind,
+        "severity": severity,
+        "prediction": pd.NA if margin == 0 or not ok else int(margin > 0),
+        "confidence": 0.75 if ok else np.nan,
+        "legacy_confidence": 0.5 if ok else np.nan,
+        "score_original": np.nan,
+        "score_degraded": np.nan,
+        "correct": {1: 1.0, 0: 0.5, -1: 0.0}[int(np.sign(margin))] if ok else np.nan,
+        "margin": float(margin) if ok else np.nan,
+        "order_consistent": True if ok else pd.NA,
+        "input_change": 1.0,
+        "variant_pixels": 100,
+        "original_pixels": 100,
+        "status": status,
+        "error": "",
+    } | more
+
+
+def frame(rows):
+    return pd.DataFrame(rows).astype({"prediction": "Int64", "order_consistent": "boolean"})
+
+
+def noisy(names, photos, seed, lift=0.0):
+    """Margins with an effect of the photo, on two levels of blur and one of jpeg and crop_edge."""
+    random = np.random.default_rng(seed)
+    steps = [("blur", "1.0", 1), ("blur", "2.0", 2), ("jpeg", "80", 1), ("crop_edge", "right_20pct", 1)]
+    rows = []
+    for at in range(photos):
+        ease = random.normal()
+        for which, name in enumerate(names):
+            rows += [row(name, f"./{at}.png", k, v, ease + random.normal() + lift * which, s) for k, v, s in steps]
+    return frame(rows)
