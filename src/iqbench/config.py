@@ -144,10 +144,10 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         return f"{override}: must be {_KINDS.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
     if "not in struct" in text or re.search(r"Key '.*' not in '", text) or "not in" in text:
         known = known_keys(key.rpartition(".")[0], arguments, config_name)
-        word = key.rpartition(".")[2]
-        return f"{override or key}: no such key.{did_you_mean(word, known)} There are: {', '.join(known)}"
-    if "mandatory value" in text.lower():
-        return f"{text}; give it on the command line as KEY=VALUE"
+        group, _, word = key.rpartition(".")
+        elsewhere = [f" It belongs to {group}={choice}." for choice in _choices_with(group, word)]
+        hint = did_you_mean(word, known) or "".join(elsewhere[:1])
+        return f"{override or key}: no such key.{hint} There are: {', '.join(known)}"
     return text[:300] + (f" (in {override})" if override and override not in text else "")
 
 
@@ -165,6 +165,12 @@ def _guilty(text: str, arguments: Sequence[str]) -> str:
         if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text) or f"'{key.split('.')[-1]}'" in text:
             return override
     return ""
+
+
+def _choices_with(group: str, key: str) -> list[str]:
+    """Return the choices of a group whose files have that key."""
+    paths = sorted((CONF_DIR / group).glob("*.yaml")) if group else []
+    return [path.stem for path in paths if key in OmegaConf.load(path)]
 
 
 def known_keys(parent: str, arguments: Sequence[str], config_name: str) -> list[str]:

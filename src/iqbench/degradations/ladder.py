@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from iqbench.errors import UsageError
 from iqbench.interfaces import Group, Photo, Variant
 
 
@@ -38,13 +39,13 @@ def suite(degradations: dict[str, Degradation]) -> list[Variant]:
     """Return every variant of the degradations, type by type, ladder by ladder, mild to severe.
 
     Raises:
-        ValueError: If a type names two levels alike: their rows could not be told apart.
+        UsageError: If a type names two levels alike: their rows could not be told apart.
     """
     variants = [variant for type_, degradation in degradations.items() for variant in _climb(type_, degradation)]
     keys = [variant.key for variant in variants]
     doubled = sorted({key for key in keys if keys.count(key) > 1})
     if doubled:
-        raise ValueError(f"level given twice: {', '.join(doubled)}")
+        raise UsageError(f"degradation: level given twice: {', '.join(doubled)}")
     return variants
 
 

@@ -117,7 +117,22 @@ def _caption(summary: dict[str, Any]) -> Text:
     failed = summary["counts"]["pairs"]["failed"]
     lost = f"; {failed} pair{'s' * (failed != 1)} failed" if failed else ""
     note = f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval"
-    return Text(f"accuracy in %, a tie is worth half; {note}{lost}")
+    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}")
+
+
+def rule(summary: dict[str, Any]) -> str:
+    """Return what the run's protocol makes of ties and of the order of the photos.
+
+    Example:
+        >>> rule({"protocol": {"name": "legacy", "orders": "original_first", "tie_worth": 0.0}})
+        'a tie is wrong, and the original is always shown first (protocol legacy)'
+    """
+    protocol = summary.get("protocol", {"orders": "both", "tie_worth": 0.5})
+    worth = protocol["tie_worth"]
+    tie = "a tie is " + ({0.5: "worth half", 0.0: "wrong", 1.0: "right"}.get(worth) or f"worth {worth}")
+    if protocol["orders"] == "both":
+        return tie
+    return f"{tie}, and the original is always shown first (protocol {one_line(protocol['name'])})"
 
 
 def print_table(summary: dict[str, Any], console: Console | None = None) -> None:

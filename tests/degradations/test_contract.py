@@ -1,0 +1,169 @@
+"""What every file in conf/degradation must keep to: a new one is tested without touching this."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+
+from conftest import noisy_gradient
+from iqbench.config import CONF_DIR, build, compose
+from iqbench.degradations.control import controls
+from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
+from iqbench.errors import UsageError
+from iqbench.interfaces import Photo, Variant
+
+NAMES = sorted(path.stem for path in (CONF_DIR / "degradation").glob("*.yaml"))
+SIZES = [(32, 32), (33, 47), (101, 32), (64, 203)]
+
+
+@cache
+def variants_of(name: str, *overrides: str) -> tuple[Variant, ...]:
+    """The suite that degradation=NAME stands for."""
+    config = compose("bench", [f"degradation={name}", "name=test", "out=nowhere", *overrides])
+    return tuple(suite({type_: build(node, f"degradation.{type_}") for type_, node in config.degradation.items()}))
+
+
+def ladders_of(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
+    ladders: dict[str, list[Variant]] = {}
+    for variant in variants:
+        ladders.setdefault(variant.ladder, []).append(variant)
+    return ladders
+
+
+def damage(variant: Variant, photo: Photo) -> float:
+    """What is lost: pixels for a crop, else the mean absolute difference."""
+    result = variant.apply(photo)
+    if variant.group == "compositional":
+        return 1 - result[..., 0].size / photo[..., 0].size
+    return float(np.abs(result.astype(float) - photo).mean())
+
+
+def test_there_are_degradations_to_test() -> None:
+    assert len(NAMES) >= 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEveryDegradation:
+    def test_the_photo_is_left_alone(self, name: str, photo: Photo) -> None:
+        before = photo.copy()
+        for variant in variants_of(name):
+            variant.apply(photo)
+            assert np.array_equal(photo, before), variant.key
+
+    def test_a_photo_that_cannot_be_written_to_is_fine(self, name: str, photo: Photo) -> None:
+        locked = photo.copy()
+        locked.flags.writeable = False
+        for variant in variants_of(name):
+            assert np.array_equal(variant.apply(locked), variant.apply(photo)), variant.key
+
+    def test_the_same_photo_gives_the_same_result(self, name: str, photo: Photo) -> None:
+        for variant in variants_of(name):
+            assert np.array_equal(variant.apply(photo), variant.apply(photo.copy())), variant.key
+
+    @pytest.mark.parametrize("size", SIZES)
+    def test_the_result_is_a_photo_at_any_size(self, name: str, size: tuple[int, int]) -> None:
+        photo = noisy_gradient(*size)
+        for variant in variants_of(name):
+            result = variant.apply(photo)
+            assert (result.dtype, result.ndim, result.shape[2]) == (np.uint8, 3, 3), variant.key
+            assert min(result.shape) > 0, variant.key
+            assert (result.shape == photo.shape) == (variant.group == "technical"), variant.key
+
+    def test_the_result_does_not_depend_on_how_the_photo_lies_in_memory(self, name: str, photo: Photo) -> None:
+        mirrored = np.ascontiguousarray(photo[:, ::-1])[:, ::-1]
+        assert not mirrored.flags.c_contiguous
+        for variant in variants_of(name):
+            assert np.array_equal(variant.apply(mirrored), variant.apply(photo)), variant.key
+
+    def test_the_result_does_not_depend_on_the_number_of_threads(self, name: str, photo: Photo) -> None:
+        expected = [variant.apply(photo) for variant in variants_of(name)]
+        threads = cv2.getNumThreads()
+        try:
+            cv2.setNumThreads(0)
+            single = [variant.apply(photo) for variant in variants_of(name)]
+        finally:
+            cv2.setNumThreads(threads)
+        assert all(np.array_equal(a, b) for a, b in zip(expected, single, strict=True))
+
+    def test_every_level_does_something_and_the_next_one_more(self, name: str, photo: Photo) -> None:
+        for ladder in ladders_of(variants_of(name)).values():
+            steps = [0.0, *(damage(variant, photo) for variant in ladder)]
+            assert steps == sorted(set(steps)), ladder[0].ladder
+            assert [variant.severity for variant in ladder] == list(range(1, len(ladder) + 1))
+
+    def test_levels_are_named_once_and_ladders_lie_together(self, name: str) -> None:
+        variants = variants_of(name)
+        assert len({variant.key for variant in variants}) == len(variants)
+        assert [v.key for ladder in ladders_of(variants).values() for v in ladder] == [v.key for v in variants]
+
+    def test_a_type_has_one_group_and_its_ladders_bear_its_name(self, name: str) -> None:
+        for variant in variants_of(name):
+            assert variant.group in ("technical", "compositional")
+            assert variant.ladder.split("/")[0] == variant.type
+
+
+def test_the_standard_suite_is_the_27_variants_of_the_protocol() -> None:
+    levels: dict[str, list[str]] = {}
+    for variant in variants_of("standard"):
+        levels.setdefault(variant.type, []).append(variant.level)
+    assert levels == {
+        "blur": ["1.0", "2.0", "4.0", "8.0"],
+        "jpeg": ["80", "60", "40", "20", "10"],
+        "exposure": ["-1", "-2", "1", "2"],
+        "crop_edge": ["right_20pct", "right_30pct", "bottom_20pct", "bottom_30pct"],
+        "crop_corner": ["top_left_70pct", "top_left_60pct", "bottom_right_70pct", "bottom_right_60pct"],
+        "crop_aspect": ["tall_60pct", "tall_50pct", "wide_60pct", "wide_50pct"],
+        "crop_center": ["70pct", "60pct"],
+    }
+    assert sum(map(len, levels.values())) == 27
+
+
+def test_the_standard_suite_has_a_ladder_for_each_direction_and_place() -> None:
+    assert Counter(variant.ladder for variant in variants_of("standard")) == {
+        "blur": 4,
+        "jpeg": 5,
+        "exposure/darker": 2,
+        "exposure/brighter": 2,
+        "crop_edge/right": 2,
+        "crop_edge/bottom": 2,
+        "crop_corner/top_left": 2,
+        "crop_corner/bottom_right": 2,
+        "crop_aspect/tall": 2,
+        "crop_aspect/wide": 2,
+        "crop_center": 2,
+    }
+
+
+def test_the_standard_suite_is_technical_and_compositional_as_the_protocol_says() -> None:
+    groups = {variant.type: variant.group for variant in variants_of("standard")}
+    assert {type_ for type_, group in groups.items() if group == "technical"} == {"blur", "jpeg", "exposure"}
+
+
+def test_the_standard_suite_multiplies_encoded_values() -> None:
+    brighter = next(v for v in variants_of("exposure") if v.level == "1")
+    assert brighter.apply(np.full((32, 32, 3), 100, np.uint8))[0, 0].tolist() == [200, 200, 200]
+
+
+def test_levels_are_sorted_mild_to_severe_however_they_are_given() -> None:
+    variants = variants_of("jpeg", "degradation.jpeg.quality=[10,90,50]")
+    assert [(variant.level, variant.severity) for variant in variants] == [("90", 1), ("50", 2), ("10", 3)]
+
+
+def test_a_level_given_twice_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"level given twice: blur/2\.0"):
+        variants_of("blur", "degradation.blur.sigma=[1,2,2.0]")
+
+
+def test_two_ladders_with_a_level_of_one_name_are_refused() -> None:
+    same = Level("70pct", lambda photo: photo)
+    twice = Degradation("compositional", [Ladder("left", [same]), Ladder("right", [same])])
+    with pytest.raises(UsageError, match="own/70pct"):
+        suite({"own": twice})
+
+
+def test_the_controls_are_no_part_of_any_suite() -> None:
+    keys = {variant.key for name in NAMES for variant in variants_of(name)}
+    assert keys.isdisjoint(variant.key for variant in controls())

@@ -1,0 +1,141 @@
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from torch import nn
+
+from iqbench import photos
+from iqbench.errors import UsageError
+from iqbench.models import backbone
+from iqbench.models.backbone import Backbone
+from iqbench.preprocessing import view
+from schooling import pictures
+
+
+def sample_photo(name: str) -> photos.DecodedPhoto:
+    spec = find_spec("skimage")
+    assert spec is not None
+    assert spec.origin is not None
+    return photos.read(Path(spec.origin).parent / "data" / name)
+
+
+@pytest.fixture(scope="module")
+def lite0() -> tuple[Backbone, nn.Module]:
+    """The packaged backbone, and the classifier that belongs to it."""
+    packaged = Backbone("tf_efficientnet_lite0", "packaged", 224).eval()
+    whole = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    whole.load_state_dict(backbone._packaged_weights(whole))
+    return packaged, whole.eval().classifier
+
+
+@pytest.mark.parametrize(("name", "number"), [("chelsea.png", 281), ("coffee.png", 967)])  # tabby cat, espresso
+def test_the_packaged_network_knows_a_tabby_cat_and_an_espresso(
+    lite0: tuple[Backbone, nn.Module], name: str, number: int
+) -> None:
+    packaged, classifier = lite0
+    picture = view(sample_photo(name).pixels, "standard", 224).unsqueeze(0)
+    with torch.inference_mode():
+        chances = classifier(packaged(picture)).softmax(dim=1)[0]
+    assert chances.argmax().item() == number
+    assert chances[number].item() > 0.3
+
+
+def test_the_packaged_network_has_1280_features_and_the_normalisation_it_was_trained_with(
+    lite0: tuple[Backbone, nn.Module],
+) -> None:
+    packaged, _ = lite0
+    assert packaged.width == 1280
+    assert packaged.mean.ravel().tolist() == pytest.approx([127.0] * 3)
+    assert packaged.std.ravel().tolist() == pytest.approx([128.0] * 3)
+
+
+@pytest.mark.parametrize(("name", "width"), [("resnet50", 2048), ("vgg16", 4096)])
+def test_the_backbones_of_the_papers_have_their_known_width(name: str, width: int) -> None:
+    assert Backbone(name, "none", 64).width == width
+
+
+@pytest.mark.parametrize(("name", "size"), [("tiny", 32), ("test_resnet", 64), ("test_vit", 160)])
+def test_features_are_rows_as_wide_as_is_said(name: str, size: int) -> None:
+    network = Backbone(name, "none", size).eval()
+    with torch.inference_mode():
+        assert network(pictures(2, size=size)).shape == (2, network.width)
+
+
+def test_pictures_are_normalised_with_the_networks_own_mean_and_deviation() -> None:
+    network = Backbone("test_resnet", "none", 64).eval()
+    config, batch = network.net.pretrained_cfg, pictures(2, size=64)
+    mean, std = (torch.tensor(config[key]).view(3, 1, 1) for key in ("mean", "std"))
+    with torch.inference_mode():
+        torch.testing.assert_close(network(batch), network.net((batch / 255 - mean) / std))
+
+
+def test_measuring_the_width_leaves_the_network_in_training_and_its_statistics_alone() -> None:
+    network = Backbone("test_resnet", "none", 64)
+    assert network.net.training
+    assert all(value.item() == 0 for name, value in network.net.named_buffers() if "num_batches" in name)
+
+
+def test_an_unknown_network_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match=r"model\.backbone=resnet5O: timm has no such network.* Did you mean 'resnet5"):
+        Backbone("resnet5O", "none", 64)
+
+
+def test_the_packaged_weights_belong_to_one_network() -> None:
+    with pytest.raises(UsageError, match=r"packaged is tf_efficientnet_lite0's; for model\.backbone=resnet50"):
+        Backbone("resnet50", "packaged", 64)
+
+
+@pytest.mark.parametrize("weights", ["weights.pth", "pakaged", ""])
+def test_weights_that_are_neither_a_word_nor_a_file_are_refused(weights: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither packaged, pretrained, none, nor a file"):
+        Backbone("test_resnet", str(tmp_path / weights) if weights else "", 64)
+
+
+def test_a_network_without_pretrained_weights_says_so() -> None:
+    with pytest.raises(UsageError, match=r"tiny, .*pretrained: cannot be had"):
+        Backbone("tiny", "pretrained", 32)
+
+
+def test_a_local_file_of_weights_is_what_the_network_then_has(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    there = timm.create_model("test_resnet", pretrained=False)
+    torch.save(there.state_dict(), tmp_path / "there.pth")
+    torch.manual_seed(1)
+    here = Backbone("test_resnet", str(tmp_path / "there.pth"), 64).net.state_dict()
+    expected = {name: value for name, value in there.state_dict().items() if name in here}
+    assert len(expected) > 20
+    assert all(torch.equal(here[name], value) for name, value in expected.items())
+    assert set(there.state_dict()) - set(here) == {"fc.weight", "fc.bias"}
+
+
+@pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html></html>", b"not weights" * 50])
+def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.pth").write_bytes(content)
+    with pytest.raises(UsageError, match=r"bad\.pth: cannot be had") as caught:
+        Backbone("test_resnet", str(tmp_path / "bad.pth"), 64)
+    assert str(caught.value).isprintable()
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    torch.save(timm.create_model("test_vit", pretrained=False).state_dict(), tmp_path / "vit.pth")
+    with pytest.raises(UsageError, match=r"vit\.pth: cannot be had"):
+        Backbone("test_resnet", str(tmp_path / "vit.pth"), 64)
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return (Path.touch, (self.path,))
+
+
+def test_a_file_of_weights_is_never_code(tmp_path: Path) -> None:
+    torch.save({"state_dict": Canary(tmp_path / "canary")}, tmp_path / "evil.pth")
+    with pytest.raises(UsageError, match=r"evil\.pth: cannot be had"):
+        Backbone("test_resnet", str(tmp_path / "evil.pth"), 64)
+    assert not (tmp_path / "canary").exists()

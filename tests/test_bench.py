@@ -1,0 +1,200 @@
+"""The benchmark from end to end, as a user calls it."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cli import TINY, run
+
+FILES = {
+    "unified_results.csv",
+    "unified_results.parquet",
+    "summary.json",
+    "KEY_TAKEAWAYS.md",
+    "manifest.csv",
+    "accuracy.png",
+    "results.sqlite",
+}
+
+
+def rows_of(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "unified_results.csv", keep_default_na=False, na_values={"correct": [""]})
+
+
+def pairs_of(folder: Path) -> pd.DataFrame:
+    rows = rows_of(folder)
+    return rows[rows["degradation_type"] != "control"]
+
+
+def test_one_model_on_a_folder_leaves_every_export_and_a_row_for_every_cell(folder: Path, tmp_path: Path) -> None:
+    outcome = run("bench", "model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 0, outcome.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= FILES
+    rows = rows_of(tmp_path / "out")
+    photos = len(list(folder.iterdir()))
+    assert len(rows) == photos * 29
+    assert len(pairs_of(tmp_path / "out")) == photos * 27
+    assert set(rows["status"]) == {"ok"}
+    assert (rows.loc[rows["degradation_level"] == "identity", "correct"] == 0.5).all()
+    assert "iqa" in outcome.out
+
+
+def test_the_parquet_file_holds_the_same_rows_with_types(folder: Path, tmp_path: Path) -> None:
+    run("bench", "model=iqa", "data=folder", f"data.root={folder}", "degradation=blur", f"out={tmp_path / 'out'}")
+    typed = pd.read_parquet(tmp_path / "out" / "unified_results.parquet")
+    text = rows_of(tmp_path / "out")
+    assert list(typed.columns) == list(text.columns)
+    assert typed["margin"].tolist() == pytest.approx(text["margin"].astype(float).tolist(), abs=0)
+    assert str(typed["severity"].dtype).lower() == "int64"
+
+
+@pytest.mark.parametrize("protocol", ["standard", "legacy"])
+def test_a_summary_agrees_with_its_rows(folder: Path, tmp_path: Path, protocol: str) -> None:
+    run("bench", "model=iqa", "data=folder", f"data.root={folder}", f"protocol={protocol}", f"out={tmp_path / 'out'}")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    rows = pairs_of(tmp_path / "out")
+    overall = summary["models"]["iqa"]["overall"]
+    assert overall["accuracy"] == pytest.approx(rows["correct"].mean())
+    assert overall["total_pairs"] == len(rows)
+    for type_, of_type in rows.groupby("degradation_type"):
+        assert summary["models"]["iqa"]["by_degradation"][type_]["accuracy"] == pytest.approx(of_type["correct"].mean())
+    expected = 0.5 if protocol == "standard" else 1.0
+    assert summary["nulls"]["always-first"]["overall"]["accuracy"] == expected
+
+
+def test_a_sweep_merges_its_jobs_at_its_root(folder: Path, tmp_path: Path) -> None:
+    outcome = run(
+        "bench",
+        "-m",
+        "model=iqa,sharpness",
+        "degradation=blur,jpeg",
+        "data=folder",
+        f"data.root={folder}",
+        f"out={tmp_path / 'sweep'}",
+    )
+    assert outcome.exit_code == 0, outcome.err
+    jobs = sorted(path.name for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert jobs == ["0_iqa_blur", "1_iqa_jpeg", "2_sharpness_blur", "3_sharpness_jpeg"]
+    rows = pairs_of(tmp_path / "sweep")
+    assert len(rows) == 2 * 9 * len(list(folder.iterdir()))
+    assert not rows.duplicated(["model_name", "degraded"]).any()
+    parts = pd.concat([pairs_of(tmp_path / "sweep" / job) for job in jobs])
+    assert rows["correct"].mean() == pytest.approx(parts["correct"].mean())
+
+
+def test_a_failing_job_leaves_the_others_merged_and_its_exit_code(folder: Path, tmp_path: Path) -> None:
+    outcome = run(
+        "bench",
+        "-m",
+        "model=siamese",
+        f"model.checkpoint={tmp_path / 'missing.ckpt'},untrained",
+        *TINY,
+        "degradation=blur",
+        "data=folder",
+        f"data.root={folder}",
+        "engine.workers=0",
+        f"out={tmp_path / 'sweep'}",
+    )
+    assert outcome.exit_code == 2
+    assert "missing.ckpt: no such file" in outcome.err
+    assert len(pairs_of(tmp_path / "sweep")) == 4 * len(list(folder.iterdir()))
+    summary = json.loads((tmp_path / "sweep" / "summary.json").read_text())
+    assert not summary["complete"]
+    assert [job["job"] for job in summary["failed_jobs"]] == ["0_siamese_blur"]
+
+
+def test_a_report_made_again_is_the_same_to_the_byte(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sweep"
+    run("bench", "-m", "model=iqa,contrast", "data=folder", f"data.root={folder}", f"out={out}")
+    before = {name: (out / name).read_bytes() for name in FILES - {"results.sqlite"}}
+    for name in before:
+        (out / name).unlink()
+    outcome = run("report", out)
+    assert outcome.exit_code == 0, outcome.err
+    assert {name: (out / name).read_bytes() for name in before} == before
+
+
+def test_the_same_command_again_computes_nothing_and_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    command = ("model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}", "degradation=blur")
+    run("bench", *command)
+    before = (tmp_path / "out" / "unified_results.csv").read_bytes()
+    outcome = run("bench", *command)
+    assert outcome.exit_code == 0, outcome.err
+    assert "0/0" in outcome.err
+    assert (tmp_path / "out" / "unified_results.csv").read_bytes() == before
+
+
+def test_another_model_is_not_mixed_into_a_folder_that_has_results(folder: Path, tmp_path: Path) -> None:
+    common = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}", "degradation=blur")
+    run("bench", "model=iqa", *common)
+    outcome = run("bench", "model=sharpness", *common)
+    assert outcome.exit_code == 2
+    assert "differs in model_fingerprint, model_name" in outcome.last_line
+
+
+def test_a_broken_photo_costs_its_own_rows_and_is_counted(folder: Path, tmp_path: Path) -> None:
+    whole = pd.Series(dtype=float)
+    for out in ("whole", "broken"):
+        arguments = ("model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / out}", "degradation=blur")
+        outcome = run("bench", *arguments)
+        if out == "whole":
+            whole = pairs_of(tmp_path / out).set_index("degraded")["margin"]
+            (folder / "broken.png").write_bytes(next(folder.glob("*.png")).read_bytes()[:200])
+    assert outcome.exit_code == 3
+    assert "4 corrupt" in outcome.last_line
+    rows = pairs_of(tmp_path / "broken").set_index("degraded")
+    assert (rows.loc[rows["original"] == "./broken.png", "status"] == "corrupt").all()
+    assert rows.loc[whole.index, "margin"].tolist() == whole.tolist()
+
+
+def test_failures_up_to_the_allowed_number_are_no_error(folder: Path, tmp_path: Path) -> None:
+    (folder / "empty.jpg").touch()
+    outcome = run(
+        "bench",
+        "model=iqa",
+        "data=folder",
+        f"data.root={folder}",
+        f"out={tmp_path / 'out'}",
+        "degradation=blur",
+        "max_failures=4",
+    )
+    assert outcome.exit_code == 0, outcome.err
+
+
+def test_levels_are_set_from_the_command_line(folder: Path, tmp_path: Path) -> None:
+    outcome = run(
+        "bench",
+        "model=iqa",
+        "data=folder",
+        f"data.root={folder}",
+        "degradation=blur",
+        "degradation.blur.sigma=[0.5,3]",
+        f"out={tmp_path / 'out'}",
+    )
+    assert outcome.exit_code == 0, outcome.err
+    assert set(pairs_of(tmp_path / "out")["degradation_level"].astype(str)) == {"0.5", "3.0"}
+
+
+def test_a_model_and_a_degradation_of_ones_own_need_only_a_folder_of_yaml(folder: Path, tmp_path: Path) -> None:
+    for group, text in {
+        "model/soft": "_target_: iqbench.models.rules.Rules\nweights: {sharpness: -1.0}\nclipped: false\n",
+        "degradation/haze": "haze:\n  _target_: iqbench.degradations.blur.blur_ladder\n  sigma: [5]\n",
+    }.items():
+        path = tmp_path / "mine" / f"{group}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    common = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("bench", "--config-dir", tmp_path / "mine", "model=soft", "degradation=haze", *common)
+    assert outcome.exit_code == 0, outcome.err
+    assert (pairs_of(tmp_path / "out")["correct"] == 0).all()
+
+
+def test_the_sample_photos_are_benchmarked_by_the_reference_weights(tmp_path: Path) -> None:
+    common = ("data.limit=1", "degradation=blur", f"out={tmp_path / 'sweep'}")
+    outcome = run("bench", "-m", "model=siamese,ava,iqa", *common)
+    assert outcome.exit_code == 0, outcome.err
+    rows = pairs_of(tmp_path / "sweep")
+    assert rows.groupby("model_name").size().to_dict() == {"ava": 4, "iqa": 4, "siamese": 4}
+    summary = json.loads((tmp_path / "sweep" / "summary.json").read_text())
+    assert all(model["photos_seen_in_training"] == 0 for model in summary["models"].values())

@@ -1,0 +1,89 @@
+"""The command line's mistakes: one clear line each, exit code 2, no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli import TINY, run
+from iqbench.config import CONF_DIR
+
+MISTAKES = {
+    "modle=siamese": "Did you mean 'model'?",
+    "+typo=1": "typo: no such key",
+    "model=siamse": "Did you mean 'siamese'? There are: ",
+    "model.bakbone=x": "Did you mean 'backbone'?",
+    "+model.typo=1": "model.typo: iqbench.models.siamese.Siamese has no such setting",
+    "+model.optimizer.typo=1": "model.optimizer.typo: AdamW has no such setting",
+    "model.backbone=resnt50": "Did you mean 'resnet50'?",
+    "model.backbone=tiny": "model.weights=packaged is tf_efficientnet_lite0's",
+    "model.preprocessing=crop": "model.preprocessing=crop: no such rule",
+    "model.checkpoint=/no/such.ckpt": "/no/such.ckpt: no such file",
+    "data=folder": "data.root: needed here",
+    "data.root=/nowhere": "It belongs to data=folder",
+    "data.limit=none": "data.limit=none: must be a whole number",
+    "seed=abc": "seed=abc: must be a whole number",
+    "max_failures=many": "max_failures=many: must be a whole number",
+    "engine.batch_size=many": "engine.batch_size=many: must be a whole number",
+    "engine.batch_size=0": "engine.batch_size=0: must be 1 or more",
+    "engine.precision=fp8": "engine.precision=fp8: must be one of",
+    "protocol.orders=one": "protocol.orders=one: must be both or original_first",
+    "degradation=blurr": "Did you mean 'blur'?",
+    "degradation.blur.sigma=[-1]": "degradation.blur: sigma must be positive",
+    "degradation.jpeg.quality=[0]": "degradation.jpeg: quality must be whole numbers",
+    "out=": "out: empty",
+    "siamese": "missing EQUAL",
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_answered_by_one_line_and_exit_code_2(mistake: str) -> None:
+    outcome = run("bench", mistake)
+    assert outcome.exit_code == 2, outcome.err
+    assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+    assert outcome.err.startswith("iqbench.bench: ")
+    assert MISTAKES[mistake] in outcome.err
+
+
+def test_a_folder_that_does_not_exist_is_named() -> None:
+    outcome = run("bench", "model=iqa", "data=folder", "data.root=/nowhere")
+    assert (outcome.exit_code, outcome.err) == (2, "iqbench.bench: data.root=/nowhere: no such folder\n")
+
+
+def test_a_mistake_in_a_sweep_is_found_before_the_first_job(tmp_path: Path) -> None:
+    outcome = run("bench", "-m", "model=iqa,siamse", "out=sweep")
+    assert outcome.exit_code == 2
+    assert "Did you mean 'siamese'?" in outcome.last_line
+    assert not list(tmp_path.rglob("results.sqlite"))
+
+
+def test_training_a_model_that_follows_rules_is_refused() -> None:
+    outcome = run("train", "model=iqa")
+    assert outcome.exit_code == 2
+    assert "nothing to train; train siamese or ava" in outcome.last_line
+
+
+def test_resuming_from_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.ckpt").write_text("<html>not found</html>")
+    outcome = run("train", "ckpt_path=page.ckpt", *TINY)
+    assert outcome.exit_code == 2
+    assert "page.ckpt: a web page" in outcome.last_line
+
+
+@pytest.mark.parametrize("program", ["bench", "train"])
+def test_help_shows_two_examples_and_imports_nothing_heavy(program: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", f"iqbench.{program}", "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.count(f"python -m iqbench.{program} ") == 2
+    imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
+    assert not imported & {"torch", "lightning", "timm", "pandas", "cv2", "sklearn", "scipy", "matplotlib"}
+
+
+def test_every_choice_that_help_lists_has_a_comment_saying_what_it_is() -> None:
+    for path in CONF_DIR.glob("*/*.yaml"):
+        assert path.read_text().startswith("#"), path

@@ -1,0 +1,74 @@
+"""Training from end to end, as a user calls it."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from cli import TINY, run
+
+SHORT = ("trainer.max_epochs=1", "self_supervision.workers=0", "trainer.accelerator=cpu", "degradation=blur")
+
+
+@pytest.mark.parametrize("model", ["siamese", "ava"])
+def test_a_trained_checkpoint_benchmarks_and_says_that_it_is_a_demo(folder: Path, tmp_path: Path, model: str) -> None:
+    photos = ("data=folder", f"data.root={folder}")
+    outcome = run("train", f"model={model}", *TINY, *SHORT, *photos, f"out={tmp_path / 'train'}")
+    assert outcome.exit_code == 0, outcome.err
+    assert "a demo, self-supervised on degraded copies" in outcome.err
+    best = tmp_path / "train" / "checkpoints" / "best.ckpt"
+    content = torch.load(best, weights_only=True)
+    assert "demo" in content["iqbench"]["trained_on"]["what"]
+    assert list((tmp_path / "train" / "tensorboard").rglob("events.out.tfevents.*"))
+
+    judged = run(
+        "bench",
+        f"model={model}",
+        *TINY,
+        f"model.checkpoint={best}",
+        *photos,
+        "degradation=blur",
+        "engine.workers=0",
+        f"out={tmp_path / 'bench'}",
+    )
+    assert judged.exit_code == 0, judged.err
+    summary = json.loads((tmp_path / "bench" / "summary.json").read_text())
+    assert summary["models"][model]["photos_seen_in_training"] == len(list(folder.iterdir()))
+    assert "seen in training" in (tmp_path / "bench" / "KEY_TAKEAWAYS.md").read_text()
+
+
+def test_training_resumes_where_it_stopped(folder: Path, tmp_path: Path) -> None:
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}")
+    run("train", *common, f"out={tmp_path / 'first'}")
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    outcome = run("train", *common, "trainer.max_epochs=2", f"ckpt_path={last}", f"out={tmp_path / 'second'}")
+    assert outcome.exit_code == 0, outcome.err
+    resumed = torch.load(tmp_path / "second" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert (torch.load(last, weights_only=True)["epoch"], resumed["epoch"]) == (0, 1)
+
+
+def test_a_frozen_packaged_backbone_leaves_a_head_small_enough_to_share(folder: Path, tmp_path: Path) -> None:
+    outcome = run(
+        "train",
+        "model=ava",
+        "model.frozen=true",
+        *SHORT,
+        "trainer.limit_train_batches=2",
+        "trainer.limit_val_batches=1",
+        "data=folder",
+        f"data.root={folder}",
+        f"out={tmp_path / 'train'}",
+    )
+    assert outcome.exit_code == 0, outcome.err
+    head = tmp_path / "train" / "checkpoints" / "head.safetensors"
+    assert head.stat().st_size < 3_000_000
+    judged = run(
+        "bench",
+        "model=ava",
+        f"model.checkpoint={head}",
+        "data=folder",
+        f"data.root={folder}",
+        "degradation=crop_center",
+        f"out={tmp_path / 'bench'}",
+    )
+    assert judged.exit_code == 0, judged.err
