@@ -73,5 +73,8 @@ def fit(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch
         warnings.filterwarnings("ignore", message=".*does not have many workers")  # none are wanted
-        trainer.fit(model, train, DataLoader(list(validation), batch_size=batch_size) if validation else None)
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`")  # nor is validation, always
+        warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode")  # a frozen backbone is
+        trainer.fit(model.train(), train, DataLoader(list(validation), batch_size=batch_size) if validation else None)
+    model.eval()
     return trainer

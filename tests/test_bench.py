@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from cli import TINY, run
 
 FILES = {
@@ -139,13 +140,13 @@ def test_a_broken_photo_costs_its_own_rows_and_is_counted(folder: Path, tmp_path
         arguments = ("model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / out}", "degradation=blur")
         outcome = run("bench", *arguments)
         if out == "whole":
-            whole = pairs_of(tmp_path / out).set_index("degraded")["margin"]
+            whole = pairs_of(tmp_path / out).set_index("degraded")["margin"].astype(float)
             (folder / "broken.png").write_bytes(next(folder.glob("*.png")).read_bytes()[:200])
     assert outcome.exit_code == 3
     assert "4 corrupt" in outcome.last_line
     rows = pairs_of(tmp_path / "broken").set_index("degraded")
     assert (rows.loc[rows["original"] == "./broken.png", "status"] == "corrupt").all()
-    assert rows.loc[whole.index, "margin"].tolist() == whole.tolist()
+    assert rows.loc[whole.index, "margin"].astype(float).tolist() == whole.tolist()
 
 
 def test_failures_up_to_the_allowed_number_are_no_error(folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cli import TINY, run
 from iqbench.config import CONF_DIR
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
+
 from iqbench.config import CONF_DIR
 
 ROOT = Path(__file__).parent.parent

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from cli import TINY, run
 
 SHORT = ("trainer.max_epochs=1", "self_supervision.workers=0", "trainer.accelerator=cpu", "degradation=blur")

@@ -1,14 +1,15 @@
 """Benchmark a judge: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
 
-import json
 import logging
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from iqbench import config as configuration
-from iqbench.errors import IqbenchError, TooManyFailures
+from iqbench.errors import IqbenchError, TooManyFailures, UsageError
+from iqbench.sweep import Status
 
 log = logging.getLogger(__name__)
 
@@ -22,24 +23,34 @@ def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = configuration.Job.current()
     configuration.check(config, current, "bench")
-    if not current.is_sweep:
-        from iqbench.reporting.table import print_table
-
-        summary = bench(config, current.folder)
-        print_table(summary)
-        log.info("results: %s", current.folder)
-        check_failures(summary, config.max_failures)
-        return
-    status: dict[str, Any] = {"job": current.folder.name, "exit_code": 0, "error": ""}
+    status = Status(current.folder)
+    status.write()
     try:
-        check_failures(bench(config, current.folder), config.max_failures)
+        summary = bench(config, current.folder)
+        if not current.is_sweep:
+            show(summary, current.folder)
+        check_failures(summary, config.max_failures)
+        status.exit_code, status.error = 0, ""
     except IqbenchError as error:
-        status |= {"exit_code": error.exit_code, "error": str(error)}
+        status.exit_code, status.error = error.exit_code, str(error)
+        if not current.is_sweep:
+            raise
         log.error("%s: %s", current.folder.name, error)
     except Exception as error:
-        status |= {"exit_code": 1, "error": f"{type(error).__name__}: {error}"}
+        status.error = f"{type(error).__name__}: {error}"
+        if not current.is_sweep:
+            raise
         log.exception("%s: failed", current.folder.name)
-    (current.folder / "status.json").write_text(json.dumps(status))
+    finally:
+        status.write()
+
+
+def show(summary: dict[str, Any], folder: Path) -> None:
+    """Print the table, and where the rest is."""
+    from iqbench.reporting.table import print_table
+
+    print_table(summary)
+    log.info("results: %s", folder)
 
 
 def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
@@ -70,9 +81,14 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
         todo = store.unfinished(photos.files)
         log.info("%s: %d photos x %d variants", config.name, len(photos.files), len(variants) - len(controls()))
-        for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):
-            store.write(plan.marked(photo), pairs)
-        store.close()
+        try:
+            with closing(store):
+                for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):
+                    store.write(plan.marked(photo), pairs)
+        except (KeyboardInterrupt, SystemExit):  # what is finished is shown, as incomplete
+            with suppress(UsageError):
+                export(folder)
+            raise
         return export(folder)
 
 

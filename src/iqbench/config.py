@@ -3,6 +3,7 @@
 import inspect
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
@@ -72,6 +73,7 @@ def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
     register_frames()
     program = f"iqbench.{config_name}"
     mistakes: list[IqbenchError] = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is open is closed
 
     def guarded(config: DictConfig) -> None:
         try:
@@ -109,25 +111,41 @@ def build(node: DictConfig, key: str) -> Any:
     missing = sorted(OmegaConf.missing_keys(node))
     if missing:
         raise UsageError(f"{', '.join(missing)}: needed here; for example {missing[0]}=VALUE")
+    _check_arguments(node, key)
     try:
         return hydra.utils.instantiate(node, _convert_="all")
     except (InstantiationException, OmegaConfBaseException) as error:
         cause = error.__cause__
         if isinstance(cause, IqbenchError):
             raise cause from error
-        if isinstance(cause, TypeError) and "unexpected keyword" in str(cause):
-            raise UsageError(_unknown_argument(node, key, str(cause))) from error
         if cause is None or isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
             raise UsageError(f"{key}: {' '.join(str(cause or error).split())}") from error
         raise cause from error
 
 
-def _unknown_argument(node: DictConfig, key: str, message: str) -> str:
-    found = re.search(r"argument '(\w+)'", message)
-    name = found.group(1) if found else "?"
-    target = hydra.utils.get_object(node["_target_"])
-    known = [word for word in inspect.signature(target).parameters if word not in ("shared", "args", "kwargs")]
-    return f"{key}.{name}: {node['_target_']} has no such setting.{did_you_mean(name, known)}"
+def _check_arguments(node: DictConfig, key: str) -> None:
+    """Refuse a setting that the node's target has no argument for, such as ``+model.typo=1``."""
+    try:
+        known = _arguments(hydra.utils.get_object(node["_target_"]))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{key}._target_={node['_target_']}: cannot be imported ({error})") from error
+    for name in map(str, node):
+        if known and name not in known and name not in ("_target_", "_partial_"):
+            hint = did_you_mean(name, known)
+            raise UsageError(f"{key}.{name}: {node['_target_']} has no such setting.{hint}")
+
+
+def _arguments(target: Any) -> list[str]:
+    """Return the names of a callable's arguments, those that a class hands on to its bases included; [] if open."""
+    names: list[str] = []
+    for function in (
+        [vars(base).get("__init__", base) for base in target.__mro__] if isinstance(target, type) else [target]
+    ):
+        parameters = inspect.signature(function).parameters.values()
+        names += [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+            return names
+    return []
 
 
 def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str:
@@ -170,7 +188,7 @@ def _guilty(text: str, arguments: Sequence[str]) -> str:
 def _choices_with(group: str, key: str) -> list[str]:
     """Return the choices of a group whose files have that key."""
     paths = sorted((CONF_DIR / group).glob("*.yaml")) if group else []
-    return [path.stem for path in paths if key in OmegaConf.load(path)]
+    return [path.stem for path in paths if key in OmegaConf.load(path).keys()]  # noqa: SIM118 - "in" overlooks ???
 
 
 def known_keys(parent: str, arguments: Sequence[str], config_name: str) -> list[str]:
@@ -222,9 +240,9 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
         UsageError: If ``+typo=1`` adds a key that nothing reads, or an override gives a word for a number.
     """
     known = [field.name for field in fields(FRAMES[config_name])]
-    for key in config:
+    for key in map(str, config):
         if key not in known:
-            raise UsageError(f"{key}: no such key.{did_you_mean(str(key), known)} There are: {', '.join(known)}")
+            raise UsageError(f"{key}: no such key.{did_you_mean(key, known)} There are: {', '.join(known)}")
     if not str(config.out).strip():
         raise UsageError("out: empty; give a folder, such as out=results/mine")
     files = defaults(job.overrides, config_name)

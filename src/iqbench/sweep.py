@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,25 @@ class MergeSweep(Callback):
             sys.exit(failed[0]["exit_code"])
 
 
+@dataclass
+class Status:
+    """How a job ended, in a file of its folder. Until it has ended, that it did not finish."""
+
+    folder: Path
+    exit_code: int = 1
+    error: str = "did not finish"
+
+    def write(self) -> None:
+        """Write it down, for `failed_jobs` to find."""
+        record = {"job": self.folder.name, "exit_code": self.exit_code, "error": self.error}
+        (self.folder / STATUS_FILE).write_text(json.dumps(record))
+
+
+STATUS_FILE = "status.json"
+
+
 def failed_jobs(root: Path) -> list[dict[str, Any]]:
-    """Return what the jobs below ``root`` wrote down of their failures, in the order of their folders."""
-    statuses = [json.loads(path.read_text()) for path in sorted(root.glob("*/status.json"))]
-    return [status for status in statuses if status["exit_code"] != 0]
+    """Return what the jobs at or below ``root`` wrote down of their failures, in the order they were started."""
+    statuses = [json.loads(path.read_text()) for path in root.rglob(STATUS_FILE)]
+    failed = [status for status in statuses if status["exit_code"] != 0]
+    return sorted(failed, key=lambda status: (len(status["job"].split("_")[0]), status["job"]))

@@ -30,16 +30,19 @@ def lite0() -> tuple[Backbone, nn.Module]:
     return packaged, whole.eval().classifier
 
 
-@pytest.mark.parametrize(("name", "number"), [("chelsea.png", 281), ("coffee.png", 967)])  # tabby cat, espresso
-def test_the_packaged_network_knows_a_tabby_cat_and_an_espresso(
-    lite0: tuple[Backbone, nn.Module], name: str, number: int
+CATS, ESPRESSO = [281, 282, 285], [967]  # ImageNet's tabby, tiger cat and Egyptian cat; espresso
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("chelsea.png", CATS), ("coffee.png", ESPRESSO)])
+def test_the_packaged_network_knows_a_cat_and_an_espresso(
+    lite0: tuple[Backbone, nn.Module], name: str, numbers: list[int]
 ) -> None:
     packaged, classifier = lite0
     picture = view(sample_photo(name).pixels, "standard", 224).unsqueeze(0)
     with torch.inference_mode():
         chances = classifier(packaged(picture)).softmax(dim=1)[0]
-    assert chances.argmax().item() == number
-    assert chances[number].item() > 0.3
+    assert chances.argmax().item() in numbers
+    assert chances[numbers].sum().item() > 0.85
 
 
 def test_the_packaged_network_has_1280_features_and_the_normalisation_it_was_trained_with(
@@ -116,6 +119,19 @@ def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content
     with pytest.raises(UsageError, match=r"bad\.pth: cannot be had") as caught:
         Backbone("test_resnet", str(tmp_path / "bad.pth"), 64)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("content", [[1, 2], torch.ones(3), 3, {1: torch.ones(2)}, {"model": {"a": "b"}}])
+def test_a_file_that_torch_reads_but_that_is_no_state_dict_is_refused_by_name(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(UsageError, match=r"odd\.pth: cannot be had"):
+        Backbone("test_resnet", str(tmp_path / "odd.pth"), 64)
+
+
+def test_a_damaged_safetensors_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"junk")
+    with pytest.raises(UsageError, match=r"bad\.safetensors: cannot be had"):
+        Backbone("test_resnet", str(tmp_path / "bad.safetensors"), 64)
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

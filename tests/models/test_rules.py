@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from conftest import noisy_gradient
+from iqbench.degradations.blur import blur
+from iqbench.degradations.exposure import expose
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
 from iqbench.models.rules import TERMS, Rules, terms
@@ -119,3 +121,23 @@ def test_clipping_makes_ties_and_no_clipping_breaks_them() -> None:
 def test_a_term_that_there_is_not_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no term beauty, taste; the terms are sharpness, exposure"):
         Rules({"taste": 1.0, "sharpness": 1.0, "beauty": 0.5}, clipped=True)
+
+
+def without_colour(photo: Photo) -> Photo:
+    return photo.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8)
+
+
+WORSE = {
+    "sharpness": lambda photo: blur(photo, 2.0),
+    "exposure": lambda photo: expose(photo, -6.0),
+    "colorfulness": without_colour,
+    "contrast": lambda photo: photo // 4 + 96,
+}
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_each_term_prefers_the_photo_to_a_copy_that_lacks_just_that(term: str) -> None:
+    model, photo = Rules({term: 1.0}, clipped=False), noisy_gradient(80, 90)
+    better, worse = (model.encode(model.prepare(p).unsqueeze(0)) for p in (photo, WORSE[term](photo)))
+    assert model.margin(better, worse).item() > 0.05
+    assert model.margin(worse, better).item() < -0.05

@@ -26,6 +26,9 @@ def read_runs(folder: Path) -> list[Run]:
     if not paths:
         raise UsageError(f"{folder}: no results here (no {FILE_NAME} in it or below)")
     runs = [read_store(path) for path in paths]
+    runs = [run for run in runs if len(run.photos)]
+    if not runs:
+        raise UsageError(f"{folder}: no photo has been judged yet")
     _check_compatible(runs)
     return runs
 

