@@ -8,7 +8,13 @@ import torch
 
 from cli import TINY, run
 
-SHORT = ("trainer.max_epochs=1", "self_supervision.workers=0", "trainer.accelerator=cpu", "degradation=blur")
+SHORT = (
+    "trainer.max_epochs=1",
+    "trainer.accelerator=cpu",
+    "trainer.log_every_n_steps=1",
+    "self_supervision.workers=0",
+    "degradation=blur",
+)
 
 
 @pytest.mark.parametrize("model", ["siamese", "ava"])
@@ -35,7 +41,8 @@ def test_a_trained_checkpoint_benchmarks_and_says_that_it_is_a_demo(folder: Path
     assert judged.exit_code == 0, judged.err
     summary = json.loads((tmp_path / "bench" / "summary.json").read_text())
     assert summary["models"][model]["photos_seen_in_training"] == len(list(folder.iterdir()))
-    assert "seen in training" in (tmp_path / "bench" / "KEY_TAKEAWAYS.md").read_text()
+    assert "3 of 3 photos were in its training data" in (tmp_path / "bench" / "KEY_TAKEAWAYS.md").read_text()
+    assert f"not held out: {model} was trained on 3 of these photos" in " ".join(judged.out.split())
 
 
 def test_training_resumes_where_it_stopped(folder: Path, tmp_path: Path) -> None:

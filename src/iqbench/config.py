@@ -123,12 +123,22 @@ def build(node: DictConfig, key: str) -> Any:
         raise cause from error
 
 
-def _check_arguments(node: DictConfig, key: str) -> None:
-    """Refuse a setting that the node's target has no argument for, such as ``+model.typo=1``."""
+def describes(node: DictConfig, key: str, kind: type) -> bool:
+    """Tell whether a config node's ``_target_`` is a class of that kind, without building it."""
+    target = _target(node, key)
+    return isinstance(target, type) and issubclass(target, kind)
+
+
+def _target(node: DictConfig, key: str) -> Any:
     try:
-        known = _arguments(hydra.utils.get_object(node["_target_"]))
+        return hydra.utils.get_object(node["_target_"])
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"{key}._target_={node['_target_']}: cannot be imported ({error})") from error
+
+
+def _check_arguments(node: DictConfig, key: str) -> None:
+    """Refuse a setting that the node's target has no argument for, such as ``+model.typo=1``."""
+    known = _arguments(_target(node, key))
     for name in map(str, node):
         if known and name not in known and name not in ("_target_", "_partial_"):
             hint = did_you_mean(name, known)
@@ -138,10 +148,9 @@ def _check_arguments(node: DictConfig, key: str) -> None:
 def _arguments(target: Any) -> list[str]:
     """Return the names of a callable's arguments, those that a class hands on to its bases included; [] if open."""
     names: list[str] = []
-    for function in (
-        [vars(base).get("__init__", base) for base in target.__mro__] if isinstance(target, type) else [target]
-    ):
-        parameters = inspect.signature(function).parameters.values()
+    makers = [vars(base).get("__init__", base) for base in target.__mro__] if isinstance(target, type) else [target]
+    for maker in makers:
+        parameters = inspect.signature(maker).parameters.values()
         names += [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
         if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
             return names

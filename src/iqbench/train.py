@@ -48,13 +48,14 @@ def train(config: DictConfig, folder: Path) -> Path:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch, not ours to mend
+    warnings.filterwarnings("ignore", message="The dirpath has changed")  # a resumed run has a folder of its own
     warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")  # a frozen backbone is meant to be
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     if config.ckpt_path is not None:
         read_weights(Path(config.ckpt_path), key="ckpt_path")
-    model = configuration.build(config.model, "model")
-    if not isinstance(model, Learned):
+    if not configuration.describes(config.model, "model", Learned):
         raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
+    model = configuration.build(config.model, "model")
     datamodule = labelled(config, model)
     checkpoints = ModelCheckpoint(
         dirpath=folder / "checkpoints",

@@ -61,10 +61,9 @@ class Backbone(nn.Module):
 
 
 def _create(name: str, weights: str) -> Any:
-    known = timm.list_models()
     if not timm.is_model(name):
         raise UsageError(
-            f"model.backbone={name}: timm has no such network.{did_you_mean(name, known)} "
+            f"model.backbone={name}: timm has no such network.{did_you_mean(name, timm.list_models())} "
             "List them with python -c 'import timm; print(timm.list_models())'"
         )
     if weights == "packaged" and name != PACKAGED_BACKBONE:

@@ -1,8 +1,13 @@
 """Weights in and out of files: plain data, read strictly, never code."""
 
+import hashlib
 import json
 import math
 import pickle
+import re
+import struct
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +22,9 @@ from iqbench.errors import CheckpointError
 REFERENCE_DIR = Path(__file__).parent.parent / "weights"
 """The packaged reference weights; see MODEL_CARD.md there."""
 
+
+_DAMAGED = (safetensors.SafetensorError, RuntimeError, EOFError, ValueError)
+_DAMAGED += (zipfile.BadZipFile, zlib.error, struct.error)
 
 BACKBONE = "backbone."
 """How the names of a backbone's tensors begin."""
@@ -77,7 +85,7 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
     Raises:
         CheckpointError: If it is missing, damaged, or no checkpoint of iqbench.
     """
-    if "://" in str(path) or str(path).startswith(("http:", "https:")):
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):  # a Path has lost one slash of "https://"
         raise CheckpointError(f"{key}={path}: a URL; download the file and give its path")
     if not path.is_file():
         kind = "is a folder" if path.is_dir() else "no such file"
@@ -85,11 +93,11 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
     _check_first_bytes(path)
     try:
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_lightning(path)
-    except (safetensors.SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        unsafe = "weights_only" in str(error).lower() or "unsupported" in str(error).lower()
-        reason = "it holds code or objects, not only weights" if unsafe else "it is damaged or not a checkpoint"
-        raise CheckpointError(f"{path}: {reason}; give a checkpoint that iqbench wrote") from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{path}: holds code or objects, not only weights; nothing of it was run") from error
+    except _DAMAGED as error:
+        raise CheckpointError(f"{path}: damaged or not a checkpoint; give a checkpoint that iqbench wrote") from error
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise CheckpointError(f"{path}: weights of another program; give a checkpoint that iqbench wrote") from error
 
 
@@ -101,22 +109,42 @@ def export_head(path: Path, weights: Weights) -> None:
         if not name.startswith(BACKBONE)
     }
     card = {"family": weights.family, "architecture": weights.architecture, "trained_on": weights.trained_on}
+    card["sha256"] = _sha256(state)
     temporary = path.with_name(f".{path.name}.tmp")
     safetensors.torch.save_file(state, temporary, {"iqbench": json.dumps(card, sort_keys=True)})
     temporary.replace(path)
 
 
 def _read_lightning(path: Path) -> Weights:
+    with zipfile.ZipFile(path) as archive:  # torch itself does not compare the checksums
+        if archive.testzip() is not None:
+            raise ValueError("a checksum differs")
     content = torch.load(path, map_location="cpu", weights_only=True)
-    card = content["iqbench"]
-    return Weights(dict(content["state_dict"]), card["family"], card["architecture"], card["trained_on"])
+    return _weights(content["state_dict"], content["iqbench"])
 
 
 def _read_safetensors(path: Path) -> Weights:
     with safetensors.safe_open(path, framework="pt") as file:
         card = json.loads(file.metadata()["iqbench"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    return Weights(state, card["family"], card["architecture"], card["trained_on"])
+    if card.get("sha256", _sha256(state)) != _sha256(state):
+        raise ValueError("the checksum differs")
+    return _weights(state, card)
+
+
+def _weights(state: Any, card: Any) -> Weights:
+    weights = Weights(dict(state), card["family"], card["architecture"], card["trained_on"])
+    tensors = all(isinstance(value, Tensor) for value in weights.state.values())
+    if not (tensors and isinstance(weights.architecture, dict) and isinstance(weights.trained_on, dict)):
+        raise TypeError("not a card and weights of iqbench")
+    return weights
+
+
+def _sha256(state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(name.encode() + value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _packaged_part(

@@ -1,5 +1,6 @@
 """Siamese: one network looks at both photos, a head says which is better."""
 
+import math
 from typing import Any, ClassVar, final
 
 import torch
@@ -76,7 +77,7 @@ class Siamese(Learned):
         self.accuracy.update(right[has_winner])
 
     def compute_quality(self) -> float | None:
-        """Return the pair accuracy."""
+        """Return the pair accuracy, None where no pair has a better photo."""
         accuracy = float(self.accuracy.compute())
         self.accuracy.reset()
-        return accuracy
+        return None if math.isnan(accuracy) else accuracy

@@ -117,7 +117,9 @@ def _caption(summary: dict[str, Any]) -> Text:
     failed = summary["counts"]["pairs"]["failed"]
     lost = f"; {failed} pair{'s' * (failed != 1)} failed" if failed else ""
     note = f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval"
-    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}")
+    seen = {name: model.get("photos_seen_in_training", 0) for name, model in summary["models"].items()}
+    known = "".join(f"\nnot held out: {one_line(n)} was trained on {k} of these photos" for n, k in seen.items() if k)
+    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{known}")
 
 
 def rule(summary: dict[str, Any]) -> str:

@@ -1,0 +1,270 @@
+import hashlib
+import multiprocessing
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iqbench.benchmark.store import FILE_NAME, ORIGINAL, PairRow, PhotoRow, Store, lock, read_store
+from iqbench.errors import LockedError, UsageError
+from iqbench.interfaces import PhotoFile
+
+IDENTITY = {"model_name": "m", "model_fingerprint": "f", "photos": ["./a.png", "./b.png"], "versions": {"torch": "1"}}
+VARIANTS = [
+    {
+        "position": position,
+        "key": f"blur/{level}",
+        "degradation_type": "blur",
+        "degradation_group": "technical",
+        "ladder": "blur",
+        "degradation_level": level,
+        "severity": position + 1,
+    }
+    for position, level in enumerate(["1.0", "2.0"])
+]
+
+
+def opened(folder: Path, **changes: Any) -> Store:
+    return Store(folder, {**IDENTITY, **changes}, {"model_type": "rules"}, VARIANTS)
+
+
+def photo_row(name: str = "./a.png", sha256: str = "00") -> PhotoRow:
+    return PhotoRow(name, sha256, 10, 40, 30)
+
+
+def pair_rows(name: str = "./a.png", **changes: Any) -> list[PairRow]:
+    rows = [PairRow(name, ORIGINAL, f"blur/{level}", 0.5, -0.5, None, None, 1.5, 1200) for level in ("1.0", "2.0")]
+    return [replace(row, **changes) for row in rows]
+
+
+def names(folder: Path) -> list[str]:
+    return read_store(folder / FILE_NAME).photos["name"].tolist()
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(replace(photo_row(), seen_in_training=True, notes="broken EXIF"), pair_rows())
+    store.close()
+    run = read_store(tmp_path / FILE_NAME)
+    assert (run.identity, run.details) == (IDENTITY, {"model_type": "rules"})
+    assert run.variants.to_dict("records") == VARIANTS
+    (photo,) = run.photos.to_dict("records")
+    assert (photo["name"], photo["sha256"], photo["seen_in_training"], photo["notes"]) == (
+        "./a.png",
+        "00",
+        1,
+        "broken EXIF",
+    )
+    assert run.pairs["forward"].tolist() == [0.5, 0.5]
+    assert run.pairs["score_variant"].isna().all()
+    assert not run.complete
+
+
+def test_a_run_is_complete_when_every_planned_photo_has_its_row(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    for name in IDENTITY["photos"]:
+        assert not read_store(tmp_path / FILE_NAME).complete
+        store.write(photo_row(name), pair_rows(name))
+    assert read_store(tmp_path / FILE_NAME).complete
+    store.close()
+
+
+class Interrupted(BaseException):
+    """Such as Ctrl-C."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, Interrupted])
+def test_a_photo_is_written_whole_or_not_at_all(tmp_path: Path, kind: type[BaseException]) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row("./a.png"), pair_rows("./a.png"))
+
+    def breaking_off() -> Iterator[PairRow]:
+        yield pair_rows("./b.png")[0]
+        raise kind("in the middle")
+
+    with pytest.raises(kind):
+        store.write(photo_row("./b.png"), breaking_off())
+    with pytest.raises(kind):  # nor are the rows lost that were there before
+        store.write(photo_row("./a.png"), breaking_off())
+    store.write(photo_row("./c.png"), pair_rows("./c.png"))  # and it goes on
+    store.close()
+    run = read_store(tmp_path / FILE_NAME)
+    assert run.photos["name"].tolist() == ["./a.png", "./c.png"]
+    assert run.pairs["photo"].tolist() == ["./a.png"] * 2 + ["./c.png"] * 2
+
+
+def test_a_store_that_is_not_closed_has_lost_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    again = opened(tmp_path)
+    again.write(photo_row("./b.png"), pair_rows("./b.png"))
+    assert names(tmp_path) == ["./a.png", "./b.png"]
+    again.close()
+    store._database.close()
+
+
+def test_opening_it_again_goes_on_where_it_was(tmp_path: Path) -> None:
+    for name in ("./a.png", "./b.png"):
+        store = opened(tmp_path)
+        store.write(photo_row(name), pair_rows(name))
+        store.close()
+    assert names(tmp_path) == ["./a.png", "./b.png"]
+
+
+def test_writing_a_photo_again_replaces_all_its_rows(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows(status="model_error"))
+    store.write(photo_row(), pair_rows(forward=2.0)[:1])
+    store.close()
+    pairs = read_store(tmp_path / FILE_NAME).pairs
+    assert pairs[["forward", "status"]].to_dict("records") == [{"forward": 2.0, "status": "ok"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"model_fingerprint": "other"}, "model_fingerprint"),
+        ({"photos": ["./a.png"]}, "photos"),
+        ({"versions": {"torch": "2"}}, "versions"),
+        ({"new": 1}, "new"),
+    ],
+)
+def test_another_run_is_refused_by_what_differs_and_nothing_is_written(
+    tmp_path: Path, change: dict[str, Any], key: str
+) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    store.close()
+    before = digest(tmp_path)
+    with pytest.raises(UsageError, match=f"holds a run that differs in {key}; nothing was written"):
+        opened(tmp_path, **change)
+    run = read_store(tmp_path / FILE_NAME)
+    assert (run.identity, len(run.pairs)) == (IDENTITY, 2)
+    assert digest(tmp_path).keys() >= before.keys()
+
+
+def test_a_difference_only_in_how_json_writes_it_is_none(tmp_path: Path) -> None:
+    opened(tmp_path, photos=("./a.png",), numbers={"x": 1.0}).close()
+    opened(tmp_path, photos=["./a.png"], numbers={"x": 1}).close()
+    assert read_store(tmp_path / FILE_NAME).identity["photos"] == ["./a.png"]
+
+
+def test_details_need_not_agree(tmp_path: Path) -> None:
+    opened(tmp_path).close()
+    Store(tmp_path, IDENTITY, {"model_type": "other"}, VARIANTS).close()
+    assert read_store(tmp_path / FILE_NAME).details == {"model_type": "rules"}
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database" * 100, b"SQLite format 3\0" + bytes(4000)])
+def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=FILE_NAME):
+        opened(tmp_path)
+    with pytest.raises(UsageError, match=FILE_NAME):
+        read_store(path)
+    assert path.read_bytes() == content
+    assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
+
+
+def test_a_truncated_store_is_refused(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    store.close()
+    path = tmp_path / FILE_NAME
+    cut = path.read_bytes()[:5000]
+    path.write_bytes(cut)
+    with pytest.raises(UsageError, match="damaged"):
+        opened(tmp_path)
+    with pytest.raises(UsageError, match="damaged"):
+        read_store(path)
+    assert path.read_bytes() == cut
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE diary (day TEXT)")
+    database.commit()
+    database.close()
+    with pytest.raises(UsageError, match=FILE_NAME):
+        opened(tmp_path)
+    with pytest.raises(UsageError, match="not a store of iqbench, or damaged"):
+        read_store(path)
+    database = sqlite3.connect(path)
+    assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("diary",)]
+    database.close()
+
+
+def test_reading_alters_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    store.close()
+    before = digest(tmp_path)
+    read_store(tmp_path / FILE_NAME)
+    assert digest(tmp_path) == before
+    assert list(before) == [FILE_NAME]
+
+
+def test_a_missing_store_is_refused_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=FILE_NAME):
+        read_store(tmp_path / FILE_NAME)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unfinished_are_the_photos_without_rows_with_failures_or_with_new_content(tmp_path: Path) -> None:
+    files = []
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(name.encode())
+        files.append(PhotoFile(f"./{name}.png", tmp_path / f"{name}.png"))
+    shas = [hashlib.sha256(name.encode()).hexdigest() for name in "abcd"]
+    (tmp_path / "run").mkdir()
+    store = opened(tmp_path / "run")
+    assert store.unfinished(files) == files
+    store.write(photo_row("./a.png", shas[0]), pair_rows("./a.png"))
+    store.write(photo_row("./b.png", shas[1]), pair_rows("./b.png", status="model_error"))
+    store.write(photo_row("./c.png", shas[2]), pair_rows("./c.png"))
+    store.write(replace(photo_row("./d.png"), sha256=None, status="corrupt"), pair_rows("./d.png", status="corrupt"))
+    assert [file.name for file in store.unfinished(files)] == ["./b.png", "./d.png"]
+    (tmp_path / "c.png").write_bytes(b"another picture")
+    (tmp_path / "a.png").unlink()
+    assert [file.name for file in store.unfinished(files)] == ["./a.png", "./b.png", "./c.png", "./d.png"]
+    store.close()
+
+
+def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        with pytest.raises(LockedError, match="another run is writing here"), lock(tmp_path):
+            pass
+        assert try_lock_elsewhere(tmp_path) == LockedError.exit_code
+    with lock(tmp_path):
+        pass
+
+
+def test_an_error_under_the_lock_frees_it(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), lock(tmp_path):
+        raise RuntimeError
+    assert try_lock_elsewhere(tmp_path) == 0
+
+
+def try_lock_elsewhere(folder: Path) -> int | None:
+    """The exit code of another process that tries to lock the folder."""
+    process = multiprocessing.get_context("fork").Process(target=_try_lock, args=(folder,))
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def _try_lock(folder: Path) -> None:
+    try:
+        with lock(folder):
+            raise SystemExit(0)
+    except LockedError as error:
+        raise SystemExit(error.exit_code) from None
