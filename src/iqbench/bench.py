@@ -81,6 +81,8 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
         todo = store.unfinished(photos.files)
         log.info("%s: %d photos x %d variants", config.name, len(photos.files), len(variants) - len(controls()))
+        if plan.schooling:
+            log.info("%s: its training was %s", config.name, plan.schooling)
         try:
             with closing(store):
                 for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):

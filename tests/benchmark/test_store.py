@@ -1,6 +1,8 @@
 import hashlib
-import multiprocessing
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -100,14 +102,26 @@ def test_a_photo_is_written_whole_or_not_at_all(tmp_path: Path, kind: type[BaseE
     assert run.pairs["photo"].tolist() == ["./a.png"] * 2 + ["./c.png"] * 2
 
 
-def test_a_store_that_is_not_closed_has_lost_nothing(tmp_path: Path) -> None:
-    store = opened(tmp_path)
+def test_a_run_that_was_killed_has_lost_nothing_and_can_be_continued(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    store = opened(tmp_path / "run")
     store.write(photo_row(), pair_rows())
-    again = opened(tmp_path)
+    shutil.copytree(tmp_path / "run", tmp_path / "killed")  # what lies on the disk while it runs
+    store.close()
+    assert names(tmp_path / "killed") == ["./a.png"]
+    again = opened(tmp_path / "killed")
     again.write(photo_row("./b.png"), pair_rows("./b.png"))
-    assert names(tmp_path) == ["./a.png", "./b.png"]
     again.close()
-    store._database.close()
+    assert names(tmp_path / "killed") == ["./a.png", "./b.png"]
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == [FILE_NAME]
+
+
+def test_a_new_store_that_fails_leaves_none_without_an_identity(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.ProgrammingError):
+        Store(tmp_path, IDENTITY, {}, [{"position": 0}])
+    database = sqlite3.connect(tmp_path / FILE_NAME)
+    assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
+    database.close()
 
 
 def test_opening_it_again_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -147,7 +161,7 @@ def test_another_run_is_refused_by_what_differs_and_nothing_is_written(
         opened(tmp_path, **change)
     run = read_store(tmp_path / FILE_NAME)
     assert (run.identity, len(run.pairs)) == (IDENTITY, 2)
-    assert digest(tmp_path).keys() >= before.keys()
+    assert digest(tmp_path) == before
 
 
 def test_a_difference_only_in_how_json_writes_it_is_none(tmp_path: Path) -> None:
@@ -194,13 +208,12 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) 
     database.execute("CREATE TABLE diary (day TEXT)")
     database.commit()
     database.close()
+    before = digest(tmp_path)
     with pytest.raises(UsageError, match=FILE_NAME):
         opened(tmp_path)
     with pytest.raises(UsageError, match="not a store of iqbench, or damaged"):
         read_store(path)
-    database = sqlite3.connect(path)
-    assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("diary",)]
-    database.close()
+    assert digest(tmp_path) == before
 
 
 def test_reading_alters_nothing(tmp_path: Path) -> None:
@@ -243,7 +256,6 @@ def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
     with lock(tmp_path):
         with pytest.raises(LockedError, match="another run is writing here"), lock(tmp_path):
             pass
-        assert try_lock_elsewhere(tmp_path) == LockedError.exit_code
     with lock(tmp_path):
         pass
 
@@ -251,20 +263,29 @@ def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
 def test_an_error_under_the_lock_frees_it(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), lock(tmp_path):
         raise RuntimeError
-    assert try_lock_elsewhere(tmp_path) == 0
+    with lock(tmp_path):
+        pass
 
 
-def try_lock_elsewhere(folder: Path) -> int | None:
-    """The exit code of another process that tries to lock the folder."""
-    process = multiprocessing.get_context("fork").Process(target=_try_lock, args=(folder,))
-    process.start()
-    process.join(60)
-    return process.exitcode
+TRY_LOCK = "import fcntl, sys; fcntl.flock(open(sys.argv[1], 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+HOLD_LOCK = f"{TRY_LOCK.replace('open(', 'file := open(')}; print(flush=True); sys.stdin.read()"
 
 
-def _try_lock(folder: Path) -> None:
-    try:
-        with lock(folder):
-            raise SystemExit(0)
-    except LockedError as error:
-        raise SystemExit(error.exit_code) from None
+def is_free_elsewhere(folder: Path) -> bool:
+    """Whether another process can lock the folder."""
+    return subprocess.run([sys.executable, "-c", TRY_LOCK, folder / ".lock"], capture_output=True).returncode == 0
+
+
+def test_another_process_finds_the_folder_locked_and_so_does_this_one_until_that_is_killed(tmp_path: Path) -> None:
+    with lock(tmp_path):
+        assert not is_free_elsewhere(tmp_path)
+    assert is_free_elsewhere(tmp_path)
+    command = [sys.executable, "-c", HOLD_LOCK, tmp_path / ".lock"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(LockedError), lock(tmp_path):
+            pass
+        other.kill()
+        other.wait()
+        with lock(tmp_path):
+            pass

@@ -132,8 +132,9 @@ def test_huge_margins_are_sure_and_nothing_overflows() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("orders", "first"), ("tie_worth", 1.5), ("tie_worth", -0.1), ("tie_worth", NAN), ("tie_margin", -1.0)]
-    + [("tie_margin", NAN)],
+    [("orders", "first")]
+    + [("tie_worth", value) for value in (1.5, -0.1, NAN)]
+    + [("tie_margin", value) for value in (-1.0, NAN)],
 )
 def test_a_rule_that_makes_no_sense_is_refused_by_its_key(setting: str, value: object) -> None:
     with pytest.raises(UsageError, match=rf"protocol\.{setting}="):

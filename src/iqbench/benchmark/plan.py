@@ -94,6 +94,11 @@ class Plan:
             for position, variant in enumerate(variants)
         ]
 
+    @property
+    def schooling(self) -> str:
+        """What the model was trained on, if it was and says so."""
+        return str(self.details["trained_on"].get("what", ""))
+
     def marked(self, photo: PhotoRow) -> PhotoRow:
         """Return the row with a mark if the model saw that very photo in training."""
         seen = photo.sha256 is not None and photo.sha256[:SHA_DIGITS] in self._seen

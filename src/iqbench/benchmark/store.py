@@ -93,18 +93,23 @@ class Store:
             raise UsageError(f"{path}: empty, so not a store of iqbench; remove it or choose another out=")
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
+            if not new:  # before anything is written
+                _check_identity(path, json.loads(_run(self._database)["identity"]), identity)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if new:
                 self._create(identity, details, variants)
-            else:
-                _check_identity(path, json.loads(_run(self._database)["identity"]), identity)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, KeyError) as error:
+            self._database.close()
             raise UsageError(f"{path}: damaged ({error}); it was left as it is. Choose another out=") from error
+        except UsageError:
+            self._database.close()
+            raise
 
     def _create(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
-        self._database.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-        with self._transaction() as database:
+        with self._transaction() as database:  # one for all: a store without an identity must not be left behind
+            for statement in SCHEMA.split(";"):
+                database.execute(statement)
             settings = {"identity": identity, "details": details}
             database.executemany(
                 "INSERT INTO run VALUES (?, ?)", [(k, json.dumps(v, sort_keys=True)) for k, v in settings.items()]

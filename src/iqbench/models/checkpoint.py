@@ -109,7 +109,7 @@ def export_head(path: Path, weights: Weights) -> None:
         if not name.startswith(BACKBONE)
     }
     card = {"family": weights.family, "architecture": weights.architecture, "trained_on": weights.trained_on}
-    card["sha256"] = _sha256(state)
+    card["sha256"] = _sha256(state, card)
     temporary = path.with_name(f".{path.name}.tmp")
     safetensors.torch.save_file(state, temporary, {"iqbench": json.dumps(card, sort_keys=True)})
     temporary.replace(path)
@@ -127,7 +127,8 @@ def _read_safetensors(path: Path) -> Weights:
     with safetensors.safe_open(path, framework="pt") as file:
         card = json.loads(file.metadata()["iqbench"])
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    if card.get("sha256", _sha256(state)) != _sha256(state):
+    checksum = card.pop("sha256", None)
+    if checksum is not None and checksum != _sha256(state, card):
         raise ValueError("the checksum differs")
     return _weights(state, card)
 
@@ -140,8 +141,8 @@ def _weights(state: Any, card: Any) -> Weights:
     return weights
 
 
-def _sha256(state: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _sha256(state: dict[str, Tensor], card: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(card, sort_keys=True).encode())
     for name, value in sorted(state.items()):
         digest.update(name.encode() + value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -82,6 +82,7 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         of_model = [run for run in runs if run.identity["model_fingerprint"] == model["fingerprint"]]
         seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
         model["photos_seen_in_training"] = int(seen["sha256"].nunique())
+        model["trained_on"] = of_model[0].details["trained_on"].get("what")
     return {
         "iqbench": runs[0].identity["versions"]["iqbench"],
         "complete": all(run.complete for run in runs) and all(job["exit_code"] == FINISHED for job in failed_jobs),

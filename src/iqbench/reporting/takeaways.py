@@ -110,6 +110,8 @@ def _winners(summary: dict[str, Any]) -> list[str]:
 def _model(summary: dict[str, Any], name: str) -> list[str]:
     model = summary["models"][name]
     facts = [*_strength(model), *_blind(model), *_beaten_by(summary, model), *_soundness(model)]
+    if model.get("trained_on"):
+        facts.append(f"Trained on: {escaped(model['trained_on'])}.")
     seen = model.get("photos_seen_in_training", 0)
     if seen:
         facts.append(f"{seen} of {summary['photos']} photos were in its training data: its numbers are not held out.")
