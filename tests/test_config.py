@@ -63,6 +63,13 @@ def test_a_mistake_in_a_sweep_is_found_before_the_first_job(tmp_path: Path) -> N
     assert not list(tmp_path.rglob("results.sqlite"))
 
 
+def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    outcome = run("bench", "model=iqa", f"out={tmp_path / 'file' / 'out'}")
+    assert outcome.exit_code == 74
+    assert "cannot be written" in outcome.last_line
+
+
 def test_training_a_model_that_follows_rules_is_refused() -> None:
     outcome = run("train", "model=iqa")
     assert outcome.exit_code == 2

@@ -1,5 +1,6 @@
 """Where conf/ is, how a program is started with it, and how a mistake in it is explained."""
 
+import errno
 import inspect
 import os
 import re
@@ -85,6 +86,10 @@ def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         _stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST):
+            raise
+        _stop(program, f"{error.filename or 'out'}: cannot be written ({error.strerror}); choose another out=", 74)
     except KeyboardInterrupt:
         _stop(program, "interrupted; photos that were finished are kept, the same command goes on", 130)
     if mistakes:

@@ -286,6 +286,25 @@ def test_a_margin_that_is_no_number_is_nonfinite(files: list[PhotoFile]) -> None
     assert {(pair.forward, pair.backward) for pair in pairs} == {(None, None)}
 
 
+def test_an_encoding_that_is_no_number_is_nonfinite_though_the_margin_hides_it(files: list[PhotoFile]) -> None:
+    class Hiding:
+        def prepare(self, photo: Photo) -> Float[Tensor, "2"]:
+            return torch.tensor([float("nan") if len(photo) == 81 else 1.0, photo.mean()], dtype=torch.float64)
+
+        def encode(self, inputs: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+            return inputs
+
+        def margin(self, first: Float[Tensor, "n 2"], second: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
+            return first[:, 1] - second[:, 1]
+
+    _, pairs = run(Hiding(), files, which=suite({"blur": DEGRADATIONS["blur"]}))
+    assert {(pair.photo, pair.status) for pair in pairs} == {
+        ("./a.png", "ok"),
+        ("./b.png", "nonfinite"),
+        ("./c.png", "ok"),
+    }
+
+
 def test_a_degradation_that_fails_costs_only_its_own_rows(files: list[PhotoFile]) -> None:
     def fail(photo: Photo) -> Photo:
         if len(photo) == 81:

@@ -117,7 +117,7 @@ def test_a_run_that_was_killed_has_lost_nothing_and_can_be_continued(tmp_path: P
 
 
 def test_a_new_store_that_fails_leaves_none_without_an_identity(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.ProgrammingError):
+    with pytest.raises(UsageError):
         Store(tmp_path, IDENTITY, {}, [{"position": 0}])
     database = sqlite3.connect(tmp_path / FILE_NAME)
     assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
@@ -253,9 +253,8 @@ def test_unfinished_are_the_photos_without_rows_with_failures_or_with_new_conten
 
 
 def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
-    with lock(tmp_path):
-        with pytest.raises(LockedError, match="another run is writing here"), lock(tmp_path):
-            pass
+    with lock(tmp_path), pytest.raises(LockedError, match="another run is writing here"), lock(tmp_path):
+        pass
     with lock(tmp_path):
         pass
 

