@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from conftest import noisy_gradient
-from iqbench.benchmark.engine import Settings, answers
+from iqbench.benchmark.engine import answers
+from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.store import ORIGINAL
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.data.degraded import DegradedPhotos

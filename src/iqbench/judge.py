@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iqbench import config, photos
-from iqbench.benchmark.engine import Settings
+from iqbench.benchmark.settings import Settings
 from iqbench.errors import UsageError
 from iqbench.interfaces import Preference, QualityModel, Scorer
 

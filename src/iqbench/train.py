@@ -69,7 +69,7 @@ def train(config: DictConfig, folder: Path) -> Path:
         logger=TensorBoardLogger(folder, name="tensorboard", version=0),
         default_root_dir=folder,
     )
-    trainer.fit(model, datamodule, ckpt_path=config.ckpt_path)
+    trainer.fit(model, datamodule, ckpt_path=config.ckpt_path, weights_only=True)
     best = Path(checkpoints.best_model_path)
     if not best.is_file():
         raise UsageError(

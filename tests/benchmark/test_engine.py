@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from iqbench import photos
-from iqbench.benchmark.engine import Settings, answers
+from iqbench.benchmark.engine import answers
+from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.degradations.blur import blur_ladder

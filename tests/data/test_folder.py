@@ -303,4 +303,4 @@ def test_a_folder_without_photos_is_a_usage_error_that_says_what_is_there(tmp_pa
 @pytest.mark.parametrize("limit", [0, -1])
 def test_a_limit_below_one_is_a_usage_error(tmp_path: Path, limit: int) -> None:
     put(tmp_path, "a.png")
-    assert message_of(tmp_path, limit).startswith(f"data.limit={limit}: must be at least 1")
+    assert message_of(tmp_path, limit).startswith(f"data.limit={limit}: must be a whole number, at least 1")

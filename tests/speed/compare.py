@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from iqbench import config, photos
-from iqbench.benchmark.engine import Settings, answers
+from iqbench.benchmark.engine import answers
+from iqbench.benchmark.settings import Settings
 from iqbench.data.folder import Folder
 from iqbench.data.samples import Samples
 from iqbench.degradations.control import controls

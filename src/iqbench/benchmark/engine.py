@@ -1,129 +1,23 @@
 """The engine: photos in, margins out, one photo's rows at a time.
 
 Each photo is decoded once, each variant made once, each picture encoded once. Workers decode,
-degrade and prepare; the parent process encodes, compares and hands rows to the store.
+degrade and prepare (see `iqbench.benchmark.workshop`); the parent process encodes, compares and
+hands rows to the store.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import DataLoader
 
-from iqbench import photos
+from iqbench.benchmark.settings import PRECISIONS, Settings
 from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
-from iqbench.errors import UsageError
+from iqbench.benchmark.workshop import Views, Workshop, one_line, start_worker
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the engine uses the machine; nothing here changes a verdict beyond rounding.
-
-    Args:
-        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: Of the network: ``fp32``, ``bf16`` or ``fp16``.
-        batch_size: Pictures that are encoded together.
-        workers: Processes that decode and degrade; ``auto`` is one a core, 0 is none.
-    """
-
-    device: str
-    precision: str
-    batch_size: int
-    workers: int | str
-
-    def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"engine.precision={self.precision}: must be one of {', '.join(PRECISIONS)}")
-        if self.batch_size < 1:
-            raise UsageError(f"engine.batch_size={self.batch_size}: must be 1 or more")
-        if self.workers != "auto" and not (isinstance(self.workers, int) and self.workers >= 0):
-            raise UsageError(f"engine.workers={self.workers}: must be auto, or 0 or more")
-
-    @property
-    def torch_device(self) -> torch.device:
-        """The device, with ``auto`` decided.
-
-        Raises:
-            UsageError: If there is no such device.
-        """
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            device = torch.device(self.device)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise UsageError(f"engine.device={self.device}: not to be had here ({reason})") from error
-        return device
-
-    def place(self, model: QualityModel) -> QualityModel:
-        """Return the model ready to judge: on the device, and not in training."""
-        if isinstance(model, nn.Module):
-            model.eval().to(self.torch_device)
-        return model
-
-    @property
-    def worker_count(self) -> int:
-        """The number of worker processes, with ``auto`` decided."""
-        return len(os.sched_getaffinity(0)) if self.workers == "auto" else int(self.workers)
-
-
-@dataclass
-class Views:
-    """A photo and its variants as one model sees them, on their way from a worker to the device.
-
-    ``stacks`` holds the pictures that have equal shapes together, with their positions: 0 is the
-    original, i + 1 the variant i of the suite.
-    """
-
-    photo: PhotoRow
-    stacks: list[tuple[list[int], Shaped[Tensor, "n ..."]]] = field(default_factory=list)
-    changes: dict[int, float] = field(default_factory=dict)
-    pixels: dict[int, int] = field(default_factory=dict)
-    failures: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-
-class _Workshop(Dataset[Views]):
-    """What the workers do: decode a photo, degrade it, prepare each picture."""
-
-    def __init__(self, files: Sequence[PhotoFile], variants: Sequence[Variant], model: QualityModel) -> None:
-        self.files = files
-        self.variants = variants
-        self.model = model
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> Views:
-        file = self.files[index]
-        try:
-            decoded = photos.read(file.path)
-        except photos.PhotoError as error:
-            return Views(PhotoRow(file.name, None, None, None, None, status=error.code, error=str(error)))
-        height, width = decoded.pixels.shape[:2]
-        notes = "; ".join(decoded.notes)
-        views = Views(PhotoRow(file.name, decoded.sha256, decoded.file_bytes, width, height, notes=notes))
-        prepared: dict[int, Tensor] = {}
-        for position in range(len(self.variants) + 1):
-            try:
-                picture = self.variants[position - 1].apply(decoded.pixels) if position else decoded.pixels
-                prepared[position] = self.model.prepare(picture)
-            except (ValueError, RuntimeError, cv2.error) as error:
-                views.failures[position] = ("prepare_error", _line(error))
-                continue
-            views.pixels[position] = picture.shape[0] * picture.shape[1]
-            views.changes[position] = _change(prepared.get(0), prepared[position])
-        views.stacks = _stacked(prepared)
-        return views
 
 
 def answers(
@@ -135,36 +29,16 @@ def answers(
     ladder. What fails has a row that says so.
     """
     loader = DataLoader(
-        _Workshop(files, variants, model),
+        Workshop(files, variants, model),
         batch_size=None,
         num_workers=settings.worker_count if len(files) > 1 else 0,
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
     )
     references = _references(variants)
     device = settings.torch_device
     for views in loader:
         encodings = _encode(model, views, device, settings) if views.photo.status == "ok" else {}
         yield views.photo, _pairs(model, views, encodings, variants, references)
-
-
-def _start_worker(index: int) -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
-def _stacked(prepared: dict[int, Tensor]) -> list[tuple[list[int], Tensor]]:
-    """Return the pictures of equal shape together: fewer, larger pieces to send and to encode."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for position, picture in prepared.items():
-        groups.setdefault((picture.shape, picture.dtype), []).append(position)
-    return [(positions, torch.stack([prepared[p] for p in positions])) for positions in groups.values()]
-
-
-def _change(original: Tensor | None, picture: Tensor) -> float:
-    """Return the mean absolute change at the model's own input, in its units; NaN where shapes differ."""
-    if original is None or original.shape != picture.shape:
-        return float("nan")
-    return float((original.double() - picture.double()).abs().mean())
 
 
 def _encode(
@@ -201,7 +75,7 @@ def _encode_singly(
         try:
             encodings[position] = _encode_batch(model, picture.unsqueeze(0), device, settings)[0]
         except RuntimeError as error:
-            views.failures[position] = ("model_error", _line(error))
+            views.failures[position] = ("model_error", one_line(error))
 
 
 @torch.inference_mode()
@@ -275,8 +149,3 @@ def _outcome(views: Views, reference: int, variant: int, margins: tuple[float, f
 
 def _defined(number: float | None) -> float | None:
     return None if number is None or np.isnan(number) else number
-
-
-def _line(error: Exception) -> str:
-    """Return an exception as one line of at most 200 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

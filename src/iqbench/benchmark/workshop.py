@@ -1,0 +1,89 @@
+"""What the workers do: decode a photo, degrade it, prepare each picture for one model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import torch
+from jaxtyping import Shaped
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from iqbench import photos
+from iqbench.benchmark.store import PhotoRow
+from iqbench.interfaces import PhotoFile, QualityModel, Variant
+
+
+@dataclass
+class Views:
+    """A photo and its variants as one model sees them, on their way from a worker to the device.
+
+    ``stacks`` holds the pictures that have equal shapes together, with their positions: 0 is the
+    original, i + 1 the variant i of the suite.
+    """
+
+    photo: PhotoRow
+    stacks: list[tuple[list[int], Shaped[Tensor, "n ..."]]] = field(default_factory=list)
+    changes: dict[int, float] = field(default_factory=dict)
+    pixels: dict[int, int] = field(default_factory=dict)
+    failures: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+
+class Workshop(Dataset[Views]):
+    """What the workers do: decode a photo, degrade it, prepare each picture."""
+
+    def __init__(self, files: Sequence[PhotoFile], variants: Sequence[Variant], model: QualityModel) -> None:
+        self.files = files
+        self.variants = variants
+        self.model = model
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Views:
+        file = self.files[index]
+        try:
+            decoded = photos.read(file.path)
+        except photos.PhotoError as error:
+            return Views(PhotoRow(file.name, None, None, None, None, status=error.code, error=str(error)))
+        height, width = decoded.pixels.shape[:2]
+        notes = "; ".join(decoded.notes)
+        views = Views(PhotoRow(file.name, decoded.sha256, decoded.file_bytes, width, height, notes=notes))
+        prepared: dict[int, Tensor] = {}
+        for position in range(len(self.variants) + 1):
+            try:
+                picture = self.variants[position - 1].apply(decoded.pixels) if position else decoded.pixels
+                prepared[position] = self.model.prepare(picture)
+            except (ValueError, RuntimeError, cv2.error) as error:
+                views.failures[position] = ("prepare_error", one_line(error))
+                continue
+            views.pixels[position] = picture.shape[0] * picture.shape[1]
+            views.changes[position] = _change(prepared.get(0), prepared[position])
+        views.stacks = _stacked(prepared)
+        return views
+
+
+def start_worker(index: int) -> None:
+    """Keep a worker to one thread: there is a worker for each core."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def _stacked(prepared: dict[int, Tensor]) -> list[tuple[list[int], Tensor]]:
+    """Return the pictures of equal shape together: fewer, larger pieces to send and to encode."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for position, picture in prepared.items():
+        groups.setdefault((picture.shape, picture.dtype), []).append(position)
+    return [(positions, torch.stack([prepared[p] for p in positions])) for positions in groups.values()]
+
+
+def _change(original: Tensor | None, picture: Tensor) -> float:
+    """Return the mean absolute change at the model's own input, in its units; NaN where shapes differ."""
+    if original is None or original.shape != picture.shape:
+        return float("nan")
+    return float((original.double() - picture.double()).abs().mean())
+
+
+def one_line(error: Exception) -> str:
+    """Return an exception as one line of at most 200 characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
