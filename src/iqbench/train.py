@@ -57,15 +57,11 @@ def train(config: DictConfig, folder: Path) -> Path:
         raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
     model = configuration.build(config.model, "model")
     datamodule = labelled(config, model)
-    checkpoints = ModelCheckpoint(
-        dirpath=folder / "checkpoints",
-        filename="best",
-        monitor="val/loss",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    place: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
+    checkpoints = ModelCheckpoint(filename="best", monitor="val/loss", **place)
+    last = ModelCheckpoint(filename="last", **place)  # every epoch; save_last would follow the best one only
     trainer = configuration.build(config.trainer, "trainer")(
-        callbacks=[checkpoints, LearningRateMonitor(), RichProgressBar()],
+        callbacks=[checkpoints, last, LearningRateMonitor(), RichProgressBar()],
         logger=TensorBoardLogger(folder, name="tensorboard", version=0),
         default_root_dir=folder,
     )
