@@ -111,7 +111,7 @@ def export_head(path: Path, weights: Weights) -> None:
     card = {"family": weights.family, "architecture": weights.architecture, "trained_on": weights.trained_on}
     card["sha256"] = _sha256(state, card)
     temporary = path.with_name(f".{path.name}.tmp")
-    safetensors.torch.save_file(state, temporary, {"iqbench": json.dumps(card, sort_keys=True)})
+    temporary.write_bytes(safetensors.torch.save(state, {"iqbench": json.dumps(card, sort_keys=True)}))
     temporary.replace(path)
 
 
