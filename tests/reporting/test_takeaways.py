@@ -1,32 +1,5 @@
-import numpy as np
-import pandas as pd
-
-from iqbench.benchmark.statistics import summarize
 from iqbench.reporting.takeaways import takeaways
-
-
-def summary_of(shares, photos=40, identity_ties=True, failed=0, nulls=()):
-    """Summarise models that are right on the given share of photos, per type: {"a": {"blur": 0.9}}."""
-    rows = []
-    for name, types in shares.items():
-        for at in range(photos):
-            cells = [(kind, "1", 1.0 if at < share * photos else -1.0) for kind, share in types.items()]
-            for kind, level, margin in [*cells, ("control", "identity", 0.0 if identity_ties else 1.0)]:
-                lost = at < failed and kind != "control"
-                rows.append(
-                    {"model_name": name, "model_type": "rules", "model_fingerprint": name, "original": f"./{at}.png"}
-                    | {"degradation_type": kind, "degradation_level": level, "ladder": kind, "severity": 1}
-                    | {"degradation_group": "control" if kind == "control" else "technical"}
-                    | {"prediction": None if lost or margin == 0 else int(margin > 0), "margin": margin}
-                    | {"correct": np.nan if lost else (np.sign(margin) + 1) / 2, "order_consistent": at > 0}
-                    | {"confidence": 0.7, "legacy_confidence": 0.7, "score_original": np.nan, "score_degraded": np.nan}
-                    | {"status": "decode" if lost else "ok"}
-                )
-    summary = summarize(pd.DataFrame(rows).astype({"prediction": "Int64"}), seed=0, resamples=400)
-    for name, share in nulls:
-        each = {kind: {"accuracy": share} for kind in next(iter(shares.values()))}
-        summary.setdefault("nulls", {})[name] = {"overall": {"accuracy": share}, "by_degradation": each}
-    return summary
+from made_rows import summary_of
 
 
 def test_two_equal_models_are_too_close_to_call_and_no_difference_is_shown():
