@@ -191,6 +191,44 @@ def test_a_model_and_a_degradation_of_ones_own_need_only_a_folder_of_yaml(folder
     assert (pairs_of(tmp_path / "out")["correct"] == 0).all()
 
 
+POSITION_BIASED = """
+from iqbench.models.rules import Rules
+
+
+class Leaning:
+    def __init__(self, lean):
+        self.inner = Rules({"sharpness": -1.0}, clipped=False)
+        self.lean = lean
+        self.prepare, self.encode = self.inner.prepare, self.inner.encode
+
+    def margin(self, first, second):
+        return self.inner.margin(first, second) + self.lean
+"""
+
+
+def test_leaning_to_the_first_photo_pays_nothing_and_is_exposed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leaning.py").write_text(POSITION_BIASED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    for name, lean in (("fair", 0.0), ("biased", 64.0)):
+        (tmp_path / "mine" / "model" / f"{name}.yaml").write_text(f"_target_: leaning.Leaning\nlean: {lean}\n")
+    common = ("--config-dir", tmp_path / "mine", "data=folder", f"data.root={folder}", "engine.workers=0")
+    outcome = run("bench", "-m", *common, "model=fair,biased", f"out={tmp_path / 'sweep'}")
+    assert outcome.exit_code == 0, outcome.err
+    rows = pairs_of(tmp_path / "sweep")
+    fair, biased = (rows[rows["model_name"] == name].set_index("degraded") for name in ("fair", "biased"))
+    assert biased["correct"].to_dict() == fair["correct"].to_dict()
+    assert (biased["order_consistent"].astype(str) == "False").all()
+    assert "position: biased contradicts itself in 100.0 % of pairs" in outcome.out
+    assert "position: fair" not in outcome.out
+
+    legacy = ("protocol=legacy", "model=biased", f"out={tmp_path / 'legacy'}")
+    assert run("bench", *common, *legacy).exit_code == 0
+    assert (pairs_of(tmp_path / "legacy")["correct"] == 1).all()
+
+
 def test_the_sample_photos_are_benchmarked_by_the_reference_weights(tmp_path: Path) -> None:
     common = ("data.limit=1", "degradation=blur", f"out={tmp_path / 'sweep'}")
     outcome = run("bench", "-m", "model=siamese,ava,iqa", *common)

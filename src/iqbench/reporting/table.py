@@ -117,9 +117,23 @@ def _caption(summary: dict[str, Any]) -> Text:
     failed = summary["counts"]["pairs"]["failed"]
     lost = f"; {failed} pair{'s' * (failed != 1)} failed" if failed else ""
     note = f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval"
-    seen = {name: model.get("photos_seen_in_training", 0) for name, model in summary["models"].items()}
-    known = "".join(f"\nnot held out: {one_line(n)} was trained on {k} of these photos" for n, k in seen.items() if k)
-    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{known}")
+    warnings = "".join(f"\n{warning}" for name in summary["models"] for warning in _warnings(summary, name))
+    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{warnings}")
+
+
+def _warnings(summary: dict[str, Any], name: str) -> list[str]:
+    """Return what forbids to take a model's row at its face value."""
+    model = summary["models"][name]
+    warnings = []
+    if seen := model.get("photos_seen_in_training", 0):
+        warnings.append(f"not held out: {one_line(name)} was trained on {seen} of these photos")
+    consistency = model["overall"]["order_consistency"]
+    if consistency is not None and consistency < 1:
+        share = percent(1 - consistency)
+        warnings.append(f"position: {one_line(name)} contradicts itself in {share} % of pairs when they are swapped")
+    if model["controls"]["identity"]["all_tie"] is False:
+        warnings.append(f"identity: {one_line(name)} tells a photo from an identical copy")
+    return warnings
 
 
 def rule(summary: dict[str, Any]) -> str:
