@@ -29,7 +29,7 @@ def scene(height: int = 40, width: int = 48) -> Image.Image:
     return Image.fromarray(np.stack([x * 5, y * 6, (x + 2 * y) * 2], axis=-1).astype(np.uint8))
 
 
-def fails(data: bytes, code: str, limits: Limits = photos.STANDARD_LIMITS) -> PhotoError:
+def assert_fails(data: bytes, code: str, limits: Limits = photos.STANDARD_LIMITS) -> PhotoError:
     with pytest.raises(PhotoError) as caught:
         decode(data, limits)
     assert caught.value.code == code
@@ -67,20 +67,20 @@ def test_a_photo_truncated_at_any_byte_is_corrupt(format: str, options: dict) ->
     whole = len(data) - (2 if format == "GIF" else 0)
     cuts = {*range(1, 20), *np.linspace(20, whole - 1, 20, dtype=int).tolist(), *range(whole - 24, whole)}
     for cut in sorted(cuts):
-        fails(data[:cut], "corrupt")
+        assert_fails(data[:cut], "corrupt")
 
 
 def test_a_png_without_its_end_mark_is_corrupt_though_pillow_reads_it() -> None:
     data = faults.encoded(scene(), "PNG")[:-12]
-    assert "end mark" in str(fails(data, "corrupt"))
+    assert "end mark" in str(assert_fails(data, "corrupt"))
 
 
 def test_a_png_with_a_broken_chunk_is_corrupt() -> None:
-    fails(faults.with_broken_chunk(faults.encoded(scene(), "PNG")), "corrupt")
+    assert_fails(faults.with_broken_chunk(faults.encoded(scene(), "PNG")), "corrupt")
 
 
 def test_a_text_bomb_is_corrupt() -> None:
-    fails(faults.with_text_bomb(faults.encoded(scene(), "PNG")), "corrupt")
+    assert_fails(faults.with_text_bomb(faults.encoded(scene(), "PNG")), "corrupt")
 
 
 def test_damaged_bytes_give_a_photo_or_a_photo_error_and_nothing_else() -> None:
@@ -102,7 +102,7 @@ def test_damaged_bytes_give_a_photo_or_a_photo_error_and_nothing_else() -> None:
 
 
 def test_an_empty_file_is_empty() -> None:
-    fails(b"", "empty")
+    assert_fails(b"", "empty")
 
 
 NOT_IMAGES = {
@@ -154,7 +154,7 @@ def test_hostile_text_in_a_file_does_not_reach_the_message(monkeypatch: pytest.M
         raise ValueError("\x1b[31mTraceback (most recent call last):\n\tFile\u202e" + "x" * 5000)
 
     monkeypatch.setattr(Image, "open", fail)
-    fails(faults.encoded(scene(), "PNG"), "corrupt")
+    assert_fails(faults.encoded(scene(), "PNG"), "corrupt")
 
 
 def test_a_photo_error_survives_the_way_from_a_worker() -> None:
@@ -172,18 +172,18 @@ def test_too_many_pixels_are_refused_from_the_header_alone(monkeypatch: pytest.M
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
     data = faults.encoded(scene(), "PNG")
     for width, height in ((8001, 8000), (10_000, 9_000), (20_000, 20_000), (60_000, 60_000)):
-        fails(faults.with_png_size(data, width, height), "too_many_pixels")
+        assert_fails(faults.with_png_size(data, width, height), "too_many_pixels")
 
 
 def test_the_limits_are_settings() -> None:
     data = faults.encoded(scene(40, 48), "PNG")
     assert decode(data, Limits(40 * 48, 40))[0].shape == (40, 48, 3)
-    fails(data, "too_many_pixels", Limits(40 * 48 - 1, 40))
-    fails(data, "too_small", Limits(40 * 48, 41))
+    assert_fails(data, "too_many_pixels", Limits(40 * 48 - 1, 40))
+    assert_fails(data, "too_small", Limits(40 * 48, 41))
 
 
 def test_a_photo_of_31_pixels_is_too_small_and_an_extreme_panorama_is_fine() -> None:
-    fails(faults.encoded(scene(400, 31), "PNG"), "too_small")
+    assert_fails(faults.encoded(scene(400, 31), "PNG"), "too_small")
     assert decode(faults.encoded(scene(32, 6000), "PNG"))[0].shape == (32, 6000, 3)
 
 
@@ -278,7 +278,7 @@ def test_12_bit_grey_keeps_its_upper_8_bits() -> None:
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
 def test_grey_without_an_agreed_white_is_refused(kind: type) -> None:
     image = Image.fromarray(np.full((40, 48), 0.5).astype(kind))
-    fails(faults.encoded(image, "TIFF"), "unsupported_format")
+    assert_fails(faults.encoded(image, "TIFF"), "unsupported_format")
 
 
 # Transparency, palettes, inks, frames
@@ -408,7 +408,7 @@ def test_a_profile_that_is_broken_or_does_not_fit_is_noted_and_left_out(profile:
 
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"hevc", b"mif1", b"msf1"])
 def test_heic_is_refused_with_what_to_do(brand: bytes) -> None:
-    assert "convert it to JPEG or PNG" in str(fails(faults.heic(brand), "unsupported_format"))
+    assert "convert it to JPEG or PNG" in str(assert_fails(faults.heic(brand), "unsupported_format"))
 
 
 def test_an_avif_that_starts_like_heic_is_read() -> None:
@@ -417,23 +417,23 @@ def test_an_avif_that_starts_like_heic_is_read() -> None:
 
 
 def test_jpeg_xl_is_refused() -> None:
-    fails(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "unsupported_format")
-    fails(b"\xff\x0a" + bytes(100), "unsupported_format")
+    assert_fails(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(100), "unsupported_format")
+    assert_fails(b"\xff\x0a" + bytes(100), "unsupported_format")
 
 
 def test_a_raw_file_is_refused_though_pillow_sees_a_thumbnail() -> None:
-    fails(faults.dng(), "unsupported_format", Limits(64_000_000, 1))
+    assert_fails(faults.dng(), "unsupported_format", Limits(64_000_000, 1))
 
 
 def test_a_tiff_whose_first_picture_is_a_preview_is_refused() -> None:
-    fails(faults.encoded(scene(), "TIFF", tiffinfo={254: 1}), "unsupported_format")
+    assert_fails(faults.encoded(scene(), "TIFF", tiffinfo={254: 1}), "unsupported_format")
 
 
 @pytest.mark.parametrize(
     "start", [b"II*\0\x10\0\0\0CR\2\0", b"FUJIFILMCCD-RAW ", b"\0\0\0\x18ftypcrx ", b"IIU\0", b"IIRO"]
 )
 def test_raw_files_are_known_by_their_first_bytes(start: bytes) -> None:
-    fails(start + bytes(100), "unsupported_format")
+    assert_fails(start + bytes(100), "unsupported_format")
 
 
 @pytest.mark.parametrize("name", ["a.dng", "a.NEF", "a.cr2", "new\nline.arw"])

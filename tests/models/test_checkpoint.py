@@ -48,7 +48,7 @@ def margins(model: Siamese | Ava) -> list[float]:
         return model.margin(first, second).tolist()
 
 
-def refused(path: Path, reason: str, build: Callable[..., Any] = siamese, **settings: Any) -> None:
+def assert_refused(path: Path, reason: str, build: Callable[..., Any] = siamese, **settings: Any) -> None:
     with pytest.raises(CheckpointError, match=reason) as caught:
         build(checkpoint=str(path), **settings)
     message = str(caught.value)
@@ -131,7 +131,7 @@ def test_the_packaged_backbone_need_not_be_read_where_the_file_has_one(checkpoin
 def test_a_file_that_is_something_else_is_refused(suffix: str, content: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
-    refused(path, reason)
+    assert_refused(path, reason)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
@@ -142,8 +142,8 @@ def test_a_malicious_pickle_is_refused_and_not_run(protocol: int, tmp_path: Path
     torch.save(inside, tmp_path / "old.ckpt", _use_new_zipfile_serialization=False)
     (tmp_path / "bare.ckpt").write_bytes(pickle.dumps(inside, protocol=protocol))
     for name in ("zip.ckpt", "old.ckpt", "bare.ckpt"):
-        refused(tmp_path / name, "code or objects|damaged or not a checkpoint")
-    refused(tmp_path / "zip.ckpt", "holds code or objects")
+        assert_refused(tmp_path / name, "code or objects|damaged or not a checkpoint")
+    assert_refused(tmp_path / "zip.ckpt", "holds code or objects")
     assert not canary.exists()
     torch.load(tmp_path / "zip.ckpt", weights_only=False)  # the guard's removal would have been seen
     assert canary.exists()
@@ -163,7 +163,7 @@ def test_a_checkpoint_truncated_anywhere_is_refused(checkpoint: Path) -> None:
     for share in (0.01, 0.3, 0.6, 0.95, 0.999):
         cut = checkpoint.with_name("cut.ckpt")
         cut.write_bytes(whole[: int(len(whole) * share)])
-        refused(cut, "damaged or not a checkpoint")
+        assert_refused(cut, "damaged or not a checkpoint")
 
 
 def test_safetensors_truncated_anywhere_are_refused(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_safetensors_truncated_anywhere_are_refused(tmp_path: Path) -> None:
     for share in (0.001, 0.1, 0.6, 0.95, 0.9999):
         cut = tmp_path / "cut.safetensors"
         cut.write_bytes(whole[: int(len(whole) * share)])
-        refused(cut, "damaged or not a checkpoint")
+        assert_refused(cut, "damaged or not a checkpoint")
 
 
 def flipped(path: Path, at: int, bit: int = 0x40) -> Path:
@@ -200,9 +200,9 @@ def test_a_bit_flipped_anywhere_in_a_checkpoint_is_refused_or_harmless(checkpoin
 
 def test_a_bit_flipped_in_the_weights_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     weight = read_weights(checkpoint).state["lean.0.weight"].numpy().tobytes()
-    refused(flipped(checkpoint, checkpoint.read_bytes().index(weight) + 10), "damaged or not a checkpoint")
+    assert_refused(flipped(checkpoint, checkpoint.read_bytes().index(weight) + 10), "damaged or not a checkpoint")
     head = head_file(tmp_path)
-    refused(flipped(head, head.stat().st_size - 10), "damaged or not a checkpoint")
+    assert_refused(flipped(head, head.stat().st_size - 10), "damaged or not a checkpoint")
 
 
 def test_a_bit_flipped_anywhere_in_safetensors_is_refused_or_harmless(tmp_path: Path) -> None:
@@ -223,12 +223,12 @@ def test_weights_that_are_no_numbers_are_refused_by_the_tensors_name(value: floa
     content = torch.load(checkpoint, weights_only=True)
     content["state_dict"]["lean.0.weight"][3, 5] = value
     torch.save(content, checkpoint)
-    refused(checkpoint, r"lean\.0\.weight holds NaN or infinity")
+    assert_refused(checkpoint, r"lean\.0\.weight holds NaN or infinity")
 
 
 def test_a_checkpoint_of_another_family_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    refused(checkpoint, "a checkpoint of model=siamese, not of model=ava", build=ava)
-    refused(trained(tmp_path, ava(), "ava.ckpt"), "a checkpoint of model=ava, not of model=siamese")
+    assert_refused(checkpoint, "a checkpoint of model=siamese, not of model=ava", build=ava)
+    assert_refused(trained(tmp_path, ava(), "ava.ckpt"), "a checkpoint of model=ava, not of model=siamese")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_checkpoint_of_another_family_is_refused(checkpoint: Path, tmp_path: P
 def test_another_architecture_is_refused_with_what_to_say(
     checkpoint: Path, settings: dict[str, Any], reason: str
 ) -> None:
-    refused(checkpoint, reason, **settings)
+    assert_refused(checkpoint, reason, **settings)
 
 
 def edited(checkpoint: Path, change: Callable[[dict[str, Any]], object]) -> Path:
@@ -255,12 +255,12 @@ def edited(checkpoint: Path, change: Callable[[dict[str, Any]], object]) -> Path
 
 def test_a_missing_an_unknown_and_a_misshapen_tensor_are_refused_by_name(checkpoint: Path) -> None:
     whole = checkpoint.read_bytes()
-    refused(edited(checkpoint, lambda c: c["state_dict"].pop("lean.3.weight")), r"lean\.3\.weight is missing")
+    assert_refused(edited(checkpoint, lambda c: c["state_dict"].pop("lean.3.weight")), r"lean\.3\.weight is missing")
     checkpoint.write_bytes(whole)
-    refused(edited(checkpoint, lambda c: c["state_dict"].update(extra=torch.ones(1))), "extra is unknown")
+    assert_refused(edited(checkpoint, lambda c: c["state_dict"].update(extra=torch.ones(1))), "extra is unknown")
     checkpoint.write_bytes(whole)
     wide = edited(checkpoint, lambda c: c["state_dict"].update({"lean.3.weight": torch.ones(1, 9)}))
-    refused(wide, r"lean\.3\.weight is 1x9, the model's is 1x8")
+    assert_refused(wide, r"lean\.3\.weight is 1x9, the model's is 1x8")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_missing_an_unknown_and_a_misshapen_tensor_are_refused_by_name(checkpo
     ],
 )
 def test_a_card_or_weights_of_another_kind_are_refused(checkpoint: Path, change: Callable[..., object]) -> None:
-    refused(edited(checkpoint, change), "weights of another program|not of model=siamese")
+    assert_refused(edited(checkpoint, change), "weights of another program|not of model=siamese")
 
 
 def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
@@ -286,22 +286,22 @@ def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
     torch.save([torch.ones(3)], tmp_path / "list.pth")
     torch.save(torch.ones(3), tmp_path / "tensor.pth")
     for name in ("plain.pth", "list.pth", "tensor.pth"):
-        refused(tmp_path / name, "weights of another program")
+        assert_refused(tmp_path / name, "weights of another program")
     foreign = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"weight": torch.ones(3)}, foreign)
-    refused(foreign, "weights of another program")
+    assert_refused(foreign, "weights of another program")
     safetensors.torch.save_file({"weight": torch.ones(3)}, foreign, {"iqbench": "{not json"})
-    refused(foreign, "damaged or not a checkpoint")
+    assert_refused(foreign, "damaged or not a checkpoint")
 
 
 def test_a_head_without_its_backbone_is_refused_on_any_other(tmp_path: Path) -> None:
-    refused(head_file(tmp_path), r"a head for the packaged backbone; say model\.weights=packaged|unknown")
+    assert_refused(head_file(tmp_path), r"a head for the packaged backbone; say model\.weights=packaged|unknown")
 
 
 def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "some.ckpt").mkdir()
-    refused(tmp_path / "some.ckpt", r"model\.checkpoint=.* is a folder")
-    refused(tmp_path / "none.ckpt", "no such file")
+    assert_refused(tmp_path / "some.ckpt", r"model\.checkpoint=.* is a folder")
+    assert_refused(tmp_path / "none.ckpt", "no such file")
 
 
 @pytest.mark.parametrize("url", ["https://example.org/best.ckpt", "http://example.org/best.ckpt", "s3://b/best.ckpt"])
