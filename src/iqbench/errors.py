@@ -32,6 +32,12 @@ class LockedError(IqbenchError):
     exit_code = 5
 
 
+class DiskError(IqbenchError):
+    """The disk is full, read-only or failing; what was written before is intact."""
+
+    exit_code = 74
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the nearest known word, or nothing.
 

@@ -33,9 +33,8 @@ class MergeSweep(Callback):
             log.info("results: %s", root)
         except IqbenchError as error:
             log.error("%s", error)
-        for status in failed:
-            log.error("job %s failed: %s", status["job"], status["error"])
         if failed:
+            log.error("%d jobs failed: %s", len(failed), ", ".join(status["job"] for status in failed))
             sys.exit(failed[0]["exit_code"])
 
 

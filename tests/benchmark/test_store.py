@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from iqbench.benchmark.store import FILE_NAME, ORIGINAL, PairRow, PhotoRow, Store, lock, read_store
-from iqbench.errors import LockedError, UsageError
+from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
 
 IDENTITY = {"model_name": "m", "model_fingerprint": "f", "photos": ["./a.png", "./b.png"], "versions": {"torch": "1"}}
@@ -288,3 +288,14 @@ def test_another_process_finds_the_folder_locked_and_so_does_this_one_until_that
         other.wait()
         with lock(tmp_path):
             pass
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    (pages,) = store._database.execute("PRAGMA page_count").fetchone()
+    store._database.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(DiskError, match=r"results\.sqlite: cannot be written"):
+        store.write(photo_row("./b.png"), pair_rows("./b.png", error="x" * 100_000))
+    store.close()
+    assert names(tmp_path) == ["./a.png"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from iqbench.errors import LockedError, UsageError
+from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
 
 FILE_NAME = "results.sqlite"
@@ -87,7 +87,7 @@ class Store:
     def __init__(
         self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
     ) -> None:
-        path = folder / FILE_NAME
+        self._path = path = folder / FILE_NAME
         new = not path.exists()
         if not new and path.stat().st_size == 0:
             raise UsageError(f"{path}: empty, so not a store of iqbench; remove it or choose another out=")
@@ -101,6 +101,7 @@ class Store:
                 self._create(identity, details, variants)
         except (sqlite3.DatabaseError, KeyError) as error:
             self._database.close()
+            _raise_if_disk(path, error)
             raise UsageError(f"{path}: damaged ({error}); it was left as it is. Choose another out=") from error
         except UsageError:
             self._database.close()
@@ -125,10 +126,12 @@ class Store:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
+            self._database.execute("COMMIT")
+        except BaseException as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            _raise_if_disk(self._path, error)
             raise
-        self._database.execute("COMMIT")
 
     def unfinished(self, files: Sequence[PhotoFile]) -> list[PhotoFile]:
         """Return the photos that still lack a row, had a failure, or are no longer what was judged."""
@@ -150,6 +153,12 @@ class Store:
         """Fold the write-ahead log into the file and close it."""
         self._database.execute("PRAGMA journal_mode=DELETE")
         self._database.close()
+
+
+def _raise_if_disk(path: Path, error: BaseException) -> None:
+    codes = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in codes:  # without the details
+        raise DiskError(f"{path}: cannot be written ({error}); what was stored before is intact") from error
 
 
 def _sha256(file: PhotoFile) -> str | None:
