@@ -149,6 +149,13 @@ def test_a_broken_photo_costs_its_own_rows_and_is_counted(folder: Path, tmp_path
     assert rows.loc[whole.index, "margin"].astype(float).tolist() == whole.tolist()
 
 
+def test_a_copy_under_another_name_is_judged_and_said(folder: Path, tmp_path: Path) -> None:
+    (folder / "copy.png").write_bytes((folder / "a.png").read_bytes())
+    run("bench", "model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}", "degradation=blur")
+    assert len(pairs_of(tmp_path / "out")) == 4 * 4
+    assert "1 photo(s) are copies of others" in (tmp_path / "out" / "KEY_TAKEAWAYS.md").read_text()
+
+
 def test_failures_up_to_the_allowed_number_are_no_error(folder: Path, tmp_path: Path) -> None:
     (folder / "empty.jpg").touch()
     outcome = run(

@@ -89,9 +89,16 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         "failed_jobs": list(failed_jobs),
         "protocol": runs[0].identity["protocol"],
         **summary,
+        "duplicate_photos": _duplicates(rows),
         "nulls": _nulls(rows, protocol_of(runs)),
         "runs": [{"identity": run.identity, "details": run.details} for run in runs],
     }
+
+
+def _duplicates(rows: pd.DataFrame) -> int:
+    """Return how many photos have the same content as an earlier one under another name."""
+    photos = rows.loc[rows["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
+    return int(photos["photo_sha256"].duplicated().sum())
 
 
 def _nulls(rows: pd.DataFrame, protocol: Protocol) -> dict[str, Any]:

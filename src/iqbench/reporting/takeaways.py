@@ -230,6 +230,10 @@ def _caveats(summary: dict[str, Any]) -> list[str]:
         "- Intervals of single types and steps are not corrected for their number; about 1 in 20 misses its mark.",
         "- A crop is not always damage: a tighter frame can improve a photo.",
     ]
+    if copies := summary.get("duplicate_photos", 0):
+        lines.append(
+            f"- {copies} photo(s) are copies of others under another name; the intervals count them as new ones."
+        )
     if photos > 1:
         bound = percent(min(1.0, 3 / photos))
         lines.append(
