@@ -102,6 +102,8 @@ def test_a_failing_job_leaves_the_others_merged_and_its_exit_code(folder: Path, 
     assert len(pairs_of(tmp_path / "sweep")) == 4 * len(list(folder.iterdir()))
     summary = json.loads((tmp_path / "sweep" / "summary.json").read_text())
     assert not summary["complete"]
+    assert "INCOMPLETE" in outcome.out
+    assert "INCOMPLETE" in (tmp_path / "sweep" / "KEY_TAKEAWAYS.md").read_text()
     assert [job["job"] for job in summary["failed_jobs"]] == ["0_siamese_blur"]
 
 

@@ -118,7 +118,19 @@ def _caption(summary: dict[str, Any]) -> Text:
     lost = f"; {failed} pair{'s' * (failed != 1)} failed" if failed else ""
     note = f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval"
     warnings = "".join(f"\n{warning}" for name in summary["models"] for warning in _warnings(summary, name))
-    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{warnings}")
+    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{unfinished(summary)}{warnings}")
+
+
+def unfinished(summary: dict[str, Any]) -> str:
+    """Return, if planned photos or whole jobs are missing, that they are.
+
+    Example:
+        >>> unfinished({"complete": True}), unfinished({"complete": False})
+        ('', '; INCOMPLETE: the run was interrupted or a job failed, the same command goes on')
+    """
+    if summary.get("complete", True):
+        return ""
+    return "; INCOMPLETE: the run was interrupted or a job failed, the same command goes on"
 
 
 def _warnings(summary: dict[str, Any], name: str) -> list[str]:

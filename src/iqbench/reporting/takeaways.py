@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from iqbench.reporting.table import bracketed, escaped, markdown_table, percent, rule, type_order
+from iqbench.reporting.table import bracketed, escaped, markdown_table, percent, rule, type_order, unfinished
 
 CHANCE = 0.5
 FEW_PHOTOS = 30
@@ -57,7 +57,7 @@ def _preface(summary: dict[str, Any]) -> list[str]:
         f"{len(summary['models'])} model(s), {photos} of {summary['photos']} photos judged, {pairs['ok']} of "
         f"{pairs['planned']} pairs. Accuracy is the share of pairs in which the original is preferred to its degraded "
         f"copy; {rule(summary)}. Brackets hold 95 % intervals, from "
-        f"{summary['bootstrap']['resamples']} resamples of the photos."
+        f"{summary['bootstrap']['resamples']} resamples of the photos{unfinished(summary)}."
     ]
 
 
