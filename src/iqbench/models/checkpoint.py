@@ -59,7 +59,7 @@ def load_weights(
     """
     if checkpoint == "untrained":
         return {}
-    path = REFERENCE_DIR / f"{family}.safetensors" if checkpoint == "reference" else Path(str(checkpoint))
+    path = REFERENCE_DIR / f"{family}.safetensors" if checkpoint == "reference" else Path(str(checkpoint)).expanduser()
     weights = read_weights(path)
     _check_fit(path, checkpoint, weights, family, architecture)
     expected = model.state_dict()
