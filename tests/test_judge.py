@@ -39,6 +39,15 @@ def test_a_scorer_scores_and_a_siamese_says_that_it_only_compares(sharp_and_soft
         siamese.score(sharp)
 
 
+def test_a_checkpoint_is_taken_whatever_its_path_is_called(tmp_path: Path) -> None:
+    packaged = Path(iqbench.__file__).parent / "weights" / "ava.safetensors"
+    copy = tmp_path / "it's, mine=[1].safetensors"
+    copy.write_bytes(packaged.read_bytes())
+    assert iqbench.load("ava", checkpoint=str(copy)).model is not None
+    with pytest.raises(UsageError, match="no such setting"):
+        iqbench.load("iqa", checkpoint=str(copy))
+
+
 def test_an_unknown_name_is_answered_with_what_there_is() -> None:
     with pytest.raises(UsageError, match="Did you mean 'siamese'"):
         iqbench.load("siamse")

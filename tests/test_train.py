@@ -55,6 +55,24 @@ def test_training_resumes_where_it_stopped(folder: Path, tmp_path: Path) -> None
     assert (torch.load(last, weights_only=True)["epoch"], resumed["epoch"]) == (0, 1)
 
 
+def test_resuming_another_architecture_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}")
+    run("train", *common, f"out={tmp_path / 'first'}")
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    outcome = run("train", *common, "model.head_width=16", f"ckpt_path={last}", f"out={tmp_path / 'second'}")
+    assert outcome.exit_code == 2
+    assert "trained with model.head_width=256, but asked for with model.head_width=16" in outcome.last_line
+
+
+def test_a_frozen_backbone_of_another_kind_leaves_no_head_that_nothing_could_complete(
+    folder: Path, tmp_path: Path
+) -> None:
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}")
+    outcome = run("train", *common, "model.frozen=true", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 0, outcome.err
+    assert {path.name for path in (tmp_path / "out" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
 def test_a_frozen_packaged_backbone_leaves_a_head_small_enough_to_share(folder: Path, tmp_path: Path) -> None:
     outcome = run(
         "train",

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from hydra.errors import HydraException
 from jaxtyping import Float
+from omegaconf import OmegaConf
 from torch import Tensor
 
 from iqbench import config, photos
@@ -43,12 +44,12 @@ class Judge:
     def load(cls, name: str, checkpoint: str | None, device: str) -> "Judge":
         """See `iqbench.load`."""
         overrides = [f"model={name}"]
-        if checkpoint is not None:
-            overrides.append(f"model.checkpoint='{checkpoint}'")
         try:
             node = config.compose("bench", overrides).model
         except HydraException as error:
             raise UsageError(config.explain(error, overrides, "bench")) from error
+        if checkpoint is not None:
+            OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
         settings = Settings(device, precision="fp32", batch_size=1, workers=0)
         return cls(settings.place(config.build(node, "model")), settings.torch_device)
 

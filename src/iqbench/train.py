@@ -56,6 +56,8 @@ def train(config: DictConfig, folder: Path) -> Path:
     if not configuration.describes(config.model, "model", Learned):
         raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
     model = configuration.build(config.model, "model")
+    if config.ckpt_path is not None:
+        model.load_weights(config.ckpt_path)  # refuses another family or architecture before Lightning resumes
     datamodule = labelled(config, model)
     place: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
     checkpoints = ModelCheckpoint(filename="best", monitor="val/loss", **place)
@@ -71,7 +73,7 @@ def train(config: DictConfig, folder: Path) -> Path:
         raise UsageError(
             f"{folder}: no checkpoint was written; is the folder writable, and trainer.max_epochs above 0?"
         )
-    if model.frozen:
+    if model.frozen and config.model.weights == "packaged":  # a head can only be completed by what a package has
         export_head(best.with_name("head.safetensors"), read_weights(best))
     return best
 

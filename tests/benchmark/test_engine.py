@@ -86,6 +86,8 @@ class Failing(Brightness):
         bright = inputs > self.limit
         if self.harm == "encode" and bool(bright.any()):
             raise RuntimeError("too bright\nto look at")
+        if self.harm == "index" and bool(bright.any()):
+            raise IndexError("too bright\nto look at")
         if self.harm == "bug" and bool(bright.any()):
             raise AttributeError("a bug")
         if self.harm == "memory" and bool(bright.any()):
@@ -242,7 +244,13 @@ def touched(pairs: list[PairRow], variant: str) -> dict[bool, set[str]]:
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
 @pytest.mark.parametrize(
     ("harm", "status"),
-    [("encode", "model_error"), ("nan", "nonfinite"), ("inf", "nonfinite"), ("prepare", "prepare_error")],
+    [
+        ("encode", "model_error"),
+        ("index", "model_error"),
+        ("nan", "nonfinite"),
+        ("inf", "nonfinite"),
+        ("prepare", "prepare_error"),
+    ],
 )
 def test_a_picture_that_the_model_fails_on_costs_only_its_own_rows(
     files: list[PhotoFile], batch_size: int, harm: str, status: str

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from iqbench.benchmark.settings import PRECISIONS, Settings
 from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
-from iqbench.benchmark.workshop import Views, Workshop, one_line, start_worker
+from iqbench.benchmark.workshop import ON_ONE_PICTURE, Views, Workshop, one_line, start_worker
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
 
 
@@ -52,7 +52,7 @@ def _encode(
             batch = stack[start : start + settings.batch_size]
             try:
                 encodings.update(zip(some, _encode_batch(model, batch, device, settings), strict=True))
-            except RuntimeError:
+            except ON_ONE_PICTURE:
                 _encode_singly(model, views, some, batch, device, settings, encodings)
     for position, encoding in list(encodings.items()):
         if not bool(encoding.isfinite().all()):
@@ -74,7 +74,7 @@ def _encode_singly(
     for position, picture in zip(positions, batch, strict=True):
         try:
             encodings[position] = _encode_batch(model, picture.unsqueeze(0), device, settings)[0]
-        except RuntimeError as error:
+        except ON_ONE_PICTURE as error:
             views.failures[position] = ("model_error", one_line(error))
 
 

@@ -13,6 +13,9 @@ from iqbench import photos
 from iqbench.benchmark.store import PhotoRow
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 
+ON_ONE_PICTURE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
+"""What a degradation or a model may raise on a picture at the cost of that row; anything else stops the run."""
+
 
 @dataclass
 class Views:
@@ -54,7 +57,7 @@ class Workshop(Dataset[Views]):
             try:
                 picture = self.variants[position - 1].apply(decoded.pixels) if position else decoded.pixels
                 prepared[position] = self.model.prepare(picture)
-            except (ValueError, RuntimeError, cv2.error) as error:
+            except ON_ONE_PICTURE as error:
                 views.failures[position] = ("prepare_error", one_line(error))
                 continue
             views.pixels[position] = picture.shape[0] * picture.shape[1]
