@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, final, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 Photo = UInt8[np.ndarray, "height width 3"]
@@ -135,19 +135,27 @@ SHA_DIGITS = 16
 
 
 class Pairs(NamedTuple):
-    """Examples for a judge of pairs: prepared pictures, and the probability that the first is better."""
+    """Examples for learning from preferences: prepared pictures, and the probability that the first is better."""
 
     first: Shaped[Tensor, "n ..."]
     second: Shaped[Tensor, "n ..."]
     preference: Float[Tensor, "n"]
+    weight: Float[Tensor, "n"]
+    index: Int[Tensor, "n"]
+    """Each pair's row in its table, to tell later which one it was."""
 
 
 class Votes(NamedTuple):
-    """Examples for a judge of single photos: prepared pictures, and the share of votes for ratings 1 to 10."""
+    """Examples for learning from votes: prepared pictures, and the share of votes for ratings 1 to 10."""
 
     pictures: Shaped[Tensor, "n ..."]
     votes: Float[Tensor, "n 10"]
+    weight: Float[Tensor, "n"]
+    index: Int[Tensor, "n"]
 
 
 Labels = Literal["pairs", "votes"]
-"""Which of the two a model learns from."""
+"""What there is to learn from: preferences between two photos, or votes for one."""
+
+Split = Literal["train", "val", "test"]
+"""The parts of a labelled set: to learn from, to choose the best epoch by, and to report on."""
