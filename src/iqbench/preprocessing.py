@@ -4,8 +4,9 @@ A rule decides what a model can see at all: how much detail survives the resize,
 are cut off. So it is part of the model, has a name, and stands in the checkpoint.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
+import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
@@ -14,26 +15,62 @@ from torchvision.transforms.v2 import functional as transforms
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
 
-Rule = Literal["standard", "squash"]
+Rule = Literal["standard", "fit_crop", "pad", "squash", "native"]
+"""The rules there are; `view` says what each of them shows."""
 
 LONGEST_ASPECT = 8
-"""Longer panoramas are cut to this aspect, centred, before the resize: `standard` shows only their middle anyway."""
+"""Longer panoramas are cut to this aspect, centred, before the resize: a central square shows only their middle anyway.
+
+`pad` cuts nothing: it promises the whole frame.
+"""
+
+MEAN_COLOUR = (0.460, 0.450, 0.430)
+"""Mean colour of PhotoTriage's training photos, from 0 to 1: what surrounds a photo that does not fill its square."""
 
 
-def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "3 size size"]:
-    """Return ``photo`` as the network sees it, in 8-bit RGB.
+def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size size"]:
+    """Return ``photo`` as the network sees it, in 8-bit RGB: one picture, or for ``native`` five.
 
     Args:
         photo: A photo of any size.
         rule: ``standard``: short side to 256/224 of ``size``, then the central square, as ImageNet
-            models are evaluated. ``squash``: the whole frame, its aspect lost.
+            models are evaluated. ``fit_crop``: short side to ``size``, then the central square, so
+            that nothing of the short side is lost. ``pad``: the whole frame in its aspect, long side
+            to ``size``, centred on the mean colour. ``squash``: the whole frame, its aspect lost.
+            ``native``: the frame as in ``pad``, then four patches of the photo's own pixels, where a
+            blur or a compression is still what it was: centred in the quadrants top left, top right,
+            bottom left and bottom right, as far as they stay inside the photo. A photo smaller than
+            a patch is continued by its mirror images.
         size: Side of the network's input, in pixels.
+
+    Example:
+        >>> photo = np.zeros((60, 80, 3), dtype=np.uint8)
+        >>> view(photo, "pad", 32)[:, 0, 0].tolist()
+        [117, 115, 110]
+        >>> view(photo, "native", 32).shape
+        torch.Size([5, 3, 32, 32])
     """
-    pixels = torch.from_numpy(_shortened(photo).copy()).permute(2, 0, 1)
-    if rule == "squash":
-        return torch.as_tensor(transforms.resize(pixels, [size, size], antialias=True))
-    resized = transforms.resize(pixels, [round(size * 256 / 224)], antialias=True)
-    return torch.as_tensor(transforms.center_crop(resized, [size, size]))
+    match rule:
+        case "standard":
+            return _central_square(photo, round(size * 256 / 224), size)
+        case "fit_crop":
+            return _central_square(photo, size, size)
+        case "pad":
+            return _padded(photo, size)
+        case "squash":
+            return _squashed(photo, size)
+        case "native":
+            return torch.stack([_padded(photo, size), *_patches(photo, size)])
+
+
+def views(rule: Rule) -> int:
+    """Return how many pictures `view` makes of a photo.
+
+    Example:
+        >>> views("standard"), views("native")
+        (1, 5)
+    """
+    return 5 if rule == "native" else 1
 
 
 def check_rule(rule: str) -> Rule:
@@ -42,9 +79,51 @@ def check_rule(rule: str) -> Rule:
     Raises:
         UsageError: If there is none.
     """
-    if rule == "standard" or rule == "squash":
-        return rule  # type: ignore[return-value,unused-ignore]
-    raise UsageError(f"model.preprocessing={rule}: no such rule; there are standard and squash")
+    known: tuple[Rule, ...] = get_args(Rule)
+    for name in known:
+        if rule == name:
+            return name
+    raise UsageError(f"model.preprocessing={rule}: no such rule; there are {', '.join(known[:-1])} and {known[-1]}")
+
+
+def _central_square(photo: Photo, short_side: int, size: int) -> UInt8[Tensor, "3 size size"]:
+    resized = transforms.resize(_pixels(_shortened(photo)), [short_side], antialias=True)
+    return torch.as_tensor(transforms.center_crop(resized, [size, size]))
+
+
+def _squashed(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
+    return torch.as_tensor(transforms.resize(_pixels(_shortened(photo)), [size, size], antialias=True))
+
+
+def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
+    longest = max(photo.shape[:2])
+    height, width = (max(1, round(side * size / longest)) for side in photo.shape[:2])
+    top, left = (size - height) // 2, (size - width) // 2
+    colour = torch.tensor([round(255 * share) for share in MEAN_COLOUR], dtype=torch.uint8)
+    square = colour.view(3, 1, 1).repeat(1, size, size)
+    square[:, top : top + height, left : left + width] = transforms.resize(
+        _pixels(photo), [height, width], antialias=True
+    )
+    return square
+
+
+def _patches(photo: Photo, size: int) -> list[UInt8[Tensor, "3 size size"]]:
+    height, width = photo.shape[:2]
+    corners = [(top, left) for top in _starts(height, size) for left in _starts(width, size)]
+    return [_pixels(_mirrored(photo[top : top + size, left : left + size], size)) for top, left in corners]
+
+
+def _starts(side: int, size: int) -> tuple[int, int]:
+    """Return where the patches of the two halves of a side begin; the second is the mirror image of the first."""
+    first = max(0, side // 4 - size // 2)
+    return first, max(0, side - size - first)
+
+
+def _mirrored(patch: Photo, size: int) -> Photo:
+    """Return ``patch``, continued by its mirror images to ``size`` on both sides."""
+    rows, columns = (size - side for side in patch.shape[:2])
+    borders = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
+    return np.pad(patch, borders, mode="symmetric")
 
 
 def _shortened(photo: Photo) -> Photo:
@@ -52,3 +131,7 @@ def _shortened(photo: Photo) -> Photo:
     longest = LONGEST_ASPECT * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
     return photo[top : height - top, left : width - left]
+
+
+def _pixels(photo: Photo) -> UInt8[Tensor, "3 height width"]:
+    return torch.from_numpy(photo.copy()).permute(2, 0, 1)
