@@ -65,7 +65,7 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
     from iqbench.reporting.exports import export
-    from iqbench.reporting.progress import track
+    from iqbench.progress import track
 
     settings = configuration.build(config.engine, "engine")
     protocol = configuration.build(config.protocol, "protocol")
