@@ -9,23 +9,35 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
+from iqbench.data.examples import Examples
 from iqbench.interfaces import Pairs, Votes
 from iqbench.models.ava import Ava
 from iqbench.models.siamese import Siamese
 
 SIZE = 32
-SGD = {"name": "SGD", "lr": 0.1, "backbone_lr": 0.01}
-SHARED = {"backbone": "tiny", "weights": "none", "frozen": False, "preprocessing": "squash", "size": SIZE}
+SGD = {"name": "SGD", "lr": 0.1, "backbone_lr": 0.01, "layer_decay": 1.0}
+CONSTANT = {"name": "constant", "warmup": 0.0, "floor": 0.0, "factor": 0.3, "patience": 2}
+SHARED = {
+    "backbone": "tiny",
+    "weights": "none",
+    "frozen": False,
+    "unfreeze_every": None,
+    "preprocessing": "squash",
+    "size": SIZE,
+    "schedule": CONSTANT,
+}
 
 
 def siamese(seed: int = 0, **settings: Any) -> Siamese:
     torch.manual_seed(seed)
-    return Siamese(**{"head_width": 8, "dropout": 0.0, "optimizer": SGD, **SHARED, **settings}).eval()
+    options = {"losses": {"pairs": "bradley_terry"}, "head_width": 8, "dropout": 0.0, "optimizer": SGD}
+    return Siamese(**{**options, **SHARED, **settings}).eval()
 
 
 def ava(seed: int = 0, **settings: Any) -> Ava:
     torch.manual_seed(seed)
     options = {"output": "distribution", "head_width": 8, "dropout": 0.0, "optimizer": SGD}
+    options["losses"] = {"votes": "emd", "pairs": "bradley_terry"}
     return Ava(**{**options, **SHARED, **settings}).eval()
 
 
@@ -37,12 +49,24 @@ def pictures(count: int, seed: int = 0, size: int = SIZE) -> torch.Tensor:
 def pairs(count: int) -> list[Pairs]:
     """Pairs of noise, preferred in turn."""
     both = zip(pictures(count, seed=1), pictures(count, seed=2), strict=True)
-    return [Pairs(first, second, torch.tensor(float(at % 2))) for at, (first, second) in enumerate(both)]
+    one = torch.tensor(1.0)
+    return [
+        Pairs(first, second, torch.tensor(float(at % 2)), one, torch.tensor(at))
+        for at, (first, second) in enumerate(both)
+    ]
 
 
 def votes(count: int) -> list[Votes]:
     """Pictures of noise that everyone gives the same rating, another one for each."""
-    return [Votes(picture, torch.eye(10)[at % 10]) for at, picture in enumerate(pictures(count))]
+    one = torch.tensor(1.0)
+    return [Votes(picture, torch.eye(10)[at % 10], one, torch.tensor(at)) for at, picture in enumerate(pictures(count))]
+
+
+def examples(**settings: Any) -> Examples:
+    options: dict[str, Any] = {"batch_size": 4, "workers": 0, "labels": "auto", "targets": "soft"}
+    options |= {"label_smoothing": 0.0, "sampling": "shuffled", "pairs_per_photo": 4, "min_difference": 0.5}
+    options |= {"augmentation": {"flip": 0.0, "keep": 1.0}, "overfit": None, "seed": 0}
+    return Examples(**{**options, **settings})
 
 
 def fit(
@@ -52,6 +76,7 @@ def fit(
     validation: Sequence[Any] = (),
     batch_size: int = 4,
     seed: int = 0,
+    ckpt_path: Path | None = None,
     **options: Any,
 ) -> lightning.Trainer:
     """Train on the CPU, in a repeatable order, and return the trainer."""
@@ -75,6 +100,8 @@ def fit(
         warnings.filterwarnings("ignore", message=".*does not have many workers")  # none are wanted
         warnings.filterwarnings("ignore", message=".*have no `val_dataloader`")  # nor is validation, always
         warnings.filterwarnings("ignore", message=r".*module\(s\) in eval mode")  # a frozen backbone is
-        trainer.fit(model.train(), train, DataLoader(list(validation), batch_size=batch_size) if validation else None)
+        warnings.filterwarnings("ignore", message=".*dataloader is not resumable")  # it is a plain one here
+        validating = DataLoader(list(validation), batch_size=batch_size) if validation else None
+        trainer.fit(model.train(), train, validating, ckpt_path=ckpt_path, weights_only=True)
     model.eval()
     return trainer

@@ -21,7 +21,7 @@ MISTAKES = {
     "model.preprocessing=crop": "model.preprocessing=crop: no such rule",
     "model.checkpoint=/no/such.ckpt": "/no/such.ckpt: no such file",
     "data=folder": "data.root: needed here",
-    "data.root=/nowhere": "It belongs to data=folder",
+    "data.root=/nowhere": "data=folder",
     "data.limit=none": "data.limit=none: must be a whole number",
     "seed=abc": "seed=abc: must be a whole number",
     "max_failures=many": "max_failures=many: must be a whole number",

@@ -21,11 +21,12 @@ from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.interfaces import PhotoFile
 from schooling import ava, fit, siamese
+from schooling import examples as batches
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
 DARKER = suite({"exposure": exposure_ladders([-3, -2], "encoded")})
-ADAM = {"name": "Adam", "lr": 0.01, "backbone_lr": 0.01}
+ADAM = {"name": "Adam", "lr": 0.01, "backbone_lr": 0.01, "layer_decay": 1.0}
 
 
 def made_photos(root: Path, seeds: range) -> list[PhotoFile]:
@@ -42,16 +43,14 @@ def trained(build: Callable[..., Any], folder: Path, upside_down: bool) -> Any:
     data = DegradedPhotos(
         files=made_photos(folder / "training", range(8)),
         variants=DARKER,
-        prepare=model.prepare,
-        labels=model.labels,
+        learner=model,
+        examples=batches(),
         validation_share=0.2,
-        batch_size=8,
-        workers=0,
         seed=0,
         votes={"original": 3.0, "harshest": 7.0, "spread": 1.4} if upside_down else VOTES,
     )
     examples = list(data.train_dataloader().dataset) * 6
-    if upside_down and model.labels == "pairs":
+    if upside_down and data.labels == "pairs":
         examples = [pair._replace(preference=1 - pair.preference) for pair in examples]
     fit(model, examples, folder, batch_size=8, max_epochs=2)
     return model

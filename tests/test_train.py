@@ -12,7 +12,7 @@ SHORT = (
     "trainer.max_epochs=1",
     "trainer.accelerator=cpu",
     "trainer.log_every_n_steps=1",
-    "self_supervision.workers=0",
+    "examples.workers=0",
     "degradation=blur",
 )
 

@@ -51,8 +51,11 @@ class TrainFrame:
     data: Any = None
     degradation: Any = None
     self_supervision: Any = None
+    examples: Any = None
     trainer: Any = None
+    callbacks: Any = None
     experiment: Any = None
+    debug: Any = None
     name: str = "???"
     out: str = "???"
     seed: int = 0
@@ -177,8 +180,8 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
     if "not in struct" in text or re.search(r"Key '.*' not in '", text) or "not in" in text:
         known = known_keys(key.rpartition(".")[0], arguments, config_name)
         group, _, word = key.rpartition(".")
-        elsewhere = [f" It belongs to {group}={choice}." for choice in _choices_with(group, word)]
-        hint = did_you_mean(word, known) or "".join(elsewhere[:1])
+        elsewhere = " or ".join(f"{group}={choice}" for choice in _choices_with(group, word))
+        hint = did_you_mean(word, known) or (f" It belongs to {elsewhere}." if elsewhere else "")
         return f"{override or key}: no such key.{hint} There are: {', '.join(known)}"
     return text[:300] + (f" (in {override})" if override and override not in text else "")
 

@@ -1,14 +1,16 @@
-"""Train a judge: ``python -m iqbench.train model=siamese``."""
+"""Train a judge: ``python -m iqbench.train model=siamese data=phototriage``."""
 
 import logging
+import signal
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from iqbench import config as configuration
-from iqbench.errors import UsageError
+from iqbench.errors import CheckpointError, IqbenchError, UsageError
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+RECIPE = ("model", "data", "examples", "self_supervision", "degradation", "seed")
+"""What two runs must share for one to go on where the other stopped."""
+
 
 def main() -> None:
     """Start training from the command line."""
@@ -24,81 +29,153 @@ def main() -> None:
 
 
 def job(config: DictConfig) -> None:
-    """Train, then say where the best checkpoint is and how to benchmark it."""
+    """Train, then say where the best checkpoint is and how to use it."""
     current = configuration.Job.current()
     configuration.check(config, current, "train")
     best = train(config, current.folder)
+    if best is None:
+        log.info("a trial of one batch: nothing was kept")
+        return
     log.info("best checkpoint: %s", best)
-    log.info("benchmark it: python -m iqbench.bench model=%s model.checkpoint=%s", config.name, best)
+    for program in ("bench", "evaluate"):
+        log.info("python -m iqbench.%s model=%s model.checkpoint=%s", program, config.name, best)
 
 
-def train(config: DictConfig, folder: Path) -> Path:
-    """Train the model, and return its best checkpoint.
+def train(config: DictConfig, folder: Path) -> Path | None:
+    """Train the model, and return its best checkpoint; none after a ``fast_dev_run``.
 
     Raises:
         UsageError: If the model or the data cannot be trained with, or the checkpoint to resume cannot be used.
     """
     import lightning
-    from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+    from lightning.pytorch.callbacks import LearningRateMonitor, RichProgressBar
     from lightning.pytorch.loggers import TensorBoardLogger
 
+    from iqbench.checkpointing import AtomicCheckpointIO
     from iqbench.models.checkpoint import export_head, read_weights
     from iqbench.models.learned import Learned
 
+    _quiet()
+    lightning.seed_everything(config.seed, workers=True, verbose=False)
+    if not configuration.describes(config.model, "model", Learned):
+        raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
+    going_on = _checkpoint_to_resume(config, folder)
+    model = configuration.build(config.model, "model")
+    if going_on is not None:
+        model.load_weights(str(going_on))  # refuses another family or architecture before Lightning resumes
+    model.recipe = recipe(config)
+    datamodule = labelled(config, model)
+    callbacks = {name: configuration.build(node, f"callbacks.{name}") for name, node in config.callbacks.items()}
+    trainer = configuration.build(config.trainer, "trainer")(
+        callbacks=[*callbacks.values(), LearningRateMonitor(), RichProgressBar()],
+        logger=TensorBoardLogger(folder, name="tensorboard", version=0, default_hp_metric=False),
+        plugins=[AtomicCheckpointIO()],
+        default_root_dir=folder,
+    )
+    fit(trainer, model, datamodule, going_on)
+    if trainer.fast_dev_run:
+        return None
+    best = Path(trainer.checkpoint_callback.best_model_path if trainer.checkpoint_callback else "")
+    if not best.is_file():
+        raise UsageError(
+            f"{folder}: no checkpoint was written; is the folder writable, and trainer.max_epochs above 0?"
+        )
+    if model.frozen and model.unfreeze_every is None and config.model.weights == "packaged" and trainer.is_global_zero:
+        export_head(best.with_name("head.safetensors"), read_weights(best))  # only a package can complete a head
+    return best
+
+
+def fit(trainer: Any, model: "Learned", datamodule: "LightningDataModule", going_on: Path | None) -> None:
+    """Train until the end, or until somebody stops it: then with the exit code that says so.
+
+    Raises:
+        IqbenchError: If a photo or the disk fails in the middle.
+    """
+    from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Lightning's own way: finish the batch, save, stop
+    try:
+        trainer.fit(model, datamodule, ckpt_path=going_on, weights_only=True)
+    except SIGTERMException:
+        log.info("stopped; the same command goes on where it was")
+        sys.exit(143)
+    except IqbenchError as error:  # a worker process sends its traceback along
+        raise type(error)(
+            str(error).strip().splitlines()[-1].removeprefix(f"iqbench.errors.{type(error).__name__}: ")
+        ) from error
+    except SystemExit as stop:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from stop
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def labelled(config: DictConfig, model: "Learned") -> "LightningDataModule":
+    """Return the data set's own examples, or, where it is only photos, examples made by degrading them."""
+    from iqbench.data.labelled import LabelledPhotos
+    from iqbench.degradations.ladder import suite
+
+    examples = configuration.build(config.examples, "examples")
+    data: Any = configuration.build(config.data, "data")
+    if isinstance(data, LabelledPhotos):
+        data.teach(model, examples)
+        return data
+    degradations = {t: configuration.build(node, f"degradation.{t}") for t, node in config.degradation.items()}
+    made: Any = configuration.build(config.self_supervision, "self_supervision")(
+        files=data.photos().files, variants=suite(degradations), learner=model, examples=examples
+    )
+    model.trained_on = made.trained_on
+    log.info("This is %s.", made.trained_on["what"])
+    log.info("%d photos to train on, %d others to validate.", len(made.training_files), len(made.validation_files))
+    return made  # type: ignore[no-any-return]
+
+
+def recipe(config: DictConfig) -> dict[str, Any]:
+    """Return the part of the config that decides what is learned, as plain values."""
+    return {key: OmegaConf.to_container(config, resolve=True)[key] for key in RECIPE}  # type: ignore[index,call-overload]
+
+
+def _checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
+    """Return the checkpoint that is asked for, or the one that the same command left in its folder.
+
+    Raises:
+        CheckpointError: If it cannot be used, or belongs to another recipe.
+    """
+    from iqbench.models.checkpoint import read_weights
+
+    own = folder / "checkpoints" / "last.ckpt"
+    if config.ckpt_path is not None:
+        read_weights(Path(config.ckpt_path), key="ckpt_path")
+        return Path(config.ckpt_path)
+    if not own.is_file():
+        return None
+    there, here = _flat(read_weights(own, key="out").recipe), _flat(recipe(config))
+    for key in sorted(there.keys() | here.keys()):
+        if there.get(key) != here.get(key) and key not in ("examples.workers", "model.checkpoint"):
+            raise CheckpointError(
+                f"out={folder}: was trained with {key}={there.get(key)}, not {here.get(key)}; "
+                "say the same again to go on, or choose another out="
+            )
+    log.info("going on from %s", own)
+    return own
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _quiet() -> None:
+    """Keep Lightning from saying what the user cannot change."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch, not ours to mend
     warnings.filterwarnings("ignore", message="The dirpath has changed")  # a resumed run has a folder of its own
     warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")  # a frozen backbone is meant to be
-    lightning.seed_everything(config.seed, workers=True, verbose=False)
-    if config.ckpt_path is not None:
-        read_weights(Path(config.ckpt_path), key="ckpt_path")
-    if not configuration.describes(config.model, "model", Learned):
-        raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
-    model = configuration.build(config.model, "model")
-    if config.ckpt_path is not None:
-        model.load_weights(config.ckpt_path)  # refuses another family or architecture before Lightning resumes
-    datamodule = labelled(config, model)
-    place: dict[str, Any] = {"dirpath": folder / "checkpoints", "enable_version_counter": False}
-    checkpoints = ModelCheckpoint(filename="best", monitor="val/loss", **place)
-    last = ModelCheckpoint(filename="last", **place)  # every epoch; save_last would follow the best one only
-    trainer = configuration.build(config.trainer, "trainer")(
-        callbacks=[checkpoints, last, LearningRateMonitor(), RichProgressBar()],
-        logger=TensorBoardLogger(folder, name="tensorboard", version=0),
-        default_root_dir=folder,
-    )
-    trainer.fit(model, datamodule, ckpt_path=config.ckpt_path, weights_only=True)
-    best = Path(checkpoints.best_model_path)
-    if not best.is_file():
-        raise UsageError(
-            f"{folder}: no checkpoint was written; is the folder writable, and trainer.max_epochs above 0?"
-        )
-    if model.frozen and config.model.weights == "packaged":  # a head can only be completed by what a package has
-        export_head(best.with_name("head.safetensors"), read_weights(best))
-    return best
-
-
-def labelled(config: DictConfig, model: "Learned") -> "LightningDataModule":
-    """Return the data set's own examples, or, where it is only photos, examples made by degrading them."""
-    from lightning import LightningDataModule
-
-    from iqbench.degradations.ladder import suite
-
-    data: Any = configuration.build(config.data, "data")
-    if isinstance(data, LightningDataModule):
-        return data
-    degradations = {t: configuration.build(node, f"degradation.{t}") for t, node in config.degradation.items()}
-    files = data.photos().files
-    examples = configuration.build(config.self_supervision, "self_supervision")(
-        files=files, variants=suite(degradations), prepare=model.prepare, labels=model.labels
-    )
-    model.trained_on = examples.trained_on
-    log.info("This is %s.", examples.trained_on["what"])
-    log.info(
-        "%d photos to train on, %d others to validate.", len(examples.training_files), len(examples.validation_files)
-    )
-    assert isinstance(examples, LightningDataModule)
-    return examples
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # it goes on there
 
 
 if __name__ == "__main__":

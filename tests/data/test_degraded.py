@@ -1,5 +1,6 @@
 import logging
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo, PhotoFile, Variant
-from iqbench.losses import mean_vote
+from iqbench.labels import mean_vote
 from iqbench.preprocessing import view
+from schooling import examples as batches
 
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
 
@@ -29,11 +31,15 @@ def prepared(photo: Photo) -> torch.Tensor:
     return view(photo, "squash", 32)
 
 
-def examples(files: list[PhotoFile], **changes: object) -> DegradedPhotos:
-    settings = {"files": files, "variants": variants(), "prepare": prepared, "labels": "pairs", "seed": 0}
-    return DegradedPhotos(
-        **{**settings, "validation_share": 0.3, "batch_size": 4, "workers": 0, "votes": VOTES, **changes}
-    )
+class Learner:
+    losses: ClassVar = {"pairs": "bradley_terry"}
+    prepare = staticmethod(prepared)
+
+
+def examples(files: list[PhotoFile], labels: str = "pairs", **changes: object) -> DegradedPhotos:
+    settings = {"files": files, "variants": variants(), "learner": Learner(), "seed": 0, "validation_share": 0.3}
+    settings |= {"examples": batches(labels=labels), "votes": VOTES}
+    return DegradedPhotos(**{**settings, **changes})
 
 
 @pytest.fixture
@@ -87,11 +93,14 @@ def test_validation_is_the_same_every_time(files: list[PhotoFile], labels: str) 
         assert all(torch.equal(part, same) for part, same in zip(batch, again, strict=True))
 
 
-def test_training_is_in_another_order_every_time(files: list[PhotoFile]) -> None:
-    loader = examples(files).train_dataloader()
-    first, second = (torch.cat([batch.first for batch in loader]) for _ in range(2))
-    assert first.shape == second.shape
-    assert not torch.equal(first, second)
+def test_training_is_in_another_order_every_epoch_and_the_same_again_for_the_same_epoch(files: list[PhotoFile]) -> None:
+    loader, epochs = examples(files).train_dataloader(), []
+    for epoch in (0, 1, 0):
+        loader.sampler.set_epoch(epoch)
+        epochs.append(torch.cat([batch.first for batch in loader]))
+    assert epochs[0].shape == epochs[1].shape
+    assert not torch.equal(epochs[0], epochs[1])
+    assert torch.equal(epochs[0], epochs[2])
 
 
 @pytest.mark.parametrize("split", ["val_dataloader", "train_dataloader"])
@@ -132,8 +141,10 @@ def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
     nothing = suite({"exposure": exposure_ladders([0.001], "encoded")})
     torch.manual_seed(0)
     seen = []
-    for _ in range(6):
-        for batch in examples(files, variants=nothing).train_dataloader():
+    loader = examples(files, variants=nothing).train_dataloader()
+    for epoch in range(8):
+        loader.sampler.set_epoch(epoch)
+        for batch in loader:
             assert torch.equal(batch.first, batch.second)
             seen += [picture.float().mean(dim=(0, 1)).argmax().item() > 16 for picture in batch.first]
     assert {True, False} == set(seen)
@@ -190,3 +201,26 @@ def test_a_photo_of_the_benchmark_is_not_altered_by_training(files: list[PhotoFi
     for _ in examples(files).train_dataloader():
         pass
     assert all(np.array_equal(photos.read(file.path).pixels, before[file.name]) for file in files)
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_every_validation_example_has_the_names_of_its_pictures(files: list[PhotoFile], labels: str) -> None:
+    data = examples(files, labels=labels, validation_share=0.01)
+    names, (file,) = data.validation_names, data.validation_files
+    assert len(names) == len(data.validation_examples)
+    for row, name in enumerate(names.itertuples(index=False)):
+        item = data.validation_examples[row]
+        if labels == "votes":
+            assert name.photo.split(" ")[0] == file.name
+            continue
+        better = name.first if item.preference == 1.0 else name.second
+        assert (better == file.name) == (row < len(variants()))  # then come levels against the next ones
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_overfitting_trains_and_validates_on_the_very_same_few(files: list[PhotoFile], labels: str) -> None:
+    data = examples(files, examples=batches(labels=labels, overfit=3))
+    training = [index for batch in data.train_dataloader() for index in batch.index.tolist()]
+    validation = [index for batch in data.val_dataloader() for index in batch.index.tolist()]
+    assert sorted(training) == validation == [0, 1, 2]
+    assert data.validation_examples.files == data.training_files

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning import LightningModule
+from lightning import Callback, LightningModule
 
 from iqbench.errors import UsageError
 from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
@@ -64,7 +64,7 @@ def test_a_frozen_backbone_is_no_business_of_the_optimisers() -> None:
 
 
 def test_any_optimiser_of_torch_is_had_by_name() -> None:
-    settings = {"name": "AdamW", "lr": 1e-3, "backbone_lr": 1e-4, "weight_decay": 0.1}
+    settings = {"name": "AdamW", "lr": 1e-3, "backbone_lr": 1e-4, "layer_decay": 1.0, "weight_decay": 0.1}
     optimizer = siamese(optimizer=settings).configure_optimizers()
     assert isinstance(optimizer, torch.optim.AdamW)
     assert optimizer.param_groups[0]["weight_decay"] == 0.1
@@ -79,7 +79,7 @@ def test_a_typo_in_the_optimiser_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_typo_in_the_preprocessing_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"model\.preprocessing=crop: no such rule; there are standard and squash"):
+    with pytest.raises(UsageError, match=r"model\.preprocessing=crop: no such rule; there are standard, .* squash"):
         siamese(preprocessing="crop")
 
 
@@ -94,7 +94,7 @@ def test_the_validation_loss_weighs_every_example_alike(tmp_path: Path) -> None:
     model, examples = siamese(), pairs(5)
     trainer = fit(model, pairs(4), tmp_path, validation=examples, batch_size=4, max_epochs=1)  # batches of 4 and of 1
     with torch.inference_mode():
-        losses = [model.eval().loss(type(pair)(*(part.unsqueeze(0) for part in pair)))[0].item() for pair in examples]
+        losses = [model.eval().answer(type(pair)(*(part.unsqueeze(0) for part in pair)))[0].item() for pair in examples]
     assert trainer.callback_metrics["val/loss"].item() == pytest.approx(sum(losses) / 5, rel=1e-5)
 
 
@@ -110,3 +110,40 @@ def test_the_same_seed_learns_the_same_weights(tmp_path: Path) -> None:
     fit(first, pairs(8), tmp_path, max_steps=2)
     fit(second, pairs(8), tmp_path, max_steps=2)
     assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
+
+
+def test_a_backbone_is_opened_stage_by_stage_from_its_end(tmp_path: Path) -> None:
+    model = siamese(backbone="test_resnet", frozen=True, unfreeze_every=1)
+    stages = model.backbone.stages()
+    assert len(stages) > 2
+    assert ids(p for stage in stages for p in stage) == ids(model.backbone.parameters())
+    opened: list[list[bool]] = []
+
+    class Watch(Callback):
+        def on_train_batch_end(self, *_: object) -> None:
+            opened.append([all(p.grad is not None for p in stage) for stage in stages])
+
+    fit(model, pairs(4), tmp_path, max_epochs=4, callbacks=[Watch()])
+    closed = len(stages)
+    assert opened == [[depth >= closed - epoch for depth in range(closed)] for epoch in range(4)]
+
+
+def test_what_is_closed_keeps_its_batch_statistics_and_what_is_open_does_not() -> None:
+    model = siamese(backbone="test_resnet", frozen=True, unfreeze_every=1)
+    model.backbone.open(1)
+    model.train()
+    norms = [module for module in model.backbone.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert {module.training for module in norms} == {True, False}
+    assert all(module.training == module.weight.requires_grad for module in norms)
+
+
+def test_a_resumed_training_opens_what_its_epoch_opens(tmp_path: Path) -> None:
+    options = {"backbone": "test_resnet", "frozen": True, "unfreeze_every": 1}
+    model = siamese(**options)
+    trainer = fit(model, pairs(4), tmp_path, max_epochs=2)
+    trainer.save_checkpoint(tmp_path / "two.ckpt")
+    again = siamese(**options)
+    assert not any(parameter.requires_grad for parameter in again.backbone.parameters())
+    fit(again, pairs(4), tmp_path, max_epochs=3, ckpt_path=tmp_path / "two.ckpt")
+    expected = [all(p.requires_grad for p in stage) for stage in again.backbone.stages()]
+    assert expected == [depth >= len(expected) - 2 for depth in range(len(expected))]

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from iqbench.errors import UsageError
 from iqbench.interfaces import Pairs, Preference
-from schooling import fit, pairs, pictures, siamese
+from schooling import fit, pairs, pictures, siamese, votes
 
 
 def skewed(seed: int = 0):
@@ -34,7 +35,7 @@ def test_a_skewed_head_still_flips_the_margin_bit_for_bit(seed: int) -> None:
 
 def test_training_does_not_unlearn_the_symmetry(tmp_path: Path) -> None:
     model = siamese()
-    always_first = [Pairs(*pair[:2], torch.tensor(1.0)) for pair in pairs(8)]
+    always_first = [pair._replace(preference=torch.tensor(1.0)) for pair in pairs(8)]
     fit(model, always_first, tmp_path, max_steps=3)
     with torch.inference_mode():
         first, second = model.eval().encode(pictures(8, seed=5)), model.encode(pictures(8, seed=6))
@@ -49,13 +50,19 @@ def test_the_margin_is_the_difference_of_the_two_leanings() -> None:
     assert model.margin(a, b).item() == (forward - backward).item()
 
 
+def batch_of(*preferences: float) -> Pairs:
+    count = len(preferences)
+    weight, index = torch.ones(count), torch.arange(count)
+    return Pairs(pictures(count, seed=1), pictures(count, seed=2), torch.tensor(preferences), weight, index)
+
+
 @torch.inference_mode()
 def test_the_loss_is_the_cross_entropy_of_the_preference_worked_out_by_hand() -> None:
-    model, batch = siamese(), Pairs(pictures(3, seed=1), pictures(3, seed=2), torch.tensor([1.0, 0.0, 0.5]))
-    loss, margin, true = model.loss(batch)
+    model, batch = siamese(), batch_of(1.0, 0.0, 0.5)
+    losses, margin, true = model.answer(batch)
     chances = [1 / (1 + math.exp(-m)) for m in margin.tolist()]
     slow = [-t * math.log(p) - (1 - t) * math.log(1 - p) for p, t in zip(chances, [1.0, 0.0, 0.5], strict=True)]
-    assert loss.item() == pytest.approx(sum(slow) / 3, rel=1e-5)
+    assert losses.tolist() == pytest.approx(slow, rel=1e-5)
     assert torch.equal(true, batch.preference)
     assert torch.equal(margin, model.margin(model.encode(batch.first), model.encode(batch.second)))
 
@@ -63,20 +70,49 @@ def test_the_loss_is_the_cross_entropy_of_the_preference_worked_out_by_hand() ->
 def test_the_loss_is_small_where_the_margin_says_what_the_label_says() -> None:
     model = siamese()
     model.margin = lambda first, second: torch.tensor([4.0, -4.0])  # the first is better, then the second
-    batch = Pairs(pictures(2), pictures(2), torch.tensor([Preference.FIRST.value, Preference.SECOND.value]))
-    right = model.loss(batch)[0].item()
-    wrong = model.loss(batch._replace(preference=1 - batch.preference))[0].item()
-    assert right == pytest.approx(math.log(1 + math.exp(-4)), rel=1e-5)
-    assert wrong == pytest.approx(math.log(1 + math.exp(4)), rel=1e-5)
+    batch = batch_of(Preference.FIRST.value, Preference.SECOND.value)
+    right = model.answer(batch)[0].tolist()
+    wrong = model.answer(batch._replace(preference=1 - batch.preference))[0].tolist()
+    assert right == pytest.approx([math.log(1 + math.exp(-4))] * 2, rel=1e-5)
+    assert wrong == pytest.approx([math.log(1 + math.exp(4))] * 2, rel=1e-5)
 
 
-def test_the_accuracy_counts_a_tie_of_the_model_half_and_pairs_without_a_winner_not_at_all() -> None:
+def test_a_batch_is_learned_from_by_its_weights() -> None:
     model = siamese()
-    margins, true = torch.tensor([2.0, -1.0, 0.0, -3.0, 5.0]), torch.tensor([1.0, 0.0, 1.0, 1.0, 0.5])
-    model.update_quality(margins, true)  # right, right, tie, wrong, not asked
-    assert model.compute_quality() == pytest.approx(2.5 / 4)
-    model.update_quality(torch.tensor([-1.0]), torch.tensor([0.0]))
-    assert model.compute_quality() == 1.0  # afresh
+    model.log = lambda *_, **__: None
+    batch = batch_of(1.0, 0.0)._replace(weight=torch.tensor([2.0, 0.0]))
+    assert model.training_step(batch, 0).item() == pytest.approx(model.answer(batch)[0][0].item())
+
+
+def test_votes_are_refused_with_what_to_say_instead() -> None:
+    with pytest.raises(
+        UsageError, match=r"Siamese learns from preferences, not from votes; say examples\.labels=pairs"
+    ):
+        siamese().answer(next(iter(votes(1))))
+    with pytest.raises(UsageError, match=r"model\.losses\.votes: this model learns from pairs"):
+        siamese(losses={"votes": "emd"})
+    with pytest.raises(UsageError, match=r"model\.losses\.pairs=bradley_tery: .*Did you mean 'bradley_terry'"):
+        siamese(losses={"pairs": "bradley_tery"})
+
+
+def test_the_accuracy_stands_beside_that_of_a_constant_answer(tmp_path: Path) -> None:
+    mostly_first = [pair._replace(preference=torch.tensor(float(at != 0))) for at, pair in enumerate(pairs(5))]
+    model = siamese()
+    trainer = fit(model, pairs(4), tmp_path, validation=mostly_first, max_epochs=1)
+    right = ((model.answers[:, 1] > 0) == (model.answers[:, 2] > 0.5)).double().mean()
+    assert trainer.callback_metrics["val/accuracy"].item() == pytest.approx(right.item())
+    assert trainer.callback_metrics["val/constant_accuracy"].item() == pytest.approx(0.8)
+
+
+@torch.inference_mode()
+def test_of_several_views_the_whole_frame_stands_beside_the_mean_of_the_others() -> None:
+    model = siamese(preprocessing="native")
+    several = pictures(10).unflatten(0, (2, 5))
+    features = model.features(several)
+    raw = model.backbone(several.flatten(0, 1)).unflatten(0, (2, 5))
+    expected = model.normalize(torch.cat([raw[:, 0], raw[:, 1:].mean(1)], dim=1))
+    torch.testing.assert_close(features, expected)
+    assert features.shape == (2, 2 * model.backbone.width)
 
 
 def test_without_any_winner_there_is_no_accuracy(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ a model that learns from it learns to see these damages, not what people prefer.
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+import pandas as pd
 import torch
 from jaxtyping import Float, Shaped
 from lightning import LightningDataModule
@@ -17,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from iqbench import photos
+from iqbench.data.examples import Draw, Examples, Learner
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, Photo, PhotoFile, Preference, Variant, Votes
 
@@ -35,11 +38,9 @@ class DegradedPhotos(LightningDataModule):
     Args:
         files: The photos.
         variants: The suite to degrade them by.
-        prepare: The model's own preprocessing.
-        labels: Which kind of label the model learns from.
+        learner: The model that learns: from votes if it can, else from pairs.
+        examples: Batches, workers, and what is drawn by lot; what is said there of people's labels has no use here.
         validation_share: Share of the photos held out, at least one.
-        batch_size: Examples that are learned from together.
-        workers: Processes that prepare examples.
         seed: Which photos are held out.
         votes: Made-up votes: the mean of ``original`` photos and of the ``harshest`` level, and the
             ``spread`` (standard deviation) of the ten ratings around it.
@@ -52,11 +53,9 @@ class DegradedPhotos(LightningDataModule):
         self,
         files: Sequence[PhotoFile],
         variants: Sequence[Variant],
-        prepare: Prepare,
-        labels: Labels,
+        learner: Learner,
+        examples: Examples,
         validation_share: float,
-        batch_size: int,
-        workers: int,
         seed: int,
         votes: dict[str, float],
     ) -> None:
@@ -64,10 +63,8 @@ class DegradedPhotos(LightningDataModule):
         if not 0 < validation_share < 1:
             raise UsageError(f"self_supervision.validation_share={validation_share}: must be between 0 and 1")
         self.variants = variants
-        self.prepare_photo = prepare
-        self.labels = labels
-        self.batch_size = batch_size
-        self.workers = workers
+        self.learner = learner
+        self.examples = examples
         self.votes = votes
         by_content = _readable(files)
         if len(by_content) < 2:
@@ -78,58 +75,85 @@ class DegradedPhotos(LightningDataModule):
         self.training_files = [by_content[sha] for sha in sorted(ranked[held_out:])]
         self.trained_on = {
             "what": f"a demo, self-supervised on degraded copies of {len(ranked)} photos without any human label",
+            "labels": self.labels,
             "photos": sorted(sha[:SHA_DIGITS] for sha in ranked),
         }
 
+    @property
+    def labels(self) -> Labels:
+        """The kind of label that is made up."""
+        if self.examples.labels != "auto":
+            return self.examples.labels
+        return "votes" if "votes" in self.learner.losses else "pairs"
+
     def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled examples of the training photos, flipped and ordered at random."""
-        return DataLoader(
-            self._examples(self.training_files, random=True),
-            batch_size=self.batch_size,
-            shuffle=True,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-        )
+        return self.examples.training(self._dataset(self.training_files), None, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the examples of the validation photos, the same every time."""
-        dataset = self._examples(self.validation_files, random=False)
-        return DataLoader(
-            dataset, batch_size=self.batch_size, num_workers=self.workers, persistent_workers=self.workers > 0
-        )
+        return self.examples.validation(self.validation_examples, self.trainer)
 
-    def _examples(self, files: Sequence[PhotoFile], random: bool) -> Dataset[Any]:
+    @cached_property
+    def validation_examples(self) -> "DegradedPairs | DegradedVotes":
+        """The validation examples; the ``index`` of an example in a batch is its place here."""
+        return self._dataset(self.validation_files if self.examples.overfit is None else self.training_files)
+
+    @property
+    def validation_names(self) -> pd.DataFrame:
+        """What each validation example shows: photos and variants."""
+        return pd.DataFrame(self.validation_examples.names())
+
+    def _dataset(self, files: Sequence[PhotoFile]) -> "DegradedPairs | DegradedVotes":
+        few = self.examples.overfit
         if self.labels == "pairs":
-            return DegradedPairs(files, self.variants, self.prepare_photo, random)
-        return DegradedVotes(files, self.variants, self.prepare_photo, random, self.votes)
+            return DegradedPairs(files, self.variants, self.learner.prepare, few)
+        return DegradedVotes(files, self.variants, self.learner.prepare, self.votes, few)
 
 
 class DegradedPairs(Dataset[Pairs]):
     """A photo against each variant, and each level against the next harsher one.
 
     The better picture stands first in half of the pairs, so that a constant answer is right in half
-    of them: by a coin where ``random``, else in turn.
+    of them: by lot where there is one, else in turn.
     """
 
-    def __init__(self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Prepare, random: bool) -> None:
-        self.files, self.prepare, self.random = files, prepare, random
+    def __init__(
+        self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Prepare, few: int | None = None
+    ) -> None:
+        self.files, self.prepare, self.few = files, prepare, few
         steps = [(a, b) for a, b in pairwise(variants) if a.ladder == b.ladder]
         self.contests: list[tuple[Variant | None, Variant]] = [(None, variant) for variant in variants] + list(steps)
 
     def __len__(self) -> int:
-        return len(self.files) * len(self.contests)
+        return len(range(len(self.files) * len(self.contests))[: self.few])
 
-    def __getitem__(self, index: int) -> Pairs:
+    def __getitem__(self, draw: Draw | int) -> Pairs:
+        index, lot = draw if isinstance(draw, tuple) else (draw, None)
         file, (milder, harsher) = self.files[index // len(self.contests)], self.contests[index % len(self.contests)]
         pixels = photos.read(file.path).pixels
         better = self.prepare(milder.apply(pixels) if milder else pixels)
         worse = self.prepare(harsher.apply(pixels))
-        if self.random and _coin():
+        if lot is not None and lot // 2 % 2:
             better, worse = better.flip(-1), worse.flip(-1)
-        better_first = _coin() if self.random else index % 2 == 0
-        if better_first:
-            return Pairs(better, worse, torch.tensor(Preference.FIRST.value))
-        return Pairs(worse, better, torch.tensor(Preference.SECOND.value))
+        rest = (torch.tensor(1.0), torch.tensor(index))
+        if self._better_first(draw):
+            return Pairs(better, worse, torch.tensor(Preference.FIRST.value), *rest)
+        return Pairs(worse, better, torch.tensor(Preference.SECOND.value), *rest)
+
+    def names(self) -> dict[str, list[str]]:
+        """Return the name of each example's first and second picture."""
+        names: dict[str, list[str]] = {"first": [], "second": []}
+        for index in range(len(self)):
+            file, contest = self.files[index // len(self.contests)], self.contests[index % len(self.contests)]
+            both = [_name(file, variant) for variant in contest]
+            for place, name in zip(names.values(), both if self._better_first(index) else both[::-1], strict=True):
+                place.append(name)
+        return names
+
+    @staticmethod
+    def _better_first(draw: Draw | int) -> bool:
+        return (draw[1] if isinstance(draw, tuple) else draw) % 2 == 0
 
 
 class DegradedVotes(Dataset[Votes]):
@@ -140,10 +164,10 @@ class DegradedVotes(Dataset[Votes]):
         files: Sequence[PhotoFile],
         variants: Sequence[Variant],
         prepare: Prepare,
-        random: bool,
         votes: dict[str, float],
+        few: int | None = None,
     ) -> None:
-        self.files, self.prepare, self.random = files, prepare, random
+        self.files, self.prepare, self.few = files, prepare, few
         harshest = {variant.ladder: variant.severity for variant in variants}
         fall = votes["original"] - votes["harshest"]
         self.pictures: list[tuple[Variant | None, Tensor]] = [
@@ -154,13 +178,20 @@ class DegradedVotes(Dataset[Votes]):
         ]
 
     def __len__(self) -> int:
-        return len(self.files) * len(self.pictures)
+        return len(range(len(self.files) * len(self.pictures))[: self.few])
 
-    def __getitem__(self, index: int) -> Votes:
+    def __getitem__(self, draw: Draw | int) -> Votes:
+        index, lot = draw if isinstance(draw, tuple) else (draw, 0)
         file, (variant, histogram) = self.files[index // len(self.pictures)], self.pictures[index % len(self.pictures)]
         pixels = photos.read(file.path).pixels
         picture = self.prepare(variant.apply(pixels) if variant else pixels)
-        return Votes(picture.flip(-1) if self.random and _coin() else picture, histogram)
+        picture = picture.flip(-1) if lot % 2 else picture
+        return Votes(picture, histogram, torch.tensor(1.0), torch.tensor(index))
+
+    def names(self) -> dict[str, list[str]]:
+        """Return the name of each example's picture."""
+        names = [_name(file, variant) for file in self.files for variant, _ in self.pictures]
+        return {"photo": names[: self.few]}
 
 
 def vote_histogram(mean: float, spread: float) -> Float[Tensor, "10"]:
@@ -175,8 +206,8 @@ def vote_histogram(mean: float, spread: float) -> Float[Tensor, "10"]:
     return weight / weight.sum()
 
 
-def _coin() -> bool:
-    return bool(torch.rand(()) < 0.5)
+def _name(file: PhotoFile, variant: Variant | None) -> str:
+    return f"{file.name} {variant.key}" if variant else file.name
 
 
 def _readable(files: Sequence[PhotoFile]) -> dict[str, PhotoFile]:

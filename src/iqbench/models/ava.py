@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Literal, final
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torchmetrics import CatMetric
 
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Scorer, Votes
-from iqbench.losses import emd_loss, mean_vote
-from iqbench.metrics import srcc
+from iqbench.labels import mean_vote
+from iqbench.losses import loss_named
+from iqbench.losses.votes import VotePrediction
 from iqbench.models.learned import Learned
 
 Output = Literal["mean", "distribution"]
@@ -33,8 +33,7 @@ class Ava(Learned, Scorer):
         Talebi and Milanfar, *NIMA: Neural image assessment*, IEEE TIP 2018.
     """
 
-    labels: ClassVar[Labels] = "votes"
-    quality: ClassVar[str] = "srcc"
+    teachable: ClassVar[tuple[Labels, ...]] = ("votes", "pairs")
 
     def __init__(
         self, output: Output, head_width: int, dropout: float, checkpoint: str = "untrained", **shared: Any
@@ -45,13 +44,15 @@ class Ava(Learned, Scorer):
         self.save_hyperparameters(ignore=["checkpoint"])
         self.output = output
         self.votes = nn.Sequential(
-            nn.Linear(self.backbone.width, head_width),
+            nn.Linear(self.width, head_width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(head_width, 10 if output == "distribution" else 1),
         )
-        self.predicted = CatMetric()
-        self.true = CatMetric()
+        if "votes" in self.losses:  # a loss that needs the distribution says so now
+            loss_named("votes", self.losses["votes"])(
+                self.predict(torch.zeros(1, self.width)), torch.full((1, 10), 0.1)
+            )
         self.load_weights(checkpoint)
 
     @property
@@ -60,32 +61,24 @@ class Ava(Learned, Scorer):
         names = ("backbone", "preprocessing", "size", "output", "head_width")
         return {name: self.hparams[name] for name in names}
 
-    def encode(self, inputs: UInt8[Tensor, "n 3 size size"]) -> Float[Tensor, "n 1"]:
+    def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n 1"]:
         """Return the mean vote of each picture."""
-        return self.score(self.votes(self.features(inputs))).unsqueeze(1)
+        return self.predict(self.features(inputs)).mean.unsqueeze(1)
 
-    def score(self, answer: Float[Tensor, "n out"]) -> Float[Tensor, "n"]:
-        """Return the mean vote that the head's answer stands for; 5.5 is the middle of the scale."""
+    def shares(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n 10"] | None:
+        """Return the share of each rating, None where only the mean is predicted."""
+        logits = self.predict(self.features(inputs)).logits
+        return None if logits is None else logits.softmax(dim=1)
+
+    def predict(self, features: Float[Tensor, "n d"]) -> VotePrediction:
+        """Return what the head says of a picture's features; 5.5 is the middle of the scale."""
+        answer = self.votes(features)
         if self.output == "distribution":
-            return mean_vote(answer.softmax(dim=1))
-        return 5.5 + answer.squeeze(1)
+            return VotePrediction(mean_vote(answer.softmax(dim=1)), answer)
+        return VotePrediction(5.5 + answer.squeeze(1), None)
 
-    def loss(self, batch: Votes) -> tuple[Float[Tensor, ""], Tensor, Tensor]:
-        """Return the loss of the votes, the predicted means and the true ones."""
-        answer = self.votes(self.features(batch.pictures))
-        predicted, true = self.score(answer), mean_vote(batch.votes)
-        if self.output == "distribution":
-            return emd_loss(answer.softmax(dim=1), batch.votes), predicted, true
-        return torch.nn.functional.mse_loss(predicted, true), predicted, true
-
-    def update_quality(self, predicted: Tensor, true: Tensor) -> None:
-        """Keep the means for the rank correlation."""
-        self.predicted.update(predicted)
-        self.true.update(true)
-
-    def compute_quality(self) -> float | None:
-        """Return Spearman's rank correlation (SRCC) between predicted and true means."""
-        predicted, true = torch.as_tensor(self.predicted.compute()), torch.as_tensor(self.true.compute())
-        self.predicted.reset()
-        self.true.reset()
-        return srcc(predicted.float().cpu().numpy(), true.float().cpu().numpy())
+    def answer_votes(self, batch: Votes) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
+        """Return each photo's loss, and its predicted and true mean vote."""
+        predicted = self.predict(self.features(batch.pictures))
+        losses = loss_named("votes", self.losses["votes"])(predicted, batch.votes)
+        return losses, predicted.mean, mean_vote(batch.votes)

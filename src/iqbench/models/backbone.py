@@ -9,7 +9,7 @@ import timm
 import torch
 from jaxtyping import Float, UInt8
 from safetensors import SafetensorError
-from timm.models import register_model
+from timm.models import group_parameters, register_model
 from torch import Tensor, nn
 
 from iqbench.errors import UsageError, did_you_mean
@@ -52,6 +52,30 @@ class Backbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
         self.width = _width(self.net, size)
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """Return the parameters from input to output, in timm's own parts: stem, blocks, last layers."""
+        names = group_parameters(self.net, self.net.group_matcher(coarse=True))
+        parameters = dict(self.net.named_parameters())
+        return [[parameters[name] for name in names[stage] if name in parameters] for stage in sorted(names)]
+
+    def open(self, stages: int | None) -> None:
+        """Let only the last ``stages`` stages learn, None for all; the others keep their batch statistics too."""
+        parts = self.stages()
+        closed = 0 if stages is None else max(0, len(parts) - stages)
+        for depth, parameters in enumerate(parts):
+            for parameter in parameters:
+                parameter.requires_grad_(depth >= closed)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch to training, but for what does not learn."""
+        super().train(mode and any(parameter.requires_grad for parameter in self.parameters()))
+        for module in self.modules():
+            own = list(module.parameters(recurse=False))
+            if own and not any(parameter.requires_grad for parameter in own):
+                module.eval()
+        return self
 
     def forward(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n width"]:
         """Return the features of each picture, from its 8-bit RGB values."""
@@ -132,6 +156,10 @@ class _Tiny(nn.Module):
 
     def reset_classifier(self, num_classes: int) -> None:
         """Do nothing: there is no classifier."""
+
+    def group_matcher(self, coarse: bool) -> dict[str, str]:
+        """Tell the two convolutions apart, as timm's networks do their stages."""
+        return {"stem": r"^features\.0", "blocks": r"^features\.(\d+)"}
 
 
 @register_model

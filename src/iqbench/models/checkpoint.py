@@ -8,7 +8,7 @@ import re
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Weights:
     family: str
     architecture: dict[str, Any]
     trained_on: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """The config that it was trained by, empty for an exported head."""
 
 
 def load_weights(
@@ -134,9 +136,11 @@ def _read_safetensors(path: Path) -> Weights:
 
 
 def _weights(state: Any, card: Any) -> Weights:
-    weights = Weights(dict(state), card["family"], card["architecture"], card["trained_on"])
+    weights = Weights(dict(state), card["family"], card["architecture"], card["trained_on"], card.get("recipe", {}))
     tensors = all(isinstance(value, Tensor) for value in weights.state.values())
-    if not (tensors and isinstance(weights.architecture, dict) and isinstance(weights.trained_on, dict)):
+    if not (
+        tensors and all(isinstance(part, dict) for part in (weights.architecture, weights.trained_on, weights.recipe))
+    ):
         raise TypeError("not a card and weights of iqbench")
     return weights
 

@@ -1,15 +1,12 @@
 """Siamese: one network looks at both photos, a head says which is better."""
 
-import math
 from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
-from iqbench.interfaces import Labels, Pairs
-from iqbench.losses import preference_loss
+from iqbench.interfaces import Labels
 from iqbench.models.learned import Learned
 
 
@@ -31,20 +28,18 @@ class Siamese(Learned):
         Chang et al., *Automatic triage for a photo series*, SIGGRAPH 2016.
     """
 
-    labels: ClassVar[Labels] = "pairs"
-    quality: ClassVar[str] = "accuracy"
+    teachable: ClassVar[tuple[Labels, ...]] = ("pairs",)
 
     def __init__(self, head_width: int, dropout: float, checkpoint: str = "untrained", **shared: Any) -> None:
         super().__init__(**shared)
         self.save_hyperparameters(ignore=["checkpoint"])
         self.head_width = head_width
         self.lean = nn.Sequential(
-            nn.Linear(2 * self.backbone.width, head_width),
+            nn.Linear(2 * self.width, head_width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(head_width, 1, bias=False),
         )
-        self.accuracy = MeanMetric()
         self.load_weights(checkpoint)
 
     @property
@@ -53,7 +48,7 @@ class Siamese(Learned):
         names = ("backbone", "preprocessing", "size", "head_width")
         return {name: self.hparams[name] for name in names}
 
-    def encode(self, inputs: UInt8[Tensor, "n 3 size size"]) -> Float[Tensor, "n d"]:
+    def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
         """Return each picture's features."""
         return self.features(inputs)
 
@@ -63,21 +58,3 @@ class Siamese(Learned):
         backward = self.lean(torch.cat([second, first], dim=1))
         margin: Tensor = (forward - backward).squeeze(1)
         return margin
-
-    def loss(self, batch: Pairs) -> tuple[Float[Tensor, ""], Tensor, Tensor]:
-        """Return the cross entropy of the preferences, the margins and the preferences."""
-        first, second = self.encode(torch.cat([batch.first, batch.second])).chunk(2)
-        margin = self.margin(first, second)
-        return preference_loss(margin, batch.preference), margin, batch.preference
-
-    def update_quality(self, predicted: Tensor, true: Tensor) -> None:
-        """Count right answers among the pairs that have a better photo; a tie is half right."""
-        has_winner = true != 0.5
-        right = (1 + torch.sign(predicted) * torch.sign(true - 0.5)) / 2
-        self.accuracy.update(right[has_winner])
-
-    def compute_quality(self) -> float | None:
-        """Return the pair accuracy, None where no pair has a better photo."""
-        accuracy = float(self.accuracy.compute())
-        self.accuracy.reset()
-        return None if math.isnan(accuracy) else accuracy
