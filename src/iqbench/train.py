@@ -1,6 +1,7 @@
 """Train a judge: ``python -m iqbench.train model=siamese data=phototriage``."""
 
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -170,6 +171,8 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _quiet() -> None:
     """Keep Lightning from saying what the user cannot change."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # one process speaks for all
+        logging.getLogger().setLevel(logging.ERROR)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch, not ours to mend

@@ -165,10 +165,11 @@ class Learned(LightningModule, ABC):
         answers = torch.cat(gather_all_tensors(mine)) if distributed else mine
         self.answers = answers[answers[:, 0].argsort()].cpu()
         _, predicted, true, losses = self.answers.numpy().T
-        self.log("val/loss", float(losses.mean()), prog_bar=True)
+        everywhere: dict[str, Any] = {"sync_dist": distributed}  # all processes have the same values
+        self.log("val/loss", float(losses.mean()), prog_bar=True, **everywhere)
         for name, value in self.measures(predicted, true).items():
             if value is not None:
-                self.log(f"val/{name}", value, prog_bar=name in ("accuracy", "srcc"))
+                self.log(f"val/{name}", value, prog_bar=name in ("accuracy", "srcc"), **everywhere)
 
     def measures(self, predicted: Any, true: Any) -> dict[str, float | None]:
         """Return the validation metrics of what is being learned, pairs or votes."""

@@ -1,0 +1,40 @@
+"""Two processes learn what one does."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from cli import TINY
+from conftest import noisy_gradient
+
+
+def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for at in range(7):
+        Image.fromarray(noisy_gradient(60, 80, seed=at)).save(photos / f"{at}.png")
+    recipe = ["model=siamese", *TINY, "model.dropout=0", "trainer.max_epochs=2", "degradation=blur", "examples.workers=0"]
+    recipe += ["examples.batch_size=4", "data=folder", f"data.root={photos}"]
+    found = []
+    for name, trainer in (("one", "trainer=default"), ("two", "trainer=ddp trainer.devices=2")):
+        command = [sys.executable, "-m", "iqbench.train", *recipe, *trainer.split(), "trainer.accelerator=cpu"]
+        run = subprocess.run([*command, f"out={tmp_path / name}"], capture_output=True, text=True, timeout=240)
+        assert run.returncode == 0, run.stderr
+        assert run.stderr.count("best checkpoint:") == 1  # one process speaks for both
+        found.append(torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True))
+    one, two = found
+    assert one["global_step"] == two["global_step"]
+    for tensor, value in one["state_dict"].items():
+        torch.testing.assert_close(two["state_dict"][tensor], value, rtol=1e-2, atol=1e-3)
+    scores = [
+        next(state["best_model_score"] for key, state in run["callbacks"].items() if "'val/loss'" in key)
+        for run in found
+    ]
+    assert float(scores[1]) == pytest.approx(float(scores[0]), rel=1e-3)
+    answers = [pd.concat(map(pd.read_parquet, sorted((tmp_path / n / "predictions").glob("*")))) for n in ("one", "two")]
+    assert answers[0]["index"].tolist() == answers[1]["index"].tolist()  # no example twice, none missing
