@@ -141,7 +141,7 @@ class Pairs(NamedTuple):
     second: Shaped[Tensor, "n ..."]
     preference: Float[Tensor, "n"]
     weight: Float[Tensor, "n"]
-    index: Int[Tensor, "n"]
+    row: Int[Tensor, "n"]
     """Each pair's row in its table, to tell later which one it was."""
 
 
@@ -151,7 +151,7 @@ class Votes(NamedTuple):
     pictures: Shaped[Tensor, "n ..."]
     votes: Float[Tensor, "n 10"]
     weight: Float[Tensor, "n"]
-    index: Int[Tensor, "n"]
+    row: Int[Tensor, "n"]
 
 
 Labels = Literal["pairs", "votes"]

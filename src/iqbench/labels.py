@@ -1,6 +1,6 @@
 """What people said about photos, as tables: preferences between two, or votes for one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -91,6 +91,34 @@ class VoteTable:
 
 
 LabelTable = PairTable | VoteTable
+
+
+def joined(tables: Sequence[LabelTable]) -> LabelTable:
+    """Return the rows of several tables of one kind, one after the other; a series' number means the same in all.
+
+    Example:
+        >>> from pathlib import Path
+        >>> photos = tuple(PhotoFile(f"./{name}.jpg", Path(f"{name}.jpg")) for name in "abcd")
+        >>> rows = np.array([[0], [1]]), np.array([0.9]), np.ones(1), np.array([7])
+        >>> one, other = (PairTable(some, *rows[0], *rows[1:]) for some in (photos[:2], photos[2:]))
+        >>> both = joined([one, other])
+        >>> both.first.tolist(), both.second.tolist(), both.photos == photos
+        ([0, 2], [1, 3], True)
+    """
+    photos = tuple(photo for table in tables for photo in table.photos)
+    votes = [table.counts for table in tables if isinstance(table, VoteTable)]
+    if votes:
+        return VoteTable(photos, np.concatenate(votes))
+    pairs = [table for table in tables if isinstance(table, PairTable)]
+    starts = np.cumsum([0, *(len(table.photos) for table in pairs[:-1])])
+    return PairTable(
+        photos,
+        np.concatenate([table.first + start for table, start in zip(pairs, starts, strict=True)]),
+        np.concatenate([table.second + start for table, start in zip(pairs, starts, strict=True)]),
+        np.concatenate([table.preference for table in pairs]),
+        np.concatenate([table.weight for table in pairs]),
+        np.concatenate([table.series for table in pairs]),
+    )
 
 
 def pairs_from_votes(votes: VoteTable, pairs_per_photo: int, min_difference: float, seed: int) -> PairTable:

@@ -220,7 +220,7 @@ def test_every_validation_example_has_the_names_of_its_pictures(files: list[Phot
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
 def test_overfitting_trains_and_validates_on_the_very_same_few(files: list[PhotoFile], labels: str) -> None:
     data = examples(files, examples=batches(labels=labels, overfit=3))
-    training = [index for batch in data.train_dataloader() for index in batch.index.tolist()]
-    validation = [index for batch in data.val_dataloader() for index in batch.index.tolist()]
+    training = [index for batch in data.train_dataloader() for index in batch.row.tolist()]
+    validation = [index for batch in data.val_dataloader() for index in batch.row.tolist()]
     assert sorted(training) == validation == [0, 1, 2]
     assert data.validation_examples.files == data.training_files

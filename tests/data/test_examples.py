@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from conftest import noisy_gradient
-from iqbench.data.examples import EpochOrder, preference_targets
+from iqbench.data.examples import preference_targets
+from iqbench.data.order import EpochOrder
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo, PhotoFile
 from iqbench.labels import PairTable, VoteTable
@@ -62,7 +63,7 @@ def test_a_training_pair_swapped_has_its_label_swapped(some: tuple[PhotoFile, ..
     for seed in range(10):
         for batch in training(table, seed=seed):
             brighter_first = batch.first.float().mean((1, 2, 3)) > batch.second.float().mean((1, 2, 3))
-            expected = torch.tensor(table.preference[batch.index.numpy()]).float()
+            expected = torch.tensor(table.preference[batch.row.numpy()]).float()
             torch.testing.assert_close(batch.preference, torch.where(brighter_first, 1 - expected, expected))
             seen += brighter_first.tolist()
     assert 10 < sum(seen) < 40  # of 50
@@ -71,7 +72,7 @@ def test_a_training_pair_swapped_has_its_label_swapped(some: tuple[PhotoFile, ..
 def test_validation_examples_are_the_table_itself(some: tuple[PhotoFile, ...]) -> None:
     table, chosen, learner = pairs_of(some), examples(batch_size=2, label_smoothing=0.5), Learner()
     batches = list(chosen.validation(chosen.dataset(table, learner, False), None))
-    assert torch.cat([batch.index for batch in batches]).tolist() == list(range(5))
+    assert torch.cat([batch.row for batch in batches]).tolist() == list(range(5))
     assert torch.cat([batch.preference for batch in batches]).tolist() == pytest.approx(table.preference.tolist())
 
 
@@ -163,13 +164,13 @@ def test_a_loader_remembers_how_far_it_came_by_the_batches_that_were_learned_fro
     trainer: Any = SimpleNamespace(fit_loop=loop, global_rank=0, world_size=1)
     chosen, learner = examples(batch_size=2), Learner()
     loader = chosen.training(chosen.dataset(pairs_of(some), learner, True), None, trainer)
-    whole = [batch.index.tolist() for batch in loader]
+    whole = [batch.row.tolist() for batch in loader]
     state = loader.state_dict()
     again = chosen.training(chosen.dataset(pairs_of(some), learner, True), None, trainer)
     again.load_state_dict(state)
-    assert [batch.index.tolist() for batch in again] == whole[2:]
+    assert [batch.row.tolist() for batch in again] == whole[2:]
     again.load_state_dict({"batches": 3})  # a whole epoch
-    assert [batch.index.tolist() for batch in again] == whole
+    assert [batch.row.tolist() for batch in again] == whole
 
 
 def test_every_series_is_drawn_equally_often() -> None:

@@ -19,7 +19,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from iqbench import photos
-from iqbench.data.examples import Draw, Examples, Learner
+from iqbench.data.examples import Examples, Learner
+from iqbench.data.order import Draw
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, Photo, PhotoFile, Preference, Variant, Votes
 

@@ -4,29 +4,26 @@ The order of an epoch and what is random in each example depend on the seed and 
 on the number of workers or processes, so a run that was killed in mid-epoch goes on exactly where it was.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
-import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
 from lightning import Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from iqbench import photos
 from iqbench.data.augmentation import Augmentation
+from iqbench.data.order import Draw, EpochOrder, ResumableLoader, epochs_done, habits, place
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Pairs, Photo, PhotoFile, Votes
 from iqbench.labels import LabelTable, PairTable, VoteTable, pairs_from_votes
 
 Sampling = Literal["shuffled", "balanced", "by_series"]
 Targets = Literal["soft", "hard", "weighted"]
-
-Draw = tuple[int, int]
-"""A row of the table, and the seed of what is random in it."""
 
 
 class Learner(Protocol):
@@ -118,22 +115,22 @@ class Examples:
             chances: How likely each is to be drawn; None draws each once. See `chances`.
             trainer: Who tells this process from others.
         """
-        rank, processes = _place(trainer)
+        rank, processes = place(trainer)
         if self.batch_size % processes:
             raise UsageError(f"examples.batch_size={self.batch_size}: must be divisible by the {processes} processes")
         order = EpochOrder(len(dataset), chances, self.seed, rank, processes)  # type: ignore[arg-type]
         if trainer is not None:
-            order.set_epoch(_epochs_done(trainer))  # Lightning does so only for later ones
+            order.set_epoch(epochs_done(trainer))  # Lightning does so only for later ones
         return ResumableLoader(
-            dataset, order, trainer, batch_size=self.batch_size // processes, num_workers=self.workers, **_habits()
+            dataset, order, trainer, batch_size=self.batch_size // processes, num_workers=self.workers, **habits()
         )
 
     def validation(self, dataset: Dataset[Any], trainer: Trainer | None) -> DataLoader[Any]:
         """Return one process's share of the validation batches, the same every time."""
-        rank, processes = _place(trainer)
+        rank, processes = place(trainer)
         mine = list(range(rank, len(dataset), processes))  # type: ignore[arg-type]
         batch_size = max(1, self.batch_size // processes)
-        return DataLoader(dataset, batch_size, sampler=mine, num_workers=self.workers, **_habits())
+        return DataLoader(dataset, batch_size, sampler=mine, num_workers=self.workers, **habits())
 
     def dataset(self, table: LabelTable, learner: Learner, training: bool) -> "PairExamples | VoteExamples":
         """Return a table's examples; lots, augmentation and smoothing are for training only."""
@@ -230,92 +227,6 @@ class VoteExamples(Dataset[Votes]):
             (pixels,) = self.augmentation(pixels, seed=lot)
         votes = torch.as_tensor(self.targets[row], dtype=torch.float32)
         return Votes(self.prepare(pixels), votes, torch.tensor(1.0), torch.tensor(row))
-
-
-class EpochOrder(Sampler[Draw]):
-    """The order of an epoch for one of several processes, each row with a lot of its own.
-
-    The processes take turns, so that their batches together are the one batch that a single process
-    would have had. What cannot be divided among them is left out, at most one row fewer than there are processes.
-
-    Args:
-        count: Rows of the table.
-        chances: How likely each row is to be drawn each time; None draws each once.
-        seed: With the epoch, decides everything.
-        rank: This process.
-        processes: How many there are.
-    """
-
-    def __init__(
-        self, count: int, chances: Float[np.ndarray, "n"] | None, seed: int, rank: int = 0, processes: int = 1
-    ) -> None:
-        self.count, self.chances, self.seed = count, chances, seed
-        self.rank, self.processes = rank, processes
-        self.epoch = 0
-        self.skip = 0
-        """Rows of this process that a run before had already learned from in this epoch; used once."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.count // self.processes
-
-    def __iter__(self) -> Iterator[Draw]:
-        generator = np.random.default_rng([self.seed, self.epoch])
-        if self.chances is None:
-            rows = generator.permutation(self.count)
-        else:
-            rows = generator.choice(self.count, self.count, p=self.chances)
-        lots = generator.integers(2**31, size=self.count)
-        usable = len(self) * self.processes
-        start, self.skip = self.rank + self.skip * self.processes, 0
-        for at in range(start, usable, self.processes):
-            yield int(rows[at]), int(lots[at])
-
-
-class ResumableLoader(DataLoader[Any]):
-    """A loader that a resumed training continues in mid-epoch, by Lightning's own hooks for that."""
-
-    def __init__(self, dataset: Dataset[Any], draws: EpochOrder, trainer: Trainer | None, **options: Any) -> None:
-        super().__init__(dataset, sampler=draws, **options)
-        self.__dict__["draws"], self.__dict__["trainer"] = draws, trainer
-
-    def state_dict(self) -> dict[str, int]:
-        """Return how many batches of this epoch have been learned from."""
-        return {"batches": _batches_done(self.__dict__["trainer"])}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Leave out the batches that were learned from; none after a whole epoch."""
-        batches = state["batches"] % len(self) if len(self) else 0
-        self.__dict__["draws"].skip = batches * (self.batch_size or 1)
-
-
-def start_worker(index: int) -> None:
-    """Keep a worker to one thread: there are several of them."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
-def _habits() -> dict[str, Any]:
-    # a generator of its own, or making the loader would draw from the one that dropout draws from
-    own = torch.Generator()
-    return {"worker_init_fn": start_worker, "pin_memory": torch.cuda.is_available(), "generator": own}
-
-
-def _place(trainer: Trainer | None) -> tuple[int, int]:
-    return (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
-
-
-def _epochs_done(trainer: Trainer) -> int:
-    progress: Any = trainer.fit_loop.epoch_progress.current
-    return int(progress.processed)
-
-
-def _batches_done(trainer: Trainer | None) -> int:
-    progress: Any = trainer.fit_loop.epoch_loop.batch_progress.current if trainer else None
-    return int(progress.processed) if progress else 0
 
 
 def _pixels(file: PhotoFile) -> Photo:

@@ -22,7 +22,7 @@ from iqbench.data.folder import sample
 from iqbench.data.index import examine
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, PhotoFile, PhotoListing, Split
-from iqbench.labels import LabelTable, PairTable
+from iqbench.labels import LabelTable, PairTable, joined
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,11 @@ class LabelledPhotos(LightningDataModule, ABC):
     def labels(self) -> Mapping[Split, LabelTable]:
         """The labels as `read` returns them."""
         return self.read()
+
+    @cached_property
+    def everything(self) -> LabelTable:
+        """The labels of all splits together, and those that are in none."""
+        return joined(list(self.labels.values()))
 
     @cached_property
     def examined(self) -> pd.DataFrame:

@@ -1,0 +1,143 @@
+"""Strict reading of label files: whatever is wrong with a line is said with its number, and all of it at once."""
+
+from pathlib import Path
+from typing import NoReturn
+
+from iqbench.errors import UsageError
+
+_SHOWN = 20
+
+_STRANGERS = {
+    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
+    b"version https://git-lfs": "is a git-lfs pointer, not the file itself; fetch it with git lfs pull",
+    b"<": "is a web page, not a list; download it again",
+    b"PK\x03\x04": "is a zip archive; unpack it",
+    b"\x1f\x8b": "is a gzip archive; unpack it",
+}
+"""What stands in a list's place after a download that went wrong, by its first bytes."""
+
+
+class Faults:
+    """What is wrong with the lines of a file, collected so that all of it can be mended in one go.
+
+    Example:
+        >>> faults = Faults(Path("list.txt"))
+        >>> faults.raise_if_any()
+        >>> faults.add(9, "blank")
+        >>> faults.add(3, "the same as line 2")
+        >>> faults.raise_if_any()
+        Traceback (most recent call last):
+        iqbench.errors.UsageError: list.txt: 2 lines are wrong: line 3: the same as line 2; line 9: blank
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._reasons: dict[int, list[str]] = {}
+
+    def add(self, line: int, reason: str) -> None:
+        """Note a reason why a line, counted from 1, cannot be used."""
+        self._reasons.setdefault(line, []).append(reason)
+
+    def raise_if_any(self) -> None:
+        """Raise one error that shows the first 20 wrong lines and counts the others.
+
+        Raises:
+            UsageError: If any line is wrong.
+        """
+        if not self._reasons:
+            return
+        count = len(self._reasons)
+        shown = [f"line {line}: {', '.join(self._reasons[line])}" for line in sorted(self._reasons)[:_SHOWN]]
+        more = f"; and {count - _SHOWN} more" if count > _SHOWN else ""
+        lines = "1 line is" if count == 1 else f"{count:,} lines are"
+        raise UsageError(f"{self._file}: {lines} wrong: {'; '.join(shown)}{more}")
+
+
+def read_text(file: Path) -> str:
+    """Return a label file's text, without the mark (BOM) that some editors begin it with.
+
+    Raises:
+        UsageError: If the file is missing, cannot be read, is empty or no list at all, or if a line
+            of it is not UTF-8 or holds a NUL byte.
+    """
+    try:
+        data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        _refuse(file, error)
+    if not data.strip():
+        raise UsageError(f"{file}: the file is empty")
+    if stranger := next((said for head, said in _STRANGERS.items() if data.startswith(head)), None):
+        raise UsageError(f"{file}: {stranger}")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = None
+    if text is None or "\0" in text:
+        _find_bad_bytes(file, data)
+    return text
+
+
+def numbered_lines(file: Path, faults: Faults) -> list[tuple[int, str]]:
+    r"""Return a label file's lines without their ends (``\n`` or ``\r\n``), each with its number.
+
+    A blank line is a fault, unless nothing but blank lines follows.
+
+    Raises:
+        UsageError: As `read_text` does.
+    """
+    lines = [line.removesuffix("\r") for line in read_text(file).split("\n")]
+    while not lines[-1]:
+        del lines[-1]
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            faults.add(number, "blank")
+    return [(number, line) for number, line in enumerate(lines, start=1) if line]
+
+
+def wrong_columns(line: str, count: int) -> str | None:
+    """Return what is wrong with a line that should have so many columns with a single space between; None if nothing.
+
+    Example:
+        >>> wrong_columns("15 1 2", 3), wrong_columns("15 1", 3), wrong_columns("15  1 2", 3)
+        (None, '2 columns instead of 3', 'the columns are not separated by single spaces')
+        >>> wrong_columns("15,1,2", 3)
+        'the columns are not separated by single spaces'
+    """
+    columns = line.split(" ")
+    if len(line.split()) != len(columns) or (len(columns) == 1 and any(mark in line for mark in ",;")):
+        return "the columns are not separated by single spaces"
+    if len(columns) != count:
+        return f"{len(columns)} column{'s' if len(columns) > 1 else ''} instead of {count}"
+    return None
+
+
+def quoted(text: str) -> str:
+    r"""Return a piece of a file as it can be shown in a message: in quotes, short, and on one line.
+
+    Example:
+        >>> print(quoted("a\nb"), quoted("x" * 100))
+        'a\nb' 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    """
+    return repr(text if len(text) <= 40 else text[:40] + "...")
+
+
+def _refuse(file: Path, error: OSError) -> NoReturn:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise UsageError(f"{file}: no such file") from error
+    if isinstance(error, IsADirectoryError):
+        raise UsageError(f"{file}: is a folder, not a file") from error
+    raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _find_bad_bytes(file: Path, data: bytes) -> NoReturn:
+    faults = Faults(file)
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if b"\0" in line:
+            faults.add(number, "holds a NUL byte")
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            faults.add(number, "is not UTF-8 text")
+    faults.raise_if_any()
+    raise AssertionError(f"{file}: cannot be decoded as a whole, but each of its lines can")
