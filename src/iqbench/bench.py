@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from iqbench import config as configuration
-from iqbench.errors import IqbenchError, TooManyFailures, UsageError
-from iqbench.sweep import Status
+from iqbench.errors import TooManyFailures, UsageError
+from iqbench.sweep import recorded
 
 log = logging.getLogger(__name__)
 
@@ -23,26 +23,11 @@ def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = configuration.Job.current()
     configuration.check(config, current, "bench")
-    status = Status(current.folder)
-    status.write()
-    try:
+    with recorded(current):
         summary = bench(config, current.folder)
         if not current.is_sweep:
             show(summary, current.folder)
         check_failures(summary, config.max_failures)
-        status.exit_code, status.error = 0, ""
-    except IqbenchError as error:
-        status.exit_code, status.error = error.exit_code, str(error)
-        if not current.is_sweep:
-            raise
-        log.error("%s: %s", current.folder.name, error)
-    except Exception as error:
-        status.error = f"{type(error).__name__}: {error}"
-        if not current.is_sweep:
-            raise
-        log.exception("%s: failed", current.folder.name)
-    finally:
-        status.write()
 
 
 def show(summary: dict[str, Any], folder: Path) -> None:
@@ -64,8 +49,8 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
     from iqbench.benchmark.store import Store, lock
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
-    from iqbench.reporting.exports import export
     from iqbench.progress import track
+    from iqbench.reporting.exports import export
 
     settings = configuration.build(config.engine, "engine")
     protocol = configuration.build(config.protocol, "protocol")

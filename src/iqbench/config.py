@@ -62,16 +62,54 @@ class TrainFrame:
     ckpt_path: str | None = None
 
 
-FRAMES: dict[str, type] = {"bench": BenchFrame, "train": TrainFrame}
+@dataclass
+class EvaluateFrame:
+    """The frame of conf/evaluate.yaml."""
+
+    model: Any = None
+    data: Any = None
+    engine: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    split: str | None = None
+    pairs_per_photo: int = 4
+    min_difference: float = 0.5
+    anchors: int = 64
+    max_failures: int = 0
+
+
+@dataclass
+class DoctorFrame:
+    """The frame of conf/doctor.yaml."""
+
+    data: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    sample: int = 2000
+    reference: str | None = None
+
+
+FRAMES: dict[str, type] = {
+    "bench": BenchFrame,
+    "train": TrainFrame,
+    "evaluate": EvaluateFrame,
+    "doctor": DoctorFrame,
+}
 """The frame of each config file of that name."""
 
 
-def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
+GOES_ON = "photos that were finished are kept, the same command goes on"
+
+
+def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: str = GOES_ON) -> None:
     """Run ``task`` under Hydra; a user's mistake ends the process with one line and its exit code.
 
     Args:
         task: The program; in a sweep it is called once a job.
-        config_name: ``bench`` or ``train``.
+        config_name: The name of its config file: ``bench``, ``train``, ...
+        interrupted: What is said to who has interrupted it.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors travel to here instead of being printed by Hydra
     register_frames()
@@ -94,7 +132,7 @@ def launch(task: Callable[[DictConfig], None], config_name: str) -> None:
             raise
         _stop(program, f"{error.filename or 'out'}: cannot be written ({error.strerror}); choose another out=", 74)
     except KeyboardInterrupt:
-        _stop(program, "interrupted; photos that were finished are kept, the same command goes on", 130)
+        _stop(program, f"interrupted; {interrupted}", 130)
     if mistakes:
         _stop(program, str(mistakes[0]), mistakes[0].exit_code)
 
@@ -135,6 +173,12 @@ def describes(node: DictConfig, key: str, kind: type) -> bool:
     """Tell whether a config node's ``_target_`` is a class of that kind, without building it."""
     target = _target(node, key)
     return isinstance(target, type) and issubclass(target, kind)
+
+
+def choices_of(group: str, kind: type) -> list[str]:
+    """Return the choices of a group whose ``_target_`` is a class of that kind."""
+    paths = sorted((CONF_DIR / group).glob("*.yaml"))
+    return [path.stem for path in paths if describes(DictConfig(OmegaConf.load(path)), group, kind)]
 
 
 def _target(node: DictConfig, key: str) -> Any:

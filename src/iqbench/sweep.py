@@ -3,13 +3,17 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
+from hydra.utils import get_method
 from omegaconf import DictConfig
 
+from iqbench.config import Job
 from iqbench.errors import IqbenchError
 
 log = logging.getLogger(__name__)
@@ -18,24 +22,34 @@ log = logging.getLogger(__name__)
 class MergeSweep(Callback):
     """A Hydra callback that merges a sweep's jobs when the last one is through, and says if one failed.
 
-    The jobs themselves never raise (see `iqbench.bench.job`), since Hydra would then not call this.
+    The jobs themselves never raise (see `recorded`), since Hydra would then not call this.
+
+    Args:
+        export: The function that makes one report of all jobs below a folder, given those that failed.
+        show: The function that prints that report.
     """
+
+    def __init__(self, export: str, show: str) -> None:
+        self.export, self.show = export, show
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Export everything at the sweep's root and print its table; exit as the first failed job would have."""
-        from iqbench.reporting.exports import export
-        from iqbench.reporting.table import print_table
-
         root = Path(config.hydra.sweep.dir)
-        failed = failed_jobs(root)
+        failed, exit_code = failed_jobs(root), 0
         try:
-            print_table(export(root, failed))
+            get_method(self.show)(get_method(self.export)(root, failed))
             log.info("results: %s", root)
         except IqbenchError as error:
+            exit_code = error.exit_code
             log.error("%s", error)
+        except Exception:  # Hydra would turn it into a warning, and the sweep into a success
+            exit_code = 1
+            log.exception("%s: the jobs could not be merged", root)
         if failed:
+            exit_code = failed[0]["exit_code"]
             log.error("%d jobs failed: %s", len(failed), ", ".join(status["job"] for status in failed))
-            sys.exit(failed[0]["exit_code"])
+        if exit_code:
+            sys.exit(exit_code)
 
 
 @dataclass
@@ -50,6 +64,28 @@ class Status:
         """Write it down, for `failed_jobs` to find."""
         record = {"job": self.folder.name, "exit_code": self.exit_code, "error": self.error}
         (self.folder / STATUS_FILE).write_text(json.dumps(record))
+
+
+@contextmanager
+def recorded(job: Job) -> Iterator[None]:
+    """Write down how a job ends; one of a sweep ends here even if it fails, and the next one goes on."""
+    status = Status(job.folder)
+    status.write()
+    try:
+        yield
+        status.exit_code, status.error = 0, ""
+    except IqbenchError as error:
+        status.exit_code, status.error = error.exit_code, str(error)
+        if not job.is_sweep:
+            raise
+        log.error("%s: %s", job.folder.name, error)
+    except Exception as error:
+        status.error = f"{type(error).__name__}: {error}"
+        if not job.is_sweep:
+            raise
+        log.exception("%s: failed", job.folder.name)
+    finally:
+        status.write()
 
 
 STATUS_FILE = "status.json"

@@ -116,6 +116,7 @@ def test_bins_begin_at_their_lower_edge_from_either_side():
     exact = [sum(max(t, 1000 - t) >= edge for edge in (600, 700, 800)) for t in range(1, 1000)]
     assert agreement_bins(thousandths).tolist() == exact
     assert agreement_bins(1 - thousandths).tolist() == exact
+    assert agreement_bins(thousandths.astype(np.float32)).tolist() == exact
 
 
 def test_bins_divide_the_pairs_that_have_a_winner():

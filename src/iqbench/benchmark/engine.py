@@ -5,7 +5,7 @@ degrade and prepare (see `iqbench.benchmark.workshop`); the parent process encod
 hands rows to the store.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,11 @@ from iqbench.benchmark.settings import PRECISIONS, Settings
 from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, Views, Workshop, one_line, start_worker
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
+
+Failure = tuple[str, str]
+"""A status for the results, and the error in one line."""
+
+NONFINITE: Failure = ("nonfinite", "the model's encoding holds NaN or infinity")
 
 
 def answers(
@@ -48,43 +53,45 @@ def _encode(
     encodings: dict[int, Tensor] = {}
     for positions, stack in views.stacks:
         for start in range(0, len(positions), settings.batch_size):
-            some = positions[start : start + settings.batch_size]
-            batch = stack[start : start + settings.batch_size]
-            try:
-                encodings.update(zip(some, _encode_batch(model, batch, device, settings), strict=True))
-            except ON_ONE_PICTURE:
-                _encode_singly(model, views, some, batch, device, settings, encodings)
-    for position, encoding in list(encodings.items()):
-        if not bool(encoding.isfinite().all()):
-            views.failures[position] = ("nonfinite", "the model's encoding holds NaN or infinity")
-            del encodings[position]
+            some = slice(start, start + settings.batch_size)
+            found = encode_each(model.encode, stack[some], device, settings)
+            for position, encoding in zip(positions[some], found, strict=True):
+                if isinstance(encoding, Tensor):
+                    encodings[position] = encoding
+                else:
+                    views.failures[position] = encoding
     return encodings
 
 
-def _encode_singly(
-    model: QualityModel,
-    views: Views,
-    positions: list[int],
-    batch: Tensor,
-    device: torch.device,
-    settings: Settings,
-    encodings: dict[int, Tensor],
-) -> None:
-    """Encode the pictures of a failed batch one by one, so that one of them costs only its own row."""
-    for position, picture in zip(positions, batch, strict=True):
-        try:
-            encodings[position] = _encode_batch(model, picture.unsqueeze(0), device, settings)[0]
-        except ON_ONE_PICTURE as error:
-            views.failures[position] = ("model_error", one_line(error))
+def encode_each(
+    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], device: torch.device, settings: Settings
+) -> list[Float[Tensor, "d"] | Failure]:
+    """Return what the model makes of each picture, or why it could make nothing of it.
+
+    A batch that fails is halved until the picture that it fails on stands alone, or fits into memory.
+    """
+    try:
+        encoded = _encode_batch(encode, batch, device, settings)
+    except ON_ONE_PICTURE as error:
+        if len(batch) == 1:
+            return [("model_error", one_line(error))]
+        middle = len(batch) // 2
+        return [
+            found for half in (batch[:middle], batch[middle:]) for found in encode_each(encode, half, device, settings)
+        ]
+    finite = encoded.isfinite().flatten(1).all(dim=1).tolist()
+    return [row if whole else NONFINITE for row, whole in zip(encoded, finite, strict=True)]
 
 
 @torch.inference_mode()
 def _encode_batch(
-    model: QualityModel, batch: Shaped[Tensor, "n ..."], device: torch.device, settings: Settings
+    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], device: torch.device, settings: Settings
 ) -> Float[Tensor, "n d"]:
     dtype = PRECISIONS[settings.precision]
     with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
-        encoded = model.encode(batch.to(device, non_blocking=True))
+        encoded = encode(batch.to(device, non_blocking=True))
+    if encoded.ndim != 2 or len(encoded) != len(batch):
+        raise ValueError(f"encode gave shape {tuple(encoded.shape)} for {len(batch)} pictures")
     return encoded.double() if encoded.dtype == torch.float64 else encoded.float()
 
 

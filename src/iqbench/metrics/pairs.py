@@ -125,7 +125,7 @@ def agreement_bins(preference: Float[np.ndarray, "n"]) -> Int[np.ndarray, "n"]:
         >>> agreement_bins(np.array([0.5, 0.41, 0.4, 0.7, 0.2, 1.0])).tolist()
         [0, 0, 1, 2, 3, 3]
     """
-    majority = np.round(np.maximum(preference, 1 - preference), 9)  # 1 - 0.7 is a little more than 0.3
+    majority = np.round(np.maximum(preference, 1 - preference).astype(np.float64), 6)  # 0.7 in single precision is less
     bins: Int[np.ndarray, n] = np.searchsorted(AGREEMENT[1:-1], majority, side="right")
     return bins
 

@@ -105,8 +105,6 @@ def standings(
 
 def tops(found: Standings) -> Float[np.ndarray, "s"]:
     """Return for each series the chance that a photo drawn from the model's best is one of people's best."""
-    if not len(found.series):
-        return np.empty(0)
     best = _best(found.model, found.starts)
     both = best & _best(found.people, found.starts)
     hit: Float[np.ndarray, s] = np.add.reduceat(both, found.starts, dtype=float)

@@ -63,12 +63,12 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str
     rows = verdict_rows(runs)
     summary = _summary(rows, runs, failed_jobs)
     table = rows[COLUMNS]
-    _write(folder / "unified_results.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
-    _write(folder / "unified_results.parquet", lambda path: table.to_parquet(path, index=False))
-    _write(folder / "manifest.csv", lambda path: _manifest(runs).to_csv(path, index=False, lineterminator="\n"))
-    _write_text(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    _write_text(folder / "KEY_TAKEAWAYS.md", takeaways(summary))
-    _write(folder / "accuracy.png", lambda path: accuracy_heatmap(summary, path))
+    write(folder / "unified_results.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
+    write(folder / "unified_results.parquet", lambda path: table.to_parquet(path, index=False))
+    write(folder / "manifest.csv", lambda path: _manifest(runs).to_csv(path, index=False, lineterminator="\n"))
+    write_text(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    write_text(folder / "KEY_TAKEAWAYS.md", takeaways(summary))
+    write(folder / "accuracy.png", lambda path: accuracy_heatmap(summary, path))
     return summary
 
 
@@ -125,15 +125,16 @@ def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
     return photos
 
 
-def _write_text(path: Path, text: str) -> None:
-    _write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as `write` does."""
+    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def _write(path: Path, write: Callable[[Path], object]) -> None:
+def write(path: Path, content: Callable[[Path], object]) -> None:
     """Write a file beside its place and then move it there, so that nobody ever sees half of it."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        write(temporary)
+        content(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

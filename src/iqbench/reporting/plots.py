@@ -61,10 +61,10 @@ def accuracy_heatmap(summary: dict[str, Any], path: Path) -> None:
         figure.savefig(path, format="png", metadata={"Software": None})
 
 
-def _label(name: str) -> str:
+def drawable(name: str, longest: int = LONGEST_NAME) -> str:
     """Return a name short enough for an axis, with nothing that matplotlib would take for a formula."""
     name = one_line(name)
-    name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    name = name if len(name) <= longest else name[: longest - 1] + "…"
     return name.replace("$", r"\$")
 
 
@@ -80,9 +80,9 @@ def _heatmap(axis: Axes, summary: dict[str, Any], types: list[str]) -> None:
     if nulls and models:
         axis.axhline(len(models) - 0.425, color=FAINT, linewidth=0.8)
     columns = [0.0, 1.12, *(column + 2.24 for column in range(len(types)))]
-    headings = ["all", "macro", *(_label(kind).replace("_", "\n") for kind in types)]
+    headings = ["all", "macro", *(drawable(kind).replace("_", "\n") for kind in types)]
     axis.set_xticks(columns, headings, size=9.5, color=INK, va="bottom")
-    names = [_label(name) for name in models] + [f"null: {_label(name)}" for name in nulls]
+    names = [drawable(name) for name in models] + [f"null: {drawable(name)}" for name in nulls]
     axis.set_yticks([at + 0.15 * (at >= len(models)) for at in range(len(rows))], names, size=9.5)
     for at, label in enumerate(axis.get_yticklabels()):
         label.set_color(INK if at < len(models) else FAINT)
@@ -125,7 +125,7 @@ def _severity_panel(axis: Axes, summary: dict[str, Any], kind: str) -> None:
         curve = _curve(model, kind)
         levels |= {severity: level for severity, (_, level) in curve.items()}
         heights = [100 * accuracy for accuracy, _ in curve.values()]
-        (line,) = axis.plot(list(curve), heights, label=_label(name), linewidth=1.8, markersize=4.5, clip_on=False)
+        (line,) = axis.plot(list(curve), heights, label=drawable(name), linewidth=1.8, markersize=4.5, clip_on=False)
         line.set(color=LINES[at % len(LINES)], marker=MARKERS[at % len(MARKERS)])
     axis.axhline(50, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axis.set_ylim(0, 100)
@@ -133,7 +133,7 @@ def _severity_panel(axis: Axes, summary: dict[str, Any], kind: str) -> None:
     ticks = sorted(levels)
     axis.set_xticks(ticks, [_ticked(severity, levels[severity]) for severity in ticks])
     axis.set_xlim(min(ticks, default=0) - 0.3, max(ticks, default=1) + 0.3)
-    axis.set_title(_label(kind), loc="left", size=9.5, color=INK, pad=8)
+    axis.set_title(drawable(kind), loc="left", size=9.5, color=INK, pad=8)
     axis.tick_params(labelsize=8, colors=FAINT, length=0)
     axis.grid(axis="y", color="#e6e6e6", linewidth=0.7)
     axis.set_axisbelow(True)
@@ -143,7 +143,7 @@ def _severity_panel(axis: Axes, summary: dict[str, Any], kind: str) -> None:
 
 def _ticked(severity: int, level: str) -> str:
     """Return the severity, and the level under it where all ladders of the type share one short level."""
-    return f"{severity}\n{_label(level)}" if "\n" not in level and len(level) <= 8 else str(severity)
+    return f"{severity}\n{drawable(level)}" if "\n" not in level and len(level) <= 8 else str(severity)
 
 
 def _legend(axes: list[Axes], types: list[str]) -> tuple[list[Any], list[str]]:

@@ -1,0 +1,62 @@
+"""A model's answers about labelled photos: checked, and in an order that does not depend on how they came."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from iqbench.errors import UsageError
+from iqbench.labels import RATINGS
+
+PREDICTED_VOTES = [f"p{rating}" for rating in RATINGS]
+TRUE_VOTES = [f"t{rating}" for rating in RATINGS]
+
+
+def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return answers about pairs, sorted; the columns are those of `iqbench.evaluation.measures.pair_measures`.
+
+    Raises:
+        ValueError: If a preference is not a probability, or a weight is negative.
+    """
+    columns = ["series", "first", "second", "preference", "weight", "margin", "status"]
+    pairs = answers[columns].astype({"series": str, "preference": float, "weight": float, "margin": float})
+    if not pairs["preference"].between(0, 1).all():
+        raise ValueError("a preference must be from 0 to 1")
+    if not (np.isfinite(pairs["weight"]) & (pairs["weight"] >= 0)).all():
+        raise ValueError("a weight must be 0 or more")
+    return _checked(pairs, ["margin"]).sort_values(columns, kind="stable", ignore_index=True)
+
+
+def vote_answers(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return answers about photos, sorted; the columns are those of `iqbench.evaluation.measures.vote_measures`.
+
+    Raises:
+        ValueError: If a true mean vote is missing.
+        UsageError: If a photo has two rows.
+    """
+    votes = [*PREDICTED_VOTES, *TRUE_VOTES] if predicts_votes(answers) else []
+    photos = answers[["photo", "true", "predicted", "status", *votes]]
+    photos = photos.astype(dict.fromkeys(["true", "predicted", *votes], float))
+    if not np.isfinite(photos["true"]).all():
+        raise ValueError("a true mean vote is missing")
+    for name in photos["photo"][photos["photo"].duplicated()].tolist()[:1]:
+        raise UsageError(f"{name} was answered for twice: a photo has one row")
+    photos = _checked(photos, ["predicted", *(PREDICTED_VOTES if votes else [])])
+    return photos.sort_values("photo", ignore_index=True)
+
+
+def predicts_votes(answers: pd.DataFrame) -> bool:
+    """Say whether the model predicted the share of each rating."""
+    return PREDICTED_VOTES[0] in answers
+
+
+def failures(answers: pd.DataFrame) -> dict[str, int]:
+    """Return how many answers failed, by status."""
+    failed = answers["status"][answers["status"] != "ok"]
+    return {str(status): int(count) for status, count in failed.value_counts().sort_index().items()}
+
+
+def _checked(answers: pd.DataFrame, numbers: Sequence[str]) -> pd.DataFrame:
+    """Return the answers with those that say ok, but hold no number, called ``nonfinite``."""
+    empty = (answers["status"] == "ok") & ~np.isfinite(answers[list(numbers)].to_numpy(np.float64)).all(axis=1)
+    return answers.assign(status=answers["status"].mask(empty, "nonfinite"))

@@ -1,0 +1,67 @@
+"""Models that say how people would vote, and whether what they say is on the scale of votes at all."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from iqbench.errors import UsageError
+from iqbench.interfaces import Photo, QualityModel, Scorer
+from iqbench.labels import mean_vote
+
+TOLERANCE = 1e-2
+"""So much, in votes, may the score of a photo differ from the mean of its predicted votes."""
+
+
+@runtime_checkable
+class PredictsVotes(Protocol):
+    """A scorer that says how people would vote: its score is the mean of their votes, from 1 to 10."""
+
+    def shares(self, inputs: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n 10"] | None:
+        """Return the share of each rating, or None where only the mean is predicted."""
+        ...
+
+
+class VoteScale(NamedTuple):
+    """What a model's predictions are, and if they are no votes, why not.
+
+    ``shares`` of ratings, or their ``mean``; a ``score`` on a scale of its own; or only the
+    ``preference`` for a photo over others.
+    """
+
+    predicts: Literal["shares", "mean", "score", "preference"]
+    reason: str = ""
+
+
+def vote_scale(model: QualityModel, trained_on: Mapping[str, Any], photo: Photo, device: torch.device) -> VoteScale:
+    """Return what a model predicts of votes, found out by asking it about a photo.
+
+    Args:
+        model: The judge, on its device.
+        trained_on: What it was trained on, as far as it says.
+        photo: Any photo.
+        device: The model's.
+
+    Raises:
+        UsageError: If what it says of one photo does not fit together.
+    """
+    if not isinstance(model, Scorer):
+        return VoteScale("preference", "the model compares photos and has no score")
+    if not isinstance(model, PredictsVotes):
+        return VoteScale("score", "the model's scores are not votes")
+    if trained_on.get("labels") not in (None, "votes"):
+        return VoteScale("score", f"the model was trained on {trained_on['labels']}, so its scores are not votes")
+    with torch.inference_mode():
+        inputs = model.prepare(photo).unsqueeze(0).to(device)
+        shares, score = model.shares(inputs), float(model.encode(inputs))
+    if shares is None:
+        return VoteScale("mean")
+    kind = type(model).__name__
+    if shares.shape != (1, 10) or not bool((shares >= 0).all()) or not np.isclose(float(shares.sum()), 1, atol=1e-3):
+        raise UsageError(f"model {kind}: shares must be ten shares that sum to 1, for each picture")
+    if abs(float(mean_vote(shares.float())) - score) > TOLERANCE:
+        raise UsageError(f"model {kind}: its score must be the mean of the votes that its shares predict")
+    return VoteScale("shares")

@@ -1,0 +1,466 @@
+"""The evaluation from end to end, as a user calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cli import TINY, Outcome, run
+from data_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
+from iqbench.data.phototriage import PhotoTriage
+from iqbench.models.siamese import Siamese
+from schooling import siamese
+
+FILES = {"predictions.csv", "predictions.parquet", "photos.csv", "evaluation.json", "evaluation.png"}
+
+MODELS = """
+import torch
+from iqbench.interfaces import Scorer
+
+
+class Planted(Scorer):
+    '''Sees what the tiny sets are painted with: the brightness.'''
+
+    def __init__(self, sign, harm):
+        self.sign, self.harm = sign, harm
+
+    def prepare(self, photo):
+        return torch.tensor([photo.mean()])
+
+    def encode(self, inputs):
+        if self.harm and bool((inputs < self.harm).any()):
+            raise RuntimeError("too dark")
+        return self.sign * inputs
+"""
+
+
+@pytest.fixture(autouse=True)
+def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judges of our own in myconf/, few resamples, and nothing written elsewhere."""
+    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 200)
+    monkeypatch.setenv("IQBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "planted.py").write_text(MODELS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folder = tmp_path / "myconf" / "model"
+    folder.mkdir(parents=True)
+    for name, sign, harm in (("bright", 1, 0), ("dark", -1, 0), ("blank", 0, 0), ("picky", 1, 70)):
+        (folder / f"{name}.yaml").write_text(f"_target_: planted.Planted\nsign: {sign}\nharm: {harm}\n")
+
+
+@pytest.fixture
+def triage(tmp_path: Path) -> Path:
+    write_phototriage(tmp_path / "triage", series=8, validation_series=3)
+    return tmp_path / "triage"
+
+
+@pytest.fixture
+def votes(tmp_path: Path) -> Path:
+    write_ava(tmp_path / "votes", photos=20, test=8)
+    return tmp_path / "votes"
+
+
+def evaluate(out: Path, *arguments: object) -> Outcome:
+    alone = () if any("engine.workers" in str(argument) for argument in arguments) else ("engine.workers=0",)
+    return run("evaluate", "--config-dir", "myconf", *arguments, f"out={out}", *alone)
+
+
+def summary_of(folder: Path) -> dict[str, Any]:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not strict JSON")
+
+    found: dict[str, Any] = json.loads((folder / "evaluation.json").read_text(), parse_constant=refuse)
+    return found
+
+
+def model_of(folder: Path) -> dict[str, Any]:
+    (model,) = summary_of(folder)["sets"][0]["models"].values()
+    return dict(model)
+
+
+def rows_of(folder: Path, file: str = "predictions.csv") -> pd.DataFrame:
+    return pd.read_csv(folder / file, keep_default_na=False, na_values={"margin": [""], "correct": [""]})
+
+
+def test_a_perfect_judge_is_always_right_and_its_opposite_never(triage: Path, tmp_path: Path) -> None:
+    for model, expected in (("bright", 1.0), ("dark", 0.0)):
+        outcome = evaluate(tmp_path / model, f"model={model}", f"data.root={triage}", "split=train")
+        assert outcome.exit_code == 0, outcome.err
+        assert {path.name for path in (tmp_path / model).iterdir()} >= FILES
+        found = model_of(tmp_path / model)
+        assert found["accuracy"]["value"] == expected
+        assert found["top_1"]["value"] == expected
+        assert found["kendall_in_series"]["value"] == 2 * expected - 1
+        assert found["order_consistency"] == 1.0
+        rows = rows_of(tmp_path / model)
+        assert set(rows["correct"]) == {expected}
+        assert len(rows) == found["counts"]["pairs"] == found["counts"]["judged"] == 21
+        assert rows["status"].eq("ok").all()
+        assert (rows["score_first"] - rows["score_second"]).tolist() == pytest.approx(rows["margin"].tolist())
+        assert model in outcome.out
+        assert "one voter agrees with the majority in" in outcome.out
+
+
+def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Path) -> None:
+    for model, expected in (("bright", 1.0), ("dark", -1.0)):
+        outcome = evaluate(tmp_path / model, f"model={model}", "data=ava", f"data.root={votes}")
+        assert outcome.exit_code == 0, outcome.err
+        found = model_of(tmp_path / model)
+        assert (found["srcc"]["value"], found["krcc"]["value"]) == pytest.approx((expected, expected))
+        assert found["pairs_from_votes"]["accuracy"]["value"] == (expected + 1) / 2
+        assert found["rmse"] == {"value": None, "interval": None, "n": 0, "reason": "the model's scores are not votes"}
+        assert len(rows_of(tmp_path / model)) == 8
+        assert (
+            len(rows_of(tmp_path / model, "pairs_from_votes.csv")) == found["pairs_from_votes"]["counts"]["pairs"] > 8
+        )
+
+
+def test_the_null_models_are_what_the_set_and_the_files_say(triage: Path, tmp_path: Path) -> None:
+    assert evaluate(tmp_path / "out", "model=dark", f"data.root={triage}", "split=train").exit_code == 0
+    rows, (found,) = rows_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
+    accuracy = {name: null["accuracy"]["value"] for name, null in found["nulls"].items()}
+    first = (rows["preference"] > 0.5).mean()
+    assert accuracy["always-first"] == pytest.approx(first)
+    assert accuracy["constant answer"] == pytest.approx(max(first, 1 - first))
+    assert accuracy["more pixels"] == 0.5  # all of one size: ties
+    assert accuracy["brighter"] == 1.0
+    photos = rows_of(tmp_path / "out", "photos.csv").set_index("photo")
+    size = photos["file_bytes"].to_dict()
+    larger = [(1 + np.sign(size[a] - size[b])) / 2 for a, b in zip(rows["first"], rows["second"], strict=True)]
+    right = [value if p > 0.5 else 1 - value for value, p in zip(larger, rows["preference"], strict=True)]
+    assert accuracy["larger file"] == pytest.approx(sum(right) / len(right))
+    against = found["models"]["dark"]["against_best_null"]
+    assert (against["null"], against["value"], against["shown"]) == ("brighter", -1.0, False)
+    assert against["verdict"] == "worse than brighter, a null model"
+
+
+@pytest.mark.parametrize("model", ["iqa", "sharpness"])
+def test_the_rules_are_evaluated_on_a_list_of_pairs(model: str, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "p", series=4)
+    outcome = evaluate(tmp_path / "out", f"model={model}", "data=pairs", f"data.file={tmp_path / 'p' / 'list.csv'}")
+    assert outcome.exit_code == 0, outcome.err
+    assert len(rows_of(tmp_path / "out")) == 12
+    assert "one voter agrees" not in outcome.out  # a list of winners does not tell how far people agree
+
+
+def test_a_network_that_compares_is_evaluated_on_pairs_and_on_votes(triage: Path, votes: Path, tmp_path: Path) -> None:
+    network = ("model=siamese", *TINY, "model.checkpoint=untrained")
+    outcome = evaluate(tmp_path / "pairs", *network, f"data.root={triage}", "split=all")
+    assert outcome.exit_code == 0, outcome.err
+    assert rows_of(tmp_path / "pairs")["margin"].notna().all()
+    assert set(rows_of(tmp_path / "pairs")["score_first"]) == {""}
+    outcome = evaluate(tmp_path / "votes", *network, "data=ava", f"data.root={votes}", "anchors=3")
+    assert outcome.exit_code == 0, outcome.err
+    found = model_of(tmp_path / "votes")
+    assert found["predicts"] == "preference"
+    assert -1 <= found["srcc"]["value"] <= 1
+    assert found["pairs_from_votes"]["accuracy"]["value"] is not None
+    assert rows_of(tmp_path / "votes")["predicted"].between(0, 1).all()
+    assert "it has no score" in outcome.out
+
+
+def test_a_network_that_predicts_votes_is_held_against_their_distribution(votes: Path, tmp_path: Path) -> None:
+    network = ("model=ava", *TINY, "model.checkpoint=untrained", "data=ava", f"data.root={votes}")
+    assert evaluate(tmp_path / "out", *network).exit_code == 0
+    rows, found = rows_of(tmp_path / "out"), model_of(tmp_path / "out")
+    shares = rows[[f"p{rating}" for rating in range(1, 11)]]
+    assert shares.sum(axis=1).tolist() == pytest.approx([1.0] * 8)
+    assert (shares.to_numpy() @ range(1, 11)).tolist() == pytest.approx(rows["predicted"].tolist(), abs=1e-5)
+    assert found["rmse"]["value"] == pytest.approx(((rows["predicted"] - rows["true"]) ** 2).mean() ** 0.5)
+    assert found["emd"]["value"] is not None
+    assert found["binary_accuracy"]["value"] is not None
+    mean = ("model.output=mean", "model.losses.votes=mse")
+    assert evaluate(tmp_path / "mean", *network, *mean).exit_code == 0
+    assert model_of(tmp_path / "mean")["rmse"]["value"] is not None
+    assert model_of(tmp_path / "mean")["emd"]["value"] is None
+
+
+def test_a_photo_that_cannot_be_read_costs_its_own_rows_and_no_other(triage: Path, tmp_path: Path) -> None:
+    common = ("model=bright", f"data.root={triage}", "split=val")
+    assert evaluate(tmp_path / "whole", *common).exit_code == 0
+    whole = rows_of(tmp_path / "whole")
+    photo = triage / "train_val" / "train_val_imgs" / "000009-01.JPG"
+    photo.write_bytes(photo.read_bytes()[:300])
+    outcome = evaluate(tmp_path / "broken", *common)
+    assert outcome.exit_code == 3
+    assert outcome.last_line.startswith("iqbench.evaluate: finished, but rows failed: 2 corrupt")
+    rows = rows_of(tmp_path / "broken")
+    hit = (rows["first"] + rows["second"]).str.contains("000009-01")
+    assert len(rows) == len(whole)
+    assert rows["status"].tolist() == ["corrupt" if one else "ok" for one in hit]
+    assert rows.loc[hit, "error"].str.startswith("./train_val_imgs/000009-01.JPG: ").all()
+    assert rows["margin"][~hit].tolist() == whole["margin"][~hit].tolist()
+    found = model_of(tmp_path / "broken")
+    assert found["accuracy"]["value"] == 1.0
+    assert found["counts"]["failures"] == {"corrupt": 2}
+    assert "no answer in 2 corrupt" in outcome.out
+    assert summary_of(tmp_path / "broken")["sets"][0]["photos"]["failures"] == {"corrupt": 1}
+    assert evaluate(tmp_path / "broken", *common, "max_failures=2").exit_code == 0
+
+
+def test_a_photo_that_the_model_fails_on_costs_its_own_rows(triage: Path, tmp_path: Path) -> None:
+    outcome = evaluate(tmp_path / "out", "model=picky", f"data.root={triage}", "split=val")
+    assert outcome.exit_code == 3
+    rows = rows_of(tmp_path / "out")
+    assert rows["status"].value_counts().to_dict() == {"model_error": 6, "ok": 3}  # the darkest photo of each series
+    assert rows.loc[rows["status"] != "ok", "error"].str.contains("RuntimeError: too dark").all()
+
+
+def test_a_set_of_which_nothing_can_be_read_has_a_report_that_says_so(triage: Path, tmp_path: Path) -> None:
+    for photo in (triage / "train_val" / "train_val_imgs").iterdir():
+        photo.write_bytes(b"")
+    outcome = evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val")
+    assert outcome.exit_code == 3
+    assert "9 empty" in outcome.last_line
+    found = model_of(tmp_path / "out")
+    assert found["accuracy"]["value"] is None
+    assert found["accuracy"]["reason"]
+
+
+def test_a_judge_that_always_says_the_same_ties_and_has_no_correlation(
+    triage: Path, votes: Path, tmp_path: Path
+) -> None:
+    assert evaluate(tmp_path / "pairs", "model=blank", f"data.root={triage}", "split=all").exit_code == 0
+    found = model_of(tmp_path / "pairs")
+    assert (found["accuracy"]["value"], found["tie_rate"]["value"]) == (0.5, 1.0)
+    assert found["kendall_in_series"]["value"] is None
+    assert evaluate(tmp_path / "votes", "model=blank", "data=ava", f"data.root={votes}").exit_code == 0
+    found = model_of(tmp_path / "votes")
+    for name in ("srcc", "plcc", "krcc"):
+        assert found[name]["value"] is None
+        assert "all the same" in found[name]["reason"]
+    assert not found["against_best_null"]["shown"]
+
+
+def test_photos_that_the_model_was_trained_on_are_counted_and_said_aloud(triage: Path, tmp_path: Path) -> None:
+    data = PhotoTriage(str(triage), 0.1, 0.5, str(tmp_path / "cache"), None, 0)
+    shas = data.examined.loc[[photo.name for photo in data.labels["val"].photos], "sha256"]
+    known = {"what": "a secret set", "labels": "pairs", "photos": [sha[:16] for sha in shas][:5]}
+    checkpoint = tmp_path / "seen.ckpt"
+    write_checkpoint(checkpoint, siamese(), known)
+    network = ("model=siamese", *TINY, *SMALL, f"model.checkpoint={checkpoint}")
+    for split, seen in (("val", 5), ("train", 0)):
+        outcome = evaluate(tmp_path / split, *network, f"data.root={triage}", f"split={split}")
+        assert outcome.exit_code == 0, outcome.err
+        found = model_of(tmp_path / split)
+        assert found["photos_seen_in_training"] == seen
+        assert found["trained_on"] == {"what": "a secret set", "labels": "pairs"}
+        assert "its training was a secret set" in outcome.out
+        assert "its training was a secret set" in outcome.err
+        assert ("NOT HELD OUT: siamese was trained on 5 of these 9 photos" in outcome.err) == bool(seen)
+        assert ("siamese: NOT HELD OUT: it was trained on 5 of these photos" in outcome.out) == bool(seen)
+        marked = rows_of(tmp_path / split, "photos.csv")["seen_in_training"]
+        assert marked.astype(str).eq("True").sum() == seen
+
+
+SMALL = ("model.size=32", "model.preprocessing=squash", "model.head_width=8", "model.dropout=0.0")
+
+
+def write_checkpoint(file: Path, model: Siamese, trained_on: dict[str, Any]) -> None:
+    card = {"family": "siamese", "architecture": model.architecture, "trained_on": trained_on, "recipe": {}}
+    torch.save({"state_dict": model.state_dict(), "iqbench": card}, file)
+
+
+def test_a_model_that_does_not_say_what_it_was_trained_on_is_not_said_to_be_innocent(
+    triage: Path, tmp_path: Path
+) -> None:
+    assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}").exit_code == 0
+    found = model_of(tmp_path / "out")
+    assert found["photos_seen_in_training"] is None
+    assert "does not say" in found["photos_seen_in_training_reason"]
+
+
+@pytest.mark.parametrize("data", ["pairs", "votes"])
+def test_batches_and_workers_change_no_number(data: str, triage: Path, votes: Path, tmp_path: Path) -> None:
+    given = {"pairs": (f"data.root={triage}", "split=val"), "votes": ("data=ava", f"data.root={votes}")}[data]
+    checkpoint = tmp_path / "one.ckpt"
+    write_checkpoint(checkpoint, siamese(), {})
+    network = ("model=siamese", *TINY, *SMALL, f"model.checkpoint={checkpoint}")
+    column = {"pairs": "margin", "votes": "predicted"}[data]
+    found = {}
+    for batch_size, workers in ((8, 0), (3, 0), (8, 2)):
+        how = (f"engine.batch_size={batch_size}", f"engine.workers={workers}")
+        outcome = evaluate(tmp_path / f"{batch_size}-{workers}", *network, *given, *how)
+        assert outcome.exit_code == 0, outcome.err
+        found[batch_size, workers] = rows_of(tmp_path / f"{batch_size}-{workers}")[column].tolist()
+    assert found[8, 2] == found[8, 0]
+    assert found[3, 0] == pytest.approx(found[8, 0], abs=1e-5)
+    assert len(set(found[8, 0])) > 2
+
+
+def test_the_same_command_again_leaves_the_same_bytes(votes: Path, tmp_path: Path) -> None:
+    command = (tmp_path / "out", "model=bright", "data=ava", f"data.root={votes}")
+    names = FILES | {"pairs_from_votes.csv", "pairs_from_votes.parquet"}
+    assert evaluate(*command).exit_code == 0
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in names}
+    assert evaluate(*command).exit_code == 0
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == before
+
+
+def test_results_of_something_else_are_not_written_over(triage: Path, tmp_path: Path) -> None:
+    assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}").exit_code == 0
+    before = (tmp_path / "out" / "evaluation.json").read_bytes()
+    for change in (("model=dark",), ("model=bright", "split=val")):
+        outcome = evaluate(tmp_path / "out", *change, f"data.root={triage}")
+        assert outcome.exit_code == 2
+        assert "holds an evaluation that differs in" in outcome.last_line
+    assert (tmp_path / "out" / "evaluation.json").read_bytes() == before
+
+
+def test_names_that_look_like_something_else_survive(tmp_path: Path) -> None:
+    names = ["NA.jpg", "007.jpg", "a, b.jpg", 'quo"te.jpg', "nan", "=1+1.jpg", "ä.jpg", "-.jpg"]
+    (tmp_path / "p").mkdir()
+    for at, name in enumerate(names):
+        save(tmp_path / "p" / name, painted(at / 8, number=7))
+    rows = [[better, worse] for at, better in enumerate(names) for worse in names[:at]]
+    write_csv(tmp_path / "p" / "list.csv", [["better", "worse"], *rows])
+    outcome = evaluate(tmp_path / "out", "-m", "model=bright,dark", "data=pairs", f"data.file={tmp_path}/p/list.csv")
+    assert outcome.exit_code == 0, outcome.err
+    typed = pd.read_parquet(tmp_path / "out" / "predictions.parquet")
+    for table in (typed, rows_of(tmp_path / "out")):
+        assert {*table["first"], *table["second"]} == {f"./{name}" for name in names}
+        assert len(table) == 2 * len(rows)
+        assert set(table.loc[table["model_name"] == "bright", "correct"]) == {1.0}
+    photos = rows_of(tmp_path / "out", "photos.csv")
+    assert sorted(photos["photo"]) == sorted(f"./{name}" for name in names)
+
+
+def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path) -> None:
+    outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,dark,blank", f"data.root={triage}", "split=all")
+    assert outcome.exit_code == 0, outcome.err
+    root = tmp_path / "sweep"
+    jobs = ["0_bright_phototriage", "1_dark_phototriage", "2_blank_phototriage"]
+    assert sorted(path.name for path in root.iterdir() if path.is_dir()) == jobs
+    assert {path.name for path in root.iterdir()} >= FILES
+    (found,) = summary_of(root)["sets"]
+    assert {name: model["accuracy"]["value"] for name, model in found["models"].items()} == {
+        "bright": 1.0,
+        "dark": 0.0,
+        "blank": 0.5,
+    }
+    gaps = {tuple(one["models"]): (one["value"], one["better"]) for one in found["differences"]}
+    assert gaps == {
+        ("bright", "dark"): (1.0, "bright"),
+        ("bright", "blank"): (0.5, "bright"),
+        ("dark", "blank"): (-0.5, "blank"),
+    }
+    assert all(one["p_holm"] >= one["p"] for one in found["differences"])
+    assert rows_of(root).groupby("model_name").size().nunique() == 1
+    assert "bright against dark: +100.0 points" in outcome.out
+    for job in jobs:
+        alone = summary_of(root / job)["sets"][0]
+        (name,) = alone["models"]
+        assert alone["models"][name] == found["models"][name]
+        assert alone["nulls"] == found["nulls"]
+
+
+def test_a_sweep_over_sets_keeps_pairs_and_votes_apart(
+    triage: Path, votes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IQBENCH_PHOTOTRIAGE", str(triage))
+    monkeypatch.setenv("IQBENCH_AVA", str(votes))
+    outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,dark", "data=phototriage,ava")
+    assert outcome.exit_code == 0, outcome.err
+    sets = summary_of(tmp_path / "sweep")["sets"]
+    assert [(found["data"], found["kind"], list(found["models"])) for found in sets] == [
+        ("PhotoTriage", "pairs", ["bright", "dark"]),
+        ("AVA", "votes", ["bright", "dark"]),
+    ]
+    rows = rows_of(tmp_path / "sweep")
+    assert rows.groupby("data").size().to_dict() == {
+        "AVA": 16,
+        "PhotoTriage": 2 * len(rows[rows["data"] != "AVA"]) // 2,
+    }
+
+
+def test_a_failing_job_leaves_the_others_merged_and_its_exit_code(triage: Path, tmp_path: Path) -> None:
+    checkpoints = f"model.checkpoint={tmp_path / 'missing.ckpt'},untrained"
+    outcome = evaluate(tmp_path / "sweep", "-m", "model=siamese", *TINY, checkpoints, f"data.root={triage}")
+    assert outcome.exit_code == 2
+    assert "missing.ckpt: no such file" in outcome.err
+    summary = summary_of(tmp_path / "sweep")
+    assert not summary["complete"]
+    assert [job["job"] for job in summary["failed_jobs"]] == ["0_siamese_phototriage"]
+    assert list(summary["sets"][0]["models"]) == ["siamese"]
+    assert "INCOMPLETE" in outcome.out
+
+
+def test_a_job_with_failed_rows_is_merged_all_the_same(triage: Path, tmp_path: Path) -> None:
+    outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,picky", f"data.root={triage}", "split=val")
+    assert outcome.exit_code == 3
+    summary = summary_of(tmp_path / "sweep")
+    assert summary["complete"]
+    (difference,) = summary["sets"][0]["differences"]
+    assert (difference["left_out"], difference["value"]) == (6, 0.0)
+
+
+def test_old_results_of_a_job_that_fails_now_are_not_merged(triage: Path, tmp_path: Path) -> None:
+    command = (tmp_path / "sweep", "-m", "model=bright,dark", f"data.root={triage}", "split=val")
+    assert evaluate(*command).exit_code == 0
+    (tmp_path / "myconf" / "model" / "bright.yaml").write_text("_target_: planted.Gone\n")
+    outcome = evaluate(*command)
+    assert outcome.exit_code == 2
+    summary = summary_of(tmp_path / "sweep")
+    assert [job["job"] for job in summary["failed_jobs"]] == ["0_bright_phototriage"]
+    assert list(summary["sets"][0]["models"]) == ["dark"]
+
+
+def test_two_checkpoints_of_one_name_are_told_apart(triage: Path, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        write_checkpoint(tmp_path / f"{seed}.ckpt", siamese(seed), {})
+    checkpoints = f"model.checkpoint={tmp_path}/1.ckpt,{tmp_path}/2.ckpt,{tmp_path}/1.ckpt"
+    outcome = evaluate(
+        tmp_path / "sweep", "-m", "model=siamese", *TINY, *SMALL, checkpoints, f"data.root={triage}", "split=val"
+    )
+    assert outcome.exit_code == 0, outcome.err
+    names = list(summary_of(tmp_path / "sweep")["sets"][0]["models"])
+    assert len(set(names)) == 3
+    assert all(name.startswith("siamese@") for name in names)
+    assert names[2] == f"{names[0]}#2"
+
+
+MISTAKES = {
+    "data=samples": "Samples has photos but no labels; take data=ava or data=pairs or data=phototriage",
+    "data=folder": "Folder has photos but no labels",
+    "split=tset": "split=tset: must be one of train, val, test, all, or null (test here)",
+    "anchors=1": "anchors=1: must be 2 or more",
+    "pairs_per_photo=0": "pairs_per_photo=0: must be 1 or more",
+    "min_difference=9": "min_difference=9.0: mean votes differ by 0 to 9",
+    "min_difference=some": "min_difference=some: must be a number",
+    "data.limit=1": "data.limit=1: the smallest series has 3 photos",
+    "data.root=/nowhere": "data.root=/nowhere: no such folder",
+    "splt=val": "Did you mean 'split'?",
+    "model=siamse": "Did you mean 'siamese'?",
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_answered_by_one_line_and_exit_code_2(
+    mistake: str, triage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IQBENCH_PHOTOTRIAGE", str(triage))
+    outcome = run("evaluate", "model=iqa", mistake)
+    assert outcome.exit_code == 2, outcome.err
+    assert outcome.err.startswith("iqbench.evaluate: ")
+    assert len(outcome.err.strip().splitlines()) == 1, outcome.err
+    assert MISTAKES[mistake] in outcome.err
+
+
+def test_a_limit_makes_it_short(triage: Path, tmp_path: Path) -> None:
+    outcome = evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=train", "data.limit=6")
+    assert outcome.exit_code == 0, outcome.err
+    assert len(rows_of(tmp_path / "out")) == 2 * 3
+
+
+def test_help_shows_two_examples_and_imports_nothing_heavy() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "iqbench.evaluate", "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.count("python -m iqbench.evaluate ") == 2
+    imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
+    assert not imported & {"torch", "lightning", "timm", "pandas", "cv2", "sklearn", "scipy", "matplotlib"}
