@@ -18,7 +18,14 @@ def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path)
     photos.mkdir()
     for at in range(7):
         Image.fromarray(noisy_gradient(60, 80, seed=at)).save(photos / f"{at}.png")
-    recipe = ["model=siamese", *TINY, "model.dropout=0", "trainer.max_epochs=2", "degradation=blur", "examples.workers=0"]
+    recipe = [
+        "model=siamese",
+        *TINY,
+        "model.dropout=0",
+        "trainer.max_epochs=2",
+        "degradation=blur",
+        "examples.workers=0",
+    ]
     recipe += ["examples.batch_size=4", "data=folder", f"data.root={photos}"]
     found = []
     for name, trainer in (("one", "trainer=default"), ("two", "trainer=ddp trainer.devices=2")):
@@ -36,5 +43,7 @@ def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path)
         for run in found
     ]
     assert float(scores[1]) == pytest.approx(float(scores[0]), rel=1e-3)
-    answers = [pd.concat(map(pd.read_parquet, sorted((tmp_path / n / "predictions").glob("*")))) for n in ("one", "two")]
+    answers = [
+        pd.concat(map(pd.read_parquet, sorted((tmp_path / n / "predictions").glob("*")))) for n in ("one", "two")
+    ]
     assert answers[0]["index"].tolist() == answers[1]["index"].tolist()  # no example twice, none missing

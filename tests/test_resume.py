@@ -1,6 +1,5 @@
 """A training that was killed goes on as if nothing had happened."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -91,6 +90,6 @@ def test_the_same_folder_with_another_recipe_is_refused_and_names_the_difference
     outcome = run("train", *arguments, "examples.batch_size=4")
     assert outcome.exit_code == 2
     assert "was trained with examples.batch_size=2, not 4" in outcome.last_line
-    before = os.stat(tmp_path / "out" / "checkpoints" / "last.ckpt").st_mtime_ns
+    before = (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     assert run("train", *arguments, "examples.workers=0").exit_code == 0  # changes nothing that is learned
-    assert os.stat(tmp_path / "out" / "checkpoints" / "last.ckpt").st_mtime_ns >= before
+    assert (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns >= before

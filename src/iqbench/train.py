@@ -176,6 +176,7 @@ def _quiet() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch, not ours to mend
+    warnings.filterwarnings("ignore", message="The number of training batches")  # an epoch is logged all the same
     warnings.filterwarnings("ignore", message="The dirpath has changed")  # a resumed run has a folder of its own
     warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")  # a frozen backbone is meant to be
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # it goes on there

@@ -69,5 +69,5 @@ def test_a_loss_that_there_is_not_is_refused_with_the_nearest_one() -> None:
         UsageError, match=r"model\.losses\.votes=hubr: no such loss\. Did you mean 'huber'\? There are: emd, kl"
     ):
         loss_named("votes", "hubr")
-    with pytest.raises(UsageError, match="There are: emd, kl, mse, huber$"):
+    with pytest.raises(UsageError, match=r"There are: emd, kl, mse, huber$"):
         loss_named("votes", "mean_vote")  # imported there, but no loss

@@ -71,5 +71,8 @@ def huber(predicted: VotePrediction, votes: Float[Tensor, "n 10"]) -> Float[Tens
 
 def _logits(predicted: VotePrediction, name: str) -> Float[Tensor, "n 10"]:
     if predicted.logits is None:
-        raise UsageError(f"model.losses.votes={name}: needs the distribution of votes; say model.output=distribution, or model.losses.votes=mse")
+        raise UsageError(
+            f"model.losses.votes={name}: needs the distribution of votes; "
+            "say model.output=distribution, or model.losses.votes=mse"
+        )
     return predicted.logits

@@ -155,7 +155,7 @@ class Learned(LightningModule, ABC):
         """Keep the answers to one batch."""
         losses, predicted, true = self.answer(batch)
         self.learns_pairs = isinstance(batch, Pairs)
-        columns = (batch.index, predicted, true, losses * batch.weight)
+        columns = (batch.row, predicted, true, losses * batch.weight)
         self._answers.append(torch.stack([column.double() for column in columns], dim=1))
 
     def on_validation_epoch_end(self) -> None:
