@@ -285,13 +285,15 @@ class Job:
     folder: Path
     is_sweep: bool
     overrides: list[str] = field(default_factory=list)
+    choices: dict[str, str] = field(default_factory=dict)
+    """What was chosen of each group, such as ``model: siamese``."""
 
     @classmethod
     def current(cls) -> "Job":
         """Return the job that is running."""
         config = HydraConfig.get()
         is_sweep = config.mode == hydra.types.RunMode.MULTIRUN
-        return cls(Path(config.runtime.output_dir), is_sweep, list(config.overrides.task))
+        return cls(Path(config.runtime.output_dir), is_sweep, list(config.overrides.task), dict(config.runtime.choices))
 
 
 def check(config: DictConfig, job: Job, config_name: str) -> None:

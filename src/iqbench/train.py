@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import sys
 import warnings
@@ -38,8 +39,8 @@ def job(config: DictConfig) -> None:
         log.info("a trial of one batch: nothing was kept")
         return
     log.info("best checkpoint: %s", best)
-    for program in ("bench", "evaluate"):
-        log.info("python -m iqbench.%s model=%s model.checkpoint=%s", program, config.name, best)
+    for command in what_next(config, current, best):
+        log.info("%s", command)
 
 
 def train(config: DictConfig, folder: Path) -> Path | None:
@@ -84,6 +85,25 @@ def train(config: DictConfig, folder: Path) -> Path | None:
     if model.frozen and model.unfreeze_every is None and config.model.weights == "packaged" and trainer.is_global_zero:
         export_head(best.with_name("head.safetensors"), read_weights(best))  # only a package can complete a head
     return best
+
+
+def what_next(config: DictConfig, current: configuration.Job, best: Path) -> list[str]:
+    """Return the commands that judge with a checkpoint, with every setting that it needs and the files do not have."""
+    from iqbench.data.labelled import LabelledPhotos
+    from iqbench.models.checkpoint import read_weights
+
+    model, data = current.choices["model"], current.choices["data"]
+    files = configuration.compose("train", [f"model={model}", f"data={data}"])
+    needed = {key: value for key, value in read_weights(best).architecture.items() if files.model[key] != value}
+    if "backbone" in needed:
+        needed["weights"] = "none"  # the checkpoint has them all
+    judge = [f"model={model}", *(f"model.{key}={value}" for key, value in needed.items()), f"model.checkpoint={best}"]
+    commands = [["bench", *judge]]
+    if configuration.describes(config.data, "data", LabelledPhotos):
+        changed = [key for key in config.data if key != "seed" and config.data[key] != files.data[key]]
+        place = [f"data={data}", *(f"data.{key}={config.data[key]}" for key in changed)]
+        commands.append(["evaluate", *judge, *place, *([f"seed={config.seed}"] if config.seed != files.seed else [])])
+    return [f"python -m iqbench.{shlex.join(command)}" for command in commands]
 
 
 def fit(trainer: Any, model: "Learned", datamodule: "LightningDataModule", going_on: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tensorboard.backend.event_processing.event_accumulator import (
     COMPRESSED_HISTOGRAMS,
@@ -13,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from iqbench.errors import UsageError
+from iqbench.telemetry.answers import lead
 
 KEPT = {SCALARS: 0, IMAGES: 1, HISTOGRAMS: 1, COMPRESSED_HISTOGRAMS: 1, TENSORS: 1}
 """How many events of a kind are held in memory: all scalars, and of the rest as few as can be."""
@@ -62,6 +64,26 @@ def predictions(folder: Path) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True).sort_values(
         ["epoch", "index"], ignore_index=True
     )
+
+
+def leads_by_epoch(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return how far each answer is on people's side, a row an example, a column an epoch.
+
+    Of a pair that is the margin as seen from people's choice (NaN where they chose neither), above 0 if
+    it is right; of votes minus the error of the mean vote, 0 at best.
+
+    Args:
+        answers: As `predictions` returns them.
+
+    Example:
+        >>> columns = {"epoch": [0, 0, 1, 1], "index": [0, 1, 0, 1], "predicted": [0.5, 1.0, 2.0, -1.0]}
+        >>> leads_by_epoch(pd.DataFrame(columns | {"true": [1.0, 0.2, 1.0, 0.2]})).to_numpy().tolist()
+        [[0.5, 2.0], [-1.0, 1.0]]
+    """
+    predicted, true = (answers[name].to_numpy() for name in ("predicted", "true"))
+    of_pairs = "photo" not in answers and bool((true <= 1).all())  # a mean vote of 1 is nobody's
+    leads = lead(predicted, true) if of_pairs else -np.abs(predicted - true)
+    return answers.assign(lead=leads).pivot(index="index", columns="epoch", values="lead")
 
 
 def _scalars(file: Path) -> list[tuple[int, str, float, float]]:
