@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench train test check lint types layers speed tensorboard clean
+.PHONY: help install bench train test check lint types layers speed learn tensorboard clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,8 +39,12 @@ types: $(READY)
 layers: $(READY)
 	$(BIN)/lint-imports
 
-speed: $(READY)  ## Time iqbench against the plain loop, as ratios in one run
+speed: $(READY)  ## Time iqbench against the plain loop, and telemetry's share of a training step
 	$(BIN)/python tests/speed/compare.py $(ARGS)
+	$(BIN)/python tests/speed/telemetry_cost.py
+
+learn: $(READY)  ## Show that training learns labels that can be seen, and none that cannot (about a quarter of an hour)
+	$(BIN)/python tests/proof/learning.py $(ARGS)
 
 tensorboard: $(READY)  ## Show the training curves below results/
 	$(BIN)/tensorboard --logdir results

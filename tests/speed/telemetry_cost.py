@@ -1,16 +1,17 @@
-"""What telemetry costs a training step, as a ratio to the step without it, both measured in this one run.
+"""What telemetry costs a training step: the time inside its callbacks, as a share of all that passes, in one run.
 
-Three kinds of short training take turns: without telemetry; with it, but between two measurements; and
-with a measurement at every step. The share is what is left when one step in ``every_n_steps`` is
-measured, as conf/callbacks/telemetry.yaml has it. ``--backbone resnet50 --rounds 3 --steps 4 --json FILE``.
+The time is taken inside a training, around each of the callbacks' hooks, since whole trainings with and
+without them differ by less than two equal trainings do. The callbacks are those of
+conf/callbacks/telemetry.yaml, as often as it says. ``--backbone resnet50 --steps 100 --json FILE``.
 """
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
 import warnings
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,37 @@ from iqbench import config
 from iqbench.interfaces import Pairs
 
 WARM_UP = 2
-"""Steps at the beginning of each training that are not counted."""
+"""Steps at the beginning that are not counted."""
 
 
-class Stopwatch(lightning.Callback):
-    """Notes when each batch ends, after all other callbacks."""
+class Clock(lightning.Callback):
+    """Notes when the steps that count begin and end, and how long other callbacks took meanwhile."""
 
     def __init__(self) -> None:
-        self.ends: list[float] = []
+        self.spent: Counter[str] = Counter()
+        self.start = self.end = 0.0
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.ends.append(time.perf_counter())
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        self.end = time.perf_counter()
+        if trainer.global_step == WARM_UP:
+            self.start = self.end
+            self.spent.clear()
+
+    def watch(self, name: str, callback: lightning.Callback) -> lightning.Callback:
+        """Return the callback with a clock around each of its hooks."""
+        for hook in (word for word in dir(lightning.Callback) if word.startswith("on_")):
+            setattr(callback, hook, self._timed(name, getattr(callback, hook)))
+        return callback
+
+    def _timed(self, name: str, hook: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return hook(*arguments, **options)
+            finally:
+                self.spent[name] += time.perf_counter() - start  # type: ignore[assignment]
+
+        return timed
 
 
 def pairs(count: int, size: int) -> list[Pairs]:
@@ -48,68 +69,43 @@ def pairs(count: int, size: int) -> list[Pairs]:
     ]
 
 
-def telemetry(every_n_steps: int) -> list[lightning.Callback]:
-    """Return the callbacks of conf/callbacks/telemetry.yaml, measuring so often."""
-    node = OmegaConf.load(config.CONF_DIR / "callbacks" / "telemetry.yaml")
-    for one in node.values():
-        if "every_n_steps" in one:
-            one.every_n_steps = every_n_steps
-    return [config.build(one, str(name)) for name, one in node.items()]
-
-
-def step_times(
-    model: lightning.LightningModule, examples: list[Pairs], batch: int, steps: int, every: int | None
-) -> list[float]:
-    """Return the seconds that each step takes; ``every`` None is without telemetry."""
-    stopwatch = Stopwatch()
+def main() -> None:
+    """Train, and print each callback's share."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backbone", default="tf_efficientnet_lite0")
+    parser.add_argument("--batch", type=int, default=8, help="pairs")
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    settings = config.compose("train", [f"model.backbone={options.backbone}", "model.weights=none"])
+    model = config.build(settings.model, "model")
+    clock = Clock()
+    telemetry: Any = OmegaConf.load(config.CONF_DIR / "callbacks" / "telemetry.yaml")
+    watched = [clock.watch(name, config.build(node, name)) for name, node in telemetry.items()]
     with tempfile.TemporaryDirectory() as folder:
         trainer = lightning.Trainer(
             accelerator="cpu",
-            max_steps=WARM_UP + steps,
+            max_steps=WARM_UP + options.steps,
             limit_val_batches=0,
-            callbacks=[*(telemetry(every) if every else []), stopwatch],
+            callbacks=[*watched, clock],
             logger=TensorBoardLogger(folder, name="tensorboard", version=0, default_hp_metric=False),
             default_root_dir=folder,
-            log_every_n_steps=5,
-            gradient_clip_val=1.0,
+            log_every_n_steps=settings.trainer.log_every_n_steps,
+            gradient_clip_val=settings.trainer.gradient_clip_val,
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(model.train(), DataLoader(examples, batch_size=batch))  # type: ignore[arg-type]
-    return [
-        after - before for before, after in zip(stopwatch.ends[WARM_UP - 1 :], stopwatch.ends[WARM_UP:], strict=False)
-    ]
-
-
-def main() -> None:
-    """Measure in turns, and print the ratios of the medians."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backbone", default="tf_efficientnet_lite0")
-    parser.add_argument("--batch", type=int, default=8, help="pairs")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=6, help="of each training")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    node = config.compose("train", [f"model.backbone={options.backbone}", "model.weights=none"]).model
-    model = config.build(node, "model")
-    configured = OmegaConf.load(config.CONF_DIR / "callbacks" / "telemetry.yaml").gradients.every_n_steps
-    examples = pairs(options.batch * (WARM_UP + options.steps), model.size)
-    kinds: dict[str, int | None] = {"without": None, "between": 10**9, "each": 1}
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    for _ in range(options.rounds):
-        for kind, every in kinds.items():
-            times[kind] += step_times(model, examples, options.batch, options.steps, every)
-    median = {kind: statistics.median(values) for kind, values in times.items()}
-    between, each = (median[kind] / median["without"] for kind in ("between", "each"))
-    share = between - 1 + (each - between) / configured
-    Console().print(
-        f"{options.backbone}, {options.batch} pairs: {1000 * median['without']:.0f} ms a step; with telemetry "
-        f"{between:.4f}x between measurements, {each:.4f}x at one; {share:+.2%} at one in {configured} steps"
-    )
+        examples = pairs(8 * options.batch, model.size)
+        trainer.fit(model.train(), DataLoader(examples * (options.steps // 8 + 1), batch_size=options.batch))  # type: ignore[arg-type]
+    elapsed = clock.end - clock.start
+    shares = {name: clock.spent[name] / elapsed for name in telemetry}
+    heading = f"{options.backbone}, batches of {options.batch} pairs, {1000 * elapsed / options.steps:.0f} ms a step"
+    parts = ", ".join(f"{name} {share:.2%}" for name, share in shares.items())
+    Console(width=120).print(f"{heading}: telemetry takes {sum(shares.values()):.2%} ({parts})")
     if options.json:
-        results = {"backbone": options.backbone, "median_s": median, "every_n_steps": configured, "share": share}
+        results = {"backbone": options.backbone, "step_s": elapsed / options.steps, "shares": shares}
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 
 
