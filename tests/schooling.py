@@ -22,6 +22,7 @@ SHARED = {
     "weights": "none",
     "frozen": False,
     "unfreeze_every": None,
+    "batch_statistics": "auto",
     "preprocessing": "squash",
     "size": SIZE,
     "schedule": CONSTANT,

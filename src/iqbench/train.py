@@ -73,6 +73,7 @@ def train(config: DictConfig, folder: Path) -> Path | None:
         logger=TensorBoardLogger(folder, name="tensorboard", version=0, default_hp_metric=False),
         plugins=[AtomicCheckpointIO()],
         default_root_dir=folder,
+        **on_this_machine(config.trainer),
     )
     fit(trainer, model, datamodule, going_on)
     if trainer.fast_dev_run:
@@ -85,6 +86,17 @@ def train(config: DictConfig, folder: Path) -> Path | None:
     if model.frozen and model.unfreeze_every is None and config.model.weights == "packaged" and trainer.is_global_zero:
         export_head(best.with_name("head.safetensors"), read_weights(best))  # only a package can complete a head
     return best
+
+
+def on_this_machine(trainer: DictConfig) -> dict[str, Any]:
+    """Return what must be otherwise than in the trainer's config: torch synchronises batch statistics on GPUs only."""
+    import torch
+
+    on_gpu = trainer.accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()
+    if not trainer.get("sync_batchnorm") or on_gpu:
+        return {}
+    log.info("trainer.sync_batchnorm: only GPUs can; with model.batch_statistics=learned each process has its own")
+    return {"sync_batchnorm": False}
 
 
 def what_next(config: DictConfig, current: configuration.Job, best: Path) -> list[str]:

@@ -24,7 +24,7 @@ def sample_photo(name: str) -> photos.DecodedPhoto:
 @pytest.fixture(scope="module")
 def lite0() -> tuple[Backbone, nn.Module]:
     """The packaged backbone, and the classifier that belongs to it."""
-    packaged = Backbone("tf_efficientnet_lite0", "packaged", 224).eval()
+    packaged = Backbone("tf_efficientnet_lite0", "packaged", 224, "auto").eval()
     whole = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     whole.load_state_dict(backbone._packaged_weights(whole))
     return packaged, whole.eval().classifier
@@ -56,18 +56,18 @@ def test_the_packaged_network_has_1280_features_and_the_normalisation_it_was_tra
 
 @pytest.mark.parametrize(("name", "width"), [("resnet50", 2048), ("vgg16", 4096)])
 def test_the_backbones_of_the_papers_have_their_known_width(name: str, width: int) -> None:
-    assert Backbone(name, "none", 64).width == width
+    assert Backbone(name, "none", 64, "auto").width == width
 
 
 @pytest.mark.parametrize(("name", "size"), [("tiny", 32), ("test_resnet", 64), ("test_vit", 160)])
 def test_features_are_rows_as_wide_as_is_said(name: str, size: int) -> None:
-    network = Backbone(name, "none", size).eval()
+    network = Backbone(name, "none", size, "auto").eval()
     with torch.inference_mode():
         assert network(pictures(2, size=size)).shape == (2, network.width)
 
 
 def test_pictures_are_normalised_with_the_networks_own_mean_and_deviation() -> None:
-    network = Backbone("test_resnet", "none", 64).eval()
+    network = Backbone("test_resnet", "none", 64, "auto").eval()
     config, batch = network.net.pretrained_cfg, pictures(2, size=64)
     mean, std = (torch.tensor(config[key]).view(3, 1, 1) for key in ("mean", "std"))
     with torch.inference_mode():
@@ -75,30 +75,30 @@ def test_pictures_are_normalised_with_the_networks_own_mean_and_deviation() -> N
 
 
 def test_measuring_the_width_leaves_the_network_in_training_and_its_statistics_alone() -> None:
-    network = Backbone("test_resnet", "none", 64)
+    network = Backbone("test_resnet", "none", 64, "auto")
     assert network.net.training
     assert all(value.item() == 0 for name, value in network.net.named_buffers() if "num_batches" in name)
 
 
 def test_an_unknown_network_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match=r"model\.backbone=resnet5O: timm has no such network.* Did you mean 'resnet5"):
-        Backbone("resnet5O", "none", 64)
+        Backbone("resnet5O", "none", 64, "auto")
 
 
 def test_the_packaged_weights_belong_to_one_network() -> None:
     with pytest.raises(UsageError, match=r"packaged is tf_efficientnet_lite0's; for model\.backbone=resnet50"):
-        Backbone("resnet50", "packaged", 64)
+        Backbone("resnet50", "packaged", 64, "auto")
 
 
 @pytest.mark.parametrize("weights", ["weights.pth", "pakaged", ""])
 def test_weights_that_are_neither_a_word_nor_a_file_are_refused(weights: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither packaged, pretrained, none, nor a file"):
-        Backbone("test_resnet", str(tmp_path / weights) if weights else "", 64)
+        Backbone("test_resnet", str(tmp_path / weights) if weights else "", 64, "auto")
 
 
 def test_a_network_without_pretrained_weights_says_so() -> None:
     with pytest.raises(UsageError, match=r"tiny, .*pretrained: cannot be had"):
-        Backbone("tiny", "pretrained", 32)
+        Backbone("tiny", "pretrained", 32, "auto")
 
 
 def test_a_local_file_of_weights_is_what_the_network_then_has(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_local_file_of_weights_is_what_the_network_then_has(tmp_path: Path) ->
     there = timm.create_model("test_resnet", pretrained=False)
     torch.save(there.state_dict(), tmp_path / "there.pth")
     torch.manual_seed(1)
-    here = Backbone("test_resnet", str(tmp_path / "there.pth"), 64).net.state_dict()
+    here = Backbone("test_resnet", str(tmp_path / "there.pth"), 64, "auto").net.state_dict()
     expected = {name: value for name, value in there.state_dict().items() if name in here}
     assert len(expected) > 20
     assert all(torch.equal(here[name], value) for name, value in expected.items())
@@ -117,7 +117,7 @@ def test_a_local_file_of_weights_is_what_the_network_then_has(tmp_path: Path) ->
 def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.pth").write_bytes(content)
     with pytest.raises(UsageError, match=r"bad\.pth: cannot be had") as caught:
-        Backbone("test_resnet", str(tmp_path / "bad.pth"), 64)
+        Backbone("test_resnet", str(tmp_path / "bad.pth"), 64, "auto")
     assert str(caught.value).isprintable()
 
 
@@ -125,19 +125,19 @@ def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content
 def test_a_file_that_torch_reads_but_that_is_no_state_dict_is_refused_by_name(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "odd.pth")
     with pytest.raises(UsageError, match=r"odd\.pth: cannot be had"):
-        Backbone("test_resnet", str(tmp_path / "odd.pth"), 64)
+        Backbone("test_resnet", str(tmp_path / "odd.pth"), 64, "auto")
 
 
 def test_a_damaged_safetensors_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"junk")
     with pytest.raises(UsageError, match=r"bad\.safetensors: cannot be had"):
-        Backbone("test_resnet", str(tmp_path / "bad.safetensors"), 64)
+        Backbone("test_resnet", str(tmp_path / "bad.safetensors"), 64, "auto")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_vit", pretrained=False).state_dict(), tmp_path / "vit.pth")
     with pytest.raises(UsageError, match=r"vit\.pth: cannot be had"):
-        Backbone("test_resnet", str(tmp_path / "vit.pth"), 64)
+        Backbone("test_resnet", str(tmp_path / "vit.pth"), 64, "auto")
 
 
 class Canary:
@@ -153,5 +153,5 @@ class Canary:
 def test_a_file_of_weights_is_never_code(tmp_path: Path) -> None:
     torch.save({"state_dict": Canary(tmp_path / "canary")}, tmp_path / "evil.pth")
     with pytest.raises(UsageError, match=r"evil\.pth: cannot be had"):
-        Backbone("test_resnet", str(tmp_path / "evil.pth"), 64)
+        Backbone("test_resnet", str(tmp_path / "evil.pth"), 64, "auto")
     assert not (tmp_path / "canary").exists()

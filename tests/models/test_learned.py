@@ -5,6 +5,7 @@ import torch
 from lightning import Callback, LightningModule
 
 from iqbench.errors import UsageError
+from iqbench.models.backbone import Backbone
 from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
 
 FAMILIES = {"siamese": (siamese, pairs), "ava": (ava, votes)}
@@ -135,6 +136,26 @@ def test_what_is_closed_keeps_its_batch_statistics_and_what_is_open_does_not() -
     norms = [module for module in model.backbone.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     assert {module.training for module in norms} == {True, False}
     assert all(module.training == module.weight.requires_grad for module in norms)
+
+
+@pytest.mark.parametrize("batch_statistics", ["kept", "learned"])
+def test_batch_statistics_are_kept_or_learned_while_the_weights_learn(tmp_path: Path, batch_statistics: str) -> None:
+    model = siamese(backbone="test_resnet", batch_statistics=batch_statistics)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fit(model, pairs(4), tmp_path, max_epochs=1)
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("backbone.") and name.endswith("weight") for name in changed)
+    assert any("running_mean" in name for name in changed) == (batch_statistics == "learned")
+
+
+def test_pretrained_statistics_are_kept_and_an_untrained_backbone_learns_them() -> None:
+    pretrained = Backbone("tf_efficientnet_lite0", "packaged", 64, "auto")  # as made: Lightning does not call train
+    untrained = Backbone("test_resnet", "none", 64, "auto")
+    for model, learns in ((pretrained, False), (untrained, True)):
+        norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+        assert {module.training for module in norms} == {learns}
+    with pytest.raises(UsageError, match=r"model\.batch_statistics=keep: must be auto, kept or learned"):
+        siamese(batch_statistics="keep")
 
 
 def test_a_resumed_training_opens_what_its_epoch_opens(tmp_path: Path) -> None:

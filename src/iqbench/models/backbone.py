@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from safetensors import SafetensorError
 from timm.models import group_parameters, register_model
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from iqbench.errors import UsageError, did_you_mean
 
@@ -31,6 +32,9 @@ class Backbone(nn.Module):
             ``pretrained`` (timm's, downloaded once), ``none`` (random), or a weights file in timm's
             layout.
         size: Side of the input, in pixels.
+        batch_statistics: Of batch normalisation. ``kept``: those that came with the weights, so that in
+            training, too, a picture does not see the rest of its batch, whatever its size or the number of
+            processes. ``learned``: each batch's own. ``auto``: kept, unless ``weights`` are ``none``.
 
     Raises:
         UsageError: If there is no such backbone, or the weights cannot be had.
@@ -39,8 +43,11 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, weights: str, size: int) -> None:
+    def __init__(self, name: str, weights: str, size: int, batch_statistics: str) -> None:
         super().__init__()
+        if batch_statistics not in ("auto", "kept", "learned"):
+            raise UsageError(f"model.batch_statistics={batch_statistics}: must be auto, kept or learned")
+        self.keeps_statistics = batch_statistics == "kept" or (batch_statistics == "auto" and weights != "none")
         self.net = _create(name, weights)
         config = self.net.pretrained_cfg
         mean, std = config["mean"], config["std"]
@@ -52,6 +59,7 @@ class Backbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
         self.width = _width(self.net, size)
+        self.train()  # Lightning takes the modes as they are
 
     def stages(self) -> list[list[nn.Parameter]]:
         """Return the parameters from input to output, in timm's own parts: stem, blocks, last layers."""
@@ -69,11 +77,12 @@ class Backbone(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Switch to training, but for what does not learn."""
+        """Switch to training, but for what does not learn, and for batch statistics that are kept."""
         super().train(mode and any(parameter.requires_grad for parameter in self.parameters()))
         for module in self.modules():
             own = list(module.parameters(recurse=False))
-            if own and not any(parameter.requires_grad for parameter in own):
+            kept = self.keeps_statistics and isinstance(module, _BatchNorm)
+            if kept or (own and not any(parameter.requires_grad for parameter in own)):
                 module.eval()
         return self
 

@@ -34,6 +34,7 @@ class Learned(LightningModule, ABC):
         frozen: Whether only the head learns; the backbone then also keeps its batch statistics.
         unfreeze_every: With ``frozen``: after so many epochs the backbone's last stage learns too, after
             as many again the stage before it, and so on. None keeps it frozen.
+        batch_statistics: See `Backbone`.
         preprocessing: See `iqbench.preprocessing.view`.
         size: Side of the network's input, in pixels.
         losses: The loss for each kind of label that the model can learn from; see `iqbench.losses`.
@@ -53,6 +54,7 @@ class Learned(LightningModule, ABC):
         weights: str,
         frozen: bool,
         unfreeze_every: int | None,
+        batch_statistics: str,
         preprocessing: str,
         size: int,
         losses: dict[Labels, str],
@@ -74,7 +76,7 @@ class Learned(LightningModule, ABC):
         self.optimizer_settings, self.schedule_settings = optimizer, schedule
         check_optimizer(optimizer)
         check_schedule(schedule)
-        self.backbone = Backbone(backbone, weights, size)
+        self.backbone = Backbone(backbone, weights, size, batch_statistics)
         if frozen:
             self.backbone.open(0)
         self.width = self.backbone.width * (1 if views(self.rule) == 1 else 2)
