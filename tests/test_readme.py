@@ -11,7 +11,7 @@ from cli import run
 from iqbench import config
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-COMMANDS = re.findall(r"^python -m iqbench\.(bench|train) (.*)$", README, re.MULTILINE)
+COMMANDS = re.findall(r"^python -m iqbench\.(bench|train|evaluate) (.*)$", README, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("program", "arguments"), COMMANDS)
