@@ -20,7 +20,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iqbench.errors import IqbenchError, UsageError, did_you_mean
+from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT_CONF = _PACKAGE.parent.parent / "conf"
@@ -122,19 +122,26 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
             task(config)
         except IqbenchError as error:  # Hydra would print more than the one line about it
             mistakes.append(error)
+        except OSError as error:
+            mistakes.append(_disk_error(error))
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         _stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST):
-            raise
-        _stop(program, f"{error.filename or 'out'}: cannot be written ({error.strerror}); choose another out=", 74)
+    except OSError as error:  # Hydra makes the run's folder
+        mistakes.append(_disk_error(error))
     except KeyboardInterrupt:
         _stop(program, f"interrupted; {interrupted}", 130)
     if mistakes:
         _stop(program, str(mistakes[0]), mistakes[0].exit_code)
+
+
+def _disk_error(error: OSError) -> DiskError:
+    """Return what a user can do about a disk that is full or may not be written; raise what is no such error."""
+    if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST):
+        raise error
+    return DiskError(f"{error.filename or 'out'}: cannot be written ({error.strerror}); choose another out=")
 
 
 def register_frames() -> None:

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -205,6 +206,7 @@ def _quiet() -> None:
     """Keep Lightning from saying what the user cannot change."""
     if os.environ.get("LOCAL_RANK", "0") != "0":  # one process speaks for all
         logging.getLogger().setLevel(logging.ERROR)
+    threading.excepthook = _unless_disk  # TensorBoard's writer fails in a thread, and then again where it is said
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # Lightning's own call of torch, not ours to mend
@@ -212,6 +214,11 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message="The dirpath has changed")  # a resumed run has a folder of its own
     warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")  # a frozen backbone is meant to be
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # it goes on there
+
+
+def _unless_disk(failure: threading.ExceptHookArgs) -> None:
+    if not issubclass(failure.exc_type, OSError):
+        threading.__excepthook__(failure)
 
 
 if __name__ == "__main__":
