@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from iqbench import config as configuration
+from iqbench import launching
 from iqbench.errors import TooManyFailures, UsageError
 from iqbench.sweep import recorded
 
@@ -16,13 +17,13 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Start the benchmark from the command line."""
-    configuration.launch(job, "bench")
+    launching.launch(job, "bench")
 
 
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
-    current = configuration.Job.current()
-    configuration.check(config, current, "bench")
+    current = launching.Job.current()
+    launching.check(config, current, "bench")
     with recorded(current):
         summary = bench(config, current.folder)
         if not current.is_sweep:

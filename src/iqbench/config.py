@@ -1,26 +1,19 @@
-"""Where conf/ is, how a program is started with it, and how a mistake in it is explained."""
+"""Where conf/ is, which keys it has, and how a part of it becomes an object."""
 
-import errno
 import inspect
-import os
-import re
-import signal
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean
+from iqbench.errors import IqbenchError, UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT_CONF = _PACKAGE.parent.parent / "conf"
@@ -100,59 +93,10 @@ FRAMES: dict[str, type] = {
 """The frame of each config file of that name."""
 
 
-GOES_ON = "photos that were finished are kept, the same command goes on"
-
-
-def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: str = GOES_ON) -> None:
-    """Run ``task`` under Hydra; a user's mistake ends the process with one line and its exit code.
-
-    Args:
-        task: The program; in a sweep it is called once a job.
-        config_name: The name of its config file: ``bench``, ``train``, ...
-        interrupted: What is said to who has interrupted it.
-    """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors travel to here instead of being printed by Hydra
-    register_frames()
-    program = f"iqbench.{config_name}"
-    mistakes: list[IqbenchError] = []
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is open is closed
-
-    def guarded(config: DictConfig) -> None:
-        try:
-            task(config)
-        except IqbenchError as error:  # Hydra would print more than the one line about it
-            mistakes.append(error)
-        except OSError as error:
-            mistakes.append(_disk_error(error))
-
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
-    except (HydraException, OmegaConfBaseException) as error:
-        _stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
-    except OSError as error:  # Hydra makes the run's folder
-        mistakes.append(_disk_error(error))
-    except KeyboardInterrupt:
-        _stop(program, f"interrupted; {interrupted}", 130)
-    if mistakes:
-        _stop(program, str(mistakes[0]), mistakes[0].exit_code)
-
-
-def _disk_error(error: OSError) -> DiskError:
-    """Return what a user can do about a disk that is full or may not be written; raise what is no such error."""
-    if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST):
-        raise error
-    return DiskError(f"{error.filename or 'out'}: cannot be written ({error.strerror}); choose another out=")
-
-
 def register_frames() -> None:
     """Tell Hydra the types and keys of the frames."""
     for name, frame in FRAMES.items():
         ConfigStore.instance().store(name=f"{name}_frame", node=frame)
-
-
-def _stop(program: str, message: str, exit_code: int) -> None:
-    print(f"{program}: {message}", file=sys.stderr)  # noqa: T201 - the program's last word
-    sys.exit(exit_code)
 
 
 def build(node: DictConfig, key: str) -> Any:
@@ -216,56 +160,6 @@ def _arguments(target: Any) -> list[str]:
     return []
 
 
-def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str:
-    """Return one line for an error of Hydra's: which override is wrong, why, and what there is instead."""
-    text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        options = list(error.options or [])
-        return f"{group}={choice}: no such {group}.{did_you_mean(choice, options)} There are: {', '.join(options)}"
-    override = _guilty(text, arguments)
-    key = override.split("=")[0].lstrip("+~")
-    if "could not be converted" in text:
-        wanted = re.search(r"converted to (\w+)", text)
-        return f"{override}: must be {_KINDS.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
-    if "not in struct" in text or re.search(r"Key '.*' not in '", text) or "not in" in text:
-        known = known_keys(key.rpartition(".")[0], arguments, config_name)
-        group, _, word = key.rpartition(".")
-        elsewhere = " or ".join(f"{group}={choice}" for choice in _choices_with(group, word))
-        hint = did_you_mean(word, known) or (f" It belongs to {elsewhere}." if elsewhere else "")
-        return f"{override or key}: no such key.{hint} There are: {', '.join(known)}"
-    return text[:300] + (f" (in {override})" if override and override not in text else "")
-
-
-_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
-
-
-def _guilty(text: str, arguments: Sequence[str]) -> str:
-    """Return the argument that an error is about: the one it quotes, or whose key it names."""
-    overrides = [argument for argument in arguments if "=" in argument]
-    for override in overrides:
-        if override in text:
-            return override
-    for override in overrides:
-        key = override.split("=")[0].lstrip("+~")
-        if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text) or f"'{key.split('.')[-1]}'" in text:
-            return override
-    return ""
-
-
-def _choices_with(group: str, key: str) -> list[str]:
-    """Return the choices of a group whose files have that key."""
-    paths = sorted((CONF_DIR / group).glob("*.yaml")) if group else []
-    return [path.stem for path in paths if key in OmegaConf.load(path).keys()]  # noqa: SIM118 - "in" overlooks ???
-
-
-def known_keys(parent: str, arguments: Sequence[str], config_name: str) -> list[str]:
-    """Return the keys below ``parent`` as they are with the chosen groups but no other override."""
-    config = defaults(arguments, config_name)
-    node = OmegaConf.select(config, parent) if parent else config
-    return [str(key) for key in node if key != "_target_"] if isinstance(node, DictConfig) else []
-
-
 def defaults(arguments: Sequence[str], config_name: str) -> DictConfig:
     """Return the config with the groups that ``arguments`` choose, all else as the files have it."""
     choices = []
@@ -283,49 +177,3 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     register_frames()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return hydra.compose(config_name, list(overrides))
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a program has to know of Hydra: where it writes, and whether it is one of many."""
-
-    folder: Path
-    is_sweep: bool
-    overrides: list[str] = field(default_factory=list)
-    choices: dict[str, str] = field(default_factory=dict)
-    """What was chosen of each group, such as ``model: siamese``."""
-
-    @classmethod
-    def current(cls) -> "Job":
-        """Return the job that is running."""
-        config = HydraConfig.get()
-        is_sweep = config.mode == hydra.types.RunMode.MULTIRUN
-        return cls(Path(config.runtime.output_dir), is_sweep, list(config.overrides.task), dict(config.runtime.choices))
-
-
-def check(config: DictConfig, job: Job, config_name: str) -> None:
-    """Refuse what Hydra lets through: a new key at the top, or a value of another type than the config file's.
-
-    Raises:
-        UsageError: If ``+typo=1`` adds a key that nothing reads, or an override gives a word for a number.
-    """
-    known = [field.name for field in fields(FRAMES[config_name])]
-    for key in map(str, config):
-        if key not in known:
-            raise UsageError(f"{key}: no such key.{did_you_mean(key, known)} There are: {', '.join(known)}")
-    if not str(config.out).strip():
-        raise UsageError("out: empty; give a folder, such as out=results/mine")
-    files = defaults(job.overrides, config_name)
-    for override in OverridesParser.create().parse_overrides(job.overrides):
-        expected = OmegaConf.select(files, override.key_or_group, default=None)
-        if isinstance(expected, bool | int | float) and not override.is_delete():
-            _check_type(expected, OmegaConf.select(config, override.key_or_group), override.input_line)
-
-
-def _check_type(expected: bool | int | float, given: Any, override: str | None) -> None:
-    if isinstance(expected, bool) and not isinstance(given, bool):
-        raise UsageError(f"{override}: must be true or false")
-    if isinstance(expected, int) and not isinstance(given, int):
-        raise UsageError(f"{override}: must be a whole number")
-    if isinstance(given, bool) != isinstance(expected, bool) or not isinstance(given, int | float):
-        raise UsageError(f"{override}: must be a number")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from iqbench import config as configuration
+from iqbench import launching
 from iqbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Start the doctor from the command line."""
-    configuration.launch(
-        job, "doctor", interrupted="no report was written, but photos that were decoded are remembered"
-    )
+    launching.launch(job, "doctor", interrupted="no report was written, but photos that were decoded are remembered")
 
 
 def job(config: DictConfig) -> None:
@@ -33,8 +32,8 @@ def job(config: DictConfig) -> None:
     """
     from iqbench.reporting.diagnosis import print_diagnosis, verdict, write_diagnosis
 
-    current = configuration.Job.current()
-    configuration.check(config, current, "doctor")
+    current = launching.Job.current()
+    launching.check(config, current, "doctor")
     diagnosis = diagnose(config)
     write_diagnosis(diagnosis, current.folder)
     print_diagnosis(diagnosis)

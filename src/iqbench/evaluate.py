@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from iqbench import config as configuration
+from iqbench import launching
 from iqbench.errors import TooManyFailures, UsageError
 from iqbench.sweep import recorded
 
@@ -19,13 +20,13 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Start the evaluation from the command line."""
-    configuration.launch(job, "evaluate", interrupted="nothing was written of what was not finished")
+    launching.launch(job, "evaluate", interrupted="nothing was written of what was not finished")
 
 
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
-    current = configuration.Job.current()
-    configuration.check(config, current, "evaluate")
+    current = launching.Job.current()
+    launching.check(config, current, "evaluate")
     with recorded(current):
         summary = evaluate(config, current.folder)
         if not current.is_sweep:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from iqbench import config, photos
+from iqbench import config, launching, photos
 from iqbench.benchmark.settings import Settings
 from iqbench.errors import UsageError
 from iqbench.interfaces import Preference, QualityModel, Scorer
@@ -47,7 +47,7 @@ class Judge:
         try:
             node = config.compose("bench", overrides).model
         except HydraException as error:
-            raise UsageError(config.explain(error, overrides, "bench")) from error
+            raise UsageError(launching.explain(error, overrides, "bench")) from error
         if checkpoint is not None:
             OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
         settings = Settings(device, precision="fp32", batch_size=1, workers=0)

@@ -13,8 +13,8 @@ from hydra.experimental.callback import Callback
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
-from iqbench.config import Job
 from iqbench.errors import IqbenchError
+from iqbench.launching import Job
 
 log = logging.getLogger(__name__)
 

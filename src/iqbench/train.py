@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from iqbench import config as configuration
+from iqbench import launching
 from iqbench.errors import CheckpointError, IqbenchError, UsageError
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ RECIPE = ("model", "data", "examples", "self_supervision", "degradation", "seed"
 
 def main() -> None:
     """Start training from the command line."""
-    configuration.launch(job, "train")
+    launching.launch(job, "train")
 
 
 def job(config: DictConfig) -> None:
     """Train, then say where the best checkpoint is and how to use it."""
-    current = configuration.Job.current()
-    configuration.check(config, current, "train")
+    current = launching.Job.current()
+    launching.check(config, current, "train")
     best = train(config, current.folder)
     if best is None:
         log.info("a trial of one batch: nothing was kept")
@@ -100,7 +101,7 @@ def on_this_machine(trainer: DictConfig) -> dict[str, Any]:
     return {"sync_batchnorm": False}
 
 
-def what_next(config: DictConfig, current: configuration.Job, best: Path) -> list[str]:
+def what_next(config: DictConfig, current: launching.Job, best: Path) -> list[str]:
     """Return the commands that judge with a checkpoint, with every setting that it needs and the files do not have."""
     from iqbench.data.labelled import LabelledPhotos
     from iqbench.models.checkpoint import read_weights
