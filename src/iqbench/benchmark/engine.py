@@ -5,6 +5,7 @@ degrade and prepare (see `iqbench.benchmark.workshop`); the parent process encod
 hands rows to the store.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
@@ -124,6 +125,8 @@ def _pairs(
     rows = []
     for reference, variant in references:
         status, error = _outcome(views, reference, variant, margins.get((reference, variant)))
+        change = views.changes.get(variant, (math.nan, math.nan)) if reference == 0 else (math.nan, math.nan)
+        about = views.facts.get(variant)
         answered = status == "ok"
         rows.append(
             PairRow(
@@ -134,8 +137,12 @@ def _pairs(
                 backward=margins[reference, variant][1] if answered else None,
                 score_reference=float(encodings[reference]) if answered and scored else None,
                 score_variant=float(encodings[variant]) if answered and scored else None,
-                input_change=_defined(views.changes.get(variant)) if reference == 0 else None,
-                variant_pixels=views.pixels.get(variant),
+                input_change=_defined(change[0]),
+                variant_pixels=about.pixels if about else None,
+                input_change_max=_defined(change[1]),
+                variant_brightness=about.brightness if about else None,
+                variant_sharpness=about.sharpness if about else None,
+                variant_bytes=about.encoded_bytes if about else None,
                 status=status,
                 error=error,
             )
@@ -154,5 +161,5 @@ def _outcome(views: Views, reference: int, variant: int, margins: tuple[float, f
     return "ok", ""
 
 
-def _defined(number: float | None) -> float | None:
-    return None if number is None or np.isnan(number) else number
+def _defined(number: float) -> float | None:
+    return None if math.isnan(number) else number

@@ -90,6 +90,9 @@ class Plan:
                 "ladder": variant.ladder,
                 "degradation_level": variant.level,
                 "severity": variant.severity,
+                "amount": variant.amount,
+                "unit": variant.unit,
+                "undamaged": variant.undamaged,
             }
             for position, variant in enumerate(variants)
         ]

@@ -100,12 +100,19 @@ def _answers(run: Run) -> pd.DataFrame:
             "input_change": table["input_change"].astype(np.float64),
             "variant_pixels": table["variant_pixels"].astype("Int64"),
             "original_pixels": (table["width"] * table["height"]).astype("Int64"),
+            "input_change_max": table["input_change_max"].astype(np.float64),
+            **{f"original_{fact}": table[name].astype(np.float64) for fact, name in _FACTS.items()},
+            **{f"variant_{fact}": table[f"variant_{fact}"].astype(np.float64) for fact in _FACTS},
+            "amount": table["amount"].astype(np.float64),
+            "unit": table["unit"],
+            "undamaged": table["undamaged"].astype(np.float64),
             "status": table["status"],
             "error": table["error"],
         }
     )
 
 
+_FACTS = {"brightness": "brightness", "sharpness": "sharpness", "bytes": "encoded_bytes"}
 _VARIANT_COLUMNS = ("degradation_type", "degradation_group", "degradation_level", "ladder", "severity")
 
 

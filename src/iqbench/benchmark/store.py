@@ -21,15 +21,18 @@ SCHEMA = """
 CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE variants (
     position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, degradation_type TEXT NOT NULL,
-    degradation_group TEXT NOT NULL, ladder TEXT NOT NULL, degradation_level TEXT NOT NULL, severity INTEGER NOT NULL
+    degradation_group TEXT NOT NULL, ladder TEXT NOT NULL, degradation_level TEXT NOT NULL, severity INTEGER NOT NULL,
+    amount REAL, unit TEXT NOT NULL, undamaged REAL NOT NULL
 );
 CREATE TABLE photos (
     name TEXT PRIMARY KEY, sha256 TEXT, file_bytes INTEGER, width INTEGER, height INTEGER,
-    seen_in_training INTEGER NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, notes TEXT NOT NULL
+    seen_in_training INTEGER NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, notes TEXT NOT NULL,
+    brightness REAL, sharpness REAL, encoded_bytes INTEGER
 );
 CREATE TABLE pairs (
     photo TEXT NOT NULL, reference TEXT NOT NULL, variant TEXT NOT NULL, forward REAL, backward REAL,
-    score_reference REAL, score_variant REAL, input_change REAL, variant_pixels INTEGER,
+    score_reference REAL, score_variant REAL, input_change REAL, variant_pixels INTEGER, input_change_max REAL,
+    variant_brightness REAL, variant_sharpness REAL, variant_bytes INTEGER,
     status TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (photo, reference, variant)
 );
 """
@@ -51,6 +54,9 @@ class PhotoRow:
     status: str = "ok"
     error: str = ""
     notes: str = ""
+    brightness: float | None = None
+    sharpness: float | None = None
+    encoded_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,10 @@ class PairRow:
     score_variant: float | None = None
     input_change: float | None = None
     variant_pixels: int | None = None
+    input_change_max: float | None = None
+    variant_brightness: float | None = None
+    variant_sharpness: float | None = None
+    variant_bytes: int | None = None
     status: str = "ok"
     error: str = ""
 
@@ -117,7 +127,7 @@ class Store:
             )
             database.executemany(
                 "INSERT INTO variants VALUES (:position, :key, :degradation_type, :degradation_group, "
-                ":ladder, :degradation_level, :severity)",
+                ":ladder, :degradation_level, :severity, :amount, :unit, :undamaged)",
                 variants,
             )
 

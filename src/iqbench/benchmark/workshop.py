@@ -1,7 +1,7 @@
 """What the workers do: decode a photo, degrade it, prepare each picture for one model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from iqbench import photos
+from iqbench.benchmark.facts import Facts, facts
 from iqbench.benchmark.store import PhotoRow
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 
@@ -27,8 +28,9 @@ class Views:
 
     photo: PhotoRow
     stacks: list[tuple[list[int], Shaped[Tensor, "n ..."]]] = field(default_factory=list)
-    changes: dict[int, float] = field(default_factory=dict)
-    pixels: dict[int, int] = field(default_factory=dict)
+    changes: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """Mean and largest absolute change at the model's own input, in its units; NaN where shapes differ."""
+    facts: dict[int, Facts] = field(default_factory=dict)
     failures: dict[int, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -60,9 +62,16 @@ class Workshop(Dataset[Views]):
             except ON_ONE_PICTURE as error:
                 views.failures[position] = ("prepare_error", one_line(error))
                 continue
-            views.pixels[position] = picture.shape[0] * picture.shape[1]
+            views.facts[position] = facts(picture)
             views.changes[position] = _change(prepared.get(0), prepared[position])
         views.stacks = _stacked(prepared)
+        if own := views.facts.get(0):
+            views.photo = replace(
+                views.photo,
+                brightness=own.brightness,
+                sharpness=own.sharpness,
+                encoded_bytes=own.encoded_bytes,
+            )
         return views
 
 
@@ -80,11 +89,11 @@ def _stacked(prepared: dict[int, Tensor]) -> list[tuple[list[int], Tensor]]:
     return [(positions, torch.stack([prepared[p] for p in positions])) for positions in groups.values()]
 
 
-def _change(original: Tensor | None, picture: Tensor) -> float:
-    """Return the mean absolute change at the model's own input, in its units; NaN where shapes differ."""
+def _change(original: Tensor | None, picture: Tensor) -> tuple[float, float]:
     if original is None or original.shape != picture.shape:
-        return float("nan")
-    return float((original.double() - picture.double()).abs().mean())
+        return float("nan"), float("nan")
+    change = (original.double() - picture.double()).abs()
+    return float(change.mean()), float(change.max())
 
 
 def one_line(error: Exception) -> str:

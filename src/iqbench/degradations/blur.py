@@ -31,5 +31,5 @@ def blur_ladder(sigma: Sequence[float]) -> Degradation:
     """
     if not all(0 < s < math.inf for s in sigma):
         raise ValueError(f"sigma must be positive, in pixels, not {list(sigma)}")
-    levels = [Level(str(float(s)), partial(blur, sigma=float(s))) for s in sorted(sigma)]
-    return Degradation("technical", [Ladder("", levels)])
+    levels = [Level(str(float(s)), partial(blur, sigma=float(s)), float(s)) for s in sorted(sigma)]
+    return Degradation("technical", [Ladder("", levels, "px")])

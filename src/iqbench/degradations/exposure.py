@@ -75,7 +75,11 @@ def exposure_ladders(stops: Sequence[float], light: Light) -> Degradation:
         raise ValueError(f"stops must be finite numbers other than 0, not {list(stops)}")
     sides = {"darker": [s for s in stops if s < 0], "brighter": [s for s in stops if s > 0]}
     ladders = [
-        Ladder(name, [Level(f"{s:g}", partial(expose, stops=float(s), light=light)) for s in sorted(side, key=abs)])
+        Ladder(
+            name,
+            [Level(f"{s:g}", partial(expose, stops=float(s), light=light), s) for s in sorted(side, key=abs)],
+            "EV",
+        )
         for name, side in sides.items()
         if side
     ]

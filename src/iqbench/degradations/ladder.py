@@ -9,10 +9,12 @@ from iqbench.interfaces import Group, Photo, Variant
 
 @dataclass(frozen=True)
 class Level:
-    """One rung: its name in the results and the pure function that makes it."""
+    """One rung: its name in the results, the pure function that makes it, and how much damage it is."""
 
     name: str
     apply: Callable[[Photo], Photo]
+    amount: float | None = None
+    """In the ladder's unit; None if it has no measure."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,10 @@ class Ladder:
 
     name: str
     levels: Sequence[Level]
+    unit: str = ""
+    """What levels' amounts are measured in, such as ``px``."""
+    undamaged: float = 0.0
+    """The amount that is no damage: 100 of a JPEG's quality."""
 
 
 @dataclass(frozen=True)
@@ -53,4 +59,5 @@ def _climb(type_: str, degradation: Degradation) -> Iterator[Variant]:
     for ladder in degradation.ladders:
         name = f"{type_}/{ladder.name}" if ladder.name else type_
         for severity, level in enumerate(ladder.levels, start=1):
-            yield Variant(type_, degradation.group, name, level.name, severity, level.apply)
+            measure = (level.amount, ladder.unit, ladder.undamaged)
+            yield Variant(type_, degradation.group, name, level.name, severity, level.apply, *measure)

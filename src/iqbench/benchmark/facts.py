@@ -1,0 +1,46 @@
+"""What can be said of a picture without any judge: the judges that look at no more than this are the null models."""
+
+from dataclasses import dataclass
+
+import cv2
+
+from iqbench.interfaces import Photo
+from iqbench.models.rules import sharpness
+
+CENTRE = 1024
+"""Of a larger picture, the facts but its pixels are those of its centre, so many pixels wide and high."""
+
+ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95)
+"""How a picture is encoded to say how large its file would be: the same way for an original and for its copies."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A picture's plain facts.
+
+    ``brightness`` is the mean of its sRGB values, 0 to 255; ``sharpness`` the variance of its
+    Laplacian, over 1000; ``encoded_bytes`` the size of its file, if it were saved as JPEG of quality 95.
+    """
+
+    pixels: int
+    brightness: float
+    sharpness: float
+    encoded_bytes: int
+
+
+def facts(picture: Photo) -> Facts:
+    """Return the facts of a picture.
+
+    Example:
+        >>> import numpy as np
+        >>> found = facts(np.full((40, 50, 3), 100, dtype=np.uint8))
+        >>> found.pixels, found.brightness, found.sharpness
+        (2000, 100.0, 0.0)
+    """
+    height, width = picture.shape[:2]
+    top, left = (max(0, side - CENTRE) // 2 for side in (height, width))
+    centre = picture[top : top + CENTRE, left : left + CENTRE]
+    share = centre.shape[0] * centre.shape[1] / (height * width)
+    grey = cv2.cvtColor(centre, cv2.COLOR_RGB2GRAY)
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(centre, cv2.COLOR_RGB2BGR), ENCODING)[1]
+    return Facts(height * width, sum(cv2.mean(centre)[:3]) / 3, sharpness(grey), round(len(encoded) / share))
