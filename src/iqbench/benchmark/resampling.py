@@ -92,6 +92,23 @@ def ratio(sums: Array, counts: Array) -> Array:
     return quotient
 
 
+def mean_draws(photos: "pd.Series[str]", values: Array, boot: Bootstrap) -> Array:
+    """Return the mean of one value per row, in the sample and in its resamples of photos."""
+    codes = np.zeros(len(values), dtype=np.intp)
+    sums, counts = (boot.totals(photos, codes, column, 1)[:, 0] for column in (values, np.ones(len(values))))
+    return ratio(sums, counts)
+
+
+def mean_estimate(key: str, photos: "pd.Series[str]", values: Array, boot: Bootstrap, undefined: str) -> dict[str, Any]:
+    """Return that mean under ``key`` with its interval, as plain JSON values, and a reason for each that is None."""
+    draws = mean_draws(photos, values, boot)
+    found = known(key, float(draws[0]), undefined)
+    count = photos.nunique()
+    if count < 2:
+        return found | {"interval": None, "interval_reason": ONE_PHOTO if count else undefined}
+    return found | {"interval": interval(draws)}
+
+
 def known(key: str, value: float | None, reason: str) -> dict[str, Any]:
     """Return ``value`` under ``key``, or nothing known and why."""
     return {key: value} if value is not None and np.isfinite(value) else {key: None, f"{key}_reason": reason}

@@ -78,9 +78,22 @@ def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
     return _in_suite_order(rows).drop(columns=["variant", "position"])
 
 
-def _answers(run: Run) -> pd.DataFrame:
-    """Return the store's pairs against the original, one for every planned cell."""
-    pairs = run.pairs[run.pairs["reference"] == ORIGINAL]
+def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row per model, photo and two neighbouring levels of a ladder, judged as if the milder were the original.
+
+    The names are those of `verdict_rows`.
+    """
+    answers = pd.concat([_answers(run, adjacent=True) for run in runs], ignore_index=True)
+    answers["model_name"] = _told_apart(answers["model_name"], answers["model_fingerprint"])
+    answers["original"] = _told_apart(answers["original"], answers["photo_sha256"])
+    answers = answers.drop_duplicates(["model_name", "model_fingerprint", "original", "variant"], ignore_index=True)
+    verdicts = judge(answers, protocol_of(runs))
+    return pd.concat([answers, verdicts.mask(answers["status"] != "ok")], axis=1)
+
+
+def _answers(run: Run, adjacent: bool = False) -> pd.DataFrame:
+    """Return the store's pairs against the original, or of neighbouring levels, one for every planned cell."""
+    pairs = run.pairs[(run.pairs["reference"] == ORIGINAL) != adjacent]
     table = pairs.merge(run.photos.drop(columns=["status", "error"]), left_on="photo", right_on="name", how="left")
     table = table.merge(run.variants, left_on="variant", right_on="key", how="left")
     return pd.DataFrame(

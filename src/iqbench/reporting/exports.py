@@ -9,11 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from iqbench.benchmark.nulls import null_margins
-from iqbench.benchmark.rows import protocol_of, read_runs, verdict_rows
+from iqbench.benchmark.evidence import evidence, probabilities
+from iqbench.benchmark.rows import adjacent_rows, protocol_of, read_runs, verdict_rows
 from iqbench.benchmark.statistics import summarize
 from iqbench.benchmark.store import Run
-from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.errors import TooManyFailures
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
@@ -34,9 +33,11 @@ COLUMNS = [
     "ladder",
     "severity",
     "margin",
+    "probability",
     "legacy_confidence",
     "order_consistent",
     "input_change",
+    "input_change_max",
     "status",
     "error",
     "model_fingerprint",
@@ -61,6 +62,7 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str
     """
     runs = read_runs(folder)
     rows = verdict_rows(runs)
+    rows["probability"] = probabilities(rows)
     summary = _summary(rows, runs, failed_jobs)
     table = rows[COLUMNS]
     write(folder / "unified_results.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
@@ -78,7 +80,9 @@ FINISHED = TooManyFailures.exit_code
 
 def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
-    for model in summary["models"].values():
+    known, nulls = evidence(rows, adjacent_rows(runs), protocol_of(runs), SEED, RESAMPLES)
+    for name, model in summary["models"].items():
+        model |= known[name]
         of_model = [run for run in runs if run.identity["model_fingerprint"] == model["fingerprint"]]
         seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
         model["photos_seen_in_training"] = int(seen["sha256"].nunique())
@@ -90,7 +94,7 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         "protocol": runs[0].identity["protocol"],
         **summary,
         "duplicate_photos": _duplicates(rows),
-        "nulls": _nulls(rows, protocol_of(runs)),
+        "nulls": nulls,
         "runs": [{"identity": run.identity, "details": run.details} for run in runs],
     }
 
@@ -99,22 +103,6 @@ def _duplicates(rows: pd.DataFrame) -> int:
     """Return how many photos have the same content as an earlier one under another name."""
     photos = rows.loc[rows["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
     return int(photos["photo_sha256"].duplicated().sum())
-
-
-def _nulls(rows: pd.DataFrame, protocol: Protocol) -> dict[str, Any]:
-    """Return the accuracy of judges that look at no photo, under the same rule and on the same pairs."""
-    cells = rows[rows["degradation_group"] != "control"].drop_duplicates(["original", "degraded"])
-    cells = cells[cells["status"] == "ok"].reset_index(drop=True)
-    nulls = {}
-    for name, (forward, backward) in null_margins(cells, SEED).items():
-        scores = {"score_original": float("nan"), "score_degraded": float("nan")}
-        correct = judge(pd.DataFrame({"forward": forward, "backward": backward, **scores}), protocol)["correct"]
-        by_type = correct.groupby(cells["degradation_type"], sort=False).mean()
-        nulls[name] = {
-            "overall": {"accuracy": float(correct.mean()) if len(correct) else None},
-            "by_degradation": {type_: {"accuracy": float(accuracy)} for type_, accuracy in by_type.items()},
-        }
-    return nulls
 
 
 def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
