@@ -3,8 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from iqbench.benchmark.evidence import evidence, probabilities
 from iqbench.benchmark.statistics import summarize
+from iqbench.benchmark.verdicts import Protocol
 
+FACTS = ("pixels", "bytes", "brightness", "sharpness")
 GROUPS = {"blur": "technical", "jpeg": "technical", "crop_edge": "compositional", "control": "control"}
 
 
@@ -30,9 +33,12 @@ def row(model, photo, kind, level, margin, severity=1, status="ok", **more):
         "correct": {1: 1.0, 0: 0.5, -1: 0.0}[int(np.sign(margin))] if ok else np.nan,
         "margin": float(margin) if ok else np.nan,
         "order_consistent": True if ok else pd.NA,
+        "probability": np.nan,
         "input_change": 1.0,
-        "variant_pixels": 100,
-        "original_pixels": 100,
+        "input_change_max": 2.0,
+        "amount": float(severity),
+        "unit": "px",
+        **{f"{side}_{fact}": 100.0 for side in ("variant", "original") for fact in FACTS},
         "status": status,
         "error": "",
     } | more
@@ -61,18 +67,22 @@ def summary_of(shares, photos=40, identity_ties=True, failed=0, nulls=()):
         for at in range(photos):
             cells = [(kind, "1", 1.0 if at < share * photos else -1.0) for kind, share in types.items()]
             for kind, level, margin in [*cells, ("control", "identity", 0.0 if identity_ties else 1.0)]:
-                lost = at < failed and kind != "control"
-                rows.append(
-                    {"model_name": name, "model_type": "rules", "model_fingerprint": name, "original": f"./{at}.png"}
-                    | {"degradation_type": kind, "degradation_level": level, "ladder": kind, "severity": 1}
-                    | {"degradation_group": "control" if kind == "control" else "technical"}
-                    | {"prediction": None if lost or margin == 0 else int(margin > 0), "margin": margin}
-                    | {"correct": np.nan if lost else (np.sign(margin) + 1) / 2, "order_consistent": at > 0}
-                    | {"confidence": 0.7, "legacy_confidence": 0.7, "score_original": np.nan, "score_degraded": np.nan}
-                    | {"status": "decode" if lost else "ok"}
-                )
-    summary = summarize(pd.DataFrame(rows).astype({"prediction": "Int64"}), seed=0, resamples=400)
-    for name, share in nulls:
-        each = {kind: {"accuracy": share} for kind in next(iter(shares.values()))}
-        summary.setdefault("nulls", {})[name] = {"overall": {"accuracy": share}, "by_degradation": each}
+                status = "decode" if at < failed and kind != "control" else "ok"
+                answer = {"confidence": 0.7, "legacy_confidence": 0.7, "order_consistent": at > 0}
+                rows.append(row(name, f"./{at}.png", kind, level, margin, status=status, **answer))
+    return summarized(frame(rows), nulls)
+
+
+def summarized(rows, nulls=(), resamples=400):
+    """Summarise rows with the evidence, as exports do, with the null models that are given."""
+    rows = rows.assign(probability=probabilities(rows))
+    summary = summarize(rows, seed=0, resamples=resamples)
+    found, _ = evidence(rows, rows[:0], Protocol("standard", "both", 0.5, 1e-5), seed=0, resamples=resamples)
+    for name, model in summary["models"].items():
+        model |= found[name]
+    types = {kind for model in summary["models"].values() for kind in model["by_degradation"]}
+    summary["nulls"] = {
+        name: {"overall": {"accuracy": share}, "by_degradation": {kind: {"accuracy": share} for kind in types}}
+        for name, share in nulls
+    }
     return summary

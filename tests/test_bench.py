@@ -230,7 +230,7 @@ def test_leaning_to_the_first_photo_pays_nothing_and_is_exposed(
     fair, biased = (rows[rows["model_name"] == name].set_index("degraded") for name in ("fair", "biased"))
     assert biased["correct"].to_dict() == fair["correct"].to_dict()
     assert (biased["order_consistent"].astype(str) == "False").all()
-    assert "position: biased contradicts itself in 100.0 % of pairs" in outcome.out
+    assert "biased contradicts itself in 100.0 % of pairs" in outcome.out
     assert "position: fair" not in outcome.out
 
     legacy = ("protocol=legacy", "model=biased", f"out={tmp_path / 'legacy'}")

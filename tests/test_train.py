@@ -42,7 +42,7 @@ def test_a_trained_checkpoint_benchmarks_and_says_that_it_is_a_demo(folder: Path
     summary = json.loads((tmp_path / "bench" / "summary.json").read_text())
     assert summary["models"][model]["photos_seen_in_training"] == len(list(folder.iterdir()))
     assert "3 of 3 photos were in its training data" in (tmp_path / "bench" / "KEY_TAKEAWAYS.md").read_text()
-    assert f"not held out: {model} was trained on 3 of these photos" in " ".join(judged.out.split())
+    assert f"{model} is not held out: it was trained on 3 of these photos" in " ".join(judged.out.split())
 
 
 def test_training_resumes_where_it_stopped(folder: Path, tmp_path: Path) -> None:

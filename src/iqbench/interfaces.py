@@ -115,8 +115,7 @@ class Variant:
     """One damaged copy of a photo: where it stands in the suite, and how to make it.
 
     ``ladder`` is unique in the suite (``exposure/darker``); ``severity`` counts from 1, the mildest.
-    ``amount`` is how much damage it is in the ladder's ``unit``, of which ``undamaged`` is none; None
-    where the damage has no measure.
+    ``amount`` is how much damage it is in the ladder's ``unit``; None where the damage has no measure.
     """
 
     type: str
@@ -127,7 +126,6 @@ class Variant:
     apply: Callable[[Photo], Photo]
     amount: float | None = None
     unit: str = ""
-    undamaged: float = 0.0
 
     @property
     def key(self) -> str:

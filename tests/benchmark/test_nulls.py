@@ -10,6 +10,11 @@ def cells(photos=40):
         [
             {"original": f"./{at}.png", "degradation_type": kind, "ladder": kind, "degradation_level": level}
             | {"original_pixels": 100, "variant_pixels": pixels}
+            | {
+                f"{side}_{fact}": 1.0
+                for side in ("original", "variant")
+                for fact in ("bytes", "brightness", "sharpness")
+            }
             for at in range(photos)
             for kind, level, pixels in kinds
         ]

@@ -26,7 +26,6 @@ VARIANTS = [
         "severity": position + 1,
         "amount": float(level),
         "unit": "px",
-        "undamaged": 0.0,
     }
     for position, level in enumerate(["1.0", "2.0"])
 ]

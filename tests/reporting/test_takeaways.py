@@ -11,7 +11,7 @@ def test_two_equal_models_are_too_close_to_call_and_no_difference_is_shown():
 
 def test_a_clearly_better_model_is_named_with_the_numbers_behind_it():
     text = takeaways(summary_of({"a": {"blur": 0.5, "jpeg": 0.5}, "b": {"blur": 1.0, "jpeg": 1.0}}))
-    assert "1. b: 100.0 % [100.0, 100.0]" in text
+    assert "- place 1: b, 100.0 % [100.0, 100.0]" in text
     assert "- b is better than a (a -50.0 points [" in text
     assert "blur: b is better than the runner-up a (b 100.0 %, +50.0 points [" in text
     assert "too close to call" not in text
@@ -49,9 +49,14 @@ def test_types_whose_intervals_do_not_separate_are_not_called_different():
 
 
 def test_a_null_model_that_is_not_beaten_is_named():
-    text = takeaways(summary_of({"a": {"blur": 0.9}}, nulls=[("more pixels", 0.95), ("always-first", 0.5)]))
-    assert "Not shown to beat the null model more pixels: all pairs 90.0 % [" in text
-    assert "null model always-first" not in text
+    summary = summary_of({"a": {"blur": 0.9, "jpeg": 0.5}})
+    summary["models"]["a"]["against_nulls"]["by_degradation"]["blur"] |= {"null": "sharper", "null_accuracy": 0.95}
+    summary["models"]["a"]["against_nulls"]["by_degradation"]["blur"] |= {"difference": -0.05, "beaten": False}
+    text = takeaways(summary)
+    assert "**Not shown to beat the best null model (always-first, sharper) on blur, jpeg.**" in text
+    assert "blur (sharper 95.0 %, difference -5.0 points [" in text
+    sound = takeaways(summary_of({"a": {"blur": 0.9, "jpeg": 0.95}}))
+    assert "Not shown to beat" not in sound
 
 
 def test_unsound_runs_say_so():

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Bootstrap, holm, interval, known, ratio, two_sided_p
 
@@ -37,7 +38,9 @@ class Differences:
         if count < 2:
             reason = ONE_PHOTO if count else "no pair judged by both"
             return shared | {"interval": None, "interval_reason": reason, "p": None, "p_reason": reason}
-        return shared | {"interval": interval(draws), "p": two_sided_p(draws, count)}
+        of_photos = gap.groupby(photos).mean()
+        signs = {"p_sign_test": _sign_test(int((of_photos > 0).sum()), int((of_photos < 0).sum()))}
+        return shared | {"interval": interval(draws), "p": two_sided_p(draws, count)} | signs
 
     def pairwise(self) -> list[dict[str, Any]]:
         """Return every two models' comparison over all pairs and what it shows."""
@@ -47,6 +50,25 @@ class Differences:
             one["better"] = ahead if _shown(one) else None
             one["verdict"] = f"{ahead} better" if _shown(one) else TOO_CLOSE
         return found
+
+
+def ranking(models: dict[str, Any], pairwise: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the models from the most accurate down, each with its place: one more than there are shown to be better.
+
+    Models that cannot be told apart share a place, so two may share one with a third and not with each other.
+
+    Example:
+        >>> models = {name: {"overall": {"accuracy": share}} for name, share in (("a", 0.9), ("b", 0.8), ("c", 0.6))}
+        >>> pairwise = [{"a": "a", "b": "b", "better": None}, {"a": "b", "b": "c", "better": "b"}]
+        >>> [(one["model"], one["place"]) for one in ranking(models, pairwise)]
+        [('a', 1), ('b', 1), ('c', 2)]
+    """
+    beaten = dict.fromkeys(models, 0)
+    for one in pairwise:
+        if one["better"] is not None:
+            beaten[one["b"] if one["better"] == one["a"] else one["a"]] += 1
+    known_first = sorted(models, key=lambda name: -(models[name]["overall"]["accuracy"] or 0.0))
+    return [{"model": name, "place": 1 + beaten[name]} for name in known_first]
 
 
 def winners(differences: Differences, models: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -77,6 +99,16 @@ def best_per_type(winners: dict[str, dict[str, Any]], judged: pd.DataFrame) -> d
     right = sum(winner["accuracy"] * int(pairs[kind]) for kind, winner in winners.items())
     choice = {kind: winner["best"] for kind, winner in winners.items()}
     return known("accuracy", right / int(pairs.sum()) if winners else None, NO_PAIR) | {"choice": choice}
+
+
+def _sign_test(better: int, worse: int) -> float:
+    """Return the p-value of "as many photos on either side", exactly; a cross-check, in which no size counts.
+
+    Example:
+        >>> _sign_test(5, 0), _sign_test(0, 0)
+        (0.0625, 1.0)
+    """
+    return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
 
 def _corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ def visibility(ok: pd.DataFrame, controls: pd.DataFrame, types: list[str], boot:
         boot: The photos' resamples.
     """
     harmless = controls[(controls["degradation_level"] == REENCODED) & (controls["status"] == "ok")]
-    least = ok["original"].map(harmless.drop_duplicates("original").set_index("original")["input_change"])
+    least = ok["original"].map(harmless.drop_duplicates("original").set_index("original")["input_change"]).astype(float)
     comparable = ok["input_change"].notna() & least.notna()
     visible = comparable & (ok["input_change"] > least)
     found = {}

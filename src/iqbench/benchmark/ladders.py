@@ -56,9 +56,10 @@ def ranking_consistency(
 def thresholds(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, dict[str, Any]]:
     """Return for each ladder the amount of damage from which on one model notices it, with an interval over photos.
 
-    Accuracy over amount is made monotone (isotonic regression, starting from 50 % where there is no
-    damage), and the threshold is where it crosses `NOTICED`, between two levels on a straight line. An
-    end of the interval is None where the crossing lies beyond the harshest level.
+    Accuracy over amount is made monotone (isotonic regression), and the threshold is where it crosses
+    `NOTICED`, between two levels on a straight line. Where the mildest level is noticed already, the
+    threshold is said to be that level, ``at_most``; an end of the interval is None where the crossing
+    lies beyond the harshest level.
 
     Args:
         ok: One model's verdict rows.
@@ -74,8 +75,8 @@ def thresholds(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, dict[str, Any]]:
         codes = pd.Index(steps["severity"]).get_indexer(pd.Index(rows["severity"]))
         sums = boot.totals(rows["original"], codes, rows["correct"].to_numpy(np.float64), len(steps))
         accuracy = ratio(sums, boot.totals(rows["original"], codes, np.ones(len(rows)), len(steps)))
-        amounts = np.concatenate([[steps["undamaged"].iloc[0]], steps["amount"]]).astype(np.float64)
-        crossings = crossing(monotone(np.hstack([np.full((len(accuracy), 1), 0.5), accuracy])), amounts)
+        amounts = steps["amount"].to_numpy(np.float64)
+        crossings = crossing(monotone(accuracy), amounts)
         found[str(ladder)] = about | _threshold(crossings, amounts, rows["original"].nunique())
     return found
 
@@ -102,16 +103,16 @@ def crossing(accuracy: Array, amounts: Array) -> Array:
     """Return where each row of non-decreasing accuracies first reaches `NOTICED`, infinite where it does not.
 
     Example:
-        >>> crossing(np.array([[0.5, 0.5, 1.0], [0.5, 0.6, 0.7]]), np.array([0.0, 1.0, 3.0])).tolist()
-        [2.0, inf]
+        >>> crossing(np.array([[0.5, 0.5, 1.0], [0.8, 0.9, 1.0], [0.5, 0.6, 0.7]]), np.array([0.0, 1.0, 3.0])).tolist()
+        [2.0, 0.0, inf]
     """
     reached = accuracy >= NOTICED
-    at = reached.argmax(axis=1)
+    at = np.maximum(reached.argmax(axis=1), 1) if accuracy.shape[1] > 1 else reached.argmax(axis=1)
     rows = np.arange(len(accuracy))
     low, high = accuracy[rows, at - 1], accuracy[rows, at]
     share = np.divide(NOTICED - low, high - low, out=np.ones(len(at)), where=high > low)
     where = amounts[at - 1] + share * (amounts[at] - amounts[at - 1])
-    return np.where(reached.any(axis=1), where, np.inf)
+    return np.where(reached[:, 0], amounts[0], np.where(reached.any(axis=1), where, np.inf))
 
 
 def _threshold(crossings: Array, amounts: Array, photos: int) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def _threshold(crossings: Array, amounts: Array, photos: int) -> dict[str, Any]:
     damage = np.where(np.isinf(crossings), np.inf, sign * crossings)
     value = None if np.isinf(damage[0]) else float(crossings[0])
     beyond = f"{100 * NOTICED:.0f} % is not reached at {amounts[-1]:g}"
-    found = known("amount", value, beyond)
+    found = known("amount", value, beyond) | {"at_most": value is not None and value == float(amounts[0])}
     if photos < 2:
         return found | {"interval": None, "interval_reason": ONE_PHOTO}
     low, high = np.nanquantile(damage[1:], [0.025, 0.975], method="nearest")

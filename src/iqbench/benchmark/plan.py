@@ -92,7 +92,6 @@ class Plan:
                 "severity": variant.severity,
                 "amount": variant.amount,
                 "unit": variant.unit,
-                "undamaged": variant.undamaged,
             }
             for position, variant in enumerate(variants)
         ]

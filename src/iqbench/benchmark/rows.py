@@ -118,7 +118,6 @@ def _answers(run: Run, adjacent: bool = False) -> pd.DataFrame:
             **{f"variant_{fact}": table[f"variant_{fact}"].astype(np.float64) for fact in _FACTS},
             "amount": table["amount"].astype(np.float64),
             "unit": table["unit"],
-            "undamaged": table["undamaged"].astype(np.float64),
             "status": table["status"],
             "error": table["error"],
         }

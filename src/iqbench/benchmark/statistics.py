@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from iqbench.benchmark.comparisons import CELL, Differences, best_per_type, winners
+from iqbench.benchmark.comparisons import CELL, Differences, best_per_type, ranking, winners
 from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Array, Bootstrap, interval, known, ratio
 from iqbench.errors import UsageError
 
@@ -42,14 +42,15 @@ def summarize(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
         for name in names
     }
     differences = Differences(judged, names, types, boot)
-    best = winners(differences, models)
+    best, pairwise = winners(differences, models), differences.pairwise()
     return {
         "photos": int(pairs["original"].nunique()),
         "photos_judged": len(boot.index),
         "bootstrap": {"unit": "photo", "confidence": 1 - ALPHA, "resamples": resamples, "seed": seed},
         "counts": {"rows": len(rows), "pairs": _counts(pairs), "controls": _counts(controls)},
         "models": models,
-        "pairwise": differences.pairwise(),
+        "pairwise": pairwise,
+        "ranking": ranking(models, pairwise),
         "by_degradation_winner": best,
         "best_per_type": best_per_type(best, judged),
     }

@@ -22,7 +22,7 @@ CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE variants (
     position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, degradation_type TEXT NOT NULL,
     degradation_group TEXT NOT NULL, ladder TEXT NOT NULL, degradation_level TEXT NOT NULL, severity INTEGER NOT NULL,
-    amount REAL, unit TEXT NOT NULL, undamaged REAL NOT NULL
+    amount REAL, unit TEXT NOT NULL
 );
 CREATE TABLE photos (
     name TEXT PRIMARY KEY, sha256 TEXT, file_bytes INTEGER, width INTEGER, height INTEGER,
@@ -127,7 +127,7 @@ class Store:
             )
             database.executemany(
                 "INSERT INTO variants VALUES (:position, :key, :degradation_type, :degradation_group, "
-                ":ladder, :degradation_level, :severity, :amount, :unit, :undamaged)",
+                ":ladder, :degradation_level, :severity, :amount, :unit)",
                 variants,
             )
 

@@ -84,11 +84,11 @@ def crop_center_ladder(keep: Sequence[float]) -> Degradation:
 
 def _ladders(crops: Mapping[str, Callable[..., Photo]], parameter: str, amounts: Sequence[float]) -> Degradation:
     """Return a ladder a place, with levels named like ``right_20pct``."""
-    unit, undamaged = {"share": ("% removed", 0.0), "keep": ("% of a side kept", 100.0)}[parameter]
+    unit = {"share": "% removed", "keep": "% of a side kept"}[parameter]
     ladders = []
     for place, crop in crops.items():
         levels = [Level(_name(place, a), partial(crop, **{parameter: a}), 100 * a) for a in amounts]
-        ladders.append(Ladder(place, levels, unit, undamaged))
+        ladders.append(Ladder(place, levels, unit))
     return Degradation("compositional", ladders)
 
 

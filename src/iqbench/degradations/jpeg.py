@@ -49,4 +49,4 @@ def jpeg_ladder(quality: Sequence[int]) -> Degradation:
     if not all(isinstance(q, int) and 1 <= q <= 100 for q in quality):
         raise ValueError(f"quality must be whole numbers from 1 to 100, not {list(quality)}")
     levels = [Level(str(q), partial(jpeg, quality=q), q) for q in sorted(quality, reverse=True)]
-    return Degradation("technical", [Ladder("", levels, "quality", undamaged=100)])
+    return Degradation("technical", [Ladder("", levels, "quality")])

@@ -29,8 +29,6 @@ class Ladder:
     levels: Sequence[Level]
     unit: str = ""
     """What levels' amounts are measured in, such as ``px``."""
-    undamaged: float = 0.0
-    """The amount that is no damage: 100 of a JPEG's quality."""
 
 
 @dataclass(frozen=True)
@@ -59,5 +57,5 @@ def _climb(type_: str, degradation: Degradation) -> Iterator[Variant]:
     for ladder in degradation.ladders:
         name = f"{type_}/{ladder.name}" if ladder.name else type_
         for severity, level in enumerate(ladder.levels, start=1):
-            measure = (level.amount, ladder.unit, ladder.undamaged)
+            measure = (level.amount, ladder.unit)
             yield Variant(type_, degradation.group, name, level.name, severity, level.apply, *measure)

@@ -17,7 +17,7 @@ from iqbench.labels import RATINGS, PairTable, VoteTable
 from iqbench.metrics.pairs import hits
 from iqbench.progress import track
 
-TIE_MARGIN = 1e-6
+TIE_MARGIN = 1e-5
 """Margins of at most this size, in the model's own units, are numerical noise and not an opinion."""
 
 NO_NUMBER = "the model's answer is NaN or infinity"

@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from iqbench.reporting.agreement_table import heading, one_voter
 from iqbench.reporting.plots import FAINT, INK, LINES, MARKERS, drawable
-from iqbench.reporting.table import percent
+from iqbench.reporting.wording import percent
 
 Rows = Mapping[tuple[str, ...], pd.DataFrame]
 """The predictions by data set, split, labels and model."""

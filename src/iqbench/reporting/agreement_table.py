@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.reporting.table import UNKNOWN, one_line, percent, unfinished
+from iqbench.reporting.table import unfinished
+from iqbench.reporting.wording import UNKNOWN, one_line, percent
 
 Measure = dict[str, Any]
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iqbench.reporting.exports import write_text
-from iqbench.reporting.table import UNKNOWN, one_line, percent
+from iqbench.reporting.wording import UNKNOWN, one_line, percent
 
 STYLES = {"ok": "green", "note": "", "warning": "yellow", "refused": "bold red"}
 

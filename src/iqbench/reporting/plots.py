@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
-from iqbench.reporting.table import accuracies, one_line, percent, type_order
+from iqbench.reporting.table import accuracies, type_order
+from iqbench.reporting.wording import one_line, percent
 
 COLOURS = colormaps["RdBu"]
 """Red below 50 %, white at it, blue above: told apart with every common colour blindness."""

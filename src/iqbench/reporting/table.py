@@ -1,6 +1,5 @@
 """The accuracy table for the terminal and for Markdown, and the order of columns that every report shares."""
 
-import re
 from typing import Any
 
 from rich import box
@@ -8,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iqbench.reporting.evidence_lines import warnings
+from iqbench.reporting.wording import bracketed, escaped, one_line, percent
+
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 """The order of the published table."""
-
-UNKNOWN = "–"
 
 
 def type_order(summary: dict[str, Any]) -> list[str]:
@@ -39,43 +39,6 @@ def accuracies(model: dict[str, Any], types: list[str]) -> list[float | None]:
     known = [value for value in each if value is not None]
     macro = model["macro"]["accuracy"] if "macro" in model else sum(known) / len(known) if known else None
     return [model["overall"]["accuracy"], macro, *each]
-
-
-def percent(share: float | None) -> str:
-    """Return a share as percent with one decimal.
-
-    Example:
-        >>> percent(0.8989), percent(None)
-        ('89.9', '–')
-    """
-    return UNKNOWN if share is None else f"{100 * share:.1f}"
-
-
-def one_line(name: str) -> str:
-    r"""Return a name without line breaks and other characters that would break a table.
-
-    Example:
-        >>> one_line("a\nb\tc ")
-        'a b c'
-    """
-    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
-
-
-def escaped(name: str) -> str:
-    r"""Return a name that cannot break a Markdown table or line.
-
-    Example:
-        >>> escaped("a|b\n<c>")
-        'a\\|b \\<c\\>'
-    """
-    return re.sub(r"([\\`*|<>\[\]#])", r"\\\1", one_line(name))
-
-
-def bracketed(one: dict[str, Any]) -> str:
-    """Return `` [low, high]`` in percent, or why there is no interval."""
-    if one.get("interval") is None:
-        return f" (no interval: {one.get('interval_reason', 'not computed')})"
-    return f" [{percent(one['interval'][0])}, {percent(one['interval'][1])}]"
 
 
 def accuracy_table(summary: dict[str, Any]) -> Table:
@@ -117,8 +80,7 @@ def _caption(summary: dict[str, Any]) -> Text:
     failed = summary["counts"]["pairs"]["failed"]
     lost = f"; {failed} pair{'s' * (failed != 1)} failed" if failed else ""
     note = f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval"
-    warnings = "".join(f"\n{warning}" for name in summary["models"] for warning in _warnings(summary, name))
-    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{unfinished(summary)}{warnings}")
+    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{unfinished(summary)}")
 
 
 def unfinished(summary: dict[str, Any]) -> str:
@@ -131,21 +93,6 @@ def unfinished(summary: dict[str, Any]) -> str:
     if summary.get("complete", True):
         return ""
     return "; INCOMPLETE: the run was interrupted or a job failed, the same command goes on"
-
-
-def _warnings(summary: dict[str, Any], name: str) -> list[str]:
-    """Return what forbids to take a model's row at its face value."""
-    model = summary["models"][name]
-    warnings = []
-    if seen := model.get("photos_seen_in_training", 0):
-        warnings.append(f"not held out: {one_line(name)} was trained on {seen} of these photos")
-    consistency = model["overall"]["order_consistency"]
-    if consistency is not None and consistency < 1:
-        share = percent(1 - consistency)
-        warnings.append(f"position: {one_line(name)} contradicts itself in {share} % of pairs when they are swapped")
-    if model["controls"]["identity"]["all_tie"] is False:
-        warnings.append(f"identity: {one_line(name)} tells a photo from an identical copy")
-    return warnings
 
 
 def rule(summary: dict[str, Any]) -> str:
@@ -164,12 +111,15 @@ def rule(summary: dict[str, Any]) -> str:
 
 
 def print_table(summary: dict[str, Any], console: Console | None = None) -> None:
-    """Print the accuracy table; into a file or a pipe at least 120 columns wide."""
+    """Print the accuracy table and what to beware of; into a file or a pipe at least 120 columns wide."""
     if console is None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=max(120, console.width))
     console.print(accuracy_table(summary))
+    for name, model in summary["models"].items():
+        for line in warnings(model):
+            console.print(Text.assemble((one_line(name), "bold"), f" {line}"), soft_wrap=True)
 
 
 def markdown_table(summary: dict[str, Any]) -> list[str]:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from iqbench.reporting.table import bracketed, escaped, markdown_table, percent, rule, type_order, unfinished
+from iqbench.reporting.evidence_lines import facts as evidence
+from iqbench.reporting.evidence_lines import warnings
+from iqbench.reporting.table import markdown_table, rule, type_order, unfinished
+from iqbench.reporting.wording import bracketed, escaped, percent
 
 CHANCE = 0.5
 FEW_PHOTOS = 30
@@ -12,8 +15,8 @@ def takeaways(summary: dict[str, Any]) -> str:
     """Return the takeaways as Markdown, each with the numbers that it rests on.
 
     A model *sees* a kind of damage when its interval lies above 50 %, is *better* than another when the
-    Holm-corrected comparison says so, and *beats* a null model when its interval lies above that null's
-    accuracy. Everything else is said to be too close to call, or "no difference shown".
+    Holm-corrected comparison says so, and *beats* a null model when the interval of their paired difference
+    lies above 0. Everything else is said to be too close to call, or "no difference shown".
 
     Args:
         summary: As `iqbench.benchmark.statistics.summarize` returns it, with the null models' entries
@@ -63,14 +66,15 @@ def _preface(summary: dict[str, Any]) -> list[str]:
 
 def _ranking(summary: dict[str, Any]) -> list[str]:
     models = summary["models"]
-    ranked = sorted(models, key=lambda name: -(models[name]["overall"]["accuracy"] or 0.0))
-    lines = [
-        f"{place}. {escaped(name)}: {_accuracy(models[name]['overall'])}; macro {_accuracy(models[name]['macro'])}"
-        for place, name in enumerate(ranked, start=1)
-    ]
+    places = [one["place"] for one in summary["ranking"]]
+    lines = []
+    for one in summary["ranking"]:
+        model, shared = models[one["model"]], " (shared)" if places.count(one["place"]) > 1 else ""
+        said = f"{_accuracy(model['overall'])}; macro {_accuracy(model['macro'])}"
+        lines.append(f"- place {one['place']}{shared}: {escaped(one['model'])}, {said}")
     if len(models) < 2:
         return [*lines, "", "Only one model was judged: there is nothing to compare it with."]
-    lines += ["", "The order alone shows nothing. Compared on the same photos:", ""]
+    lines += ["", "Models that cannot be told apart share a place. Compared on the same photos:", ""]
     for one in summary["pairwise"]:
         a, b, says = escaped(one["a"]), escaped(one["b"]), _difference(one)
         if one["better"] is None:
@@ -109,13 +113,17 @@ def _winners(summary: dict[str, Any]) -> list[str]:
 
 def _model(summary: dict[str, Any], name: str) -> list[str]:
     model = summary["models"][name]
-    facts = [*_strength(model), *_blind(model), *_beaten_by(summary, model), *_soundness(model)]
+    facts = [*map(_capital, warnings(model)), *_strength(model), *_blind(model), *evidence(model), *_soundness(model)]
     if model.get("trained_on"):
         facts.append(f"Trained on: {escaped(model['trained_on'])}.")
     seen = model.get("photos_seen_in_training", 0)
     if seen:
         facts.append(f"{seen} of {summary['photos']} photos were in its training data: its numbers are not held out.")
     return [f"- {fact}" for fact in facts]
+
+
+def _capital(line: str) -> str:
+    return f"**{line[0].upper()}{line[1:]}.**"
 
 
 def _strength(model: dict[str, Any]) -> list[str]:
@@ -162,23 +170,6 @@ def _unnested(places: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for place, one in places.items()
         if f"all of {escaped(one.get('degradation_type', ''))}" not in places
     }
-
-
-def _beaten_by(summary: dict[str, Any], model: dict[str, Any]) -> list[str]:
-    facts = []
-    for name, null in summary.get("nulls", {}).items():
-        parts = {"all pairs": (model["overall"], null["overall"])} | {
-            escaped(kind): (one, null["by_degradation"].get(kind, {"accuracy": None}))
-            for kind, one in model["by_degradation"].items()
-        }
-        lost = [
-            f"{part} {_accuracy(one)} against {percent(other['accuracy'])} %"
-            for part, (one, other) in parts.items()
-            if one["accuracy"] is not None and other["accuracy"] is not None and not _above(one, other["accuracy"])
-        ]
-        if lost:
-            facts.append(f"Not shown to beat the null model {escaped(name)}: {'; '.join(lost)}.")
-    return facts
 
 
 def _soundness(model: dict[str, Any]) -> list[str]:
