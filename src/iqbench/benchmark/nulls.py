@@ -13,6 +13,8 @@ from iqbench.benchmark.verdicts import Protocol, judge
 Margins = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Per row: the margin with the original first, and the margin with the degraded photo first."""
 
+ALWAYS_FIRST, RANDOM = "always-first", "random"
+
 FACTS = {"more pixels": "pixels", "larger file": "bytes", "brighter": "brightness", "sharper": "sharpness"}
 """The null models that prefer the picture with more of something, and the columns that hold it."""
 
@@ -47,7 +49,7 @@ def null_margins(rows: pd.DataFrame, seed: int) -> dict[str, Margins]:
         ['always-first +1 +1', 'random +1 -1', 'more pixels +1 -1', 'larger file -1 +1', 'brighter -1 +1', ...]
     """
     first, coin = np.ones(len(rows)), _coins(rows, seed)
-    margins = {"always-first": (first, first.copy()), "random": (coin, -coin)}
+    margins = {ALWAYS_FIRST: (first, first.copy()), RANDOM: (coin, -coin)}
     for name, fact in FACTS.items():
         own, other = (rows[f"{side}_{fact}"].astype("Float64") for side in ("original", "variant"))
         sign = np.sign((own - other).to_numpy(dtype=np.float64, na_value=np.nan))
@@ -87,7 +89,8 @@ def against_nulls(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, ty
     """Return whether a model beats the best null model, on the same pairs, and which null models it chooses like.
 
     A null model is beaten where the 95 % interval of the paired difference lies above 0. Which null is the
-    best is decided by the very pairs that it is compared on, which is a little to its advantage.
+    best is decided by the very pairs that it is compared on, which is a little to its advantage; the coin
+    is not among them, since always-first is what it would get without luck.
 
     Args:
         judged: One model's verdict rows that are ok.
@@ -97,7 +100,7 @@ def against_nulls(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, ty
     """
     cells = judged.set_index("degraded")
     wide = nulls.pivot(index="degraded", columns="model_name", values="correct").reindex(cells.index)
-    wide = wide[list(dict.fromkeys(nulls["model_name"]))]
+    wide = wide.reindex(columns=[ALWAYS_FIRST, *FACTS])
     by_type = {
         kind: _beaten(cells[cells["degradation_type"] == kind], wide[cells["degradation_type"] == kind], boot)
         for kind in types
