@@ -1,0 +1,94 @@
+"""Judges that look good for the wrong reason, run through the whole program: each is exposed on the first screen."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cli import Outcome, run
+from scenes import scene
+
+JUDGES = """
+import cv2
+import numpy as np
+import torch
+from iqbench.interfaces import Scorer
+
+
+class Looking(Scorer):
+    def prepare(self, photo):
+        return torch.tensor([float(self.look(photo))], dtype=torch.float64)
+
+    def encode(self, inputs):
+        return inputs
+
+
+class Constant(Looking):
+    def look(self, photo):
+        return 7.0
+
+
+class FileSize(Looking):
+    def look(self, photo):
+        return len(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])[1])
+
+
+class Artefacts(Looking):
+    '''Dislikes steps at the borders of the 8 x 8 blocks of a JPEG, as far as they exceed those beside them.'''
+
+    def look(self, photo):
+        steps = np.abs(np.diff(photo.astype(float), axis=1)).mean(axis=(0, 2))
+        return -(steps[7::8].mean() / steps[3::8].mean())
+
+
+class First:
+    def __init__(self):
+        self.inner = FileSize()
+        self.prepare, self.encode = self.inner.prepare, self.inner.encode
+
+    def margin(self, first, second):
+        return self.inner.margin(first, second) + 1e9
+"""
+
+
+@pytest.fixture(scope="module")
+def screen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """What a sweep over all of them printed, and where its results are."""
+    place = tmp_path_factory.mktemp("exposed")
+    (place / "exposed_judges.py").write_text(JUDGES)
+    (place / "mine" / "model").mkdir(parents=True)
+    (place / "photos").mkdir()
+    for name in ("Constant", "FileSize", "Artefacts", "First"):
+        (place / "mine" / "model" / f"{name.lower()}.yaml").write_text(f"_target_: exposed_judges.{name}\n")
+    for number in range(16):
+        Image.fromarray(scene(1.0, 100 * number)).save(place / "photos" / f"{number:02}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(place))
+        common = ("--config-dir", place / "mine", "data=folder", f"data.root={place / 'photos'}", "engine.workers=0")
+        outcome = run("bench", "-m", *common, "model=constant,filesize,artefacts,first", f"out={place / 'out'}")
+    assert outcome.exit_code == 0, outcome.err
+    return outcome, place / "out"
+
+
+@pytest.mark.parametrize(
+    ("judge", "exposed"),
+    [
+        ("constant", "has no opinion: every pair is a tie"),
+        ("first", "contradicts itself in 100.0 % of pairs when they are swapped (position)"),
+        ("filesize", "chooses as the null model larger file does in"),
+        ("artefacts", "photos to their JPEG of quality 95, which looks the same: it may detect compression"),
+    ],
+)
+def test_a_judge_that_is_right_for_the_wrong_reason_is_exposed(
+    screen: tuple[Outcome, Path], judge: str, exposed: str
+) -> None:
+    printed, takeaways = screen[0].out, (screen[1] / "KEY_TAKEAWAYS.md").read_text()
+    lines = [line for line in printed.splitlines() if line.startswith(f"{judge} ")]
+    assert any(exposed in line for line in lines), lines
+    section = takeaways.split(f"## {judge}\n")[1].split("\n## ")[0]
+    assert exposed[1:] in section  # there it begins with a capital
+
+
+def test_what_exposes_one_is_not_said_of_another(screen: tuple[Outcome, Path]) -> None:
+    lines = [line for line in screen[0].out.splitlines() if line.startswith("artefacts ")]
+    assert not any("no opinion" in line or "contradicts itself" in line or "larger file does" in line for line in lines)
