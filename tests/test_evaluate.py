@@ -43,7 +43,7 @@ class Planted(Scorer):
 @pytest.fixture(autouse=True)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges of our own in myconf/, few resamples, and nothing written elsewhere."""
-    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 200)
+    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 1000)
     monkeypatch.setenv("IQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planted.py").write_text(MODELS)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from iqbench.benchmark.resampling import Bootstrap, holm, interval, two_sided_p
 
@@ -28,7 +29,18 @@ def test_holm_is_that_of_a_slow_rederivation():
 
 def test_no_p_value_is_less_than_a_sign_test_of_so_few_photos_can_give():
     assert two_sided_p(np.ones(2001), photos=6) == 0.03125
-    assert two_sided_p(np.ones(2001), photos=60) == 2 / 2001
+    assert two_sided_p(np.ones(2001), photos=60) >= 2 / 2001
+
+
+def test_p_is_that_of_a_t_test_where_resamples_are_normal():
+    random = np.random.default_rng(0)
+    for photos in (5, 20, 100):
+        gaps = random.normal(1.5 / np.sqrt(photos), 1.0, photos)
+        spread = gaps.std(ddof=0) / np.sqrt(photos)  # what resamples of the mean vary by
+        draws = gaps.mean() + spread * stats.norm.ppf((np.arange(1, 100_001) - 0.5) / 100_000)
+        expected = stats.ttest_1samp(gaps, 0.0).pvalue
+        found = two_sided_p(np.concatenate([[gaps.mean()], draws]), photos)
+        assert found == pytest.approx(max(expected, 2.0 ** (1 - photos)), rel=0.05)
 
 
 def test_a_resample_draws_as_many_photos_as_there_are_and_the_first_row_is_the_sample_itself():

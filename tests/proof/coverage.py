@@ -1,0 +1,124 @@
+"""Do the intervals hold what they promise? Benchmarks of judges whose true accuracy is known, simulated over and over.
+
+A judge is right about a photo's variants with a probability that depends on the photo (some photos are easy), so
+that the 27 pairs of a photo are not independent. Each simulated benchmark has its own photos and is summarised by
+`iqbench.benchmark.statistics.summarize`, as a real one is. ``python tests/proof/coverage.py --runs 1000 --json FILE``
+prints how often the 95 % intervals hold the true accuracy, how often those of a naive binomial would, and how often
+two equally good judges are called different.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from scipy.special import expit
+from scipy.stats import binomtest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from iqbench.benchmark.statistics import summarize
+from iqbench.reporting.exports import RESAMPLES
+from made_rows import frame, row
+
+VARIANTS = {"blur": 4, "jpeg": 5, "exposure": 4, "crop_edge": 4, "crop_corner": 4, "crop_aspect": 4, "crop_center": 2}
+MEANS = {
+    "blur": 2.0,
+    "jpeg": 1.5,
+    "exposure": 0.7,
+    "crop_edge": 0.2,
+    "crop_corner": 0.6,
+    "crop_aspect": 0.4,
+    "crop_center": 0.5,
+}
+"""Log-odds to be right about each type on a photo of no effect."""
+
+SPREAD = 1.2
+"""Standard deviation of the photos' effect on the log-odds."""
+
+
+def chances(photos: int, random: np.random.Generator) -> np.ndarray:
+    """Return the probability to be right about each variant of each photo, (photos, 27)."""
+    levels = np.concatenate([np.full(count, MEANS[kind]) for kind, count in VARIANTS.items()])
+    return expit(levels + SPREAD * random.normal(size=(photos, 1)))
+
+
+def template(names: list[str], photos: int) -> pd.DataFrame:
+    """Return the rows of a benchmark whose verdicts are filled in later."""
+    cells = [(kind, str(level), level) for kind, count in VARIANTS.items() for level in range(1, count + 1)]
+    return frame(
+        [
+            row(name, f"./{at:03}.png", kind, level, 1.0, s)
+            for name in names
+            for at in range(photos)
+            for kind, level, s in cells
+        ]
+    )
+
+
+def main() -> None:
+    """Simulate, and print and write the shares."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--photos", type=int, default=50)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    truth = float(chances(1_000_000, np.random.default_rng(0)).mean())
+    rows, random = template(["a", "b"], options.photos), np.random.default_rng(1)
+    held = {"overall": 0, "macro": 0, "naive binomial": 0}
+    macro_truth = macro(chances(1_000_000, np.random.default_rng(0)))
+    different = 0
+    for run in track(range(options.runs), "simulating", console=Console(stderr=True)):
+        # both judges meet the same photos, and are right or wrong about them each for itself
+        p = chances(options.photos, random)
+        right = (random.random((2, *p.shape)) < p).astype(float)
+        rows["correct"], rows["margin"] = right.ravel(), 2 * right.ravel() - 1
+        rows["prediction"] = pd.array(right.ravel().astype(int), dtype="Int64")
+        summary = summarize(rows, seed=run, resamples=RESAMPLES)
+        model = summary["models"]["a"]
+        held["overall"] += inside(truth, model["overall"]["interval"])
+        held["macro"] += inside(macro_truth, model["macro"]["interval"])
+        naive = binomtest(int(right[0].sum()), right[0].size).proportion_ci(method="wilson")
+        held["naive binomial"] += inside(truth, [naive.low, naive.high])
+        different += summary["pairwise"][0]["better"] is not None
+    report({name: count / options.runs for name, count in held.items()}, different / options.runs, truth, options)
+
+
+def macro(p: np.ndarray) -> float:
+    """Return the mean over types of the mean accuracy on each."""
+    ends = np.cumsum(list(VARIANTS.values()))
+    return float(np.mean([part.mean() for part in np.split(p, ends[:-1], axis=1)]))
+
+
+def inside(value: float, interval: list[float]) -> int:
+    """Return 1 if the interval holds the value."""
+    return int(interval[0] <= value <= interval[1])
+
+
+def report(held: dict[str, float], different: float, truth: float, options: Any) -> None:
+    """Print the table and write the file."""
+    table = Table(
+        "",
+        "share of runs",
+        "must be",
+        title=f"{options.runs} benchmarks of {options.photos} photos, true accuracy {truth:.3f}",
+    )
+    for name, share in held.items():
+        must = "0.93 to 0.97" if name != "naive binomial" else "far below"
+        table.add_row(f"95 % interval holds the truth: {name}", f"{share:.3f}", must)
+    table.add_row("two equal judges called different", f"{different:.3f}", "<= 0.05")
+    Console(width=110).print(table)
+    if options.json:
+        options.json.write_text(
+            json.dumps({"held": held, "called_different": different, "truth": truth}, indent=2) + "\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
