@@ -26,6 +26,12 @@ class TooManyFailures(IqbenchError):  # noqa: N818 - the name says what happened
     exit_code = 3
 
 
+class GotWorse(IqbenchError):  # noqa: N818 - the name says what happened
+    """A model got worse than in the baseline."""
+
+    exit_code = 4
+
+
 class LockedError(IqbenchError):
     """Another run is writing into the same folder."""
 

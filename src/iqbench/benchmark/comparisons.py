@@ -45,7 +45,7 @@ class Differences:
     def pairwise(self) -> list[dict[str, Any]]:
         """Return every two models' comparison over all pairs and what it shows."""
         found = [{"a": a, "b": b} | self.between(a, b) for a, b in combinations(self.names, 2)]
-        for one in _corrected(found):
+        for one in corrected(found):
             ahead = one["a"] if (one["difference"] or 0) > 0 else one["b"]
             one["better"] = ahead if _shown(one) else None
             one["verdict"] = f"{ahead} better" if _shown(one) else TOO_CLOSE
@@ -86,7 +86,7 @@ def winners(differences: Differences, models: dict[str, Any]) -> dict[str, dict[
             continue
         runner_up = ranked[1] if len(ranked) > 1 else None
         found[kind] = {"best": ranked[0], "accuracy": accuracy[ranked[0]], "runner_up": runner_up} | versus
-    for one in _corrected(list(found.values())):
+    for one in corrected(list(found.values())):
         shown = _shown(one) and one["interval"][0] > 0
         one["better"] = one["best"] if shown else None
         one["verdict"] = f"{one['best']} better" if shown else NO_DIFFERENCE
@@ -111,8 +111,8 @@ def _sign_test(better: int, worse: int) -> float:
     return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
 
-def _corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add the Holm-corrected p to each comparison that has a p."""
+def corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the comparisons, with the Holm-corrected p added to each that has a p."""
     tested = [one for one in found if one["p"] is not None]
     for one, p in zip(tested, holm([one["p"] for one in tested]), strict=True):
         one["p_holm"] = p
