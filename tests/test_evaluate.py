@@ -43,7 +43,7 @@ class Planted(Scorer):
 @pytest.fixture(autouse=True)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges of our own in myconf/, few resamples, and nothing written elsewhere."""
-    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 1000)
+    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 100)
     monkeypatch.setenv("IQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planted.py").write_text(MODELS)
@@ -121,7 +121,10 @@ def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Pa
         )
 
 
-def test_the_null_models_are_what_the_set_and_the_files_say(triage: Path, tmp_path: Path) -> None:
+def test_the_null_models_are_what_the_set_and_the_files_say(
+    triage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 1000)  # enough to show a difference
     assert evaluate(tmp_path / "out", "model=dark", f"data.root={triage}", "split=train").exit_code == 0
     rows, (found,) = rows_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
     accuracy = {name: null["accuracy"]["value"] for name, null in found["nulls"].items()}
@@ -331,7 +334,8 @@ def test_names_that_look_like_something_else_survive(tmp_path: Path) -> None:
     assert sorted(photos["photo"]) == sorted(f"./{name}" for name in names)
 
 
-def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path) -> None:
+def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 1000)  # enough to show a difference
     outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,dark,blank", f"data.root={triage}", "split=all")
     assert outcome.exit_code == 0, outcome.err
     root = tmp_path / "sweep"
