@@ -24,3 +24,7 @@ def test_the_wheel_carries_every_config_file(wheel: set[str]) -> None:
 def test_the_wheel_carries_the_reference_weights_and_their_card(wheel: set[str]) -> None:
     names = ("siamese.safetensors", "ava.safetensors", "MODEL_CARD.md")
     assert {f"iqbench/weights/{name}" for name in names} <= wheel
+
+
+def test_the_wheel_carries_the_template_of_the_report(wheel: set[str]) -> None:
+    assert "iqbench/reporting/report.html.j2" in wheel

@@ -42,6 +42,24 @@ class Differences:
         signs = {"p_sign_test": _sign_test(int((of_photos > 0).sum()), int((of_photos < 0).sum()))}
         return shared | {"interval": interval(draws), "p": two_sided_p(draws, count)} | signs
 
+    def agreement(self) -> list[dict[str, Any]]:
+        """Return for every two models how often both, one or neither is right on the pairs that both judged."""
+        found = []
+        for a, b in combinations(self.names, 2):
+            both = self.correct[[a, b]].dropna()
+            right, other = both[a] == 1, both[b] == 1
+            wrong, other_wrong = both[a] == 0, both[b] == 0
+            shares = {
+                "same": both[a] == both[b],
+                "both_right": right & other,
+                "only_a": right & other_wrong,
+                "only_b": wrong & other,
+                "neither": wrong & other_wrong,
+            }
+            means = {name: float(share.mean()) if len(both) else None for name, share in shares.items()}
+            found.append({"a": a, "b": b, "pairs": len(both)} | means)
+        return found
+
     def pairwise(self) -> list[dict[str, Any]]:
         """Return every two models' comparison over all pairs and what it shows."""
         found = [{"a": a, "b": b} | self.between(a, b) for a, b in combinations(self.names, 2)]

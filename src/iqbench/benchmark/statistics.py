@@ -51,6 +51,7 @@ def summarize(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
         "models": models,
         "pairwise": pairwise,
         "ranking": ranking(models, pairwise),
+        "agreement": differences.agreement(),
         "by_degradation_winner": best,
         "best_per_type": best_per_type(best, judged),
     }

@@ -86,11 +86,12 @@ def _ladders(model: dict[str, Any]) -> list[str]:
 
 def _thresholds(model: dict[str, Any]) -> list[str]:
     measured = {k: one for k, one in model["thresholds"].items() if one["amount"] is not None}
-    noticed = [f"{escaped(ladder)} {_amount(one)}" for ladder, one in measured.items()]
+    noticed = [f"{escaped(ladder)} {amount(one)}" for ladder, one in measured.items()]
     return [f"Noticed (75 % prefer the original) from: {', '.join(noticed)}."] if noticed else []
 
 
-def _amount(one: dict[str, Any]) -> str:
+def amount(one: dict[str, Any]) -> str:
+    """Return the amount of damage from which on a model notices it, with its interval."""
     said = f"{one['amount']:.3g} {one['unit']}" + (" or less, the mildest level" if one["at_most"] else "")
     if one["interval"] is None:
         return said

@@ -14,6 +14,7 @@ from iqbench.benchmark.rows import adjacent_rows, protocol_of, read_runs, verdic
 from iqbench.benchmark.statistics import summarize
 from iqbench.benchmark.store import Run
 from iqbench.errors import TooManyFailures
+from iqbench.reporting.html import report
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 
@@ -71,6 +72,7 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str
     write_text(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
     write_text(folder / "KEY_TAKEAWAYS.md", takeaways(summary))
     write(folder / "accuracy.png", lambda path: accuracy_heatmap(summary, path))
+    write_text(folder / "report.html", report(summary, folder / "accuracy.png"))
     return summary
 
 
