@@ -143,7 +143,7 @@ def test_equal_ranks_go_with_no_preference_only(tmp_path: Path) -> None:
 
 def test_no_preference_agrees_with_any_ranks(tmp_path: Path) -> None:
     for ranks in ("1 2", "2 1"):
-        read_pair_list(listed(tmp_path, [f"15 1 2 0.500 {ranks}"]))
+        assert read_pair_list(listed(tmp_path, [f"15 1 2 0.500 {ranks}"])).ratio.tolist() == [0.5]
 
 
 def test_a_series_whose_pairs_are_not_all_there_is_refused_with_those_that_are_missing(tmp_path: Path) -> None:
