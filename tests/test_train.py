@@ -98,3 +98,22 @@ def test_a_frozen_packaged_backbone_leaves_a_head_small_enough_to_share(folder: 
         f"out={tmp_path / 'bench'}",
     )
     assert judged.exit_code == 0, judged.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("trainer.precision=bf17", "trainer: Precision 'bf17' is invalid"),
+        ("trainer.accelerator=tpu", "trainer: "),
+        ("trainer.max_epochs=-7", "trainer: "),
+        ("callbacks.best.monitor=val/nothing", "trainer or callbacks: "),
+    ],
+)
+def test_a_setting_that_lightning_refuses_ends_in_one_line(
+    folder: Path, tmp_path: Path, setting: str, reason: str
+) -> None:
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("train", *common, setting)
+    assert outcome.exit_code == 2
+    assert outcome.last_line.startswith(f"iqbench.train: {reason}")
+    assert "Traceback" not in outcome.err

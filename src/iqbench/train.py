@@ -52,6 +52,7 @@ def train(config: DictConfig, folder: Path) -> Path | None:
         UsageError: If the model or the data cannot be trained with, or the checkpoint to resume cannot be used.
     """
     import lightning
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.callbacks import LearningRateMonitor, RichProgressBar
     from lightning.pytorch.loggers import TensorBoardLogger
 
@@ -70,13 +71,17 @@ def train(config: DictConfig, folder: Path) -> Path | None:
     model.recipe = recipe(config)
     datamodule = labelled(config, model)
     callbacks = {name: configuration.build(node, f"callbacks.{name}") for name, node in config.callbacks.items()}
-    trainer = configuration.build(config.trainer, "trainer")(
-        callbacks=[*callbacks.values(), LearningRateMonitor(), RichProgressBar()],
-        logger=TensorBoardLogger(folder, name="tensorboard", version=0, default_hp_metric=False),
-        plugins=[AtomicCheckpointIO()],
-        default_root_dir=folder,
-        **on_this_machine(config.trainer),
-    )
+    make_trainer = configuration.build(config.trainer, "trainer")
+    try:
+        trainer = make_trainer(
+            callbacks=[*callbacks.values(), LearningRateMonitor(), RichProgressBar()],
+            logger=TensorBoardLogger(folder, name="tensorboard", version=0, default_hp_metric=False),
+            plugins=[AtomicCheckpointIO()],
+            default_root_dir=folder,
+            **on_this_machine(config.trainer),
+        )
+    except (MisconfigurationException, ImportError, ValueError, TypeError) as error:
+        raise UsageError(f"trainer: {' '.join(str(error).split())[:300]}") from error
     fit(trainer, model, datamodule, going_on)
     if trainer.fast_dev_run:
         return None
@@ -124,8 +129,9 @@ def fit(trainer: Any, model: "Learned", datamodule: "LightningDataModule", going
     """Train until the end, or until somebody stops it: then with the exit code that says so.
 
     Raises:
-        IqbenchError: If a photo or the disk fails in the middle.
+        IqbenchError: If a photo or the disk fails in the middle, or a setting of the trainer or a callback is wrong.
     """
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.utilities.exceptions import SIGTERMException
 
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)  # Lightning's own way: finish the batch, save, stop
@@ -134,6 +140,8 @@ def fit(trainer: Any, model: "Learned", datamodule: "LightningDataModule", going
     except SIGTERMException:
         log.info("stopped; the same command goes on where it was")
         sys.exit(143)
+    except MisconfigurationException as error:  # such as a monitor that nothing logs
+        raise UsageError(f"trainer or callbacks: {' '.join(str(error).split())[:400]}") from error
     except IqbenchError as error:  # a worker process sends its traceback along
         raise type(error)(
             str(error).strip().splitlines()[-1].removeprefix(f"iqbench.errors.{type(error).__name__}: ")
