@@ -43,10 +43,8 @@ def calibrated(ok: pd.DataFrame) -> Float[np.ndarray, "n"]:
 
 
 def confidence(ok: pd.DataFrame, chances: Float[np.ndarray, "n"]) -> dict[str, Any]:
-    """Return how good the calibrated probabilities are: Brier score, expected calibration error, reliability curve.
+    """Return how good the calibrated probabilities are: `reliability`, and how well they tell right from wrong.
 
-    Every pair enters in both orders, P against 1 and 1 - P against 0: the original is always the better
-    one, and with labels that are all 1 the error would be 1 - mean(P) whatever the model knows.
     ``auroc`` is how well |P - 1/2| tells right verdicts from wrong ones: 0.5 is not at all.
 
     Args:
@@ -57,9 +55,28 @@ def confidence(ok: pd.DataFrame, chances: Float[np.ndarray, "n"]) -> dict[str, A
         reason = NO_PAIR if not len(ok) else FEW
         unknown = known("brier", None, reason) | known("ece", None, reason) | known("auroc", None, reason)
         return {"of": OF} | unknown | {"bins": []}
-    known_chances = chances[~np.isnan(chances)]
-    stated = np.concatenate([known_chances, 1 - known_chances])
-    right = np.concatenate([np.ones(known_chances.size), np.zeros(known_chances.size)])
+    decided = (ok["correct"] != 0.5).to_numpy(bool) & ~np.isnan(chances)
+    verdicts, sure = ok["correct"].to_numpy(np.float64)[decided] == 1, np.abs(chances[decided] - 0.5)
+    auroc = float(roc_auc_score(verdicts, sure)) if 0 < verdicts.sum() < verdicts.size else None
+    told = known("auroc", auroc, "all verdicts are right, or all wrong")
+    return {"of": OF} | reliability(chances[~np.isnan(chances)]) | told
+
+
+def reliability(chances: Float[np.ndarray, "n"]) -> dict[str, Any]:
+    """Return Brier score, expected calibration error and reliability curve of the probabilities of the original.
+
+    Every pair enters in both orders, P against 1 and 1 - P against 0: the original is always the better
+    one, and with labels that are all 1 the error would be 1 - mean(P) whatever the model knows.
+
+    Example:
+        >>> found = reliability(np.array([0.75, 0.75, 0.75, 0.25]))
+        >>> found["brier"], found["ece"]
+        (0.1875, 0.0)
+    """
+    if not chances.size:
+        return known("brier", None, NO_PAIR) | known("ece", None, NO_PAIR) | {"bins": []}
+    stated = np.concatenate([chances, 1 - chances])
+    right = np.concatenate([np.ones(chances.size), np.zeros(chances.size)])
     bins = np.minimum((stated * BINS).astype(np.intp), BINS - 1)
     count, said, true = (np.bincount(bins, weights=w, minlength=BINS) for w in (np.ones(stated.size), stated, right))
     curve = [
@@ -67,16 +84,8 @@ def confidence(ok: pd.DataFrame, chances: Float[np.ndarray, "n"]) -> dict[str, A
         | {"mean_probability": float(said[at] / count[at]), "share_right": float(true[at] / count[at])}
         for at in np.flatnonzero(count).tolist()
     ]
-    decided = (ok["correct"] != 0.5).to_numpy(bool) & ~np.isnan(chances)
-    verdicts, sure = ok["correct"].to_numpy(np.float64)[decided] == 1, np.abs(chances[decided] - 0.5)
-    auroc = float(roc_auc_score(verdicts, sure)) if 0 < verdicts.sum() < verdicts.size else None
-    return {
-        "of": OF,
-        "brier": float(np.mean((known_chances - 1) ** 2)),
-        "ece": float(np.abs(said - true).sum() / stated.size),
-        **known("auroc", auroc, "all verdicts are right, or all wrong"),
-        "bins": curve,
-    }
+    error = float(np.abs(said - true).sum() / stated.size)
+    return {"brier": float(np.mean((chances - 1) ** 2)), "ece": error, "bins": curve}
 
 
 OF = "P(original better), calibrated on other photos; each pair in both orders"

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from iqbench.benchmark.calibration import reliability
 from iqbench.benchmark.comparisons import CELL, Differences, best_per_type, ranking, winners
 from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Array, Bootstrap, interval, known, ratio
 from iqbench.errors import UsageError
@@ -175,27 +176,6 @@ def _controls(controls: pd.DataFrame) -> dict[str, Any]:
 
 
 def _calibration(ok: pd.DataFrame) -> dict[str, Any]:
-    """Return Brier score, expected calibration error and reliability curve of sigmoid(margin).
-
-    Every pair enters in both orders, P against 1 and 1 - P against 0: the original is always the better
-    one, and with labels that are all 1 the error would be 1 - mean(P) whatever the model knows.
-    """
-    chance = expit(ok["margin"].to_numpy(np.float64))
-    if not chance.size:
-        return known("brier", None, NO_PAIR) | known("ece", None, NO_PAIR) | {"bins": []}
-    stated = np.concatenate([chance, 1 - chance])
-    right = np.concatenate([np.ones(chance.size), np.zeros(chance.size)])
-    bins = np.minimum((stated * 10).astype(np.intp), 9)
-    count, said, true = (np.bincount(bins, weights=w, minlength=10) for w in (np.ones(stated.size), stated, right))
-    curve = [
-        {"low": at / 10, "high": (at + 1) / 10, "count": int(count[at])}
-        | {"mean_probability": float(said[at] / count[at]), "share_right": float(true[at] / count[at])}
-        for at in np.flatnonzero(count).tolist()
-    ]
-    error = float(np.abs(said - true).sum() / stated.size)
-    return {
-        "of": "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders",
-        "brier": float(np.mean((chance - 1) ** 2)),
-        "ece": error,
-        "bins": curve,
-    }
+    """Return the reliability of sigmoid(margin), for a model that says its margins are log-odds."""
+    said = "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders"
+    return {"of": said} | reliability(expit(ok["margin"].to_numpy(np.float64)))
