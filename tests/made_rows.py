@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.evidence import evidence, probabilities
+from iqbench.benchmark.gallery import failures
 from iqbench.benchmark.statistics import summarize
 from iqbench.benchmark.verdicts import Protocol
 
@@ -78,8 +79,10 @@ def summarized(rows, nulls=(), resamples=400):
     rows = rows.assign(probability=probabilities(rows))
     summary = summarize(rows, seed=0, resamples=resamples)
     found, _ = evidence(rows, rows[:0], Protocol("standard", "both", 0.5, 1e-5), seed=0, resamples=resamples)
+    wrong, unasked = failures(rows, 4), {"largest_change": None, "pairs": 0, "verdicts_changed": 0}
     for name, model in summary["models"].items():
-        model |= found[name]
+        model |= found[name] | {"failures_by_type": wrong.get(name, {})}
+        model["repeatability"] |= {"second_look": unasked, "other_runs": unasked}
     types = {kind for model in summary["models"].values() for kind in model["by_degradation"]}
     summary["nulls"] = {
         name: {"overall": {"accuracy": share}, "by_degradation": {kind: {"accuracy": share} for kind in types}}

@@ -1,5 +1,6 @@
 """Merging results again."""
 
+import json
 import re
 from pathlib import Path
 
@@ -48,3 +49,49 @@ def test_two_models_of_one_name_are_told_apart_by_their_fingerprints(folder: Pat
     outcome = run("report", tmp_path / "both")
     assert outcome.exit_code == 0, outcome.err
     assert len(set(re.findall(r"siamese@[0-9a-f]{8}", outcome.out))) == 2
+
+
+def test_runs_from_anywhere_are_reported_together(folder: Path, tmp_path: Path) -> None:
+    common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
+    for name in ("contrast", "sharpness"):
+        assert run("bench", f"model={name}", *common, f"out={tmp_path / name}").exit_code == 0
+    before = (tmp_path / "contrast" / "report.html").read_bytes()
+    folders = (tmp_path / "contrast", tmp_path / "sharpness")
+    outcome = run("report", *folders, "--out", tmp_path / "new" / "both")
+    assert outcome.exit_code == 0, outcome.err
+    summary = json.loads((tmp_path / "new" / "both" / "summary.json").read_text())
+    assert list(summary["models"]) == ["contrast", "sharpness"]
+    assert len(summary["pairwise"]) == 1
+    assert (tmp_path / "contrast" / "report.html").read_bytes() == before
+    first = {path.name: path.read_bytes() for path in (tmp_path / "new" / "both").iterdir()}
+    assert run("report", *folders, "--out", tmp_path / "new" / "both").exit_code == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "new" / "both").iterdir()} == first
+
+
+def test_a_model_that_was_run_twice_counts_once_and_is_held_against_itself(folder: Path, tmp_path: Path) -> None:
+    common = ("model=contrast", "data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
+    for name in "ab":
+        assert run("bench", *common, f"out={tmp_path / name}").exit_code == 0
+    assert run("report", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "c").exit_code == 0
+    summary = json.loads((tmp_path / "c" / "summary.json").read_text())
+    assert summary["counts"]["pairs"]["planned"] == 3 * 4
+    assert summary["models"]["contrast"]["repeatability"]["other_runs"] == {
+        "largest_change": 0.0,
+        "pairs": 3 * (4 + 2),
+        "verdicts_changed": 0,
+    }
+
+
+def test_several_runs_need_a_place_of_their_own(folder: Path, tmp_path: Path) -> None:
+    common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
+    for name in ("contrast", "sharpness"):
+        assert run("bench", f"model={name}", *common, f"out={tmp_path / name}").exit_code == 0
+    both = (tmp_path / "contrast", tmp_path / "sharpness")
+    assert "say where the exports of several runs go" in run("report", *both).last_line
+    outcome = run("report", tmp_path / "contrast", "--out", tmp_path / "sharpness")
+    assert outcome.exit_code == 2
+    assert "holds another run, whose exports would be lost" in outcome.last_line
+    (tmp_path / "file").touch()
+    outcome = run("report", *both, "--out", tmp_path / "file" / "x")
+    assert outcome.exit_code == 74
+    assert "cannot be made" in outcome.last_line

@@ -46,13 +46,17 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
         IqbenchError: If something in the config cannot be used.
     """
     from iqbench.benchmark.engine import answers
+    from iqbench.benchmark.gallery import renew
     from iqbench.benchmark.plan import Plan, self_test
+    from iqbench.benchmark.repeats import second_look
     from iqbench.benchmark.store import Store, lock
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
     from iqbench.progress import track
     from iqbench.reporting.exports import export
 
+    if config.gallery < 0:
+        raise UsageError(f"gallery={config.gallery}: must be 0 or more")
     settings = configuration.build(config.engine, "engine")
     protocol = configuration.build(config.protocol, "protocol")
     photos = configuration.build(config.data, "data").photos()
@@ -73,6 +77,8 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
             with closing(store):
                 for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):
                     store.write(plan.marked(photo), pairs)
+                second_look(store, photos.files, variants, model, settings)
+                renew(store, photos.files, variants, model, config.gallery)
         except (KeyboardInterrupt, SystemExit):  # what is finished is shown, as incomplete
             with suppress(UsageError):
                 export(folder)

@@ -34,6 +34,7 @@ class BenchFrame:
     out: str = "???"
     seed: int = 0
     max_failures: int = 0
+    gallery: int = 0
 
 
 @dataclass

@@ -8,20 +8,27 @@ from iqbench.errors import IqbenchError
 
 
 def main() -> None:
-    """Export the runs at or below a folder into it, from their stores alone, and print the table."""
+    """Export the runs at or below one or several folders, from their stores alone, and print the table."""
     parser = argparse.ArgumentParser(
         prog="iqbench.report",
-        description="Write all exports of a run, or of a sweep and its jobs, again.",
+        description="Write all exports of a run, or of a sweep and its jobs, again; or of several runs together.",
         epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a run's folder, or any folder above several")
-    folder = parser.parse_args().folder
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the exports go; for one DIR, itself")
+    arguments = parser.parse_args()
+    folders, out = arguments.folders, arguments.out
+    if out is None and len(folders) > 1:
+        parser.error("--out: say where the exports of several runs go, such as --out results/together")
     from iqbench.reporting.exports import export
     from iqbench.reporting.table import print_table
     from iqbench.sweep import failed_jobs
 
     try:
-        print_table(export(folder, failed_jobs(folder)))
+        failed = [job for folder in folders for job in failed_jobs(folder)]
+        print_table(export(out or folders[0], failed, folders))
     except IqbenchError as error:
         print(f"iqbench.report: {error}", file=sys.stderr)  # noqa: T201 - the program's last word
         sys.exit(error.exit_code)

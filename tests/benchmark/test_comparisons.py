@@ -53,3 +53,44 @@ def test_a_handful_of_photos_shows_nothing_however_clear_it_looks():
     (one,) = summarize(frame(rows), seed=0, resamples=2000)["pairwise"]
     assert (one["difference"], one["interval"], one["p"]) == (1.0, [1.0, 1.0], 0.0625)
     assert one["verdict"] == "too close to call"
+
+
+def test_together_is_where_at_least_one_is_right_and_averaged_is_their_mean_odds():
+    chances = {"a": [0.9, 0.9, 0.4, 0.2], "b": [0.8, 0.05, 0.7, 0.1]}
+    rows = frame(
+        [
+            row(name, f"./{at}.png", "blur", "1", chance - 0.5, probability=chance)
+            for name, own in chances.items()
+            for at, chance in enumerate(own)
+        ]
+    )
+    summary = summarize(rows, seed=0, resamples=50)
+    (one,) = summary["agreement"]
+    assert one["either_right"]["share"] == 0.75
+    assert one["averaged"]["share"] == 0.5  # logit 0.9 + logit 0.05 < 0, logit 0.4 + logit 0.7 > 0
+    assert one["averaged"]["pairs"] == 4
+    assert summary["nobody_right"]["overall"]["share"] == 0.25
+    assert summary["nobody_right"]["by_degradation"]["blur"]["pairs"] == 4
+
+
+def test_without_calibration_there_is_no_average():
+    rows = frame([row(name, "./0.png", "blur", "1", 1.0) for name in "ab"])
+    (one,) = summarize(rows, seed=0, resamples=50)["agreement"]
+    assert one["averaged"]["share"] is None
+    assert "calibration needs" in one["averaged"]["share_reason"]
+
+
+def test_a_type_has_one_curve_over_all_its_ladders():
+    steps = [("brighter", "1", 1, 1.0), ("brighter", "2", 2, 1.0), ("darker", "-1", 1, -1.0), ("darker", "-2", 2, 1.0)]
+    rows = frame(
+        [
+            row("a", f"./{at}.png", "exposure", level, margin, severity, ladder=f"exposure/{side}")
+            for at in range(3)
+            for side, level, severity, margin in steps
+        ]
+    )
+    curve = summarize(rows, seed=0, resamples=50)["models"]["a"]["by_severity"]["exposure"]
+    assert [(one["severity"], one["levels"], one["accuracy"], one["pairs"]) for one in curve] == [
+        (1, ["-1", "1"], 0.5, 6),
+        (2, ["-2", "2"], 1.0, 6),
+    ]

@@ -5,12 +5,27 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 from scipy.stats import binomtest
 
-from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Bootstrap, holm, interval, known, ratio, two_sided_p
+from iqbench.benchmark.resampling import (
+    ALPHA,
+    NO_PAIR,
+    ONE_PHOTO,
+    Bootstrap,
+    holm,
+    interval,
+    known,
+    mean_estimate,
+    ratio,
+    two_sided_p,
+)
 
 TOO_CLOSE = "too close to call"
 NO_DIFFERENCE = "no difference shown"
+
+SAME_ODDS = 1e-9
+"""Log-odds that are this close to 0 are a tie."""
 
 CELL = ["original", "degradation_type", "ladder", "degradation_level"]
 """The columns that name a photo and its variant: what two models must both have judged to be compared."""
@@ -22,6 +37,8 @@ class Differences:
     def __init__(self, judged: pd.DataFrame, names: list[str], types: list[str], boot: Bootstrap) -> None:
         cells = judged.assign(cell=judged.groupby(CELL, dropna=False).ngroup())
         self.correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=names)
+        chances = cells.pivot(index="cell", columns="model_name", values="probability").reindex(columns=names)
+        self.log_odds = pd.DataFrame(logit(chances.to_numpy(np.float64)), chances.index, chances.columns)
         about = cells.drop_duplicates("cell").set_index("cell").reindex(self.correct.index)
         self.photos, self.kinds = about["original"], about["degradation_type"]
         self.names, self.types, self.boot = names, types, boot
@@ -57,8 +74,34 @@ class Differences:
                 "neither": wrong & other_wrong,
             }
             means = {name: float(share.mean()) if len(both) else None for name, share in shares.items()}
-            found.append({"a": a, "b": b, "pairs": len(both)} | means)
+            either = self._estimate(right | other, "no pair judged by both")
+            found.append(
+                {"a": a, "b": b, "pairs": len(both)}
+                | means
+                | {"either_right": either, "averaged": self._averaged(a, b)}
+            )
         return found
+
+    def _averaged(self, a: str, b: str) -> dict[str, Any]:
+        """Return the accuracy of the mean of both models' calibrated log-odds: what they reach as one judge."""
+        mean = self.log_odds[[a, b]].dropna().mean(axis=1)
+        right = (mean > 0).astype(float).mask(mean.abs() <= SAME_ODDS, 0.5)
+        return self._estimate(right, "calibration needs pairs of at least two photos that both judged")
+
+    def nobody_right(self) -> dict[str, Any]:
+        """Return the share of pairs that no model gets right, among those that all of them judged."""
+        all_judged = self.correct.dropna()
+        nobody = ~(all_judged == 1).any(axis=1)
+        kinds = self.kinds[nobody.index]
+        return {
+            "overall": self._estimate(nobody, NO_PAIR),
+            "by_degradation": {kind: self._estimate(nobody[kinds == kind], NO_PAIR) for kind in self.types},
+        }
+
+    def _estimate(self, values: "pd.Series[Any]", undefined: str) -> dict[str, Any]:
+        """Return the mean of a value per pair, with its interval over photos."""
+        photos, numbers = self.photos[values.index], values.to_numpy(np.float64)
+        return mean_estimate("share", photos, numbers, self.boot, undefined) | {"pairs": len(values)}
 
     def pairwise(self) -> list[dict[str, Any]]:
         """Return every two models' comparison over all pairs and what it shows."""

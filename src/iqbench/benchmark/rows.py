@@ -14,23 +14,28 @@ KEY = ["model_name", "model_fingerprint", "original", "degraded"]
 """What makes a row the same row in two runs."""
 
 
-def read_runs(folder: Path) -> list[Run]:
-    """Return every run at or below ``folder``, in the order of their paths.
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Return every run at or below the folders, in the order of their paths.
 
     Raises:
         UsageError: If there is none, one is damaged, or they cannot be put into one table.
     """
+    paths = list(dict.fromkeys(path.resolve() for folder in folders for path in _stores(folder)))
+    runs = [read_store(path) for path in paths]
+    runs = [run for run in runs if len(run.photos)]
+    if not runs:
+        raise UsageError(f"{', '.join(map(str, folders))}: no photo has been judged yet")
+    _check_compatible(runs)
+    return runs
+
+
+def _stores(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     paths = sorted(folder.rglob(FILE_NAME), key=lambda path: _natural(path.relative_to(folder)))
     if not paths:
         raise UsageError(f"{folder}: no results here (no {FILE_NAME} in it or below)")
-    runs = [read_store(path) for path in paths]
-    runs = [run for run in runs if len(run.photos)]
-    if not runs:
-        raise UsageError(f"{folder}: no photo has been judged yet")
-    _check_compatible(runs)
-    return runs
+    return paths
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -75,7 +80,7 @@ def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
     verdicts = judge(answers, protocol_of(runs))
     failed = answers["status"] != "ok"
     rows = pd.concat([answers, verdicts.mask(failed)], axis=1)
-    return _in_suite_order(rows).drop(columns=["variant", "position"])
+    return _in_suite_order(rows).drop(columns=["variant", "position", "run"])
 
 
 def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
@@ -91,6 +96,14 @@ def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.concat([answers, verdicts.mask(answers["status"] != "ok")], axis=1)
 
 
+def repeated_answers(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the answers about every pair that several runs asked the same model about, a row per run."""
+    answers = pd.concat([_answers(run) for run in runs], ignore_index=True)
+    answers["degraded"] = answers["photo_sha256"] + "#" + answers["variant"]
+    answers = answers[answers["status"] == "ok"].drop_duplicates([*KEY, "run"])
+    return answers[answers.duplicated(KEY, keep=False)]
+
+
 def _answers(run: Run, adjacent: bool = False) -> pd.DataFrame:
     """Return the store's pairs against the original, or of neighbouring levels, one for every planned cell."""
     pairs = run.pairs[(run.pairs["reference"] == ORIGINAL) != adjacent]
@@ -98,6 +111,7 @@ def _answers(run: Run, adjacent: bool = False) -> pd.DataFrame:
     table = table.merge(run.variants, left_on="variant", right_on="key", how="left")
     return pd.DataFrame(
         {
+            "run": str(run.path),
             "model_name": run.identity["model_name"],
             "model_type": run.details["model_type"],
             "model_fingerprint": run.identity["model_fingerprint"],

@@ -15,6 +15,8 @@ from iqbench.benchmark.comparisons import CELL, Differences, best_per_type, rank
 from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Array, Bootstrap, interval, known, ratio
 from iqbench.errors import UsageError
 
+NO_SCORE = "the model has no score"
+
 
 def summarize(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
     """Return all statistics of a run as plain JSON values.
@@ -53,6 +55,7 @@ def summarize(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
         "pairwise": pairwise,
         "ranking": ranking(models, pairwise),
         "agreement": differences.agreement(),
+        "nobody_right": differences.nobody_right(),
         "by_degradation_winner": best,
         "best_per_type": best_per_type(best, judged),
     }
@@ -99,7 +102,7 @@ def _cell(pairs: pd.DataFrame, draws: Array) -> dict[str, Any]:
         | known("avg_confidence", _mean(ok["confidence"]), NO_PAIR)
         | known("avg_legacy_confidence", _mean(ok["legacy_confidence"]), "no legacy confidence")
         | {"total_pairs": len(ok)}
-        | known("avg_score_drop", _mean(ok["score_original"] - ok["score_degraded"]), "the model has no score")
+        | known("avg_score_drop", _mean(ok["score_original"] - ok["score_degraded"]), NO_SCORE)
         | {"ties": ties}
         | known("tie_rate", ties / len(ok) if len(ok) else None, NO_PAIR)
         | known("order_consistency", _mean(ok["order_consistent"]), NO_PAIR)
@@ -130,6 +133,7 @@ def _model(pairs: pd.DataFrame, controls: pd.DataFrame, types: list[str], boot: 
         },
         "by_degradation": {kind: _cell(own[kind], accuracy[:, at]) for at, kind in enumerate(types) if len(own[kind])},
         "severity": _severity(ok, boot),
+        "by_severity": _by_severity(ok, boot),
         "by_level": _by_level(ok),
         "controls": _controls(controls),
         "calibration": _calibration(ok),
@@ -137,22 +141,42 @@ def _model(pairs: pd.DataFrame, controls: pd.DataFrame, types: list[str], boot: 
     }
 
 
-def _severity(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, list[dict[str, Any]]]:
-    steps = ok.groupby(["ladder", "severity"])
+Step = tuple[pd.DataFrame, dict[str, Any]]
+
+
+def _steps(ok: pd.DataFrame, by: list[str], boot: Bootstrap) -> list[Step]:
+    """Return the rows of each group with what is told of them."""
+    steps = ok.groupby(by)
     codes, width = steps.ngroup().to_numpy(), steps.ngroups
     sums = boot.totals(ok["original"], codes, ok["correct"].to_numpy(np.float64), width)
     accuracy = ratio(sums, boot.totals(ok["original"], codes, np.ones(len(ok)), width))
+    return [
+        (step, _estimate(accuracy[:, at], step["original"].nunique()) | {"pairs": len(step)})
+        for at, (_, step) in enumerate(steps)
+    ]
+
+
+def _severity(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, list[dict[str, Any]]]:
     ladders: dict[str, list[dict[str, Any]]] = {}
-    for at, (_, step) in enumerate(steps):
+    for step, estimate in _steps(ok, ["ladder", "severity"], boot):
         first = step.iloc[0]
         ladders.setdefault(str(first["ladder"]), []).append(
             {"severity": int(first["severity"]), "level": str(first["degradation_level"])}
             | {"degradation_type": str(first["degradation_type"])}
-            | _estimate(accuracy[:, at], step["original"].nunique())
-            | {"pairs": len(step)}
+            | estimate
             | known("avg_margin", _mean(step["margin"]), "no finite margin")
+            | known("avg_score_drop", _mean(step["score_original"] - step["score_degraded"]), NO_SCORE)
         )
     return ladders
+
+
+def _by_severity(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, list[dict[str, Any]]]:
+    """Return the accuracy at each severity of a type, over all of its ladders."""
+    types: dict[str, list[dict[str, Any]]] = {}
+    for step, estimate in _steps(ok, ["degradation_type", "severity"], boot):
+        levels = {"severity": int(step["severity"].iloc[0]), "levels": sorted(set(step["degradation_level"]))}
+        types.setdefault(str(step["degradation_type"].iloc[0]), []).append(levels | estimate)
+    return types
 
 
 def _by_level(ok: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:

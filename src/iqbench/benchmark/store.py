@@ -35,6 +35,15 @@ CREATE TABLE pairs (
     variant_brightness REAL, variant_sharpness REAL, variant_bytes INTEGER,
     status TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (photo, reference, variant)
 );
+CREATE TABLE repeats (
+    photo TEXT NOT NULL, variant TEXT NOT NULL, forward REAL NOT NULL, backward REAL NOT NULL,
+    PRIMARY KEY (photo, variant)
+);
+CREATE TABLE exhibits (
+    sha256 TEXT NOT NULL, variant TEXT NOT NULL, whole_original BLOB NOT NULL, whole_degraded BLOB NOT NULL,
+    detail_original BLOB NOT NULL, detail_degraded BLOB NOT NULL, input_original BLOB, input_degraded BLOB,
+    input_about TEXT NOT NULL, PRIMARY KEY (sha256, variant)
+);
 """
 
 ORIGINAL = "original"
@@ -80,6 +89,35 @@ class PairRow:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class Repeat:
+    """A model's margins about a photo and one of its variants when it was asked again."""
+
+    photo: str
+    variant: str
+    forward: float
+    backward: float
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Pictures of a photo and one of its variants, as JPEG: small, at 100 %, and as the model saw them.
+
+    ``input_original`` and ``input_degraded`` are None where the model's input is no picture; ``input_about``
+    says what it is.
+    """
+
+    sha256: str
+    variant: str
+    whole_original: bytes
+    whole_degraded: bytes
+    detail_original: bytes
+    detail_degraded: bytes
+    input_original: bytes | None
+    input_degraded: bytes | None
+    input_about: str
+
+
 class Store:
     """An open store that this process alone writes to.
 
@@ -97,7 +135,7 @@ class Store:
     def __init__(
         self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
     ) -> None:
-        self._path = path = folder / FILE_NAME
+        self.path = path = folder / FILE_NAME
         new = not path.exists()
         if not new and path.stat().st_size == 0:
             raise UsageError(f"{path}: empty, so not a store of iqbench; remove it or choose another out=")
@@ -140,7 +178,7 @@ class Store:
         except BaseException as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            _raise_if_disk(self._path, error)
+            _raise_if_disk(self.path, error)
             raise
 
     def unfinished(self, files: Sequence[PhotoFile]) -> list[PhotoFile]:
@@ -155,9 +193,35 @@ class Store:
     def write(self, photo: PhotoRow, pairs: Sequence[PairRow]) -> None:
         """Write everything about one photo, or nothing; earlier rows about it are replaced."""
         with self._transaction() as database:
-            database.execute("DELETE FROM pairs WHERE photo = ?", [photo.name])
+            for table in ("pairs", "repeats"):
+                database.execute(f"DELETE FROM {table} WHERE photo = ?", [photo.name])
             _insert(database, "photos", [photo], PhotoRow)
             _insert(database, "pairs", pairs, PairRow)
+
+    def judged(self) -> set[str]:
+        """Return the names of the photos that could be read."""
+        return {name for (name,) in self._database.execute("SELECT name FROM photos WHERE status = 'ok'")}
+
+    def repeated(self) -> set[str]:
+        """Return the names of the photos that the model was asked about again."""
+        return {name for (name,) in self._database.execute("SELECT DISTINCT photo FROM repeats")}
+
+    def repeat(self, answers: Sequence[Repeat]) -> None:
+        """Write what was answered the second time."""
+        with self._transaction() as database:
+            _insert(database, "repeats", answers, Repeat)
+
+    def exhibits(self) -> set[tuple[str, str]]:
+        """Return of which photos and variants there are pictures, by sha256 and key."""
+        return set(self._database.execute("SELECT sha256, variant FROM exhibits"))
+
+    def exhibit(self, new: Sequence[Exhibit], keep: set[tuple[str, str]]) -> None:
+        """Add pictures, and drop all that are not to be kept, in one step."""
+        with self._transaction() as database:
+            database.executemany(
+                "DELETE FROM exhibits WHERE sha256 = ? AND variant = ?", sorted(self.exhibits() - keep)
+            )
+            _insert(database, "exhibits", new, Exhibit)
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
@@ -209,6 +273,8 @@ class Run:
     variants: pd.DataFrame
     photos: pd.DataFrame
     pairs: pd.DataFrame
+    repeats: pd.DataFrame
+    exhibits: pd.DataFrame
 
     @property
     def complete(self) -> bool:
@@ -230,6 +296,8 @@ def read_store(path: Path) -> Run:
                 pd.read_sql_query("SELECT * FROM variants ORDER BY position", database),
                 pd.read_sql_query("SELECT * FROM photos ORDER BY name", database),
                 pd.read_sql_query("SELECT * FROM pairs ORDER BY photo, reference, variant", database),
+                pd.read_sql_query("SELECT * FROM repeats ORDER BY photo, variant", database),
+                pd.read_sql_query("SELECT * FROM exhibits ORDER BY sha256, variant", database),
             ]
         finally:
             database.close()

@@ -81,6 +81,8 @@ class Rules(Scorer):
         UsageError: If a weight is for a term that does not exist.
     """
 
+    input_names = TERMS
+
     def __init__(self, weights: dict[str, float], clipped: bool) -> None:
         unknown = sorted(set(weights) - set(TERMS))
         if unknown:

@@ -10,10 +10,12 @@ from typing import Any
 import pandas as pd
 
 from iqbench.benchmark.evidence import evidence, probabilities
+from iqbench.benchmark.gallery import failures
+from iqbench.benchmark.repeats import repeatability
 from iqbench.benchmark.rows import adjacent_rows, protocol_of, read_runs, verdict_rows
 from iqbench.benchmark.statistics import summarize
-from iqbench.benchmark.store import Run
-from iqbench.errors import TooManyFailures
+from iqbench.benchmark.store import FILE_NAME, Exhibit, Run
+from iqbench.errors import DiskError, TooManyFailures, UsageError
 from iqbench.reporting.html import report
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
@@ -51,17 +53,19 @@ RESAMPLES = 2000
 """Of the bootstrap; fixed, so that a report made again is the same to the byte."""
 
 
-def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] = ()) -> dict[str, Any]:
     """Write all exports of the runs at or below ``folder`` into it, and return the summary.
 
     Args:
         folder: A run's folder, or a sweep's root.
         failed_jobs: What is known of jobs that left no complete results.
+        sources: The folders to take the runs from, if it is not that one.
 
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
-    runs = read_runs(folder)
+    runs = read_runs(sources or [folder])
+    _make(folder, runs)
     rows = verdict_rows(runs)
     rows["probability"] = probabilities(rows)
     summary = _summary(rows, runs, failed_jobs)
@@ -72,8 +76,18 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = ()) -> dict[str
     write_text(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
     write_text(folder / "KEY_TAKEAWAYS.md", takeaways(summary))
     write(folder / "accuracy.png", lambda path: accuracy_heatmap(summary, path))
-    write_text(folder / "report.html", report(summary, folder / "accuracy.png"))
+    write_text(folder / "report.html", report(summary, folder / "accuracy.png", exhibits(runs)))
     return summary
+
+
+def _make(folder: Path, runs: Sequence[Run]) -> None:
+    """Make the folder for the exports if it is not there; refuse one that holds a run that they are not about."""
+    if (folder / FILE_NAME).exists() and (folder / FILE_NAME).resolve() not in [run.path.resolve() for run in runs]:
+        raise UsageError(f"{folder}: holds another run, whose exports would be lost; choose another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
 
 
 FINISHED = TooManyFailures.exit_code
@@ -83,8 +97,11 @@ FINISHED = TooManyFailures.exit_code
 def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
     known, nulls = evidence(rows, adjacent_rows(runs), protocol_of(runs), SEED, RESAMPLES)
+    wrong = failures(rows, max(run.details["config"]["gallery"] for run in runs))
+    again = repeatability(runs, {name: model["fingerprint"] for name, model in summary["models"].items()})
     for name, model in summary["models"].items():
-        model |= known[name]
+        model |= known[name] | {"failures_by_type": wrong.get(name, {})}
+        model["repeatability"] |= again[name]
         of_model = [run for run in runs if run.identity["model_fingerprint"] == model["fingerprint"]]
         seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
         model["photos_seen_in_training"] = int(seen["sha256"].nunique())
@@ -105,6 +122,17 @@ def _duplicates(rows: pd.DataFrame) -> int:
     """Return how many photos have the same content as an earlier one under another name."""
     photos = rows.loc[rows["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
     return int(photos["photo_sha256"].duplicated().sum())
+
+
+def exhibits(runs: Sequence[Run]) -> dict[tuple[str, str, str], Exhibit]:
+    """Return the pictures of all runs by model fingerprint, photo sha256 and variant."""
+    return {
+        (run.identity["model_fingerprint"], exhibit.sha256, exhibit.variant): exhibit
+        for run in runs
+        for exhibit in (
+            Exhibit(**{str(key): value for key, value in row.items()}) for row in run.exhibits.to_dict("records")
+        )
+    }
 
 
 def _manifest(runs: Sequence[Run]) -> pd.DataFrame:

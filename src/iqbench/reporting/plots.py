@@ -49,7 +49,14 @@ def accuracy_heatmap(summary: dict[str, Any], path: Path) -> None:
     above, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).ravel().tolist()
     _heatmap(above.subplots(), summary, types)
     axes = below.subplots(panels, PANELS_A_ROW, sharey=True, squeeze=False).ravel().tolist()
-    below.suptitle("Accuracy over severity (1 = mildest)", x=0.01, ha="left", size=11, color=INK, weight="bold")
+    below.suptitle(
+        "Accuracy over severity (1 = mildest), with 95 % intervals over photos",
+        x=0.01,
+        ha="left",
+        size=11,
+        color=INK,
+        weight="bold",
+    )
     for axis, kind in zip(axes, types, strict=False):
         _severity_panel(axis, summary, kind)
     for axis in axes[len(types) :]:
@@ -107,27 +114,18 @@ def _tile(axis: Axes, x: float, y: float, value: float | None, spread: list[floa
         )
 
 
-def _curve(model: dict[str, Any], kind: str) -> dict[int, tuple[float, str]]:
-    """Return accuracy and level by severity, over all ladders of a type, each step weighing its pairs."""
-    steps = [step for ladder in model["severity"].values() for step in ladder if step["degradation_type"] == kind]
-    curve = {}
-    for severity in sorted({step["severity"] for step in steps}):
-        same = [step for step in steps if step["severity"] == severity and step["accuracy"] is not None]
-        pairs = sum(step["pairs"] for step in same)
-        if pairs:
-            mean = sum(step["accuracy"] * step["pairs"] for step in same) / pairs
-            curve[severity] = mean, "\n".join(dict.fromkeys(step["level"] for step in same))
-    return curve
-
-
 def _severity_panel(axis: Axes, summary: dict[str, Any], kind: str) -> None:
     levels: dict[int, str] = {}
     for at, (name, model) in enumerate(summary["models"].items()):
-        curve = _curve(model, kind)
-        levels |= {severity: level for severity, (_, level) in curve.items()}
-        heights = [100 * accuracy for accuracy, _ in curve.values()]
-        (line,) = axis.plot(list(curve), heights, label=drawable(name), linewidth=1.8, markersize=4.5, clip_on=False)
+        steps = [step for step in model["by_severity"].get(kind, []) if step["accuracy"] is not None]
+        levels |= {step["severity"]: "\n".join(step["levels"]) for step in steps}
+        places = [step["severity"] for step in steps]
+        heights = [100 * step["accuracy"] for step in steps]
+        (line,) = axis.plot(places, heights, label=drawable(name), linewidth=1.8, markersize=4.5, clip_on=False)
         line.set(color=LINES[at % len(LINES)], marker=MARKERS[at % len(MARKERS)])
+        if all(step["interval"] is not None for step in steps):
+            low, high = ([100 * step["interval"][end] for step in steps] for end in (0, 1))
+            axis.fill_between(places, low, high, color=LINES[at % len(LINES)], alpha=0.15, linewidth=0)
     axis.axhline(50, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axis.set_ylim(0, 100)
     axis.set_yticks([0, 25, 50, 75, 100])

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from iqbench.reporting.blind_spots import CHANCE, above, below, places, unnested, unseen
 from iqbench.reporting.evidence_lines import facts as evidence
 from iqbench.reporting.evidence_lines import warnings
 from iqbench.reporting.table import markdown_table, rule, type_order, unfinished
 from iqbench.reporting.wording import bracketed, escaped, percent
 
-CHANCE = 0.5
 FEW_PHOTOS = 30
 
 
@@ -37,14 +37,6 @@ def takeaways(summary: dict[str, Any]) -> str:
 def _accuracy(one: dict[str, Any]) -> str:
     known = one["accuracy"] is not None
     return f"{percent(one['accuracy'])} %{bracketed(one)}" if known else str(one["accuracy_reason"])
-
-
-def _above(one: dict[str, Any], bar: float) -> bool:
-    return one.get("interval") is not None and one["interval"][0] > bar
-
-
-def _below(one: dict[str, Any], bar: float) -> bool:
-    return one.get("interval") is not None and one["interval"][1] < bar
 
 
 def _difference(one: dict[str, Any]) -> str:
@@ -135,41 +127,23 @@ def _strength(model: dict[str, Any]) -> list[str]:
     fact = (
         f"Strongest on {escaped(ranked[0])}: {_accuracy(strong)}. Weakest on {escaped(ranked[-1])}: {_accuracy(weak)}."
     )
-    apart = weak["interval"] is not None and _above(strong, weak["interval"][1])
+    apart = weak["interval"] is not None and above(strong, weak["interval"][1])
     return [fact if apart else f"{fact} No difference shown between them: the intervals do not separate."]
 
 
 def _blind(model: dict[str, Any]) -> list[str]:
     """Return where the model prefers the damage or is not shown to see it; a step only if its type is not named."""
-    judged = {place: one for place, one in _places(model).items() if one["accuracy"] is not None}
-    worse = {place: one for place, one in judged.items() if _below(one, CHANCE)}
-    unsure = {place: one for place, one in judged.items() if not _above(one, CHANCE) and place not in worse}
+    judged = places(model)
+    worse = {place: one for place, one in judged.items() if below(one, CHANCE)}
+    unsure = {place: one for place, one in judged.items() if not above(one, CHANCE) and place not in worse}
     return [
-        f"{says}: {'; '.join(f'{place} {_accuracy(one)}' for place, one in found.items())}."
+        f"{says}: {'; '.join(f'{escaped(place)} {_accuracy(one)}' for place, one in found.items())}."
         for says, found in (
-            ("Prefers the degraded photo (interval below 50 %)", _unnested(worse)),
-            ("Not shown to see (interval not above 50 %)", _unnested(unsure)),
+            ("Prefers the degraded photo (interval below 50 %)", unnested(worse)),
+            ("Not shown to see (interval not above 50 %)", unnested(unsure)),
         )
         if found
     ]
-
-
-def _places(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the types and the steps of all ladders under a readable name each, types first."""
-    return {f"all of {escaped(kind)}": one for kind, one in model["by_degradation"].items()} | {
-        f"{escaped(ladder)} severity {step['severity']} ({escaped(step['level'])})": step
-        for ladder, steps in model["severity"].items()
-        for step in steps
-    }
-
-
-def _unnested(places: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the places without the steps of a type that is itself among them."""
-    return {
-        place: one
-        for place, one in places.items()
-        if f"all of {escaped(one.get('degradation_type', ''))}" not in places
-    }
 
 
 def _soundness(model: dict[str, Any]) -> list[str]:
@@ -195,22 +169,17 @@ def _soundness(model: dict[str, Any]) -> list[str]:
 
 
 def _unseen(summary: dict[str, Any]) -> list[str]:
-    places: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, model in summary["models"].items():
-        for place, one in _places(model).items():
-            if one["accuracy"] is not None:
-                places.setdefault(place, {})[name] = one
-    best = {place: max(models, key=lambda name: models[name]["accuracy"]) for place, models in places.items()}
-    unseen = {
-        place: models[best[place]]
-        for place, models in places.items()
-        if not any(_above(one, CHANCE) for one in models.values())
-    }
-    lines = [
-        f"- {place}: at best {escaped(best[place])}, {_accuracy(one)}." for place, one in _unnested(unseen).items()
-    ]
-    nothing = f"Nothing: in each of {len(places)} types and steps at least one model's interval lies above 50 %."
-    return lines or [nothing if places else "No pair was judged."]
+    lines = [f"- {escaped(one['place'])}: at best {escaped(one['best'])}, {_accuracy(one)}." for one in unseen(summary)]
+    judged = {place for model in summary["models"].values() for place in places(model)}
+    nothing = f"Nothing: in each of {len(judged)} types and steps at least one model's interval lies above 50 %."
+    lines = lines or [nothing if judged else "No pair was judged."]
+    nobody = summary["nobody_right"]["overall"]
+    if nobody["share"] is not None:
+        lines += [
+            "",
+            f"No model is right in {percent(nobody['share'])} %{bracketed(nobody)} of {nobody['pairs']} pairs.",
+        ]
+    return lines
 
 
 def _caveats(summary: dict[str, Any]) -> list[str]:

@@ -1,0 +1,153 @@
+"""The failures to look at: which ones are chosen, and what is kept of them."""
+
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+
+from cli import run
+from iqbench.benchmark.gallery import DETAIL, WHOLE, exhibit, failures, mistakes, renew, seen
+from iqbench.benchmark.rows import verdict_rows
+from iqbench.benchmark.store import FILE_NAME, Store, read_store
+from iqbench.data.folder import Folder
+from iqbench.degradations.blur import blur
+from iqbench.degradations.crop import crop_center, crop_edge_ladders
+from iqbench.degradations.ladder import suite
+from iqbench.models.rules import Rules
+from made_rows import frame, row
+from schooling import siamese
+
+
+def decoded(data):
+    return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def rows():
+    return frame(
+        [
+            row("a", "p", "blur", "1", -1.0),
+            row("a", "p", "blur", "2", -3.0, severity=2),
+            row("a", "q", "blur", "1", -2.0),
+            row("a", "r", "blur", "1", 5.0),
+            row("a", "s", "blur", "1", 0.0),
+            row("a", "t", "blur", "1", -9.0, status="corrupt"),
+            row("a", "p", "jpeg", "80", -0.5),
+            row("a", "p", "control", "identity", -7.0),
+            row("b", "p", "blur", "2", 1.0, severity=2),
+            row("b", "q", "blur", "1", -1.0),
+        ]
+    )
+
+
+def test_the_surest_mistakes_come_first_and_each_photo_once_a_type():
+    chosen = mistakes(rows(), 4)
+    chosen = chosen[chosen["model_name"] == "a"]
+    found = chosen[["original", "degradation_type", "margin"]].to_numpy().tolist()
+    assert found == [["p", "blur", -3.0], ["q", "blur", -2.0], ["p", "jpeg", -0.5]]
+    assert mistakes(rows(), 1).groupby("model_name").size().to_dict() == {"a": 2, "b": 1}
+    assert mistakes(rows(), 0).empty
+
+
+def test_ties_failures_and_controls_are_no_mistakes():
+    assert not set(mistakes(rows(), 99)["original"]) & {"r", "s", "t"}
+    assert "control" not in set(mistakes(rows(), 99)["degradation_type"])
+
+
+def test_each_mistake_says_who_else_made_it():
+    found = failures(rows(), 4)["a"]["blur"]
+    assert (found["pairs"], found["wrong"]) == (5, 3)
+    assert [(one["photo"], one["right"], one["wrong_too"]) for one in found["worst"]] == [
+        ("p", ["b"], []),
+        ("q", [], ["b"]),
+    ]
+
+
+def test_the_detail_lies_where_the_change_is(photo):
+    large = np.tile(photo, (4, 4, 1))
+    changed = large.copy()
+    changed[300:320, 400:430] = 255 - changed[300:320, 400:430]
+    kept = exhibit("x", "v", large, changed, siamese())
+    before, after = decoded(kept.detail_original), decoded(kept.detail_degraded)
+    assert before.shape == after.shape == (DETAIL, DETAIL, 3)
+    assert (np.abs(before.astype(int) - after) > 60).any(axis=2).sum() > 300
+    assert max(decoded(kept.whole_original).shape) == WHOLE
+
+
+def test_a_crop_is_small_beside_its_original(photo):
+    kept = exhibit("x", "v", photo, crop_center(photo, 0.5), siamese())
+    whole, part = decoded(kept.whole_original), decoded(kept.whole_degraded)
+    assert part.shape[0] / whole.shape[0] == np.floor(photo.shape[0] / 2) / photo.shape[0]
+
+
+def test_a_network_is_shown_what_it_saw(photo):
+    model, blurred = siamese(), blur(photo, 3)
+    kept = exhibit("x", "v", photo, blurred, model)
+    for picture, data in ((photo, kept.input_original), (blurred, kept.input_degraded)):
+        true = model.prepare(picture).permute(1, 2, 0).numpy()
+        assert np.abs(decoded(data).astype(int) - true).mean() < 3
+    assert kept.input_about == "32 x 32 px"
+
+
+def test_rules_are_shown_their_named_terms(photo):
+    kept = exhibit("x", "v", photo, blur(photo, 3), Rules({"contrast": 1.0}, clipped=True))
+    assert kept.input_original is None
+    assert kept.input_about.startswith("sharpness ")
+    assert "contrast" in kept.input_about
+
+
+def test_normalised_inputs_are_stretched_alike_and_views_stand_side_by_side():
+    dark, bright = torch.full((5, 3, 20, 10), -2.0), torch.full((5, 3, 20, 10), 2.0)
+    views = seen(dark, bright)
+    assert [picture.shape for picture in views.pictures] == [(20, 50, 3)] * 2
+    assert [int(picture.max()) for picture in views.pictures] == [0, 255]
+    assert views.about == "5 views of 10 x 20 px"
+
+
+def test_an_input_of_many_numbers_is_only_counted():
+    assert seen(torch.zeros(100), torch.zeros(100)).about == "no picture, but 100 numbers"
+
+
+def pictures_of(folder: Path) -> pd.DataFrame:
+    return read_store(folder / FILE_NAME).exhibits
+
+
+def test_a_run_keeps_the_pictures_of_its_mistakes_and_no_others(folder: Path, tmp_path: Path):
+    common = ("bench", "model=contrast", "data=folder", f"data.root={folder}", "engine.workers=0")
+    assert run(*common, f"out={tmp_path / 'a'}").exit_code == 0
+    kept = pictures_of(tmp_path / "a")
+    table = pd.read_parquet(tmp_path / "a" / "unified_results.parquet")
+    wanted = mistakes(table, 4)
+    keys = wanted["photo_sha256"] + wanted["degradation_type"] + "/" + wanted["degradation_level"]
+    assert sorted(keys) == sorted(kept["sha256"] + kept["variant"])
+    assert len(kept) > 3
+    before = (tmp_path / "a" / "report.html").read_bytes()
+    assert run(*common, f"out={tmp_path / 'a'}").exit_code == 0
+    assert (tmp_path / "a" / "report.html").read_bytes() == before
+    assert run(*common, "gallery=0", f"out={tmp_path / 'none'}").exit_code == 0
+    assert pictures_of(tmp_path / "none").empty
+
+
+def test_a_photo_that_changed_since_costs_its_pictures_and_nothing_else(folder: Path, tmp_path: Path):
+    common = ("bench", "model=contrast", "data=folder", f"data.root={folder}", "degradation=crop_edge")
+    assert run(*common, "engine.workers=0", "gallery=0", f"out={tmp_path / 'run'}").exit_code == 0
+    judged = read_store(tmp_path / "run" / FILE_NAME)
+    listed = Folder(str(folder), limit=None, seed=0).photos().files
+    wrong = {file.name: file for file in listed if file.name in set(mistakes(verdict_rows([judged]), 4)["original"])}
+    assert len(wrong) > 1
+    changed = next(iter(wrong))
+    wrong[changed].path.write_bytes(wrong[changed].path.read_bytes() + b"more")
+    variants = suite({"crop_edge": crop_edge_ladders(["right", "bottom"], [0.2, 0.3])})
+    with closing(Store(tmp_path / "run", judged.identity, {}, [])) as store:
+        renew(store, listed, variants, Rules({"contrast": 1.0}, clipped=True), 4)
+    kept = read_store(tmp_path / "run" / FILE_NAME)
+    names = kept.exhibits.merge(kept.photos, on="sha256")["name"]
+    assert set(names) == set(wrong) - {changed}
+
+
+def test_a_gallery_of_less_than_nothing_is_refused(folder: Path, tmp_path: Path):
+    outcome = run("bench", "model=contrast", "data=folder", f"data.root={folder}", "gallery=-1", f"out={tmp_path}")
+    assert outcome.exit_code == 2
+    assert outcome.last_line == "iqbench.bench: gallery=-1: must be 0 or more"

@@ -1,0 +1,106 @@
+"""What is found when a model is asked the same twice."""
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cli import TINY, run
+from iqbench.benchmark.engine import answers
+from iqbench.benchmark.repeats import repeatability, second_look
+from iqbench.benchmark.settings import Settings
+from iqbench.benchmark.store import FILE_NAME, Run, Store, read_store
+from iqbench.degradations.blur import blur_ladder
+from iqbench.degradations.control import controls
+from iqbench.degradations.ladder import suite
+from iqbench.interfaces import PhotoFile, Scorer
+
+SETTINGS = Settings(device="cpu", precision="fp32", batch_size=8, workers=0)
+VARIANTS = suite({"blur": blur_ladder([1, 2])}) + controls()
+
+
+class Steady(Scorer):
+    def prepare(self, photo):
+        return torch.tensor([photo.std()], dtype=torch.float64)
+
+    def encode(self, inputs):
+        return inputs
+
+
+class Drifting(Steady):
+    """Likes every photo a little more than the one before, and changes its mind about the darkest copies."""
+
+    def __init__(self):
+        self.asked = 0.0
+
+    def encode(self, inputs):
+        self.asked += 1
+        return inputs * (1 if self.asked < 4 else -1)
+
+
+def judged(model, files: list[PhotoFile], folder: Path) -> Run:
+    """A run as bench does it, with a second look."""
+    folder.mkdir()
+    identity = {"photos": [file.name for file in files], "model_fingerprint": "m", "model_name": "m"}
+    identity["protocol"] = {"name": "standard", "orders": "both", "tie_worth": 0.5, "tie_margin": 1e-6}
+    rows = [
+        {
+            "position": at,
+            "key": one.key,
+            "degradation_type": one.type,
+            "degradation_group": one.group,
+            "ladder": one.ladder,
+            "degradation_level": one.level,
+            "severity": one.severity,
+            "amount": one.amount,
+            "unit": one.unit,
+        }
+        for at, one in enumerate(VARIANTS)
+    ]
+    with closing(Store(folder, identity, {"model_type": "m"}, rows)) as store:
+        for photo, pairs in answers(model, files, VARIANTS, SETTINGS):
+            store.write(photo, pairs)
+        second_look(store, files, VARIANTS, model, SETTINGS)
+    return read_store(folder / FILE_NAME)
+
+
+def test_a_steady_model_says_the_same_again(files, tmp_path):
+    again = repeatability([judged(Steady(), files, tmp_path / "a")], {"m": "m"})["m"]
+    assert again["second_look"] == {"largest_change": 0.0, "pairs": len(VARIANTS), "verdicts_changed": 0}
+    assert again["other_runs"]["largest_change"] is None
+    assert again["other_runs"]["largest_change_reason"] == "no pair was judged by a second run"
+
+
+def test_a_model_that_remembers_is_found_out(files, tmp_path):
+    again = repeatability([judged(Drifting(), files, tmp_path / "a")], {"m": "m"})["m"]
+    assert again["second_look"]["largest_change"] > 1
+    assert again["second_look"]["verdicts_changed"] == 3  # all but the identical copy
+
+
+def test_two_runs_of_one_model_are_held_against_each_other(files, tmp_path):
+    first = judged(Steady(), files, tmp_path / "a")
+    second = judged(Steady(), files[1:], tmp_path / "b")
+    second.pairs.loc[second.pairs["variant"] == "blur/2.0", "forward"] += 0.5
+    again = repeatability([first, second], {"m": "m"})["m"]
+    assert again["other_runs"]["pairs"] == 2 * len(VARIANTS)
+    assert again["other_runs"]["largest_change"] == pytest.approx(0.25)
+
+
+def test_a_photo_that_is_judged_anew_is_asked_again_anew(files, tmp_path):
+    run_ = judged(Steady(), files, tmp_path / "a")
+    assert run_.repeats["photo"].nunique() == 1
+    with closing(Store(tmp_path / "a", run_.identity, {}, [])) as store:
+        for photo, pairs in answers(Steady(), files, VARIANTS, SETTINGS):
+            store.write(photo, pairs)
+        assert store.repeated() == set()
+
+
+def test_a_run_says_how_far_its_model_repeats_itself(folder: Path, tmp_path: Path) -> None:
+    common = ("model=siamese", *TINY, "model.checkpoint=untrained", "data=folder", f"data.root={folder}")
+    outcome = run("bench", *common, "engine.workers=0", "degradation=blur", f"out={tmp_path / 'a'}")
+    assert outcome.exit_code == 0, outcome.err
+    repeats = read_store(tmp_path / "a" / FILE_NAME).repeats
+    assert len(repeats) == 4 + 2
+    assert np.isfinite(repeats["forward"]).all()
