@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ FEW = 100
 """Photos that are decoded sooner than other processes start."""
 _CHUNK = 8
 """Photos that a process is given at a time; those in the air when a process dies are decoded again, one by one."""
+
+START_SECONDS = 120
+"""In which all processes have to come up."""
 
 
 class Finding(NamedTuple):
@@ -116,10 +120,12 @@ def _singly(
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Give a pool whose first process has come up, or None if it cannot.
+    """Give a pool whose processes have all come up, or None if they cannot.
 
-    Processes are copies of a server that has imported this module and does nothing else: copies of
-    this program, which may have threads, could hang, and each new one would take seconds to import it.
+    All of them at once, since a pool that starts one more while another dies waits for it for ever
+    (CPython's ``terminate_broken`` ends only those that it knew of). They are copies
+    of a server that has imported this module and does nothing else: copies of this program, which may
+    have threads, could hang, and each new one would take seconds to import it.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -128,10 +134,12 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start)
+    everyone = context.Barrier(workers)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(everyone,))
     try:
         try:
-            pool.submit(_is_up).result()
+            for up in [pool.submit(_is_up) for _ in range(workers)]:
+                up.result()
         except (BrokenProcessPool, OSError, EOFError):
             yield None
         else:
@@ -148,10 +156,11 @@ def _is_up() -> bool:
     return True
 
 
-def _start() -> None:
-    """Leave Ctrl-C to the parent process, and end when it is gone."""
+def _start(everyone: Barrier) -> None:
+    """Leave Ctrl-C to the parent process, end when it is gone, and wait for the other processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    everyone.wait(timeout=START_SECONDS)
 
 
 def _end_with_parent() -> None:
