@@ -20,23 +20,46 @@ def shown_by(notebook: str, folder: Path) -> set[str]:
     return {kind for cell in content.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
 
 
-def test_a_first_look_runs_on_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = run("bench", "-m", "model=iqa,contrast", "data.limit=2", f"out={tmp_path / 'sweep'}")
+@pytest.fixture
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A sweep of two models, one of them a network, on two of the sample photos."""
+    network = ("model=siamese", *TINY, "model.checkpoint=untrained")
+    common = ("data.limit=2", "engine.workers=0")
+    for name, arguments in {"network": network, "contrast": ("model=contrast",)}.items():
+        outcome = run("bench", *arguments, *common, f"out={tmp_path / 'sweep' / name}")
+        assert outcome.exit_code == 0, outcome.err
+    outcome = run("report", tmp_path / "sweep")
     assert outcome.exit_code == 0, outcome.err
     monkeypatch.setenv("IQBENCH_RUN", str(tmp_path / "sweep"))
-    assert {"image/png", "text/html", "text/markdown"} <= shown_by("first_look", tmp_path)
+    return tmp_path / "sweep"
 
 
-def test_the_history_of_a_training_runs_on_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("sweep")
+def test_failure_cases_runs_on_a_sweep(tmp_path: Path) -> None:
+    assert {"image/png", "text/html"} <= shown_by("failure_cases", tmp_path)
+
+
+@pytest.mark.usefixtures("sweep", "training")
+def test_model_behavior_runs_on_a_sweep_and_a_training(tmp_path: Path) -> None:
+    assert {"image/png", "text/html", "text/markdown"} <= shown_by("explore_model_behavior", tmp_path)
+
+
+@pytest.mark.usefixtures("training")
+def test_the_history_of_a_training_runs_on_votes(tmp_path: Path) -> None:
+    assert {"image/png", "text/html"} <= shown_by("training_history", tmp_path)
+
+
+@pytest.fixture
+def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short training on votes."""
     write_ava(tmp_path / "ava", photos=20, test=4)
     recipe = ("model=ava", *TINY, "data=ava", f"data.root={tmp_path / 'ava'}", "data.validation_share=0.3")
     short = ("trainer.max_epochs=2", "trainer.accelerator=cpu", "trainer.log_every_n_steps=1", "examples.workers=0")
     outcome = run("train", *recipe, *short, f"data.cache={tmp_path / 'cache'}", f"out={tmp_path / 'training'}")
     assert outcome.exit_code == 0, outcome.err
     monkeypatch.setenv("IQBENCH_TRAINING", str(tmp_path / "training"))
-    assert {"image/png", "text/html"} <= shown_by("training_history", tmp_path)
 
 
 def test_no_notebook_is_without_a_test() -> None:
-    tested = {"first_look", "training_history"}
+    tested = {"explore_model_behavior", "failure_cases", "training_history"}
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == tested

@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -76,6 +76,11 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         options = list(error.options or [])
         return f"{group}={choice}: no such {group}.{did_you_mean(choice, options)} There are: {', '.join(options)}"
+    if isinstance(error, OverrideParseException):
+        if "=" not in error.override:
+            return f"{error.override}: not a setting; say KEY=VALUE, such as model=siamese"
+        reason = str(error).splitlines()[0]
+        return f"{error.override}: cannot be read ({reason}); quote special characters, such as 'out=\"a=b\"'"
     override = _guilty(text, arguments)
     key = override.split("=")[0].lstrip("+~")
     if "could not be converted" in text:

@@ -15,8 +15,6 @@ from iqbench.benchmark.comparisons import CELL, Differences, best_per_type, rank
 from iqbench.benchmark.resampling import ALPHA, NO_PAIR, ONE_PHOTO, Array, Bootstrap, interval, known, ratio
 from iqbench.errors import UsageError
 
-NO_SCORE = "the model has no score"
-
 
 def summarize(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
     """Return all statistics of a run as plain JSON values.
@@ -102,7 +100,7 @@ def _cell(pairs: pd.DataFrame, draws: Array) -> dict[str, Any]:
         | known("avg_confidence", _mean(ok["confidence"]), NO_PAIR)
         | known("avg_legacy_confidence", _mean(ok["legacy_confidence"]), "no legacy confidence")
         | {"total_pairs": len(ok)}
-        | known("avg_score_drop", _mean(ok["score_original"] - ok["score_degraded"]), NO_SCORE)
+        | known("avg_score_drop", _mean(ok["score_original"] - ok["score_degraded"]), "the model has no score")
         | {"ties": ties}
         | known("tie_rate", ties / len(ok) if len(ok) else None, NO_PAIR)
         | known("order_consistency", _mean(ok["order_consistent"]), NO_PAIR)
@@ -165,7 +163,6 @@ def _severity(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, list[dict[str, Any
             | {"degradation_type": str(first["degradation_type"])}
             | estimate
             | known("avg_margin", _mean(step["margin"]), "no finite margin")
-            | known("avg_score_drop", _mean(step["score_original"] - step["score_degraded"]), NO_SCORE)
         )
     return ladders
 

@@ -82,3 +82,24 @@ def _png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name may use any script
         figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
+
+
+def margin_curves(axes: Axes, summary: dict[str, Any], name: str) -> None:
+    """Draw a model's mean margin over severity, a line a ladder: of a model with a score, how far the score drops.
+
+    Args:
+        axes: Where to.
+        summary: As `iqbench.reporting.exports` makes it.
+        name: The model.
+    """
+    for at, (ladder, steps) in enumerate(summary["models"][name]["severity"].items()):
+        told = [step for step in steps if step["avg_margin"] is not None]
+        style = ("-", "--", ":")[at // len(LINES) % 3]
+        places, heights = ([step[key] for step in told] for key in ("severity", "avg_margin"))
+        axes.plot(places, heights, style, color=LINES[at % len(LINES)], marker=".", label=drawable(ladder))
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    axes.set_title(drawable(name), loc="left", size=10, color=INK)
+    axes.set_xlabel("severity", color=INK)
+    axes.set_ylabel("mean margin of the original", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7)

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from iqbench.errors import UsageError
+from iqbench.reporting import frames
+from made_rows import summary_of
+
+
+def summary():
+    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}}, nulls=[("random", 0.5)])
+
+
+def test_the_best_model_comes_first_with_its_interval():
+    table = frames.overall(summary())
+    assert list(table.index) == ["a", "b"]
+    assert table.loc["a", ["accuracy", "macro", "technical"]].tolist() == [70.0, 70.0, 70.0]
+    assert table.loc["a", "from"] < 70 < table.loc["a", "to"]
+
+
+def test_null_models_stand_below_the_models():
+    table = frames.by_degradation(summary())
+    assert table.loc["a"].to_dict() == {"jpeg": 50.0, "blur": 90.0}
+    assert table.loc["null: random"].tolist() == [50.0, 50.0]
+
+
+def test_margins_and_mistakes_are_told_by_model():
+    table = frames.margins(summary())
+    assert table.loc[("blur", 1, "1")].round(6).to_dict() == {"a": 0.8, "b": 0.2}
+    assert frames.mistakes(summary()).loc["b"].to_dict() == {"jpeg": 20.0, "blur": 40.0}
+    bad = frames.worst(summary())
+    assert bad.groupby(["model", "type"]).size().tolist() == [4, 4, 4, 4]
+    assert bad.iloc[0][["model", "photo", "margin", "wrong_too"]].tolist() == ["a", "./36.png", -1.0, ["b"]]
+
+
+def test_agreement_adds_up():
+    (row,) = frames.agreement(summary()).to_dict("records")
+    assert row["both right"] + row["only the first"] + row["only the second"] + row["neither"] == pytest.approx(100)
+    assert row["at least one right"] == pytest.approx(100 - row["neither"])
+    assert frames.agreement(summary_of({"a": {"blur": 1.0}})).empty
+
+
+def test_what_reached_the_input_is_told_for_each_type():
+    assert list(frames.visibility(summary()).index) == [(m, k) for m in "ab" for k in ("blur", "jpeg")]
+
+
+def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not there; name a run's folder"):
+        frames.read_summary(tmp_path)
