@@ -1,5 +1,6 @@
 """Judges that look good for the wrong reason, run through the whole program: each is exposed on the first screen."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,9 @@ def test_a_judge_that_is_right_for_the_wrong_reason_is_exposed(
     assert any(exposed in line for line in lines), lines
     section = takeaways.split(f"## {judge}\n")[1].split("\n## ")[0]
     assert exposed[1:] in section  # there it begins with a capital
+    verdict = (screen[1] / "report.html").read_text().split("<h2>")[1]
+    assert verdict.startswith("Verdict")
+    assert re.search(f"<strong>{judge}</strong> [^<]*{re.escape(exposed)}", verdict)
 
 
 def test_what_exposes_one_is_not_said_of_another(screen: tuple[Outcome, Path]) -> None:

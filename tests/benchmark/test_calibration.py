@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from iqbench.benchmark.calibration import calibrated, confidence
+from iqbench.benchmark.calibration import calibrated, confidence, said_and_found
 from made_rows import frame, row
 
 
@@ -70,3 +70,13 @@ def test_auroc_tells_whether_confidence_tells_right_from_wrong():
 def test_what_is_unknown_is_null_with_a_reason():
     found = confidence(frame([row("a", "./0.png", "blur", "1", 1)]), np.array([np.nan]))
     assert (found["ece"], found["ece_reason"]) == (None, "calibration needs at least two photos")
+
+
+def test_a_curve_that_fits_on_the_whole_may_be_wrong_on_each_type():
+    rows = frame(
+        [row("a", f"./{at}.png", kind, "1", margin) for at in range(4) for kind, margin in (("blur", 1), ("jpeg", -1))]
+    )
+    told = said_and_found(rows, np.full(len(rows), 0.5), ["blur", "jpeg", "crop_edge"])
+    assert told["blur"] == {"said": 0.5, "found": 1.0}
+    assert told["jpeg"] == {"said": 0.5, "found": 0.0}
+    assert told["crop_edge"]["said"] is None

@@ -32,7 +32,7 @@ def nulls_of(rows):
 def test_a_judge_of_file_sizes_chooses_like_the_null_model_and_does_not_beat_it():
     sizes = {"blur": 60.0, "jpeg": 40.0, "crop_edge": 80.0}
     found = nulls_of(judged(lambda at, kind: 1.0, bytes=sizes))
-    assert found["chooses_like"]["larger file"] == 1.0
+    assert found["chooses_like"]["larger file"] == {"share": 1.0, "suspect": True}
     assert found["overall"]["null"] == "larger file"
     assert found["overall"]["difference"] == 0.0
     assert found["overall"]["beaten"] is False
@@ -47,6 +47,16 @@ def test_a_model_beats_the_best_null_model_where_their_paired_difference_is_show
         "beaten": False,
         "difference": 0.0,
     }
+
+
+def test_a_model_that_is_right_where_the_null_model_has_no_opinion_is_no_suspect():
+    found = nulls_of(judged(lambda at, kind: 1.0, pixels={"crop_edge": 50.0}))
+    share = found["chooses_like"]["more pixels"]["share"]
+    crops = sum(kind == "crop_edge" for kind, _ in LEVELS) / len(LEVELS)
+    assert found["chooses_like"]["more pixels"] == {"share": share, "suspect": False}
+    assert share == crops
+    counting = nulls_of(judged(lambda at, kind: float(kind == "crop_edge"), pixels={"crop_edge": 50.0}))
+    assert counting["chooses_like"]["more pixels"] == {"share": 1.0, "suspect": True}
 
 
 def test_a_null_model_that_hardly_ever_chooses_says_nothing_of_a_model_that_chooses_like_it():

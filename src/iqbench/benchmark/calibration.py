@@ -88,6 +88,26 @@ def reliability(chances: Float[np.ndarray, "n"]) -> dict[str, Any]:
     return {"brier": float(np.mean((chances - 1) ** 2)), "ece": error, "bins": curve}
 
 
+def said_and_found(ok: pd.DataFrame, chances: Float[np.ndarray, "n"], types: list[str]) -> dict[str, Any]:
+    """Return for each type the mean probability that was said, and the accuracy that was found.
+
+    One curve fits all types on the whole and may be wrong on each: where more is said than found, a model is
+    surer of that kind of damage than it may be.
+
+    Args:
+        ok: One model's verdict rows that are ok.
+        chances: As `calibrated` returns them.
+        types: The degradation types.
+    """
+    found = {}
+    for kind in types:
+        own = (ok["degradation_type"] == kind).to_numpy(bool) & ~np.isnan(chances)
+        both = (chances, ok["correct"].to_numpy(np.float64))
+        said, right = (float(values[own].mean()) if own.any() else None for values in both)
+        found[kind] = known("said", said, FEW) | known("found", right, FEW)
+    return found
+
+
 OF = "P(original better), calibrated on other photos; each pair in both orders"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.calibration import calibrated, confidence
+from iqbench.benchmark.calibration import calibrated, confidence, said_and_found
 from iqbench.benchmark.ladders import ranking_consistency, thresholds
 from iqbench.benchmark.nulls import against_nulls, null_accuracies, null_rows
 from iqbench.benchmark.resampling import NO_PAIR, Bootstrap, known, mean_estimate
@@ -42,13 +42,14 @@ def evidence(
     found = {}
     for name in rows["model_name"].unique():
         ok = judged[judged["model_name"] == name]
+        chances = ok["probability"].to_numpy(np.float64)
         steps = adjacent[(adjacent["model_name"] == name) & (adjacent["status"] == "ok")]
         controls = rows[(rows["model_name"] == name) & (rows["degradation_group"] == "control")]
         found[str(name)] = {
             "against_nulls": against_nulls(ok, nulls, boot, types),
             "ranking_consistency": ranking_consistency(ok, steps, types, boot, protocol.tie_margin),
             "thresholds": thresholds(ok, boot),
-            "confidence": confidence(ok, ok["probability"].to_numpy(np.float64)),
+            "confidence": confidence(ok, chances) | {"by_degradation": said_and_found(ok, chances, types)},
             "visibility": visibility(ok, controls, types, boot),
             "strata": _strata(ok, thirds, boot),
             "repeatability": _repeatability(controls),

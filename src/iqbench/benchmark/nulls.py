@@ -18,8 +18,11 @@ ALWAYS_FIRST, RANDOM = "always-first", "random"
 FACTS = {"more pixels": "pixels", "larger file": "bytes", "brighter": "brightness", "sharper": "sharpness"}
 """The null models that prefer the picture with more of something, and the columns that hold it."""
 
-ALIKE = 0.95
-"""A model that chooses as a null model does in so many of the pairs may look at nothing else."""
+ALIKE, THE_SAME = 0.95, 0.98
+"""A model that chooses as a null model does in so many pairs, and is not shown to beat it, may look at nothing else.
+
+Above the second share it may even if it is a little better, for instance with another way to encode a file.
+"""
 
 ENOUGH = 0.2
 """Of pairs in which a null model chooses at all, so that agreement with it means something."""
@@ -106,7 +109,11 @@ def against_nulls(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, ty
         for kind in types
         if (cells["degradation_type"] == kind).any()
     }
-    return {"overall": _beaten(cells, wide, boot), "by_degradation": by_type, "chooses_like": _alike(cells, nulls)}
+    return {
+        "overall": _beaten(cells, wide, boot),
+        "by_degradation": by_type,
+        "chooses_like": _alike(cells, nulls, wide, boot),
+    }
 
 
 def _beaten(cells: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> dict[str, Any]:
@@ -120,18 +127,21 @@ def _beaten(cells: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> dict[st
     return {"null": best, "null_accuracy": float(means[best])} | found | {"beaten": spread and spread[0] > 0}
 
 
-def _alike(cells: pd.DataFrame, nulls: pd.DataFrame) -> dict[str, float]:
-    """Return in how many of the pairs about which a null model has an opinion the model has the same one.
+def _alike(cells: pd.DataFrame, nulls: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> dict[str, dict[str, Any]]:
+    """Return in how many of the pairs the model says what a null model says, and whether it may be that null model.
 
     That of a null model that looks at no pixel of the pair, and one that hardly ever chooses, says nothing.
     """
+    opinion = cells["prediction"].map({1: 1.0, 0: -1.0}).fillna(0.0).astype(float)
     found = {}
     for name in FACTS:
         margins = nulls[nulls["model_name"] == name].set_index("degraded")["margin"].reindex(cells.index)
         chosen = (margins != 0) & margins.notna()
         if chosen.sum() > ENOUGH * len(cells):
-            same = np.sign(margins[chosen]) == np.sign(cells.loc[chosen, "margin"])
-            found[name] = float(same.mean())
+            told = margins.notna()
+            share = float((np.sign(margins[told]) == opinion[told]).mean())
+            better = bool(_beaten(cells, wide[[name]], boot)["beaten"])
+            found[name] = {"share": share, "suspect": share >= (THE_SAME if better else ALIKE)}
     return found
 
 

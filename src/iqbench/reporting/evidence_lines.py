@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from iqbench.benchmark.nulls import ALIKE
+from iqbench.reporting.blind_spots import CHANCE, above
 from iqbench.reporting.wording import bracketed, escaped, one_line, percent
 
 DETECTOR = 0.9
 """A model that prefers so many photos to their JPEG of quality 95, which looks the same, may see compression only."""
 
-CHANCE = 0.5
+ENOUGH_TYPES = 3
+"""Of so many types a model should see more than one."""
 
 
 def warnings(model: dict[str, Any]) -> list[str]:
@@ -25,16 +26,23 @@ def warnings(model: dict[str, Any]) -> list[str]:
         found.append(f"contradicts itself in {percent(1 - consistency)} % of pairs when they are swapped (position)")
     if model["controls"]["identity"]["all_tie"] is False:
         found.append("tells a photo from an identical copy (identity control)")
-    for null, share in model["against_nulls"]["chooses_like"].items():
-        if share >= ALIKE:
+    for null, like in model["against_nulls"]["chooses_like"].items():
+        if like["suspect"]:
             found.append(
-                f"chooses as the null model {null} does in {percent(share)} % of pairs: it may look at nothing else"
+                f"chooses as the null model {null} does in {percent(like['share'])} % of pairs: "
+                "it may look at nothing else"
             )
     again = model["controls"]["reencode"]["accuracy"]
     if again is not None and again >= DETECTOR:
         found.append(
             f"prefers {percent(again)} % of photos to their JPEG of quality 95, which looks the same: "
             "it may detect compression and not damage"
+        )
+    judged = {kind: one for kind, one in model["by_degradation"].items() if one.get("interval") is not None}
+    noticed = [kind for kind, one in judged.items() if above(one, CHANCE)]
+    if len(judged) >= ENOUGH_TYPES and len(noticed) == 1:
+        found.append(
+            f"is shown to see {one_line(noticed[0])} and no other kind of damage: it may detect that and judge nothing"
         )
     if model["overall"]["tie_rate"] == 1.0:
         found.append("has no opinion: every pair is a tie")

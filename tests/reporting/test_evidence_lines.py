@@ -1,0 +1,16 @@
+from iqbench.reporting.evidence_lines import warnings
+from made_rows import summary_of
+
+
+def warned(**shares):
+    return warnings(summary_of({"a": shares})["models"]["a"])
+
+
+def test_a_judge_that_sees_one_kind_of_damage_only_is_named():
+    line = "is shown to see jpeg and no other kind of damage: it may detect that and judge nothing"
+    assert line in warned(jpeg=1.0, blur=0.5, crop_edge=0.4)
+    assert line not in warned(jpeg=1.0, blur=0.9, crop_edge=0.4)
+
+
+def test_of_two_kinds_one_may_be_seen_alone():
+    assert not any("no other kind" in line for line in warned(jpeg=1.0, blur=0.5))
