@@ -1,4 +1,4 @@
-from iqbench.reporting.evidence_lines import warnings
+from iqbench.reporting.evidence_lines import facts, warnings
 from made_rows import summary_of
 
 
@@ -14,3 +14,10 @@ def test_a_judge_that_sees_one_kind_of_damage_only_is_named():
 
 def test_of_two_kinds_one_may_be_seen_alone():
     assert not any("no other kind" in line for line in warned(jpeg=1.0, blur=0.5))
+
+
+def test_a_model_that_changes_its_verdicts_is_named():
+    model = summary_of({"a": {"blur": 1.0}})["models"]["a"]
+    model["repeatability"]["second_look"] = {"largest_change": 0.25, "pairs": 29, "verdicts_changed": 2}
+    assert "does not repeat itself: 2 of 29 verdicts changed when asked again" in warnings(model)
+    assert "Repeats itself when asked again: 27 of 29 verdicts, margins within 2.5e-01." in facts(model)

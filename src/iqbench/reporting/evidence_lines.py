@@ -26,6 +26,11 @@ def warnings(model: dict[str, Any]) -> list[str]:
         found.append(f"contradicts itself in {percent(1 - consistency)} % of pairs when they are swapped (position)")
     if model["controls"]["identity"]["all_tie"] is False:
         found.append("tells a photo from an identical copy (identity control)")
+    for asked, look in _asked_again(model).items():
+        if look["verdicts_changed"]:
+            found.append(
+                f"does not repeat itself: {look['verdicts_changed']} of {look['pairs']} verdicts changed {asked}"
+            )
     for null, like in model["against_nulls"]["chooses_like"].items():
         if like["suspect"]:
             found.append(
@@ -61,7 +66,8 @@ def facts(model: dict[str, Any]) -> list[str]:
     Args:
         model: A model's entry of the summary, with the evidence.
     """
-    return [*_nulls(model), *_ladders(model), *_thresholds(model), *_visibility(model), *_strata(model), *_sure(model)]
+    parts = (_nulls, _ladders, _thresholds, _visibility, _strata, _sure, _repeats)
+    return [line for part in parts for line in part(model)]
 
 
 def _nulls(model: dict[str, Any]) -> list[str]:
@@ -138,6 +144,20 @@ def _sure(model: dict[str, Any]) -> list[str]:
         f"Confidence, calibrated on other photos: off by {percent(sure['ece'])} points on average (ECE), "
         f"Brier {sure['brier']:.3f}{auroc}."
     ]
+
+
+def _repeats(model: dict[str, Any]) -> list[str]:
+    return [
+        f"Repeats itself {asked}: {look['pairs'] - look['verdicts_changed']} of {look['pairs']} verdicts, "
+        f"margins within {look['largest_change']:.1e}."
+        for asked, look in _asked_again(model).items()
+        if look["pairs"]
+    ]
+
+
+def _asked_again(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    again = model["repeatability"]
+    return {"when asked again": again["second_look"], "in another run": again["other_runs"]}
 
 
 def _points(one: dict[str, Any]) -> str:
