@@ -141,3 +141,18 @@ def test_each_term_prefers_the_photo_to_a_copy_that_lacks_just_that(term: str) -
     better, worse = (model.encode(model.prepare(p).unsqueeze(0)) for p in (photo, WORSE[term](photo)))
     assert model.margin(better, worse).item() > 0.05
     assert model.margin(worse, better).item() < -0.05
+
+
+def test_sums_over_more_pixels_than_float32_can_count_are_exact():
+    large = np.full((4200, 4100, 3), 100, dtype=np.uint8)  # 17 million
+    large[:, 2050:] = (255, 0, 0)
+    large[:, :2050] = (0, 0, 255)
+    mean_rg, mean_yb = 255 / 2, (255 / 2 - 255) / 2
+    variance_rg, variance_yb = (255 / 2) ** 2, (255 * 0.75) ** 2
+    colourful = (math.sqrt(variance_rg + variance_yb) + 0.3 * math.hypot(mean_rg, mean_yb)) / 100
+    assert terms(large)[TERMS.index("colorfulness")] == pytest.approx(colourful, rel=1e-15)
+    grey = np.full((4200, 4100, 3), 100, dtype=np.uint8)
+    grey[0, 0] = 255
+    share = 1 / (4200 * 4100)
+    entropy = -(share * math.log(share) + (1 - share) * math.log1p(-share)) / math.log(256)
+    assert terms(grey)[TERMS.index("exposure")] == pytest.approx(0.5 * (1 - share) + 0.5 * entropy, rel=1e-12)
