@@ -58,7 +58,7 @@ def trained(build: Callable[..., Any], folder: Path, upside_down: bool) -> Any:
 
 def judged(model: Any, files: list[PhotoFile]) -> tuple[float, float]:
     """The share of right verdicts, and the mean margin, on photos that the model has not seen."""
-    settings = Settings(device="cpu", precision="fp32", batch_size=8, workers=0)
+    settings = Settings.plain("cpu", batch_size=8, workers=0)
     rows = [asdict(pair) for _, pairs in answers(model, files, DARKER, settings) for pair in pairs]
     table = pd.DataFrame([row for row in rows if row["reference"] == ORIGINAL])
     assert len(table) == len(files) * len(DARKER)

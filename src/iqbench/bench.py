@@ -46,10 +46,12 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
         IqbenchError: If something in the config cannot be used.
     """
     from iqbench.benchmark.engine import answers
+    from iqbench.benchmark.fitting import fitted, split
     from iqbench.benchmark.gallery import renew
     from iqbench.benchmark.plan import Plan, self_test
     from iqbench.benchmark.repeats import second_look
-    from iqbench.benchmark.store import Store, lock
+    from iqbench.benchmark.store import Store, lock, recorded
+    from iqbench.benchmark.workshop import Workshop
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
     from iqbench.progress import track
@@ -66,13 +68,15 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
     variants = suite(degradations) + controls()
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
-    plan = Plan(config, model, photos, variants, protocol)
+    settings = fitted(settings.as_recorded(recorded(folder)), model)
+    plan = Plan(config, model, photos, variants, protocol, settings)
     with lock(folder):
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
         todo = store.unfinished(photos.files)
         log.info("%s: %d photos x %d variants", config.name, len(photos.files), len(variants) - len(controls()))
         if plan.schooling:
             log.info("%s: its training was %s", config.name, plan.schooling)
+        settings = split(settings, model, Workshop(todo, variants, model), len(variants) + 1)
         try:
             with closing(store):
                 for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):

@@ -48,6 +48,7 @@ def evaluate(config: DictConfig, folder: Path) -> dict[str, Any]:
     Raises:
         IqbenchError: If something in the config cannot be used.
     """
+    from iqbench.benchmark.fitting import fitted
     from iqbench.benchmark.plan import self_test
     from iqbench.benchmark.store import lock
     from iqbench.data.labelled import LabelledPhotos, photos_of
@@ -65,6 +66,7 @@ def evaluate(config: DictConfig, folder: Path) -> dict[str, Any]:
     split, table = labels_of(data, config.split)
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
+    settings = fitted(settings, model)
     trained_on = model.trained_on if isinstance(model, Learned) else None
     identity = identify(config, model, data.what, split, table)
     log.info("%s: %s %s, %d photos", config.name, data.what, split, len(photos_of([table])))

@@ -50,7 +50,7 @@ class Judge:
             raise UsageError(launching.explain(error, overrides, "bench")) from error
         if checkpoint is not None:
             OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
-        settings = Settings(device, precision="fp32", batch_size=1, workers=0)
+        settings = Settings.plain(device, batch_size=1, workers=0)
         return cls(settings.place(config.build(node, "model")), settings.torch_device)
 
     def compare(self, first: str | Path, second: str | Path) -> Comparison:

@@ -1,7 +1,7 @@
 """The stream from photos to answers, with models that are made up for the question."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +38,7 @@ def variants() -> list[Variant]:
 
 
 def settings(batch_size: int = 8, workers: int = 0, precision: str = "fp32") -> Settings:
-    return Settings(device="cpu", precision=precision, batch_size=batch_size, workers=workers)
+    return Settings.plain("cpu", batch_size, workers, precision)
 
 
 def run(
@@ -356,18 +356,19 @@ def test_a_love_for_the_first_place_changes_no_verdict(files: list[PhotoFile], l
         ({"workers": -1}, "workers"),
         ({"workers": "many"}, "workers"),
         ({"workers": 1.5}, "workers"),
+        ({"batch_size": "many"}, "batch_size"),
+        ({"timeout": 0}, "timeout"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_key(change: dict[str, object], key: str) -> None:
-    whole = {"device": "cpu", "precision": "fp32", "batch_size": 8, "workers": 0}
     with pytest.raises(UsageError, match=rf"engine\.{key}="):
-        Settings(**{**whole, **change})
+        replace(settings(), **change)
 
 
 @pytest.mark.parametrize("device", ["quantum", "cuda:99", ""])
 def test_a_device_that_there_is_not_is_refused(device: str) -> None:
     with pytest.raises(UsageError, match=rf"engine\.device={device}: not to be had here"):
-        _ = Settings(device=device, precision="fp32", batch_size=1, workers=0).torch_device
+        _ = Settings.plain(device, batch_size=1, workers=0).torch_device
 
 
 def test_a_network_is_put_out_of_training() -> None:

@@ -12,14 +12,15 @@ from torch import Tensor
 
 from conftest import noisy_gradient
 from iqbench import photos
+from iqbench.benchmark.batching import PATIENCE
 from iqbench.benchmark.settings import Settings
-from iqbench.evaluation.encodings import PATIENCE, encode_photos
+from iqbench.evaluation.encodings import encode_photos
 from iqbench.interfaces import Photo, PhotoFile, Scorer
 from schooling import siamese
 
 
 def settings(batch_size: int = 8, workers: int = 0) -> Settings:
-    return Settings(device="cpu", precision="fp32", batch_size=batch_size, workers=workers)
+    return Settings.plain("cpu", batch_size, workers)
 
 
 class Brightness(Scorer):

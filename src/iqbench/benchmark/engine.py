@@ -1,29 +1,28 @@
 """The engine: photos in, margins out, one photo's rows at a time.
 
 Each photo is decoded once, each variant made once, each picture encoded once. Workers decode,
-degrade and prepare (see `iqbench.benchmark.workshop`); the parent process encodes, compares and
-hands rows to the store.
+degrade and prepare (see `iqbench.benchmark.workshop`); the parent process encodes in batches across photos
+(see `iqbench.benchmark.batching`), compares, and hands rows to the store.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
-from iqbench.benchmark.settings import PRECISIONS, Settings
+from iqbench.benchmark.batching import NONFINITE, Batcher, Failure
+from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
-from iqbench.benchmark.workshop import ON_ONE_PICTURE, Views, Workshop, one_line, start_worker
+from iqbench.benchmark.stream import stream
+from iqbench.benchmark.workshop import Views, Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
 
-Failure = tuple[str, str]
-"""A status for the results, and the error in one line."""
-
-NONFINITE: Failure = ("nonfinite", "the model's encoding holds NaN or infinity")
+WAITING = 4
+"""Photos that may wait for a batch to fill, beside those that a batch is filled with."""
 
 
 def answers(
@@ -34,66 +33,45 @@ def answers(
     The pairs are the original against every variant, and every level against the next one of its
     ladder. What fails has a row that says so.
     """
-    loader = DataLoader(
-        Workshop(files, variants, model),
-        batch_size=None,
-        num_workers=settings.worker_count if len(files) > 1 else 0,
-        worker_init_fn=start_worker,
-    )
     references = _references(variants)
-    device = settings.torch_device
-    for views in loader:
-        encodings = _encode(model, views, device, settings) if views.photo.status == "ok" else {}
-        yield views.photo, _pairs(model, views, encodings, variants, references)
+    batcher: Batcher[tuple[Views, int]] = Batcher(settings.encoder(model), settings, isinstance(model, nn.Module))
+    waiting: deque[Views] = deque()
+    most = WAITING + 2 * int(settings.batch_size) // (len(variants) + 1)
+    for views in stream(files, lambda some: Workshop(some, variants, model), settings):
+        waiting.append(views)
+        for positions, stack in views.take_stacks():
+            for position, picture in zip(positions, stack, strict=True):
+                _deliver(batcher.put((views, position), picture))
+        if len(waiting) > most:
+            _deliver(batcher.flush())
+        while waiting and waiting[0].expected == 0:
+            yield _judged(model, waiting.popleft(), variants, references)
+    _deliver(batcher.flush())
+    for views in waiting:
+        yield _judged(model, views, variants, references)
 
 
-def _encode(
-    model: QualityModel, views: Views, device: torch.device, settings: Settings
-) -> dict[int, Float[Tensor, "d"]]:
-    """Return the encoding of each picture by position; what the model cannot encode goes to ``failures``."""
-    encodings: dict[int, Tensor] = {}
-    for positions, stack in views.stacks:
-        for start in range(0, len(positions), settings.batch_size):
-            some = slice(start, start + settings.batch_size)
-            found = encode_each(model.encode, stack[some], device, settings)
-            for position, encoding in zip(positions[some], found, strict=True):
-                if isinstance(encoding, Tensor):
-                    encodings[position] = encoding
-                else:
-                    views.failures[position] = encoding
-    return encodings
+def _deliver(encoded: Iterable[tuple[tuple[Views, int], Tensor | Failure]]) -> None:
+    """Put each encoding, or why there is none, with its photo."""
+    for (views, position), found in encoded:
+        views.expected -= 1
+        if isinstance(found, Tensor):
+            views.encodings[position] = found
+        else:
+            views.failures[position] = found
 
 
-def encode_each(
-    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], device: torch.device, settings: Settings
-) -> list[Float[Tensor, "d"] | Failure]:
-    """Return what the model makes of each picture, or why it could make nothing of it.
-
-    A batch that fails is halved until the picture that it fails on stands alone, or fits into memory.
-    """
-    try:
-        encoded = _encode_batch(encode, batch, device, settings)
-    except ON_ONE_PICTURE as error:
-        if len(batch) == 1:
-            return [("model_error", one_line(error))]
-        middle = len(batch) // 2
-        return [
-            found for half in (batch[:middle], batch[middle:]) for found in encode_each(encode, half, device, settings)
-        ]
-    finite = encoded.isfinite().flatten(1).all(dim=1).tolist()
-    return [row if whole else NONFINITE for row, whole in zip(encoded, finite, strict=True)]
-
-
-@torch.inference_mode()
-def _encode_batch(
-    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], device: torch.device, settings: Settings
-) -> Float[Tensor, "n d"]:
-    dtype = PRECISIONS[settings.precision]
-    with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
-        encoded = encode(batch.to(device, non_blocking=True))
-    if encoded.ndim != 2 or len(encoded) != len(batch):
-        raise ValueError(f"encode gave shape {tuple(encoded.shape)} for {len(batch)} pictures")
-    return encoded.double() if encoded.dtype == torch.float64 else encoded.float()
+def _judged(
+    model: QualityModel, views: Views, variants: Sequence[Variant], references: Sequence[tuple[int, int]]
+) -> tuple[PhotoRow, list[PairRow]]:
+    if views.encodings:
+        positions = list(views.encodings)
+        finite = torch.stack(list(views.encodings.values())).isfinite().all(dim=1).tolist()
+        for position, whole in zip(positions, finite, strict=True):
+            if not whole:
+                del views.encodings[position]
+                views.failures[position] = NONFINITE
+    return views.photo, _pairs(model, views, views.encodings, variants, references)
 
 
 def _references(variants: Sequence[Variant]) -> list[tuple[int, int]]:

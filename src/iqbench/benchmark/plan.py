@@ -13,6 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.store import PhotoRow
 from iqbench.benchmark.verdicts import Protocol
 from iqbench.errors import UsageError
@@ -52,6 +53,7 @@ class Plan:
         photos: The photos to judge.
         variants: The suite with its controls.
         protocol: The rule that verdicts will follow.
+        settings: How the machine is used, nothing left open that a bit may depend on.
     """
 
     def __init__(
@@ -61,17 +63,19 @@ class Plan:
         photos: PhotoListing,
         variants: Sequence[Variant],
         protocol: Protocol,
+        settings: Settings,
     ) -> None:
-        settings = OmegaConf.to_container(config, resolve=True)
-        assert isinstance(settings, dict)
+        whole = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(whole, dict)
         trained_on = model.trained_on if isinstance(model, Learned) else {}
         self._seen = set(trained_on.get("photos", []))
         self.identity: dict[str, Any] = {
             "model_name": config.name,
-            "model_fingerprint": fingerprint(model, settings["model"]),
-            "degradation": settings["degradation"],
+            "model_fingerprint": fingerprint(model, whole["model"]),
+            "degradation": whole["degradation"],
             "protocol": asdict(protocol),
-            "precision": settings["engine"]["precision"],
+            "precision": settings.precision,
+            "numerics": settings.numerics(model),
             "photos": [file.name for file in photos.files],
             "versions": versions(),
         }
@@ -79,7 +83,7 @@ class Plan:
             "model_type": type(model).__name__.lower(),
             "trained_on": {key: value for key, value in trained_on.items() if key != "photos"},
             "ignored_files": photos.ignored,
-            "config": {key: value for key, value in settings.items() if key != "out"},
+            "config": {key: value for key, value in whole.items() if key != "out"},
         }
         self.variant_rows = [
             {

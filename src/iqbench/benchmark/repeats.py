@@ -34,7 +34,8 @@ def second_look(
     count = min(MOST, max(1, round(SHARE * len(usable))))
     chosen = usable[:: max(1, len(usable) // count)][:count]
     anew = [file for file in chosen if file.name not in store.repeated()]
-    for photo, pairs in answers(model, anew, variants, replace(settings, batch_size=1, workers=0)):
+    size = settings.batch_size if settings.compile else 1  # another size would have to be compiled first
+    for photo, pairs in answers(model, anew, variants, replace(settings, batch_size=size, workers=0)):
         store.repeat(
             [
                 Repeat(photo.name, pair.variant, pair.forward, pair.backward)

@@ -1,10 +1,12 @@
 """How the engine uses the machine."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from iqbench.errors import UsageError
 from iqbench.interfaces import QualityModel
@@ -19,22 +21,35 @@ class Settings:
     Args:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: Of the network: ``fp32``, ``bf16`` or ``fp16``.
-        batch_size: Pictures that are encoded together.
-        workers: Processes that decode and degrade; ``auto`` is one a core, 0 is none.
+        batch_size: Pictures that are encoded together, or ``auto``: see `iqbench.benchmark.fitting.fitted`.
+        workers: Processes that decode and degrade, 0 for none, or ``auto``.
+        timeout: Seconds that a worker may take for a photo before it is given up.
+        channels_last: Whether a network's pictures are kept with the colours of a pixel side by side.
+        compile: Whether a network is compiled before it starts.
     """
 
     device: str
     precision: str
-    batch_size: int
+    batch_size: int | str
     workers: int | str
+    timeout: int
+    channels_last: bool
+    compile: bool
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UsageError(f"engine.precision={self.precision}: must be one of {', '.join(PRECISIONS)}")
-        if self.batch_size < 1:
-            raise UsageError(f"engine.batch_size={self.batch_size}: must be 1 or more")
+        if self.batch_size != "auto" and not (isinstance(self.batch_size, int) and self.batch_size >= 1):
+            raise UsageError(f"engine.batch_size={self.batch_size}: must be auto, or 1 or more")
         if self.workers != "auto" and not (isinstance(self.workers, int) and self.workers >= 0):
             raise UsageError(f"engine.workers={self.workers}: must be auto, or 0 or more")
+        if self.timeout < 1:
+            raise UsageError(f"engine.timeout={self.timeout}: must be 1 second or more")
+
+    @classmethod
+    def plain(cls, device: str, batch_size: int, workers: int | str, precision: str = "fp32") -> "Settings":
+        """Return settings that leave the network as it is, for who does not come from a config."""
+        return cls(device, precision, batch_size, workers, timeout=300, channels_last=False, compile=False)
 
     @property
     def torch_device(self) -> torch.device:
@@ -57,9 +72,31 @@ class Settings:
         """Return the model ready to judge: on the device, and not in training."""
         if isinstance(model, nn.Module):
             model.eval().to(self.torch_device)
+            if self.channels_last:
+                model.to(memory_format=torch.channels_last)
         return model
+
+    def as_recorded(self, identity: dict[str, Any]) -> "Settings":
+        """Return the settings with the batch size of a run that goes on, where it is left open."""
+        known = identity.get("numerics", {}).get("batch_size")
+        return replace(self, batch_size=known) if self.batch_size == "auto" and known else self
+
+    def numerics(self, model: QualityModel) -> dict[str, Any]:
+        """Return what a network's last bits depend on; nothing for a model that is none."""
+        if not isinstance(model, nn.Module):
+            return {}
+        return {"batch_size": self.batch_size, "channels_last": self.channels_last, "compile": self.compile}
+
+    def encoder(self, model: QualityModel) -> Callable[[Tensor], Tensor]:
+        """Return the model's ``encode``, compiled if that is asked for and it is a network."""
+        if not self.compile or not isinstance(model, nn.Module):
+            return model.encode
+        on_cpu = self.torch_device.type == "cpu"
+        frozen: dict[str, Any] | None = {"freezing": True} if on_cpu else None  # weights become constants
+        compiled: Callable[[Tensor], Tensor] = torch.compile(model.encode, dynamic=False, options=frozen)
+        return compiled
 
     @property
     def worker_count(self) -> int:
-        """The number of worker processes, with ``auto`` decided."""
+        """The number of worker processes; ``auto`` is one a core."""
         return len(os.sched_getaffinity(0)) if self.workers == "auto" else int(self.workers)

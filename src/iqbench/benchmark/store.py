@@ -263,6 +263,17 @@ def _check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> 
         )
 
 
+def recorded(folder: Path) -> dict[str, Any]:
+    """Return what the results in a folder depend on, nothing if there are none or they cannot be read."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return {}
+    try:
+        return read_store(path).identity
+    except UsageError:  # opening it for writing will say so
+        return {}
+
+
 @dataclass(frozen=True)
 class Run:
     """What a store holds, read back."""

@@ -1,5 +1,6 @@
 """What the workers do: decode a photo, degrade it, prepare each picture for one model."""
 
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +33,15 @@ class Views:
     """Mean and largest absolute change at the model's own input, in its units; NaN where shapes differ."""
     facts: dict[int, Facts] = field(default_factory=dict)
     failures: dict[int, tuple[str, str]] = field(default_factory=dict)
+    encodings: dict[int, Tensor] = field(default_factory=dict)
+    expected: int = 0
+    """How many pictures are still to be encoded."""
+
+    def take_stacks(self) -> list[tuple[list[int], Shaped[Tensor, "n ..."]]]:
+        """Return the stacks, and let go of them: their pictures are expected back as encodings."""
+        taken, self.stacks = self.stacks, []
+        self.expected = sum(len(positions) for positions, _ in taken)
+        return taken
 
 
 class Workshop(Dataset[Views]):
@@ -44,6 +54,10 @@ class Workshop(Dataset[Views]):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def lost(self, code: str, error: str) -> Views:
+        """Return what stands for the first photo, whose worker died or hung."""
+        return Views(PhotoRow(self.files[0].name, None, None, None, None, status=code, error=error))
 
     def __getitem__(self, index: int) -> Views:
         file = self.files[index]
@@ -76,7 +90,8 @@ class Workshop(Dataset[Views]):
 
 
 def start_worker(index: int) -> None:
-    """Keep a worker to one thread: there is a worker for each core."""
+    """Keep a worker to one thread: there is a worker for each core. Ended it is by the parent, and at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 

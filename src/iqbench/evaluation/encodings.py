@@ -1,6 +1,6 @@
 """What a model keeps of each photo: read once in a worker, encoded once on the device, asked about often."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 
@@ -8,20 +8,18 @@ import cv2
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Shaped
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from iqbench import photos
-from iqbench.benchmark.engine import encode_each
+from iqbench.benchmark.batching import NONFINITE, Batcher, Failure
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line, start_worker
+from iqbench.benchmark.stream import stream
+from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
 from iqbench.interfaces import PhotoFile, QualityModel
 from iqbench.models.rules import sharpness
 from iqbench.progress import track
-
-PATIENCE = 8
-"""So many batches' pictures wait at most for others of their shape."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +81,26 @@ def encode_photos(
         description: What the progress bar says.
         encode: What is called instead of the model's own ``encode``.
     """
-    loader = DataLoader(
-        _Preparation(files, model),
-        batch_size=None,
-        num_workers=settings.worker_count if len(files) > 1 else 0,
-        worker_init_fn=start_worker,
-    )
+    batcher: Batcher[int] = Batcher(encode or settings.encoder(model), settings, isinstance(model, nn.Module))
+    prepared = stream(files, lambda some: _Preparation(some, model), settings)
     facts: list[PhotoFacts] = []
     found: dict[int, Tensor] = {}
-    failures: dict[int, tuple[str, str]] = {}
-    device = settings.torch_device
-    for places, batch in _batches(track(loader, description, len(files)), settings.batch_size, facts):
-        for place, encoding in zip(places, encode_each(encode or model.encode, batch, device, settings), strict=True):
-            if isinstance(encoding, Tensor):
+    failures: dict[int, Failure] = {}
+
+    def deliver(encoded: Iterable[tuple[int, Tensor | Failure]]) -> None:
+        for place, encoding in encoded:
+            if not isinstance(encoding, Tensor):
+                failures[place] = encoding
+            elif encoding.isfinite().all():
                 found[place] = encoding.cpu()
             else:
-                failures[place] = encoding
+                failures[place] = NONFINITE
+
+    for place, (fact, picture) in enumerate(track(prepared, description, len(files))):
+        facts.append(fact)
+        if picture is not None:
+            deliver(batcher.put(place, picture))
+    deliver(batcher.flush())
     table = _table(facts)
     for place, (status, error) in failures.items():
         table.loc[place, ["status", "error"]] = status, error
@@ -113,6 +115,10 @@ class _Preparation(Dataset[Prepared]):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    def lost(self, code: str, error: str) -> Prepared:
+        """Return what stands for the first photo, whose worker died or hung."""
+        return PhotoFacts(self.files[0].name, status=code, error=error), None
 
     def __getitem__(self, index: int) -> Prepared:
         file = self.files[index]
@@ -139,28 +145,6 @@ class _Preparation(Dataset[Prepared]):
             error_line,
         )
         return facts, picture
-
-
-def _batches(
-    prepared: Iterable[Prepared], size: int, facts: list[PhotoFacts]
-) -> Iterator[tuple[list[int], Shaped[Tensor, "n ..."]]]:
-    """Yield pictures of equal shape together with their places, and add each photo's facts to ``facts``."""
-    waiting: dict[tuple[object, ...], list[tuple[int, Tensor]]] = {}
-    for place, (fact, picture) in enumerate(prepared):
-        facts.append(fact)
-        if picture is None:
-            continue
-        shape = (picture.shape, picture.dtype)
-        waiting.setdefault(shape, []).append((place, picture))
-        if len(waiting[shape]) >= size:
-            yield _batch(waiting.pop(shape))
-        elif sum(map(len, waiting.values())) >= PATIENCE * size:
-            yield _batch(waiting.pop(max(waiting, key=lambda key: len(waiting[key]))))
-    yield from map(_batch, waiting.values())
-
-
-def _batch(pictures: Sequence[tuple[int, Tensor]]) -> tuple[list[int], Shaped[Tensor, "n ..."]]:
-    return [place for place, _ in pictures], torch.stack([picture for _, picture in pictures])
 
 
 def _table(facts: Sequence[PhotoFacts]) -> pd.DataFrame:

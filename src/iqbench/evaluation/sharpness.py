@@ -39,7 +39,7 @@ def sampled(labels: LabelTable, size: int, seed: int) -> LabelTable:
 
 def sharpnesses(files: Sequence[PhotoFile]) -> "pd.Series[float]":
     """Return each photo's variance of the Laplacian by its name, unclipped; NaN where it cannot be read any more."""
-    settings = Settings("cpu", "fp32", batch_size=64, workers="auto" if len(files) >= FEW else 0)
+    settings = Settings.plain("cpu", batch_size=64, workers="auto" if len(files) >= FEW else 0)
     facts = encode_photos(Rules({"sharpness": 1.0}, clipped=False), files, settings, "sharpness").photos
     return pd.Series(facts["sharpness"].to_numpy(np.float64), index=facts["photo"])
 

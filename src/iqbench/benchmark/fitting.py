@@ -1,0 +1,110 @@
+"""What the settings of the engine leave open, found by measuring: the size of batches, and the number of workers."""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from iqbench.benchmark.batching import encode_batch
+from iqbench.benchmark.plan import built_in_photo
+from iqbench.benchmark.settings import Settings
+from iqbench.benchmark.stream import PreparesPhotos
+from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
+from iqbench.errors import UsageError
+from iqbench.interfaces import QualityModel
+
+log = logging.getLogger(__name__)
+
+ON_A_CPU = 8
+"""Pictures in a batch on a CPU: a larger one leaves the caches, a smaller one wastes the weights that were loaded.
+
+It is not measured anew, since a network's last bits depend on it: so a run that goes on, a run on another
+day and the shards of a run give the same bits.
+"""
+
+SIZES = (8, 16, 32, 64, 128, 256, 512)
+GAIN = 1.05
+"""A larger batch has to be so much faster a picture, or the smaller one is taken."""
+
+
+def fitted(settings: Settings, model: QualityModel) -> Settings:
+    """Return the settings with a batch size, and make sure that a model that is to be compiled can be.
+
+    ``batch_size: auto`` is `ON_A_CPU` pictures on a CPU; on a GPU the fastest of `SIZES` is found with a
+    built-in photo, and a size that does not fit into memory ends the search.
+
+    Args:
+        settings: As they were given.
+        model: The judge, in its place.
+
+    Raises:
+        UsageError: If the model cannot be compiled here.
+    """
+    if settings.batch_size == "auto":
+        settings = replace(settings, batch_size=_batch_size(settings, model))
+    if settings.compile and isinstance(model, nn.Module):
+        picture = model.prepare(built_in_photo())
+        try:
+            _seconds(settings.encoder(model), picture, int(settings.batch_size), settings)
+        except Exception as error:  # a compiler may raise anything
+            raise UsageError(
+                f"engine.compile=true: this model cannot be compiled here ({one_line(error)}); say engine.compile=false"
+            ) from error
+    return settings
+
+
+def _batch_size(settings: Settings, model: QualityModel) -> int:
+    if settings.torch_device.type == "cpu" or not isinstance(model, nn.Module):
+        return ON_A_CPU
+    picture, best, fastest = model.prepare(built_in_photo()), SIZES[0], math.inf
+    for size in SIZES:
+        try:
+            seconds = min(_seconds(model.encode, picture, size, settings) for _ in range(3)) / size
+        except ON_ONE_PICTURE:
+            break
+        if seconds * GAIN < fastest:
+            best, fastest = size, seconds
+    log.info("batches of %d pictures, found by measuring; say engine.batch_size=%d to keep them", best, best)
+    return best
+
+
+def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, settings: Settings) -> float:
+    batch = torch.stack([picture] * size)
+    start = time.perf_counter()
+    encode_batch(encode, batch, settings.torch_device, settings).cpu()
+    return time.perf_counter() - start
+
+
+def split(settings: Settings, model: QualityModel, photos: PreparesPhotos[object], pictures: int) -> Settings:
+    """Return the settings with a number of workers, such that workers and network share the cores by their work.
+
+    With ``workers: auto``, a network on a CPU and photos to judge, the first photo is prepared and a batch
+    encoded, both timed: workers that are not needed would only take the network's cores away from it. No
+    result depends on it.
+
+    Args:
+        settings: With a batch size.
+        model: The judge, in its place.
+        photos: What the workers would do.
+        pictures: How many pictures a photo becomes.
+    """
+    cores = len(os.sched_getaffinity(0))
+    if settings.workers != "auto" or settings.torch_device.type != "cpu" or not isinstance(model, nn.Module):
+        return settings
+    if len(photos) < 2 or cores < 2:
+        return settings
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    start = time.perf_counter()
+    photos[0]
+    preparing = time.perf_counter() - start
+    torch.set_num_threads(threads)
+    size = int(settings.batch_size)
+    picture = model.prepare(built_in_photo())
+    encoding = min(_seconds(model.encode, picture, size, settings) for _ in range(2)) * pictures / size * cores
+    return replace(settings, workers=max(1, min(cores, math.ceil(cores * preparing / (preparing + encoding)))))

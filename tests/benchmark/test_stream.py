@@ -1,0 +1,93 @@
+"""Workers that die or hang: the photo that did it is named, and nothing else is lost."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from conftest import noisy_gradient
+from iqbench.benchmark.engine import answers
+from iqbench.benchmark.settings import Settings
+from iqbench.data.folder import Folder
+from iqbench.degradations.blur import blur_ladder
+from iqbench.degradations.ladder import suite
+from iqbench.evaluation.encodings import encode_photos
+from iqbench.interfaces import Photo, PhotoFile, Scorer
+
+VARIANTS = suite({"blur": blur_ladder([1])})
+TWO_WORKERS = replace(Settings.plain("cpu", batch_size=8, workers=2), timeout=2)
+
+
+class Harmed(Scorer):
+    """Its worker dies of photos whose first pixel is 1, and hangs on those where it is 2."""
+
+    def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
+        if photo[0, 0].tolist() == [1, 1, 1]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if photo[0, 0].tolist() == [2, 2, 2]:
+            signal.pause()
+        return torch.tensor([photo.mean()], dtype=torch.float64)
+
+    def encode(self, inputs: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        return inputs
+
+
+def photos_with(tmp_path: Path, harm: dict[int, int], count: int = 12) -> list[PhotoFile]:
+    for at in range(count):
+        pixels = noisy_gradient(40, 48, seed=at)
+        pixels[0, 0] = harm.get(at, 9)
+        Image.fromarray(pixels).save(tmp_path / f"{at:02}.png")
+    return list(Folder(str(tmp_path), limit=None, seed=0).photos().files)
+
+
+@pytest.mark.parametrize(("harm", "places", "code"), [(1, (0, 6, 11), "process_died"), (2, (6,), "timeout")])
+def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
+    tmp_path: Path, harm: int, places: tuple[int, ...], code: str
+) -> None:
+    files = photos_with(tmp_path, dict.fromkeys(places, harm))
+    found = list(answers(Harmed(), files, VARIANTS, TWO_WORKERS))
+    assert [photo.name for photo, _ in found] == [file.name for file in files]
+    assert [photo.status for photo, _ in found] == [code if at in places else "ok" for at in range(12)]
+    assert all({pair.status for pair in pairs} == {photo.status} for photo, pairs in found)
+    sane = photos_with(tmp_path, {})
+    undisturbed = list(answers(Harmed(), sane, VARIANTS, replace(TWO_WORKERS, workers=0)))
+    scores = [[pair.score_reference for pair in pairs] for _, pairs in found]
+    expected = [[pair.score_reference for pair in pairs] for _, pairs in undisturbed]
+    assert [one for at, one in enumerate(scores) if at not in places] == [
+        one for at, one in enumerate(expected) if at not in places
+    ]
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_may_die_while_the_parent_is_busy_elsewhere(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGCHLD)
+    stream = answers(Harmed(), photos_with(tmp_path, {2: 1}), VARIANTS, TWO_WORKERS)
+    first, _ = next(stream)
+    for _ in range(200):  # the worker of the third photo is dead by now, or soon
+        np.linalg.svd(np.eye(60))
+    rest = [photo.status for photo, _ in stream]
+    assert [first.status, *rest] == ["ok", "ok", "process_died", *["ok"] * 9]
+    assert signal.getsignal(signal.SIGCHLD) == before
+
+
+def test_an_error_in_a_worker_is_no_lost_worker(tmp_path: Path) -> None:
+    class Buggy(Harmed):
+        def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
+            raise AttributeError("a bug")
+
+    with pytest.raises(AttributeError, match="a bug"):
+        list(answers(Buggy(), photos_with(tmp_path, {}), VARIANTS, TWO_WORKERS))
+
+
+def test_an_evaluation_loses_that_photo_only_as_well(tmp_path: Path) -> None:
+    found = encode_photos(Harmed(), photos_with(tmp_path, {3: 1}), TWO_WORKERS, "")
+    assert found.photos["status"].tolist() == ["process_died" if at == 3 else "ok" for at in range(12)]
+    assert found.photos["error"][3] == "the worker that prepared it died, twice"
