@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from iqbench import config as configuration
 from iqbench import launching
-from iqbench.errors import TooManyFailures, UsageError
+from iqbench.errors import Stopped, TooManyFailures, UsageError
 from iqbench.sweep import recorded
 
 log = logging.getLogger(__name__)
@@ -43,47 +43,43 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
     """Judge every planned pair, keep the answers in ``folder``, export them, and return the summary.
 
     Raises:
-        IqbenchError: If something in the config cannot be used.
+        IqbenchError: If something in the config cannot be used, or the model fails on photo after photo.
     """
-    from iqbench.benchmark.engine import answers
-    from iqbench.benchmark.fitting import fitted, split
-    from iqbench.benchmark.gallery import renew
-    from iqbench.benchmark.plan import Plan, self_test
-    from iqbench.benchmark.repeats import second_look
+    import torch
+
+    from iqbench.benchmark.fitting import fitted
+    from iqbench.benchmark.plan import Plan, self_test, shard_of
+    from iqbench.benchmark.repeats import asked_again
+    from iqbench.benchmark.run import judge_all
     from iqbench.benchmark.store import Store, lock, recorded
-    from iqbench.benchmark.workshop import Workshop
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
-    from iqbench.progress import track
     from iqbench.reporting.exports import export
 
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")
     settings = configuration.build(config.engine, "engine")
     protocol = configuration.build(config.protocol, "protocol")
-    photos = configuration.build(config.data, "data").photos()
+    listing = configuration.build(config.data, "data").photos()
+    files = shard_of(listing.files, config.shard, config.shards)
     degradations = {
         type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()
     }
     variants = suite(degradations) + controls()
+    torch.manual_seed(config.seed)  # an untrained network is the same one when the run goes on
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
     settings = fitted(settings.as_recorded(recorded(folder)), model)
-    plan = Plan(config, model, photos, variants, protocol, settings)
+    plan = Plan(config, model, files, listing.ignored, variants, protocol, settings)
     with lock(folder):
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
-        todo = store.unfinished(photos.files)
-        log.info("%s: %d photos x %d variants", config.name, len(photos.files), len(variants) - len(controls()))
+        log.info("%s: %d photos x %d variants", config.name, len(files), len(variants) - len(controls()))
         if plan.schooling:
             log.info("%s: its training was %s", config.name, plan.schooling)
-        settings = split(settings, model, Workshop(todo, variants, model), len(variants) + 1)
         try:
             with closing(store):
-                for photo, pairs in track(answers(model, todo, variants, settings), config.name, len(todo)):
-                    store.write(plan.marked(photo), pairs)
-                second_look(store, photos.files, variants, model, settings)
-                renew(store, photos.files, variants, model, config.gallery)
-        except (KeyboardInterrupt, SystemExit):  # what is finished is shown, as incomplete
+                judge_all(store, plan, files, asked_again(listing.files), variants, model, settings, config.gallery)
+        except (KeyboardInterrupt, SystemExit, Stopped):  # what is finished is shown, as incomplete
             with suppress(UsageError):
                 export(folder)
             raise

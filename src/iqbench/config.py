@@ -35,6 +35,8 @@ class BenchFrame:
     seed: int = 0
     max_failures: int = 0
     gallery: int = 0
+    shard: int = 0
+    shards: int = 1
 
 
 @dataclass

@@ -20,6 +20,10 @@ class CheckpointError(UsageError):
     """A checkpoint that cannot be used, with a plain reason."""
 
 
+class Stopped(IqbenchError):  # noqa: N818 - the name says what happened
+    """A model fails on photo after photo, so the run was given up; what was finished is exported."""
+
+
 class TooManyFailures(IqbenchError):  # noqa: N818 - the name says what happened
     """The run finished, but more rows failed than ``max_failures`` allows."""
 
@@ -36,6 +40,12 @@ class LockedError(IqbenchError):
     """Another run is writing into the same folder."""
 
     exit_code = 5
+
+
+class NotWhole(IqbenchError):  # noqa: N818 - the name says what happened
+    """Stored or exported results are not what was planned."""
+
+    exit_code = 6
 
 
 class DiskError(IqbenchError):

@@ -62,7 +62,7 @@ def judged(model, files: list[PhotoFile], folder: Path) -> Run:
     with closing(Store(folder, identity, {"model_type": "m"}, rows)) as store:
         for photo, pairs in answers(model, files, VARIANTS, SETTINGS):
             store.write(photo, pairs)
-        second_look(store, files, VARIANTS, model, SETTINGS)
+        second_look(store, files, {files[0].name}, VARIANTS, model, SETTINGS)
     return read_store(folder / FILE_NAME)
 
 

@@ -17,11 +17,15 @@ from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.store import PhotoRow
 from iqbench.benchmark.verdicts import Protocol
 from iqbench.errors import UsageError
-from iqbench.interfaces import SHA_DIGITS, Photo, PhotoListing, QualityModel, Variant
+from iqbench.interfaces import SHA_DIGITS, Photo, PhotoFile, QualityModel, Variant
 from iqbench.models.learned import Learned
 
 VERSIONED = ("iqbench", "torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
 """The packages that pixels and scores depend on."""
+
+
+PLACES = ("out", "shard", "shards")
+"""Settings that say where a run takes place, not what it is about: the shards of a run are one run."""
 
 
 def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
@@ -44,13 +48,33 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in VERSIONED}}
 
 
+def shard_of(files: Sequence[PhotoFile], shard: int, shards: int) -> list[PhotoFile]:
+    """Return every ``shards``-th photo from number ``shard`` on: all shards together are all photos, each once.
+
+    Raises:
+        UsageError: If there is no such shard, or no photo for it.
+
+    Example:
+        >>> from pathlib import Path
+        >>> files = [PhotoFile(f"./{number}.jpg", Path()) for number in range(5)]
+        >>> [file.name for file in shard_of(files, shard=1, shards=3)]
+        ['./1.jpg', './4.jpg']
+    """
+    if shards < 1 or not 0 <= shard < shards:
+        raise UsageError(f"shard={shard} shards={shards}: must be from 0 to shards - 1")
+    if shards > len(files):
+        raise UsageError(f"shards={shards}: there are only {len(files)} photos; say shards={len(files)} or less")
+    return list(files[shard::shards])
+
+
 class Plan:
     """One run's plan: what its results depend on, and what its readers want to know.
 
     Args:
         config: The whole config of the run.
         model: The judge, its weights loaded.
-        photos: The photos to judge.
+        files: The photos to judge.
+        ignored: How many other files were passed over, by reason.
         variants: The suite with its controls.
         protocol: The rule that verdicts will follow.
         settings: How the machine is used, nothing left open that a bit may depend on.
@@ -60,7 +84,8 @@ class Plan:
         self,
         config: DictConfig,
         model: QualityModel,
-        photos: PhotoListing,
+        files: Sequence[PhotoFile],
+        ignored: Mapping[str, int],
         variants: Sequence[Variant],
         protocol: Protocol,
         settings: Settings,
@@ -76,14 +101,15 @@ class Plan:
             "protocol": asdict(protocol),
             "precision": settings.precision,
             "numerics": settings.numerics(model),
-            "photos": [file.name for file in photos.files],
+            "photos": [file.name for file in files],
             "versions": versions(),
         }
         self.details: dict[str, Any] = {
             "model_type": type(model).__name__.lower(),
             "trained_on": {key: value for key, value in trained_on.items() if key != "photos"},
-            "ignored_files": photos.ignored,
-            "config": {key: value for key, value in whole.items() if key != "out"},
+            "ignored_files": dict(ignored),
+            "shard": [config.shard, config.shards],
+            "config": {key: value for key, value in whole.items() if key not in PLACES},
         }
         self.variant_rows = [
             {

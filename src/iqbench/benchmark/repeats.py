@@ -1,6 +1,7 @@
 """Run-to-run repeatability: how far a model's answers about the same pair lie apart when it is asked again."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,24 +17,32 @@ from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 
 SHARE, MOST = 0.02, 20
-"""Of the photos, so many are looked at again, but at least one and no more than so many."""
+"""Of the photos, so many are asked about again, but at least one and no more than so many."""
 
 SECOND_LOOK, OTHER_RUN = "second look", "other run"
 
 
+def asked_again(files: Sequence[PhotoFile]) -> set[str]:
+    """Return the names of the photos to ask about again: by a hash of the name, so that shards agree on them."""
+    count = min(MOST, max(1, round(SHARE * len(files))))
+    return set(sorted((file.name for file in files), key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
+
+
 def second_look(
-    store: Store, files: Sequence[PhotoFile], variants: Sequence[Variant], model: QualityModel, settings: Settings
+    store: Store,
+    files: Sequence[PhotoFile],
+    again: Collection[str],
+    variants: Sequence[Variant],
+    model: QualityModel,
+    settings: Settings,
 ) -> None:
     """Ask a model that is through once more about some of the photos, read anew and each picture encoded alone.
 
     So what is measured is all that a second run could differ in: chance inside the model, what it
     remembers of earlier photos, and the company of a picture in its batch.
     """
-    judged = store.judged()
-    usable = [file for file in files if file.name in judged]
-    count = min(MOST, max(1, round(SHARE * len(usable))))
-    chosen = usable[:: max(1, len(usable) // count)][:count]
-    anew = [file for file in chosen if file.name not in store.repeated()]
+    wanted = store.judged().intersection(again) - store.repeated()
+    anew = [file for file in files if file.name in wanted]
     size = settings.batch_size if settings.compile else 1  # another size would have to be compiled first
     for photo, pairs in answers(model, anew, variants, replace(settings, batch_size=size, workers=0)):
         store.repeat(

@@ -99,8 +99,9 @@ def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
 def repeated_answers(runs: Sequence[Run]) -> pd.DataFrame:
     """Return the answers about every pair that several runs asked the same model about, a row per run."""
     answers = pd.concat([_answers(run) for run in runs], ignore_index=True)
-    answers["degraded"] = answers["photo_sha256"] + "#" + answers["variant"]
-    answers = answers[answers["status"] == "ok"].drop_duplicates([*KEY, "run"])
+    answers = answers[answers["status"] == "ok"]
+    answers = answers.assign(degraded=answers["photo_sha256"].astype(str) + "#" + answers["variant"].astype(str))
+    answers = answers.drop_duplicates([*KEY, "run"])
     return answers[answers.duplicated(KEY, keep=False)]
 
 
@@ -116,7 +117,7 @@ def _answers(run: Run, adjacent: bool = False) -> pd.DataFrame:
             "model_type": run.details["model_type"],
             "model_fingerprint": run.identity["model_fingerprint"],
             "original": table["photo"],
-            "photo_sha256": table["sha256"],
+            "photo_sha256": table["sha256"].astype("str"),  # a store in which no photo could be read has none
             "variant": table["variant"],
             "position": table["position"],
             **{name: table[name] for name in _VARIANT_COLUMNS},

@@ -46,6 +46,9 @@ CREATE TABLE exhibits (
 );
 """
 
+FORMAT = 2
+"""Of the tables; a store of another one is refused."""
+
 ORIGINAL = "original"
 """The reference of the pairs that verdicts are about; other references are the next milder level."""
 
@@ -142,7 +145,9 @@ class Store:
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             if not new:  # before anything is written
-                _check_identity(path, json.loads(_run(self._database)["identity"]), identity)
+                run = _run(self._database)
+                _check_format(path, run)
+                _check_identity(path, json.loads(run["identity"]), identity)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if new:
@@ -159,7 +164,7 @@ class Store:
         with self._transaction() as database:  # one for all: a store without an identity must not be left behind
             for statement in SCHEMA.split(";"):
                 database.execute(statement)
-            settings = {"identity": identity, "details": details}
+            settings = {"format": FORMAT, "identity": identity, "details": details}
             database.executemany(
                 "INSERT INTO run VALUES (?, ?)", [(k, json.dumps(v, sort_keys=True)) for k, v in settings.items()]
             )
@@ -253,6 +258,14 @@ def _run(database: sqlite3.Connection) -> dict[str, str]:
     return dict(database.execute("SELECT key, value FROM run").fetchall())
 
 
+def _check_format(path: Path, run: dict[str, str]) -> None:
+    found = run.get("format", "1") if "identity" in run else str(FORMAT)  # what has no identity is no store at all
+    if found != str(FORMAT):
+        raise UsageError(
+            f"{path}: of another version of iqbench (format {found}, this one reads {FORMAT}); run it again elsewhere"
+        )
+
+
 def _check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
     here = json.loads(json.dumps(here))
     differing = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
@@ -303,6 +316,7 @@ def read_store(path: Path) -> Run:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
             run = _run(database)
+            _check_format(path, run)
             tables = [
                 pd.read_sql_query("SELECT * FROM variants ORDER BY position", database),
                 pd.read_sql_query("SELECT * FROM photos ORDER BY name", database),

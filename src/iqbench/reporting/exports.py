@@ -106,15 +106,19 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
         model["photos_seen_in_training"] = int(seen["sha256"].nunique())
         model["trained_on"] = of_model[0].details["trained_on"].get("what")
+    told = _told(runs)
+    missing = sorted({shard for run in told for shard in run["missing_shards"]})
+    through = all(run.complete for run in runs) and all(job["exit_code"] == FINISHED for job in failed_jobs)
     return {
         "iqbench": runs[0].identity["versions"]["iqbench"],
-        "complete": all(run.complete for run in runs) and all(job["exit_code"] == FINISHED for job in failed_jobs),
+        "complete": through and not missing,
+        "missing_shards": missing,
         "failed_jobs": list(failed_jobs),
         "protocol": runs[0].identity["protocol"],
         **summary,
         "duplicate_photos": _duplicates(rows),
         "nulls": nulls,
-        "runs": [{"identity": run.identity, "details": run.details} for run in runs],
+        "runs": told,
     }
 
 
@@ -122,6 +126,27 @@ def _duplicates(rows: pd.DataFrame) -> int:
     """Return how many photos have the same content as an earlier one under another name."""
     photos = rows.loc[rows["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
     return int(photos["photo_sha256"].duplicated().sum())
+
+
+def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return what each run was; the shards of one are one run, of all their photos."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        identity = {key: value for key, value in run.identity.items() if key != "photos"}
+        details = {key: value for key, value in run.details.items() if key != "shard"}
+        same = json.dumps([identity, details], sort_keys=True)
+        one = found.setdefault(
+            same, {"identity": identity | {"photos": []}, "details": details, "missing_shards": set()}
+        )
+        one["identity"]["photos"] = sorted({*one["identity"]["photos"], *run.identity["photos"]})
+        shard, shards = run.details["shard"]
+        one.setdefault("shards", set()).add(shard)
+        one["missing_shards"] = set(range(shards)) - one["shards"]
+    return [
+        {key: value for key, value in one.items() if key != "shards"}
+        | {"missing_shards": sorted(one["missing_shards"])}
+        for one in found.values()
+    ]
 
 
 def exhibits(runs: Sequence[Run]) -> dict[tuple[str, str, str], Exhibit]:
@@ -138,7 +163,7 @@ def exhibits(runs: Sequence[Run]) -> dict[tuple[str, str, str], Exhibit]:
 def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
     photos = pd.concat([run.photos for run in runs]).drop(columns="seen_in_training")
     photos = photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
-    for column in ("file_bytes", "width", "height"):
+    for column in ("file_bytes", "width", "height", "encoded_bytes"):
         photos[column] = photos[column].astype("Int64")
     return photos
 

@@ -92,6 +92,8 @@ def unfinished(summary: dict[str, Any]) -> str:
     """
     if summary.get("complete", True):
         return ""
+    if missing := summary.get("missing_shards"):
+        return f"; INCOMPLETE: without shard {', '.join(map(str, missing))}"
     return "; INCOMPLETE: the run was interrupted or a job failed, the same command goes on"
 
 

@@ -1,0 +1,84 @@
+"""When a run is given up: the model is broken, not the photos."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cli import run
+from conftest import noisy_gradient
+from iqbench.benchmark.run import patient
+from iqbench.benchmark.store import PairRow, PhotoRow
+from iqbench.errors import Stopped
+
+
+def judged(status: str):
+    photo = PhotoRow("./a", "0", 1, 1, 1, status=status if status == "corrupt" else "ok")
+    return photo, [PairRow("./a", "original", "blur/1", status=status, error="because")]
+
+
+def passed_on(*statuses: str) -> tuple[int, bool]:
+    """How many photos were passed on, and whether the run was given up then."""
+    count = 0
+    try:
+        for _ in patient(map(judged, statuses)):
+            count += 1
+    except Stopped:
+        return count, True
+    return count, False
+
+
+def test_a_model_that_fails_on_everything_is_given_up_after_fifty_photos():
+    assert passed_on(*["model_error"] * 300) == (50, True)
+
+
+def test_a_model_that_breaks_later_is_given_up_after_a_hundred_failures_in_a_row():
+    assert passed_on(*["ok"] * 1000, *["timeout"] * 300) == (1100, True)
+    assert passed_on(*["ok"] * 1000, *["timeout"] * 99, "ok", *["timeout"] * 99) == (1199, False)
+
+
+def test_broken_photos_may_be_as_many_as_they_like():
+    assert passed_on(*["corrupt"] * 300, *["ok"] * 5) == (305, False)
+
+
+def test_a_model_that_fails_now_and_then_is_not_given_up():
+    assert passed_on(*["ok", "model_error"] * 200) == (400, False)
+
+
+BROKEN = """
+from iqbench.interfaces import Scorer
+
+
+class Broken(Scorer):
+    calls = 0
+
+    def prepare(self, photo):
+        Broken.calls += 1
+        if Broken.calls > 3:
+            raise ValueError("no idea")
+        import torch
+        return torch.zeros(1)
+
+    def encode(self, inputs):
+        return inputs
+"""
+
+
+def test_a_run_that_is_given_up_says_so_in_one_line_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_judge.py").write_text(BROKEN)
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "broken.yaml").write_text("_target_: broken_judge.Broken\n")
+    (tmp_path / "photos").mkdir()
+    for number in range(60):
+        Image.fromarray(noisy_gradient(32, 32, seed=number)).save(tmp_path / "photos" / f"{number:02}.png")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    common = ("--config-dir", tmp_path / "conf", "model=broken", "degradation=blur", "engine.workers=0")
+    outcome = run("bench", *common, "data=folder", f"data.root={tmp_path / 'photos'}", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 1
+    assert "stopped: the model failed on 49 of 50 photos" in outcome.last_line
+    assert "ValueError: no idea" in outcome.last_line
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["complete"], summary["photos"]) == (False, 50)
