@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench train test check lint types layers speed learn coverage tensorboard clean
+.PHONY: help install bench train test check lint types layers speed learn kills coverage tensorboard clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -45,6 +45,9 @@ speed: $(READY)  ## Time iqbench against the plain loop, and telemetry's share o
 
 learn: $(READY)  ## Show that training learns labels that can be seen, and none that cannot (about a quarter of an hour)
 	$(BIN)/python tests/proof/learning.py $(ARGS)
+
+kills: $(READY)  ## Kill a benchmark 20 times and show that nothing is lost (ARGS="--photos DIR")
+	$(BIN)/python tests/proof/kills.py $(ARGS)
 
 coverage: $(READY)  ## Show that the intervals hold what they promise, on simulated benchmarks (a few minutes)
 	$(BIN)/python tests/proof/coverage.py $(ARGS)

@@ -92,7 +92,10 @@ STATUS_FILE = "status.json"
 
 
 def failed_jobs(root: Path) -> list[dict[str, Any]]:
-    """Return what the jobs at or below ``root`` wrote down of their failures, in the order they were started."""
-    statuses = [json.loads(path.read_text()) for path in root.rglob(STATUS_FILE)]
+    """Return what the jobs below ``root`` wrote down of their failures, in the order they were started.
+
+    A run that is no sweep is no job of its own: how far it came is in its store.
+    """
+    statuses = [json.loads(path.read_text()) for path in root.rglob(STATUS_FILE) if path.parent != root]
     failed = [status for status in statuses if status["exit_code"] != 0]
     return sorted(failed, key=lambda status: (len(status["job"].split("_")[0]), status["job"]))

@@ -43,4 +43,5 @@ def facts(picture: Photo) -> Facts:
     share = centre.shape[0] * centre.shape[1] / (height * width)
     grey = cv2.cvtColor(centre, cv2.COLOR_RGB2GRAY)
     encoded = cv2.imencode(".jpg", cv2.cvtColor(centre, cv2.COLOR_RGB2BGR), ENCODING)[1]
-    return Facts(height * width, sum(cv2.mean(centre)[:3]) / 3, sharpness(grey), round(len(encoded) / share))
+    brightness = sum(cv2.sumElems(centre)[:3]) / (3 * grey.size)
+    return Facts(height * width, brightness, sharpness(grey), round(len(encoded) / share))

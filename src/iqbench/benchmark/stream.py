@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 AHEAD = 2
 """Photos that each worker prepares ahead."""
 
+START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
+"""How workers start; said, since a launcher may have set a way that only its own processes know."""
+
 T = TypeVar("T", covariant=True)
 
 
@@ -94,6 +97,7 @@ def _prepared(photos: PreparesPhotos[T], workers: int, timeout: int) -> Iterator
         worker_init_fn=start_worker,
         prefetch_factor=AHEAD if workers else None,
         timeout=timeout if workers else 0,
+        multiprocessing_context=START if workers else None,
     )
     before = set(multiprocessing.active_children())
     with _on_death_of(set()):  # DataLoader sets a handler that raises wherever this program is when a worker dies

@@ -64,6 +64,7 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
+    failed_jobs = [job for job in failed_jobs if job["exit_code"] != FINISHED]
     runs = read_runs(sources or [folder])
     _make(folder, runs)
     rows = verdict_rows(runs)
@@ -108,10 +109,9 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         model["trained_on"] = of_model[0].details["trained_on"].get("what")
     told = _told(runs)
     missing = sorted({shard for run in told for shard in run["missing_shards"]})
-    through = all(run.complete for run in runs) and all(job["exit_code"] == FINISHED for job in failed_jobs)
     return {
         "iqbench": runs[0].identity["versions"]["iqbench"],
-        "complete": through and not missing,
+        "complete": all(run.complete for run in runs) and not failed_jobs and not missing,
         "missing_shards": missing,
         "failed_jobs": list(failed_jobs),
         "protocol": runs[0].identity["protocol"],
