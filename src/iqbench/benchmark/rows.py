@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.store import FILE_NAME, ORIGINAL, Run, read_store
+from iqbench.benchmark.store import FILE_NAME, LADDER_KEYS, ORIGINAL, Run, read_store
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.errors import UsageError
 
@@ -55,10 +55,6 @@ def _check_compatible(runs: Sequence[Run]) -> None:
             clash = {key for key in settings if key in known and known[key] != settings[key]} - LADDER_KEYS  # type: ignore[operator,index]
             if clash:
                 raise UsageError(f"{run.path} and {where}: differ in {type_}.{min(clash)}; report them apart")
-
-
-LADDER_KEYS = {"sigma", "quality", "stops", "edge", "corner", "shape", "share", "keep"}
-"""Settings that only choose levels: two runs may hold different ones, since every level has its own name."""
 
 
 def protocol_of(runs: Sequence[Run]) -> Protocol:

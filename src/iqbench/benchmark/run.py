@@ -44,8 +44,26 @@ def judge_all(
     judged = answers(model, todo, variants, settings)
     for photo, pairs in patient(track(judged, plan.identity["model_name"], len(todo))):
         store.write(plan.marked(photo), pairs)
+    _fill(store, plan, files, variants, model, settings)
     second_look(store, files, again, variants, model, settings)
     renew(store, files, variants, model, gallery)
+
+
+def _fill(
+    store: Store,
+    plan: Plan,
+    files: Sequence[PhotoFile],
+    variants: Sequence[Variant],
+    model: QualityModel,
+    settings: Settings,
+) -> None:
+    """Judge what finished photos lack since types or levels came along: their pairs, and the pictures in them."""
+    for missing, lacking in store.lacking(files, plan.variant_rows).items():
+        wanted = [variant for variant in variants if any(variant.key in cell for cell in missing)]
+        judged = answers(model, lacking, wanted, settings)
+        new = f"{plan.identity['model_name']}: {len(missing)} new pairs a photo"
+        for _, pairs in patient(track(judged, new, len(lacking))):
+            store.add([pair for pair in pairs if (pair.reference, pair.variant) in missing])
 
 
 def patient(judged: Iterable[Judged]) -> Iterator[Judged]:

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,8 @@ class Store:
 
     Args:
         folder: Where the file is. A new one is made where there is none.
-        identity: What the results depend on. It is written into a new store; an existing one is
-            only continued if its own is the same.
+        identity: What the results depend on. It is written into a new store; an existing one is only
+            continued if its own is the same, or if there are only photos, types or levels more than it had.
         details: What a reader wants to know besides; it does not have to agree.
         variants: The suite, as rows of the table ``variants``.
 
@@ -147,11 +148,13 @@ class Store:
             if not new:  # before anything is written
                 run = _run(self._database)
                 _check_format(path, run)
-                _check_identity(path, json.loads(run["identity"]), identity)
+                grows = self._check_identity(json.loads(run["identity"]), identity, variants)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if new:
                 self._create(identity, details, variants)
+            elif grows:
+                self._grow(identity, details, variants)
         except (sqlite3.DatabaseError, KeyError) as error:
             self._database.close()
             _raise_if_disk(path, error)
@@ -164,15 +167,39 @@ class Store:
         with self._transaction() as database:  # one for all: a store without an identity must not be left behind
             for statement in SCHEMA.split(";"):
                 database.execute(statement)
-            settings = {"format": FORMAT, "identity": identity, "details": details}
-            database.executemany(
-                "INSERT INTO run VALUES (?, ?)", [(k, json.dumps(v, sort_keys=True)) for k, v in settings.items()]
+            _describe(database, identity, details, variants)
+
+    def _check_identity(self, there: dict[str, Any], here: dict[str, Any], variants: Sequence[dict[str, Any]]) -> bool:
+        """Return whether this run is more than the one in the store; refuse one that is another, or less."""
+        here = json.loads(json.dumps(here))
+        differing = {key for key in {*there, *here} if there.get(key) != here.get(key)}
+        grown = {"photos"} if set(there.get("photos", [])) <= set(here.get("photos", [])) else set()
+        if self._suite_grew(there.get("degradation", {}), here.get("degradation", {}), variants):
+            grown.add("degradation")
+        if differing - grown:
+            raise UsageError(
+                f"{self.path.parent}: holds a run that differs in {', '.join(sorted(differing - grown))}; "
+                "nothing was written. Choose another out=, or remove that folder"
             )
-            database.executemany(
-                "INSERT INTO variants VALUES (:position, :key, :degradation_type, :degradation_group, "
-                ":ladder, :degradation_level, :severity, :amount, :unit)",
-                variants,
-            )
+        return bool(differing)
+
+    def _suite_grew(self, there: dict[str, Any], here: dict[str, Any], variants: Sequence[dict[str, Any]]) -> bool:
+        if any(_fixed(settings) != _fixed(here.get(type_)) for type_, settings in there.items()):
+            return False
+        columns = ("key", "degradation_type", "degradation_group", "ladder", "degradation_level", "amount", "unit")
+        stored = self._database.execute(f"SELECT {', '.join(columns)} FROM variants").fetchall()
+        return set(stored) <= {tuple(variant[column] for column in columns) for variant in variants}
+
+    def _grow(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
+        """Write down that more is planned; levels that are no neighbours any more are no longer compared."""
+        planned = cells(variants)
+        with self._transaction() as database:
+            for table in ("run", "variants", "repeats"):  # it is asked again about the new variants, too
+                database.execute(f"DELETE FROM {table}")
+            _describe(database, identity, details, variants)
+            known = database.execute("SELECT DISTINCT reference, variant FROM pairs").fetchall()
+            gone = [cell for cell in known if cell not in planned]
+            database.executemany("DELETE FROM pairs WHERE reference = ? AND variant = ?", gone)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -194,6 +221,23 @@ class Store:
         )
         finished = dict(rows.fetchall())
         return [file for file in files if file.name not in finished or _sha256(file) != finished[file.name]]
+
+    def lacking(
+        self, files: Sequence[PhotoFile], variants: Sequence[dict[str, Any]]
+    ) -> dict[frozenset[tuple[str, str]], list[PhotoFile]]:
+        """Return the photos that were finished before more was planned, by the pairs that they lack."""
+        planned, found = cells(variants), dict[frozenset[tuple[str, str]], list[PhotoFile]]()
+        counts = dict(self._database.execute("SELECT photo, COUNT(*) FROM pairs GROUP BY photo"))
+        for file in files:
+            if 0 < counts.get(file.name, 0) < len(planned):
+                rows = self._database.execute("SELECT reference, variant FROM pairs WHERE photo = ?", [file.name])
+                found.setdefault(frozenset(planned.difference(rows)), []).append(file)
+        return found
+
+    def add(self, pairs: Sequence[PairRow]) -> None:
+        """Write pairs of a photo that is there already; those that it has stay as they are."""
+        with self._transaction() as database:
+            _insert(database, "pairs", pairs, PairRow)
 
     def write(self, photo: PhotoRow, pairs: Sequence[PairRow]) -> None:
         """Write everything about one photo, or nothing; earlier rows about it are replaced."""
@@ -266,14 +310,34 @@ def _check_format(path: Path, run: dict[str, str]) -> None:
         )
 
 
-def _check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
-    here = json.loads(json.dumps(here))
-    differing = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
-    if differing:
-        raise UsageError(
-            f"{path.parent}: holds a run that differs in {', '.join(differing)}; "
-            "nothing was written. Choose another out=, or remove that folder"
-        )
+def _describe(
+    database: sqlite3.Connection, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
+) -> None:
+    settings = {"format": FORMAT, "identity": identity, "details": details}
+    database.executemany(
+        "INSERT INTO run VALUES (?, ?)", [(k, json.dumps(v, sort_keys=True)) for k, v in settings.items()]
+    )
+    database.executemany(
+        "INSERT INTO variants VALUES (:position, :key, :degradation_type, :degradation_group, "
+        ":ladder, :degradation_level, :severity, :amount, :unit)",
+        variants,
+    )
+
+
+def cells(variants: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Return the pairs that are planned of a photo: the original and each variant, each level and the next."""
+    steps = pairwise(sorted(variants, key=lambda variant: variant["position"]))
+    planned = {(ORIGINAL, str(variant["key"])) for variant in variants}
+    return planned | {(mild["key"], harsh["key"]) for mild, harsh in steps if mild["ladder"] == harsh["ladder"]}
+
+
+LADDER_KEYS = {"sigma", "quality", "stops", "edge", "corner", "shape", "share", "keep"}
+"""Settings that only choose levels: two runs may hold different ones, since every level has its own name."""
+
+
+def _fixed(settings: Any) -> Any:
+    """Return a degradation's settings without those that only choose levels."""
+    return {k: v for k, v in settings.items() if k not in LADDER_KEYS} if isinstance(settings, dict) else settings
 
 
 def recorded(folder: Path) -> dict[str, Any]:

@@ -4,13 +4,12 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.store import ORIGINAL, Run
+from iqbench.benchmark.store import ORIGINAL, Run, cells
 
 SHOWN = 5
 """Names that a line gives as examples."""
@@ -52,17 +51,14 @@ def _photos(run: Run) -> Iterator[str]:
 
 def _cells(run: Run) -> Iterator[str]:
     """Compare the pairs of each photo with the plan's: the original and each variant, each level and the next."""
-    variants = run.variants.sort_values("position")
-    cells = {(ORIGINAL, key) for key in variants["key"]}
-    rows = list(variants[["key", "ladder"]].itertuples(index=False, name=None))
-    cells |= {(mild, harsh) for (mild, one), (harsh, other) in pairwise(rows) if one == other}
+    planned = cells([{str(key): value for key, value in row.items()} for row in run.variants.to_dict("records")])
     missing, extra = [], []
     by_photo = run.pairs.groupby("photo")
     groups = {str(photo): set(zip(own["reference"], own["variant"], strict=True)) for photo, own in by_photo}
     for name in run.photos["name"]:
         own = groups.pop(name, set())
-        missing += [f"{name} {reference} {variant}" for reference, variant in sorted(cells - own)]
-        extra += [f"{name} {reference} {variant}" for reference, variant in sorted(own - cells)]
+        missing += [f"{name} {reference} {variant}" for reference, variant in sorted(planned - own)]
+        extra += [f"{name} {reference} {variant}" for reference, variant in sorted(own - planned)]
     extra += sorted(groups)
     if missing:
         yield f"{len(missing)} planned pairs have no row{_such(missing)}"
