@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from growth import growth
 from rich.console import Console
 from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from growth import growth
 
 from iqbench import config
 from iqbench.benchmark.batching import encode_batch
