@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cli import run
 from conftest import noisy_gradient
 from killing import EXPORTS
 
@@ -27,7 +28,7 @@ def test_shards_under_a_launcher_merge_to_the_bytes_of_one_run(tmp_path: Path, l
     for number in range(4):
         Image.fromarray(noisy_gradient(60, 80, seed=number)).save(tmp_path / "photos" / f"{number}.png")
     common = ("model=contrast", "degradation=blur", "data=folder", f"data.root={tmp_path / 'photos'}")
-    bench(*common, f"out={tmp_path / 'whole'}")
+    assert run("bench", *common, f"out={tmp_path / 'whole'}").exit_code == 0
     bench("-m", *common, "shard=0,1", "shards=2", f"out={tmp_path / 'split'}", *LAUNCHERS[launcher])
     for name in EXPORTS:
         assert (tmp_path / "split" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
