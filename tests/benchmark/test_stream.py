@@ -11,11 +11,13 @@ import pytest
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from conftest import noisy_gradient
 from iqbench.benchmark.engine import answers
+from iqbench.benchmark.fitting import split
 from iqbench.benchmark.settings import Settings
+from iqbench.benchmark.workshop import Workshop
 from iqbench.data.folder import Folder
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.ladder import suite
@@ -91,3 +93,18 @@ def test_an_evaluation_loses_that_photo_only_as_well(tmp_path: Path) -> None:
     found = encode_photos(Harmed(), photos_with(tmp_path, {3: 1}), TWO_WORKERS, "")
     assert found.photos["status"].tolist() == ["process_died" if at == 3 else "ok" for at in range(12)]
     assert found.photos["error"][3] == "the worker that prepared it died, twice"
+
+
+@pytest.mark.parametrize("harm", [1, 2])
+def test_choosing_the_number_of_workers_survives_a_photo_that_kills_or_hangs(
+    tmp_path: Path, harm: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Network(nn.Module, Harmed):
+        pass
+
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    files, model = photos_with(tmp_path, {0: harm}), Network()
+    auto = replace(TWO_WORKERS, workers="auto", timeout=1)
+    chosen = split(auto, model, files, lambda some: Workshop(some, VARIANTS, model), len(VARIANTS) + 1)
+    assert chosen.workers in (1, 2)
+    assert split(chosen, model, files, lambda some: Workshop(some, VARIANTS, model), 2) == chosen

@@ -57,8 +57,11 @@ class Candidate:
 
     def run(self, files: Sequence[PhotoFile]) -> None:
         """Judge every pair as `iqbench.bench` does, controls included."""
-        work = Workshop(files, self.variants, self.model)
-        settings = split(self.settings, self.model, work, len(self.variants) + 1)
+
+        def preparing(some: Sequence[PhotoFile]) -> Workshop:
+            return Workshop(some, self.variants, self.model)
+
+        settings = split(self.settings, self.model, files, preparing, len(self.variants) + 1)
         for _ in answers(self.model, files, self.variants, settings):
             pass
 

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from iqbench.benchmark.batching import encode_batch
 from iqbench.benchmark.plan import built_in_photo
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.stream import PreparesPhotos
+from iqbench.benchmark.stream import PreparesPhotos, stream
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
 from iqbench.errors import UsageError
-from iqbench.interfaces import QualityModel
+from iqbench.interfaces import PhotoFile, QualityModel
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,9 @@ day and the shards of a run give the same bits.
 SIZES = (8, 16, 32, 64, 128, 256, 512)
 GAIN = 1.05
 """A larger batch has to be so much faster a picture, or the smaller one is taken."""
+
+TRIAL_SECONDS = 20
+"""That the first photos may take when they are only timed."""
 
 
 def fitted(settings: Settings, model: QualityModel) -> Settings:
@@ -51,7 +54,7 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
         picture = model.prepare(built_in_photo())
         try:
             _seconds(settings.encoder(model), picture, int(settings.batch_size), settings)
-        except Exception as error:  # a compiler may raise anything
+        except (RuntimeError, OSError) as error:  # not compiled, it has just passed the self-test
             raise UsageError(
                 f"engine.compile=true: this model cannot be compiled here ({one_line(error)}); say engine.compile=false"
             ) from error
@@ -80,31 +83,35 @@ def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, set
     return time.perf_counter() - start
 
 
-def split(settings: Settings, model: QualityModel, photos: PreparesPhotos[object], pictures: int) -> Settings:
+def split(
+    settings: Settings,
+    model: QualityModel,
+    files: Sequence[PhotoFile],
+    preparing: Callable[[Sequence[PhotoFile]], PreparesPhotos[object]],
+    pictures: int,
+) -> Settings:
     """Return the settings with a number of workers, such that workers and network share the cores by their work.
 
-    With ``workers: auto``, a network on a CPU and photos to judge, the first photo is prepared and a batch
+    With ``workers: auto``, a network on a CPU and photos to judge, a worker prepares two photos and a batch is
     encoded, both timed: workers that are not needed would only take the network's cores away from it. No
     result depends on it.
 
     Args:
         settings: With a batch size.
         model: The judge, in its place.
-        photos: What the workers would do.
+        files: The photos.
+        preparing: As for `iqbench.benchmark.stream.stream`: a photo may kill who prepares it, so this is tried there.
         pictures: How many pictures a photo becomes.
     """
     cores = len(os.sched_getaffinity(0))
     if settings.workers != "auto" or settings.torch_device.type != "cpu" or not isinstance(model, nn.Module):
         return settings
-    if len(photos) < 2 or cores < 2:
+    if len(files) < 2 or cores < 2:
         return settings
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    photos[0]
-    preparing = time.perf_counter() - start
-    torch.set_num_threads(threads)
+    trial = replace(settings, workers=1, timeout=min(settings.timeout, TRIAL_SECONDS))
+    first, second = [time.perf_counter() for _ in stream(files[:2], preparing, trial)]
     size = int(settings.batch_size)
     picture = model.prepare(built_in_photo())
     encoding = min(_seconds(model.encode, picture, size, settings) for _ in range(2)) * pictures / size * cores
-    return replace(settings, workers=max(1, min(cores, math.ceil(cores * preparing / (preparing + encoding)))))
+    share = (second - first) / (second - first + encoding)
+    return replace(settings, workers=max(1, min(cores, math.ceil(cores * share))))

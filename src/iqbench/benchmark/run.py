@@ -40,7 +40,7 @@ def judge_all(
         Stopped: If the model fails on photo after photo; the store holds what was judged.
     """
     todo = store.unfinished(files)
-    settings = split(settings, model, Workshop(todo, variants, model), len(variants) + 1)
+    settings = split(settings, model, todo, lambda some: Workshop(some, variants, model), len(variants) + 1)
     judged = answers(model, todo, variants, settings)
     for photo, pairs in patient(track(judged, plan.identity["model_name"], len(todo))):
         store.write(plan.marked(photo), pairs)
