@@ -1,11 +1,10 @@
 """A gate for CI: ``python -m iqbench.check RUN --baseline OTHER_RUN`` fails where a model got worse beyond noise."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iqbench.errors import GotWorse, IqbenchError, UsageError
+from iqbench.errors import GotWorse, UsageError, last_word
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +24,8 @@ def main() -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a sweep's root")
     parser.add_argument("--baseline", type=Path, metavar="OTHER_RUN", required=True, help="the run it is held against")
     options = parser.parse_args()
-    try:
+    with last_word("iqbench.check"):
         check(options.run, options.baseline)
-    except IqbenchError as error:
-        print(f"iqbench.check: {error}", file=sys.stderr)  # noqa: T201 - the program's last word
-        sys.exit(error.exit_code)
 
 
 def check(run: Path, baseline: Path) -> None:

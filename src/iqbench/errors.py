@@ -1,7 +1,9 @@
 """Errors that a user can cause and mend, each with the exit code that tells a script which kind it was."""
 
 import difflib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class IqbenchError(Exception):
@@ -52,6 +54,16 @@ class DiskError(IqbenchError):
     """The disk is full, read-only or failing; what was written before is intact."""
 
     exit_code = 74
+
+
+@contextmanager
+def last_word(program: str) -> Iterator[None]:
+    """End the program with one line and its exit code if the user's mistake comes this far."""
+    try:
+        yield
+    except IqbenchError as error:
+        print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 - the program's last word
+        sys.exit(error.exit_code)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,10 +1,9 @@
 """Merge and export results again, at any time: ``python -m iqbench.report DIR``."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from iqbench.errors import IqbenchError
+from iqbench.errors import last_word
 
 
 def main() -> None:
@@ -26,12 +25,9 @@ def main() -> None:
     from iqbench.reporting.table import print_table
     from iqbench.sweep import failed_jobs
 
-    try:
+    with last_word("iqbench.report"):
         failed = [job for folder in folders for job in failed_jobs(folder)]
         print_table(export(out or folders[0], failed, folders))
-    except IqbenchError as error:
-        print(f"iqbench.report: {error}", file=sys.stderr)  # noqa: T201 - the program's last word
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """Check that results are whole: ``python -m iqbench.verify DIR``."""
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-from iqbench.errors import IqbenchError, NotWhole
+from iqbench.errors import NotWhole, last_word
 
 
 def main() -> None:
@@ -19,11 +18,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a run's folder, or a sweep's root")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="also check that the photos are still the same")
     arguments = parser.parse_args()
-    try:
+    with last_word("iqbench.verify"):
         verify(arguments.folder, arguments.photos)
-    except IqbenchError as error:
-        print(f"iqbench.verify: {error}", file=sys.stderr)  # noqa: T201 - the program's last word
-        sys.exit(error.exit_code)
 
 
 def verify(folder: Path, photos: Path | None) -> None:
