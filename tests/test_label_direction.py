@@ -13,7 +13,7 @@ from PIL import Image
 from conftest import noisy_gradient
 from iqbench.benchmark.engine import answers
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import ORIGINAL
+from iqbench.benchmark.tables import ORIGINAL
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.data.degraded import DegradedPhotos
 from iqbench.data.folder import Folder

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli import run
-from iqbench.benchmark.store import FILE_NAME
+from iqbench.benchmark.tables import FILE_NAME
 
 
 @pytest.fixture

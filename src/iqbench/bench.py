@@ -49,9 +49,10 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
 
     from iqbench.benchmark.fitting import fitted
     from iqbench.benchmark.plan import Plan, self_test, shard_of
+    from iqbench.benchmark.reading import recorded
     from iqbench.benchmark.repeats import asked_again
     from iqbench.benchmark.run import judge_all
-    from iqbench.benchmark.store import Store, lock, recorded
+    from iqbench.benchmark.store import Store, lock
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
     from iqbench.reporting.exports import export

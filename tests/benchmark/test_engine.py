@@ -14,7 +14,7 @@ from torch import Tensor
 from iqbench import photos
 from iqbench.benchmark.engine import answers
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
+from iqbench.benchmark.tables import ORIGINAL, PairRow, PhotoRow
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.control import controls

@@ -10,8 +10,10 @@ import torch
 
 from cli import run
 from iqbench.benchmark.gallery import DETAIL, WHOLE, exhibit, failures, mistakes, renew, seen
+from iqbench.benchmark.reading import read_store
 from iqbench.benchmark.rows import verdict_rows
-from iqbench.benchmark.store import FILE_NAME, Store, read_store
+from iqbench.benchmark.store import Store
+from iqbench.benchmark.tables import FILE_NAME
 from iqbench.data.folder import Folder
 from iqbench.degradations.blur import blur
 from iqbench.degradations.crop import crop_center, crop_edge_ladders

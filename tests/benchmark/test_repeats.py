@@ -9,9 +9,11 @@ import torch
 
 from cli import TINY, run
 from iqbench.benchmark.engine import answers
+from iqbench.benchmark.reading import Run, read_store
 from iqbench.benchmark.repeats import repeatability, second_look
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import FILE_NAME, Run, Store, read_store
+from iqbench.benchmark.store import Store
+from iqbench.benchmark.tables import FILE_NAME
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite

@@ -9,7 +9,7 @@ from PIL import Image
 from cli import run
 from conftest import noisy_gradient
 from iqbench.benchmark.run import patient
-from iqbench.benchmark.store import PairRow, PhotoRow
+from iqbench.benchmark.tables import PairRow, PhotoRow
 from iqbench.errors import Stopped
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from iqbench.benchmark.store import FILE_NAME, ORIGINAL, PairRow, PhotoRow, Store, lock, read_store
+from iqbench.benchmark.reading import read_store
+from iqbench.benchmark.store import Store, lock
+from iqbench.benchmark.tables import FILE_NAME, ORIGINAL, PairRow, PhotoRow
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
 

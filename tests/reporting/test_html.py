@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from iqbench.benchmark.store import Exhibit
+from iqbench.benchmark.tables import Exhibit
 from iqbench.reporting.html import report
 from made_rows import summary_of
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from iqbench.benchmark.batching import NONFINITE, Batcher, Failure
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import ORIGINAL, PairRow, PhotoRow
 from iqbench.benchmark.stream import stream
+from iqbench.benchmark.tables import ORIGINAL, PairRow, PhotoRow
 from iqbench.benchmark.workshop import Views, Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
 

@@ -14,8 +14,10 @@ from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from iqbench import photos
+from iqbench.benchmark.reading import read_store
 from iqbench.benchmark.rows import verdict_rows
-from iqbench.benchmark.store import Exhibit, Store, read_store
+from iqbench.benchmark.store import Store
+from iqbench.benchmark.tables import Exhibit
 from iqbench.benchmark.workshop import ON_ONE_PICTURE
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
 from iqbench.progress import track

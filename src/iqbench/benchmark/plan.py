@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import PhotoRow
+from iqbench.benchmark.tables import PhotoRow
 from iqbench.benchmark.verdicts import Protocol
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, Photo, PhotoFile, QualityModel, Variant

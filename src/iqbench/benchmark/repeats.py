@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.engine import answers
+from iqbench.benchmark.reading import Run
 from iqbench.benchmark.resampling import known
 from iqbench.benchmark.rows import KEY, protocol_of, repeated_answers
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import ORIGINAL, Repeat, Run, Store
+from iqbench.benchmark.store import Store
+from iqbench.benchmark.tables import ORIGINAL, Repeat
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.store import FILE_NAME, LADDER_KEYS, ORIGINAL, Run, read_store
+from iqbench.benchmark.reading import Run, read_store
+from iqbench.benchmark.tables import FILE_NAME, LADDER_KEYS, ORIGINAL
 from iqbench.benchmark.verdicts import Protocol, judge
 from iqbench.errors import UsageError
 

@@ -8,7 +8,8 @@ from iqbench.benchmark.gallery import renew
 from iqbench.benchmark.plan import Plan
 from iqbench.benchmark.repeats import second_look
 from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import PairRow, PhotoRow, Store
+from iqbench.benchmark.store import Store
+from iqbench.benchmark.tables import PairRow, PhotoRow
 from iqbench.benchmark.workshop import Workshop
 from iqbench.errors import Stopped
 from iqbench.interfaces import PhotoFile, QualityModel, Variant

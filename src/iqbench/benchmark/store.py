@@ -6,120 +6,14 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from iqbench.benchmark.reading import description
+from iqbench.benchmark.tables import FILE_NAME, FORMAT, LADDER_KEYS, SCHEMA, Exhibit, PairRow, PhotoRow, Repeat, cells
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
-
-FILE_NAME = "results.sqlite"
-
-SCHEMA = """
-CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE variants (
-    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, degradation_type TEXT NOT NULL,
-    degradation_group TEXT NOT NULL, ladder TEXT NOT NULL, degradation_level TEXT NOT NULL, severity INTEGER NOT NULL,
-    amount REAL, unit TEXT NOT NULL
-);
-CREATE TABLE photos (
-    name TEXT PRIMARY KEY, sha256 TEXT, file_bytes INTEGER, width INTEGER, height INTEGER,
-    seen_in_training INTEGER NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, notes TEXT NOT NULL,
-    brightness REAL, sharpness REAL, encoded_bytes INTEGER
-);
-CREATE TABLE pairs (
-    photo TEXT NOT NULL, reference TEXT NOT NULL, variant TEXT NOT NULL, forward REAL, backward REAL,
-    score_reference REAL, score_variant REAL, input_change REAL, variant_pixels INTEGER, input_change_max REAL,
-    variant_brightness REAL, variant_sharpness REAL, variant_bytes INTEGER,
-    status TEXT NOT NULL, error TEXT NOT NULL, PRIMARY KEY (photo, reference, variant)
-);
-CREATE TABLE repeats (
-    photo TEXT NOT NULL, variant TEXT NOT NULL, forward REAL NOT NULL, backward REAL NOT NULL,
-    PRIMARY KEY (photo, variant)
-);
-CREATE TABLE exhibits (
-    sha256 TEXT NOT NULL, variant TEXT NOT NULL, whole_original BLOB NOT NULL, whole_degraded BLOB NOT NULL,
-    detail_original BLOB NOT NULL, detail_degraded BLOB NOT NULL, input_original BLOB, input_degraded BLOB,
-    input_about TEXT NOT NULL, PRIMARY KEY (sha256, variant)
-);
-"""
-
-FORMAT = 2
-"""Of the tables; a store of another one is refused."""
-
-ORIGINAL = "original"
-"""The reference of the pairs that verdicts are about; other references are the next milder level."""
-
-
-@dataclass(frozen=True)
-class PhotoRow:
-    """A photo as it was read, or why it could not be."""
-
-    name: str
-    sha256: str | None
-    file_bytes: int | None
-    width: int | None
-    height: int | None
-    seen_in_training: bool = False
-    status: str = "ok"
-    error: str = ""
-    notes: str = ""
-    brightness: float | None = None
-    sharpness: float | None = None
-    encoded_bytes: int | None = None
-
-
-@dataclass(frozen=True)
-class PairRow:
-    """A model's answers about one pair: margins for ``reference`` first and for it second, and scores."""
-
-    photo: str
-    reference: str
-    variant: str
-    forward: float | None = None
-    backward: float | None = None
-    score_reference: float | None = None
-    score_variant: float | None = None
-    input_change: float | None = None
-    variant_pixels: int | None = None
-    input_change_max: float | None = None
-    variant_brightness: float | None = None
-    variant_sharpness: float | None = None
-    variant_bytes: int | None = None
-    status: str = "ok"
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """A model's margins about a photo and one of its variants when it was asked again."""
-
-    photo: str
-    variant: str
-    forward: float
-    backward: float
-
-
-@dataclass(frozen=True)
-class Exhibit:
-    """Pictures of a photo and one of its variants, as JPEG: small, at 100 %, and as the model saw them.
-
-    ``input_original`` and ``input_degraded`` are None where the model's input is no picture; ``input_about``
-    says what it is.
-    """
-
-    sha256: str
-    variant: str
-    whole_original: bytes
-    whole_degraded: bytes
-    detail_original: bytes
-    detail_degraded: bytes
-    input_original: bytes | None
-    input_degraded: bytes | None
-    input_about: str
 
 
 class Store:
@@ -146,8 +40,7 @@ class Store:
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             if not new:  # before anything is written
-                run = _run(self._database)
-                _check_format(path, run)
+                run = description(self._database, path)
                 grows = self._check_identity(json.loads(run["identity"]), identity, variants)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
@@ -298,18 +191,6 @@ def _insert(database: sqlite3.Connection, table: str, rows: Sequence[Any], kind:
     database.executemany(statement, [asdict(row) for row in rows])
 
 
-def _run(database: sqlite3.Connection) -> dict[str, str]:
-    return dict(database.execute("SELECT key, value FROM run").fetchall())
-
-
-def _check_format(path: Path, run: dict[str, str]) -> None:
-    found = run.get("format", "1") if "identity" in run else str(FORMAT)  # what has no identity is no store at all
-    if found != str(FORMAT):
-        raise UsageError(
-            f"{path}: of another version of iqbench (format {found}, this one reads {FORMAT}); run it again elsewhere"
-        )
-
-
 def _describe(
     database: sqlite3.Connection, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
 ) -> None:
@@ -324,75 +205,9 @@ def _describe(
     )
 
 
-def cells(variants: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Return the pairs that are planned of a photo: the original and each variant, each level and the next."""
-    steps = pairwise(sorted(variants, key=lambda variant: variant["position"]))
-    planned = {(ORIGINAL, str(variant["key"])) for variant in variants}
-    return planned | {(mild["key"], harsh["key"]) for mild, harsh in steps if mild["ladder"] == harsh["ladder"]}
-
-
-LADDER_KEYS = {"sigma", "quality", "stops", "edge", "corner", "shape", "share", "keep"}
-"""Settings that only choose levels: two runs may hold different ones, since every level has its own name."""
-
-
 def _fixed(settings: Any) -> Any:
     """Return a degradation's settings without those that only choose levels."""
     return {k: v for k, v in settings.items() if k not in LADDER_KEYS} if isinstance(settings, dict) else settings
-
-
-def recorded(folder: Path) -> dict[str, Any]:
-    """Return what the results in a folder depend on, nothing if there are none or they cannot be read."""
-    path = folder / FILE_NAME
-    if not path.exists():
-        return {}
-    try:
-        return read_store(path).identity
-    except UsageError:  # opening it for writing will say so
-        return {}
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a store holds, read back."""
-
-    path: Path
-    identity: dict[str, Any]
-    details: dict[str, Any]
-    variants: pd.DataFrame
-    photos: pd.DataFrame
-    pairs: pd.DataFrame
-    repeats: pd.DataFrame
-    exhibits: pd.DataFrame
-
-    @property
-    def complete(self) -> bool:
-        """Whether every planned photo has its rows."""
-        return len(self.photos) == len(self.identity["photos"])
-
-
-def read_store(path: Path) -> Run:
-    """Return what a store holds, without changing it.
-
-    Raises:
-        UsageError: If it is damaged, or not a store of iqbench.
-    """
-    try:
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            run = _run(database)
-            _check_format(path, run)
-            tables = [
-                pd.read_sql_query("SELECT * FROM variants ORDER BY position", database),
-                pd.read_sql_query("SELECT * FROM photos ORDER BY name", database),
-                pd.read_sql_query("SELECT * FROM pairs ORDER BY photo, reference, variant", database),
-                pd.read_sql_query("SELECT * FROM repeats ORDER BY photo, variant", database),
-                pd.read_sql_query("SELECT * FROM exhibits ORDER BY sha256, variant", database),
-            ]
-        finally:
-            database.close()
-        return Run(path, json.loads(run["identity"]), json.loads(run["details"]), *tables)
-    except (sqlite3.DatabaseError, pd.errors.DatabaseError, KeyError) as error:
-        raise UsageError(f"{path}: not a store of iqbench, or damaged ({str(error).splitlines()[0]})") from error
 
 
 @contextmanager

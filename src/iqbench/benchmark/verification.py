@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.store import ORIGINAL, Run, cells
+from iqbench.benchmark.reading import Run
+from iqbench.benchmark.tables import ORIGINAL, cells
 
 SHOWN = 5
 """Names that a line gives as examples."""

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from iqbench import photos
 from iqbench.benchmark.facts import Facts, facts
-from iqbench.benchmark.store import PhotoRow
+from iqbench.benchmark.tables import PhotoRow
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 
 ON_ONE_PICTURE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)

@@ -11,10 +11,11 @@ import pandas as pd
 
 from iqbench.benchmark.evidence import evidence, probabilities
 from iqbench.benchmark.gallery import failures
+from iqbench.benchmark.reading import Run
 from iqbench.benchmark.repeats import repeatability
 from iqbench.benchmark.rows import adjacent_rows, protocol_of, read_runs, verdict_rows
 from iqbench.benchmark.statistics import summarize
-from iqbench.benchmark.store import FILE_NAME, Exhibit, Run
+from iqbench.benchmark.tables import FILE_NAME, Exhibit
 from iqbench.errors import DiskError, TooManyFailures, UsageError
 from iqbench.reporting.html import report
 from iqbench.reporting.plots import accuracy_heatmap

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from iqbench.benchmark.store import Exhibit
+from iqbench.benchmark.tables import Exhibit
 from iqbench.reporting.blind_spots import unseen
 from iqbench.reporting.evidence_lines import amount, warnings
 from iqbench.reporting.evidence_plots import reliability, together

@@ -1,0 +1,91 @@
+"""A store, read back without changing it."""
+
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from iqbench.benchmark.tables import FILE_NAME, FORMAT
+from iqbench.errors import UsageError
+
+ORDERS = {
+    "variants": "position",
+    "photos": "name",
+    "pairs": "photo, reference, variant",
+    "repeats": "photo, variant",
+    "exhibits": "sha256, variant",
+}
+"""The tables of a `Run`, and the order of their rows."""
+
+
+def recorded(folder: Path) -> dict[str, Any]:
+    """Return what the results in a folder depend on, nothing if there are none or they cannot be read."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return {}
+    try:
+        with closing(_opened(path)) as database:
+            identity: dict[str, Any] = json.loads(description(database, path)["identity"])
+            return identity
+    except (sqlite3.DatabaseError, KeyError, UsageError):  # opening it for writing will say so
+        return {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a store holds, read back."""
+
+    path: Path
+    identity: dict[str, Any]
+    details: dict[str, Any]
+    variants: pd.DataFrame
+    photos: pd.DataFrame
+    pairs: pd.DataFrame
+    repeats: pd.DataFrame
+    exhibits: pd.DataFrame
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned photo has its rows."""
+        return len(self.photos) == len(self.identity["photos"])
+
+
+def read_store(path: Path) -> Run:
+    """Return what a store holds, without changing it.
+
+    Raises:
+        UsageError: If it is damaged, or not a store of iqbench.
+    """
+    try:
+        with closing(_opened(path)) as database:
+            run = description(database, path)
+            tables = [
+                pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order}", database)
+                for table, order in ORDERS.items()
+            ]
+        return Run(path, json.loads(run["identity"]), json.loads(run["details"]), *tables)
+    except (sqlite3.DatabaseError, pd.errors.DatabaseError, KeyError) as error:
+        raise UsageError(f"{path}: not a store of iqbench, or damaged ({str(error).splitlines()[0]})") from error
+
+
+def description(database: sqlite3.Connection, path: Path) -> dict[str, str]:
+    """Return what a store says of its run, each as JSON.
+
+    Raises:
+        UsageError: If it is of another version of iqbench.
+    """
+    run = dict(database.execute("SELECT key, value FROM run").fetchall())
+    found = run.get("format", "1") if "identity" in run else str(FORMAT)  # what has no identity is no store at all
+    if found != str(FORMAT):
+        raise UsageError(
+            f"{path}: of another version of iqbench (format {found}, this one reads {FORMAT}); run it again elsewhere"
+        )
+    return run
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
