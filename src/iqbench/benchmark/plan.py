@@ -1,21 +1,26 @@
 """What a run depends on: its model, suite and photos, named so that nothing is ever mixed silently."""
 
 import hashlib
+import inspect
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import hydra.utils
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+import iqbench
 from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.tables import PhotoRow
 from iqbench.benchmark.verdicts import Protocol
+from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, Photo, PhotoFile, QualityModel, Variant
 from iqbench.models.learned import Learned
@@ -29,18 +34,46 @@ PLACES = ("out", "shard", "shards")
 
 
 def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
-    """Return a name for what the model computes: 12 hex digits of its settings and its weights.
+    """Return a name for what the model computes: 12 hex digits of its settings, its weights, and its code if not ours.
 
     Where the weights lie does not count: a checkpoint that is moved is still the same model.
     """
     digest = hashlib.sha256()
     counting = {key: value for key, value in settings.items() if key != "checkpoint"}
     digest.update(json.dumps(counting, sort_keys=True, default=str).encode())
+    digest.update(own_code(settings).encode())
     if isinstance(model, nn.Module):
         for name, value in sorted(model.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
+
+
+def own_code(settings: object) -> str:
+    """Return a name for the user's own code that settings call: 12 hex digits of its files, nothing if it is all ours.
+
+    Ours has a version, which is recorded. What those files import does not count.
+    """
+    modules = {inspect.getmodule(hydra.utils.get_object(target)) for target in _targets(settings)}
+    files = {str(module.__file__) for module in modules if module and getattr(module, "__file__", None)}
+    own = sorted(file for file in files if not Path(file).is_relative_to(Path(iqbench.__file__).parent))
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in own)).hexdigest()[:12] if own else ""
+
+
+def _targets(settings: object) -> Iterator[str]:
+    if isinstance(settings, Mapping):
+        if isinstance(settings.get("_target_"), str):
+            yield settings["_target_"]
+        for value in settings.values():
+            yield from _targets(value)
+    elif isinstance(settings, list):
+        for value in settings:
+            yield from _targets(value)
+
+
+def _with_code(degradation: Any) -> Any:
+    code = own_code(degradation)
+    return {**degradation, "code": code} if code else degradation
 
 
 def versions() -> dict[str, str]:
@@ -97,7 +130,7 @@ class Plan:
         self.identity: dict[str, Any] = {
             "model_name": config.name,
             "model_fingerprint": fingerprint(model, whole["model"]),
-            "degradation": whole["degradation"],
+            "degradation": {type_: _with_code(node) for type_, node in whole["degradation"].items()},
             "protocol": asdict(protocol),
             "precision": settings.precision,
             "numerics": settings.numerics(model),
@@ -143,6 +176,22 @@ def built_in_photo() -> Photo:
     noise = np.random.default_rng(0).normal(0, 20, (96, 128, 3))
     photo: Photo = np.clip(across + noise + 20, 0, 255).astype(np.uint8)
     return photo
+
+
+def rehearse(variants: Sequence[Variant]) -> None:
+    """Make every variant of a built-in photo before the run depends on it.
+
+    Raises:
+        UsageError: If one fails on it, or does not give a photo.
+    """
+    for variant in variants:
+        try:
+            picture = variant.apply(built_in_photo())
+        except ON_ONE_PICTURE as error:
+            raise UsageError(f"degradation {variant.key}: fails on a plain photo ({one_line(error)})") from error
+        if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,)):
+            found = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+            raise UsageError(f"degradation {variant.key}: gave {found}, promised is uint8 (height, width, 3)")
 
 
 @torch.inference_mode()
