@@ -1,5 +1,6 @@
 """The stream from photos to answers, with models that are made up for the question."""
 
+import threading
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from iqbench import photos
 from iqbench.benchmark.engine import answers
@@ -21,7 +22,7 @@ from iqbench.degradations.control import controls
 from iqbench.degradations.crop import crop_center_ladder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
-from iqbench.errors import UsageError
+from iqbench.errors import Stopped, UsageError
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Scorer, Variant
 from schooling import siamese
 
@@ -92,6 +93,12 @@ class Failing(Brightness):
             raise AttributeError("a bug")
         if self.harm == "memory" and bool(bright.any()):
             raise MemoryError
+        if self.harm == "import" and bool(bright.any()):
+            raise ImportError("libgpu.so: not found")
+        if self.harm == "device" and bool(bright.any()):
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+        if self.harm == "disk" and bool(bright.any()):
+            raise OSError(28, "no space left")
         return torch.where(bright, float(self.harm), inputs) if self.harm in ("nan", "inf") else inputs
 
 
@@ -175,6 +182,55 @@ def test_the_answers_do_not_depend_on_batches_or_workers(files: list[PhotoFile],
         assert (pair.forward, pair.backward) == pytest.approx((same.forward, same.backward), abs=1e-5)
         assert (pair.input_change, pair.variant_pixels) == (same.input_change, same.variant_pixels)
     assert verdicts(pairs)["correct"].tolist() == verdicts(expected[1])["correct"].tolist()
+
+
+class SideBySide(nn.Module, Scorer):
+    """A network of no weights that waits in its first batch until a second one is encoded at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met, self.threads, self.barrier = False, set(), threading.Barrier(2)
+
+    def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
+        return torch.tensor([photo.mean()], dtype=torch.float64)
+
+    def encode(self, inputs: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+        self.threads.add(torch.get_num_threads())
+        if not self.met:
+            self.barrier.wait(timeout=60)
+            self.met = True
+        return inputs
+
+
+def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
+    files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqbench.benchmark.settings.cores", lambda: 2)
+    before, model = torch.get_num_threads(), SideBySide()
+    _, pairs = run(model, files, settings(4))
+    assert pairs == run(Brightness(), files)[1]
+    assert (model.met, model.threads, torch.get_num_threads()) == (True, {1}, before)
+
+
+@pytest.mark.parametrize("cores", [1, 3, 8])
+def test_the_answers_are_the_same_to_the_bit_on_any_number_of_cores(
+    files: list[PhotoFile], cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("iqbench.benchmark.settings.cores", lambda: 2)
+    expected = run(siamese(), files, settings(4))
+    monkeypatch.setattr("iqbench.benchmark.settings.cores", lambda: cores)
+    assert run(siamese(), files, settings(4)) == expected
+
+
+def test_one_lane_has_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iqbench.benchmark.settings.cores", lambda: 6)
+    found = {how: replace(settings(), lanes=how) for how in ("auto", 1, 4, 9)}
+    assert {how: (one.lane_count, one.threads) for how, one in found.items()} == {
+        "auto": (6, 1),
+        1: (1, 6),
+        4: (4, 1),
+        9: (9, 1),
+    }
 
 
 def test_scores_and_margins_are_those_of_the_photos(files: list[PhotoFile]) -> None:
@@ -283,8 +339,41 @@ def test_a_photo_whose_original_fails_has_no_answer_but_between_its_levels(files
     assert {pair.input_change for pair in failed} == {None}
 
 
-@pytest.mark.parametrize(("harm", "error"), [("bug", AttributeError), ("memory", MemoryError)])
-def test_a_bug_and_a_full_memory_stop_the_run(files: list[PhotoFile], harm: str, error: type[Exception]) -> None:
+@pytest.mark.parametrize("size", [4, 64])
+def test_a_batch_that_does_not_fit_into_the_devices_memory_is_halved(files: list[PhotoFile], size: int) -> None:
+    class Large(Brightness):
+        def encode(self, inputs: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+            if len(inputs) > 2:
+                raise torch.OutOfMemoryError("out of memory: tried to allocate 2 GiB")
+            return super().encode(inputs)
+
+    model = Large()
+    assert run(model, files, settings(size))[1] == run(Brightness(), files)[1]
+    assert max(model.batches) == 2
+
+
+def test_a_picture_that_does_not_fit_into_the_devices_memory_at_all_says_so(files: list[PhotoFile]) -> None:
+    class Huge(Brightness):
+        def encode(self, inputs: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
+            raise torch.OutOfMemoryError("out of memory: tried to allocate 2 GiB")
+
+    _, pairs = run(Huge(), files)
+    assert {(pair.status, pair.error) for pair in pairs} == {
+        ("model_error", "OutOfMemoryError: out of memory: tried to allocate 2 GiB")
+    }
+
+
+@pytest.mark.parametrize(
+    ("harm", "error"),
+    [
+        ("bug", AttributeError),
+        ("memory", MemoryError),
+        ("import", ImportError),
+        ("disk", OSError),
+        ("device", Stopped),
+    ],
+)
+def test_a_bug_and_a_bad_machine_stop_the_run(files: list[PhotoFile], harm: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         run(Failing(0.0, harm), files)
 
@@ -293,6 +382,24 @@ def test_a_margin_that_is_no_number_is_nonfinite(files: list[PhotoFile]) -> None
     _, pairs = run(FirstPlaceLover(siamese(), float("nan")), files)
     assert {pair.status for pair in pairs} == {"nonfinite"}
     assert {(pair.forward, pair.backward) for pair in pairs} == {(None, None)}
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_a_pair_that_the_model_cannot_compare_costs_only_its_own_row(files: list[PhotoFile], order: str) -> None:
+    bright = sorted(variant.apply(photos.read(files[0].path).pixels).mean() for variant in variants())[-1]
+
+    class Speechless(Brightness):
+        def margin(self, first: Float[Tensor, "n 1"], second: Float[Tensor, "n 1"]) -> Float[Tensor, "n"]:
+            asked = second if order == "forward" else first
+            if bool((asked == bright).any()):
+                raise IndexError("no words\nfor it")
+            return (first - second).squeeze(1)
+
+    _, pairs = run(Speechless(), files)
+    bad = [(pair.photo, pair.reference, pair.variant, pair.status) for pair in pairs if pair.status != "ok"]
+    assert bad == [("./a.png", ORIGINAL, "exposure/1", "model_error")]
+    assert {pair.error for pair in pairs} == {"", "IndexError: no words for it"}
+    assert {pair.forward for pair in pairs if pair.status != "ok"} == {None}
 
 
 def test_an_encoding_that_is_no_number_is_nonfinite_though_the_margin_hides_it(files: list[PhotoFile]) -> None:
@@ -358,6 +465,8 @@ def test_a_love_for_the_first_place_changes_no_verdict(files: list[PhotoFile], l
         ({"workers": 1.5}, "workers"),
         ({"batch_size": "many"}, "batch_size"),
         ({"timeout": 0}, "timeout"),
+        ({"lanes": 0}, "lanes"),
+        ({"lanes": "all"}, "lanes"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_key(change: dict[str, object], key: str) -> None:

@@ -1,6 +1,10 @@
 """Encoding in batches across photos: pictures of one shape wait for each other, and every batch is of the same size."""
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import Generic, TypeVar
 
 import torch
@@ -9,6 +13,7 @@ from torch import Tensor
 
 from iqbench.benchmark.settings import PRECISIONS, Settings
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
+from iqbench.errors import Stopped
 
 Tag = TypeVar("Tag")
 Failure = tuple[str, str]
@@ -18,6 +23,31 @@ NONFINITE: Failure = ("nonfinite", "the model's encoding holds NaN or infinity")
 
 PATIENCE = 8
 """Pictures of all shapes that may wait, in batches; then the largest group goes, full or not."""
+
+AHEAD = 2
+"""Batches that may be on their way for each lane: one is encoded, the next is ready."""
+
+
+def lanes(settings: Settings) -> ThreadPoolExecutor:
+    """Return the threads that encode a network's batches side by side, each batch with its own share of the cores.
+
+    On a CPU that is a thread a core: a batch that is spread over the cores waits at each layer for the slowest,
+    which is the one that a worker needs just then. They live as long as the program, since what is compiled is
+    compiled for their number of threads.
+    """
+    return _lanes(settings.lane_count, settings.threads)
+
+
+@cache
+def _lanes(count: int, threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, "lane", torch.set_num_threads, (threads,))
+
+
+os.register_at_fork(after_in_child=_lanes.cache_clear)  # threads are not inherited
+
+
+DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
+"""What a device raises that answers no more until the program is started again."""
 
 
 class Batcher(Generic[Tag]):
@@ -30,17 +60,26 @@ class Batcher(Generic[Tag]):
     Args:
         encode: The model's ``encode``, or what is called instead of it.
         settings: How the machine is used.
-        filled: Whether batches are filled up; of no use to a model that treats each picture by itself.
+        network: Whether it is one, whose batches are filled up and encoded side by side; another model treats
+            each picture by itself, and is called in this thread.
     """
 
-    def __init__(self, encode: Callable[[Tensor], Tensor], settings: Settings, filled: bool) -> None:
-        self._encode, self._settings, self._filled = encode, settings, filled
+    def __init__(self, encode: Callable[[Tensor], Tensor], settings: Settings, network: bool) -> None:
+        self._encode, self._settings = encode, settings
+        self._lanes = lanes(settings) if network else None
         self._device = settings.torch_device
         self._size = int(settings.batch_size)
+        self._most_running = AHEAD * settings.lane_count if network else 0
         self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
+        self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
+
+    @property
+    def capacity(self) -> int:
+        """How many pictures of one shape may be on their way: put, and not yet encoded."""
+        return self._size * (1 + self._most_running)
 
     def put(self, tag: Tag, picture: Shaped[Tensor, "..."]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        """Add a picture, and yield what was encoded because of that, each with its tag."""
+        """Add a picture, and yield what has been encoded meanwhile, each with its tag, in the order of the batches."""
         group = self._waiting.setdefault((picture.shape, picture.dtype), [])
         group.append((tag, picture))
         if len(group) >= self._size:
@@ -53,15 +92,27 @@ class Batcher(Generic[Tag]):
         for group in self._waiting.values():
             if group:
                 yield from self._take(group)
+        while self._running:
+            yield from self._first()
 
     def _take(self, group: list[tuple[Tag, Tensor]]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
         tags, pictures = [tag for tag, _ in group], [picture for _, picture in group]
         group.clear()
-        missing = self._size - len(pictures) if self._filled else 0
+        missing = self._size - len(pictures) if self._lanes else 0
         batch = torch.stack(pictures + pictures[-1:] * missing)
         if self._device.type == "cuda":
             batch = batch.pin_memory()  # so that the copy to the device need not be waited for
-        yield from zip(tags, encode_each(self._encode, batch, self._device, self._settings), strict=False)
+        work = (self._encode, batch, self._device, self._settings)
+        if self._lanes is None:
+            yield from zip(tags, encode_each(*work), strict=False)
+            return
+        self._running.append((tags, self._lanes.submit(encode_each, *work)))
+        while self._running and (len(self._running) > self._most_running or self._running[0][1].done()):
+            yield from self._first()
+
+    def _first(self) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
+        tags, encoded = self._running.popleft()
+        yield from zip(tags, encoded.result(), strict=False)
 
 
 def encode_each(
@@ -70,9 +121,16 @@ def encode_each(
     """Return what the model makes of each picture, or why it could make nothing of it.
 
     A batch that fails is halved until the picture that it fails on stands alone, or fits into memory.
+
+    Raises:
+        Stopped: If the device is lost, for this picture and all others.
     """
     try:
         return list(encode_batch(encode, batch, device, settings))
+    except DEVICE_FAULT as error:
+        raise Stopped(
+            f"stopped: the device failed ({one_line(error)}); the same command goes on where it stopped"
+        ) from error
     except ON_ONE_PICTURE as error:
         if len(batch) == 1:
             return [("model_error", one_line(error))]
@@ -80,6 +138,24 @@ def encode_each(
         return [
             found for half in (batch[:middle], batch[middle:]) for found in encode_each(encode, half, device, settings)
         ]
+
+
+@torch.inference_mode()
+def compare_each(
+    margin: Callable[[Tensor, Tensor], Tensor], first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
+) -> list[float | Failure]:
+    """Return the model's margin of each pair, or why there is none; as in `encode_each`, the others have theirs."""
+    try:
+        found = margin(first, second)
+        if found.shape != (len(first),):
+            raise ValueError(f"margin gave shape {tuple(found.shape)} for {len(first)} pairs")
+        return found.double().tolist()
+    except ON_ONE_PICTURE as error:
+        if len(first) == 1:
+            return [("model_error", one_line(error))]
+        middle = len(first) // 2
+        halves = (slice(middle), slice(middle, None))
+        return [each for half in halves for each in compare_each(margin, first[half], second[half])]
 
 
 @torch.inference_mode()

@@ -10,16 +10,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from iqbench.benchmark.batching import NONFINITE, Batcher, Failure
+from iqbench.benchmark.batching import NONFINITE, Batcher, Failure, compare_each
 from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.stream import stream
 from iqbench.benchmark.tables import ORIGINAL, PairRow, PhotoRow
 from iqbench.benchmark.workshop import Views, Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
+
+Pair = tuple[int, int]
+"""The positions of a reference and a variant; 0 is the original."""
 
 WAITING = 4
 """Photos that may wait for a batch to fill, beside those that a batch is filled with."""
@@ -34,9 +36,11 @@ def answers(
     ladder. What fails has a row that says so.
     """
     references = _references(variants)
-    batcher: Batcher[tuple[Views, int]] = Batcher(settings.encoder(model), settings, isinstance(model, nn.Module))
+    batcher: Batcher[tuple[Views, int]] = Batcher(
+        settings.encoder(model), settings, network=isinstance(model, nn.Module)
+    )
     waiting: deque[Views] = deque()
-    most = WAITING + 2 * int(settings.batch_size) // (len(variants) + 1)
+    most = WAITING + 2 * batcher.capacity // (len(variants) + 1)
     for views in stream(files, lambda some: Workshop(some, variants, model), settings):
         waiting.append(views)
         for positions, stack in views.take_stacks():
@@ -62,7 +66,7 @@ def _deliver(encoded: Iterable[tuple[tuple[Views, int], Tensor | Failure]]) -> N
 
 
 def _judged(
-    model: QualityModel, views: Views, variants: Sequence[Variant], references: Sequence[tuple[int, int]]
+    model: QualityModel, views: Views, variants: Sequence[Variant], references: Sequence[Pair]
 ) -> tuple[PhotoRow, list[PairRow]]:
     if views.encodings:
         positions = list(views.encodings)
@@ -74,7 +78,7 @@ def _judged(
     return views.photo, _pairs(model, views, views.encodings, variants, references)
 
 
-def _references(variants: Sequence[Variant]) -> list[tuple[int, int]]:
+def _references(variants: Sequence[Variant]) -> list[Pair]:
     """Return the pairs to compare, as positions (reference, variant): the original, then the next milder level."""
     pairs = [(0, position + 1) for position in range(len(variants))]
     for position, (milder, harsher) in enumerate(pairwise(variants), start=1):
@@ -83,36 +87,30 @@ def _references(variants: Sequence[Variant]) -> list[tuple[int, int]]:
     return pairs
 
 
-@torch.inference_mode()
 def _pairs(
     model: QualityModel,
     views: Views,
     encodings: dict[int, Tensor],
     variants: Sequence[Variant],
-    references: Sequence[tuple[int, int]],
+    references: Sequence[Pair],
 ) -> list[PairRow]:
-    both = [pair for pair in references if pair[0] in encodings and pair[1] in encodings]
-    forward, backward = np.empty(0), np.empty(0)
-    if both:
-        first = torch.stack([encodings[reference] for reference, _ in both])
-        second = torch.stack([encodings[variant] for _, variant in both])
-        forward = model.margin(first, second).double().cpu().numpy()
-        backward = model.margin(second, first).double().cpu().numpy()
-    margins = {pair: (float(forward[i]), float(backward[i])) for i, pair in enumerate(both)}
+    margins, failures = _margins(model, encodings, references)
     scored = isinstance(model, Scorer)
     rows = []
     for reference, variant in references:
-        status, error = _outcome(views, reference, variant, margins.get((reference, variant)))
+        pair = (reference, variant)
+        status, error = _outcome(views, pair, margins.get(pair), failures.get(pair))
         change = views.changes.get(variant, (math.nan, math.nan)) if reference == 0 else (math.nan, math.nan)
         about = views.facts.get(variant)
         answered = status == "ok"
+        forward, backward = margins[pair] if answered else (None, None)
         rows.append(
             PairRow(
                 photo=views.photo.name,
                 reference=variants[reference - 1].key if reference else ORIGINAL,
                 variant=variants[variant - 1].key,
-                forward=margins[reference, variant][0] if answered else None,
-                backward=margins[reference, variant][1] if answered else None,
+                forward=forward,
+                backward=backward,
                 score_reference=float(encodings[reference]) if answered and scored else None,
                 score_variant=float(encodings[variant]) if answered and scored else None,
                 input_change=_defined(change[0]),
@@ -128,13 +126,35 @@ def _pairs(
     return rows
 
 
-def _outcome(views: Views, reference: int, variant: int, margins: tuple[float, float] | None) -> tuple[str, str]:
+def _margins(
+    model: QualityModel, encodings: dict[int, Tensor], references: Sequence[Pair]
+) -> tuple[dict[Pair, tuple[float, float]], dict[Pair, Failure]]:
+    """Return the model's answers in both orders, and why it had none, by pair."""
+    both = [pair for pair in references if pair[0] in encodings and pair[1] in encodings]
+    if not both:
+        return {}, {}
+    first, second = (torch.stack([encodings[pair[side]] for pair in both]) for side in (0, 1))
+    margins, failures = dict[Pair, tuple[float, float]](), dict[Pair, Failure]()
+    asked = compare_each(model.margin, first, second), compare_each(model.margin, second, first)
+    for pair, forward, backward in zip(both, *asked, strict=True):
+        if isinstance(forward, tuple):
+            failures[pair] = forward
+        elif isinstance(backward, tuple):
+            failures[pair] = backward
+        else:
+            margins[pair] = forward, backward
+    return margins, failures
+
+
+def _outcome(views: Views, pair: Pair, margins: tuple[float, float] | None, failure: Failure | None) -> Failure:
     if views.photo.status != "ok":
         return views.photo.status, views.photo.error
-    for position in (reference, variant):
+    for position in pair:
         if position in views.failures:
             return views.failures[position]
-    if margins is None or not np.isfinite(margins).all():
+    if failure is not None:
+        return failure
+    if margins is None or not all(map(math.isfinite, margins)):
         return "nonfinite", "the model's margin is NaN or infinity"
     return "ok", ""
 

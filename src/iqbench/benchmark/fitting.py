@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,9 +9,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from iqbench.benchmark.batching import encode_batch
+from iqbench.benchmark.batching import encode_batch, lanes
 from iqbench.benchmark.plan import built_in_photo
-from iqbench.benchmark.settings import Settings
+from iqbench.benchmark.settings import Settings, cores
 from iqbench.benchmark.stream import PreparesPhotos, stream
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
 from iqbench.errors import UsageError
@@ -20,7 +19,7 @@ from iqbench.interfaces import PhotoFile, QualityModel
 
 log = logging.getLogger(__name__)
 
-ON_A_CPU = 8
+ON_A_CPU = 4
 """Pictures in a batch on a CPU: a larger one leaves the caches, a smaller one wastes the weights that were loaded.
 
 It is not measured anew, since a network's last bits depend on it: so a run that goes on, a run on another
@@ -78,9 +77,13 @@ def _batch_size(settings: Settings, model: QualityModel) -> int:
 
 def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, settings: Settings) -> float:
     batch = torch.stack([picture] * size)
-    start = time.perf_counter()
-    encode_batch(encode, batch, settings.torch_device, settings).cpu()
-    return time.perf_counter() - start
+
+    def encoded() -> float:
+        start = time.perf_counter()
+        encode_batch(encode, batch, settings.torch_device, settings).cpu()
+        return time.perf_counter() - start
+
+    return lanes(settings).submit(encoded).result()
 
 
 def split(
@@ -103,15 +106,14 @@ def split(
         preparing: As for `iqbench.benchmark.stream.stream`: a photo may kill who prepares it, so this is tried there.
         pictures: How many pictures a photo becomes.
     """
-    cores = len(os.sched_getaffinity(0))
     if settings.workers != "auto" or settings.torch_device.type != "cpu" or not isinstance(model, nn.Module):
         return settings
-    if len(files) < 2 or cores < 2:
+    if len(files) < 2 or cores() < 2:
         return settings
     trial = replace(settings, workers=1, timeout=min(settings.timeout, TRIAL_SECONDS))
     first, second = [time.perf_counter() for _ in stream(files[:2], preparing, trial)]
     size = int(settings.batch_size)
-    picture = model.prepare(built_in_photo())
-    encoding = min(_seconds(model.encode, picture, size, settings) for _ in range(2)) * pictures / size * cores
+    picture, encode = model.prepare(built_in_photo()), settings.encoder(model)
+    encoding = min(_seconds(encode, picture, size, settings) for _ in range(2)) * pictures / size * settings.threads
     share = (second - first) / (second - first + encoding)
-    return replace(settings, workers=max(1, min(cores, math.ceil(cores * share))))
+    return replace(settings, workers=max(1, min(cores(), math.ceil(cores() * share))))

@@ -26,6 +26,7 @@ class Settings:
         timeout: Seconds that a worker may take for a photo before it is given up.
         channels_last: Whether a network's pictures are kept with the colours of a pixel side by side.
         compile: Whether a network is compiled before it starts.
+        lanes: Batches of a network that are encoded side by side, or ``auto``: one a core on a CPU.
     """
 
     device: str
@@ -35,6 +36,7 @@ class Settings:
     timeout: int
     channels_last: bool
     compile: bool
+    lanes: int | str
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -43,13 +45,17 @@ class Settings:
             raise UsageError(f"engine.batch_size={self.batch_size}: must be auto, or 1 or more")
         if self.workers != "auto" and not (isinstance(self.workers, int) and self.workers >= 0):
             raise UsageError(f"engine.workers={self.workers}: must be auto, or 0 or more")
+        if self.lanes != "auto" and not (isinstance(self.lanes, int) and self.lanes >= 1):
+            raise UsageError(f"engine.lanes={self.lanes}: must be auto, or 1 or more")
         if self.timeout < 1:
             raise UsageError(f"engine.timeout={self.timeout}: must be 1 second or more")
 
     @classmethod
     def plain(cls, device: str, batch_size: int, workers: int | str, precision: str = "fp32") -> "Settings":
         """Return settings that leave the network as it is, for who does not come from a config."""
-        return cls(device, precision, batch_size, workers, timeout=300, channels_last=False, compile=False)
+        return cls(
+            device, precision, batch_size, workers, timeout=300, channels_last=False, compile=False, lanes="auto"
+        )
 
     @property
     def torch_device(self) -> torch.device:
@@ -85,7 +91,13 @@ class Settings:
         """Return what a network's last bits depend on; nothing for a model that is none."""
         if not isinstance(model, nn.Module):
             return {}
-        return {"batch_size": self.batch_size, "channels_last": self.channels_last, "compile": self.compile}
+        return {
+            "device": self.torch_device.type,
+            "batch_size": self.batch_size,
+            "threads": self.threads,
+            "channels_last": self.channels_last,
+            "compile": self.compile,
+        }
 
     def encoder(self, model: QualityModel) -> Callable[[Tensor], Tensor]:
         """Return the model's ``encode``, compiled if that is asked for and it is a network."""
@@ -99,4 +111,21 @@ class Settings:
     @property
     def worker_count(self) -> int:
         """The number of worker processes; ``auto`` is one a core."""
-        return len(os.sched_getaffinity(0)) if self.workers == "auto" else int(self.workers)
+        return cores() if self.workers == "auto" else int(self.workers)
+
+    @property
+    def lane_count(self) -> int:
+        """The number of batches that are encoded side by side."""
+        if self.lanes == "auto":
+            return cores() if self.torch_device.type == "cpu" else 1
+        return int(self.lanes)
+
+    @property
+    def threads(self) -> int:
+        """The number of CPU threads that encode one batch."""
+        return max(1, cores() // self.lane_count) if self.torch_device.type == "cpu" else 1
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -81,7 +81,7 @@ def encode_photos(
         description: What the progress bar says.
         encode: What is called instead of the model's own ``encode``.
     """
-    batcher: Batcher[int] = Batcher(encode or settings.encoder(model), settings, isinstance(model, nn.Module))
+    batcher: Batcher[int] = Batcher(encode or settings.encoder(model), settings, network=isinstance(model, nn.Module))
     prepared = stream(files, lambda some: _Preparation(some, model), settings)
     facts: list[PhotoFacts] = []
     found: dict[int, Tensor] = {}
