@@ -30,12 +30,15 @@ SIZES = (8, 16, 32, 64, 128, 256, 512)
 GAIN = 1.05
 """A larger batch has to be so much faster a picture, or the smaller one is taken."""
 
+SLOW = 1.5
+"""A precision that takes so many times as long as full precision is warned of."""
+
 TRIAL_SECONDS = 20
 """That the first photos may take when they are only timed."""
 
 
 def fitted(settings: Settings, model: QualityModel) -> Settings:
-    """Return the settings with a batch size, and make sure that a model that is to be compiled can be.
+    """Return the settings with a batch size; warn of a slow precision; make sure that what is to be compiled can be.
 
     ``batch_size: auto`` is `ON_A_CPU` pictures on a CPU; on a GPU the fastest of `SIZES` is found with a
     built-in photo, and a size that does not fit into memory ends the search.
@@ -49,6 +52,8 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
     """
     if settings.batch_size == "auto":
         settings = replace(settings, batch_size=_batch_size(settings, model))
+    if settings.precision != "fp32" and isinstance(model, nn.Module):
+        _warn_if_slow(settings, model)
     if settings.compile and isinstance(model, nn.Module):
         picture = model.prepare(built_in_photo())
         try:
@@ -58,6 +63,22 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
                 f"engine.compile=true: this model cannot be compiled here ({one_line(error)}); say engine.compile=false"
             ) from error
     return settings
+
+
+def _warn_if_slow(settings: Settings, model: QualityModel) -> None:
+    """Say so if a lower precision is slower here, as on a processor that only imitates it."""
+    picture, size = model.prepare(built_in_photo()), int(settings.batch_size)
+    full, lower = (
+        _seconds(model.encode, picture, size, replace(settings, precision=precision))
+        for precision in ("fp32", settings.precision)
+    )
+    if lower > SLOW * full:
+        log.warning(
+            "engine.precision=%s: %.1f times slower than fp32 on this device, which only imitates it; "
+            "engine.precision=fp32 is also exact",
+            settings.precision,
+            lower / full,
+        )
 
 
 def _batch_size(settings: Settings, model: QualityModel) -> int:
