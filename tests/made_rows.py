@@ -80,9 +80,10 @@ def summarized(rows, nulls=(), resamples=400):
     summary = summarize(rows, seed=0, resamples=resamples)
     found, _ = evidence(rows, rows[:0], Protocol("standard", "both", 0.5, 1e-5), seed=0, resamples=resamples)
     wrong, unasked = failures(rows, 4), {"largest_change": None, "pairs": 0, "verdicts_changed": 0}
+    exact = {"precision": "fp32", "precision_before": "fp32"}
     for name, model in summary["models"].items():
         model |= found[name] | {"failures_by_type": wrong.get(name, {})}
-        model["repeatability"] |= {"second_look": unasked, "other_runs": unasked}
+        model["repeatability"] |= {"second_look": unasked | exact, "other_runs": unasked}
     types = {kind for model in summary["models"].values() for kind in model["by_degradation"]}
     summary["nulls"] = {
         name: {"overall": {"accuracy": share}, "by_degradation": {kind: {"accuracy": share} for kind in types}}

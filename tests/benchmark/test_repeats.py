@@ -1,6 +1,7 @@
 """What is found when a model is asked the same twice."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite
 from iqbench.interfaces import PhotoFile, Scorer
+from schooling import siamese
 
 SETTINGS = Settings.plain("cpu", batch_size=8, workers=0)
 VARIANTS = suite({"blur": blur_ladder([1, 2])}) + controls()
@@ -42,10 +44,11 @@ class Drifting(Steady):
         return inputs * (1 if self.asked < 3 else -1)
 
 
-def judged(model, files: list[PhotoFile], folder: Path) -> Run:
+def judged(model, files: list[PhotoFile], folder: Path, how: Settings = SETTINGS) -> Run:
     """A run as bench does it, with a second look."""
     folder.mkdir()
     identity = {"photos": [file.name for file in files], "model_fingerprint": "m", "model_name": "m"}
+    identity["precision"] = how.precision
     identity["protocol"] = {"name": "standard", "orders": "both", "tie_worth": 0.5, "tie_margin": 1e-6}
     rows = [
         {
@@ -62,15 +65,21 @@ def judged(model, files: list[PhotoFile], folder: Path) -> Run:
         for at, one in enumerate(VARIANTS)
     ]
     with closing(Store(folder, identity, {"model_type": "m"}, rows)) as store:
-        for photo, pairs in answers(model, files, VARIANTS, SETTINGS):
+        for photo, pairs in answers(model, files, VARIANTS, how):
             store.write(photo, pairs)
-        second_look(store, files, {files[0].name}, VARIANTS, model, SETTINGS)
+        second_look(store, files, {files[0].name}, VARIANTS, model, how)
     return read_store(folder / FILE_NAME)
 
 
 def test_a_steady_model_says_the_same_again(files, tmp_path):
     again = repeatability([judged(Steady(), files, tmp_path / "a")], {"m": "m"})["m"]
-    assert again["second_look"] == {"largest_change": 0.0, "pairs": len(VARIANTS), "verdicts_changed": 0}
+    assert again["second_look"] == {
+        "largest_change": 0.0,
+        "pairs": len(VARIANTS),
+        "verdicts_changed": 0,
+        "precision": "fp32",
+        "precision_before": "fp32",
+    }
     assert again["other_runs"]["largest_change"] is None
     assert again["other_runs"]["largest_change_reason"] == "no pair was judged by a second run"
 
@@ -79,6 +88,16 @@ def test_a_model_that_remembers_is_found_out(files, tmp_path):
     again = repeatability([judged(Drifting(), files, tmp_path / "a")], {"m": "m"})["m"]
     assert again["second_look"]["largest_change"] > 1
     assert again["second_look"]["verdicts_changed"] == 3  # all but the identical copy
+
+
+def test_a_network_that_was_asked_in_half_precision_is_asked_again_in_full(files, tmp_path):
+    half = judged(siamese(), files, tmp_path / "half", replace(SETTINGS, precision="bf16"))
+    full = judged(siamese(), files, tmp_path / "full").pairs.set_index(["photo", "reference", "variant"])
+    for row in half.repeats.itertuples():
+        assert row.forward == pytest.approx(full.loc[(row.photo, "original", row.variant), "forward"], abs=1e-5)
+    again = repeatability([half], {"m": "m"})["m"]["second_look"]
+    assert (again["precision_before"], again["precision"]) == ("bf16", "fp32")
+    assert 1e-5 < again["largest_change"] < 0.05
 
 
 def test_two_runs_of_one_model_are_held_against_each_other(files, tmp_path):

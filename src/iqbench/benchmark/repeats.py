@@ -41,12 +41,14 @@ def second_look(
     """Ask a model that is through once more about some of the photos, read anew and each picture encoded alone.
 
     So what is measured is all that a second run could differ in: chance inside the model, what it
-    remembers of earlier photos, and the company of a picture in its batch.
+    remembers of earlier photos, and the company of a picture in its batch. A network that was asked in a
+    lower precision is asked in full precision this time, so each run says what its own precision cost.
     """
     wanted = store.judged().intersection(again) - store.repeated()
     anew = [file for file in files if file.name in wanted]
-    size = settings.batch_size if settings.compile else 1  # another size would have to be compiled first
-    for photo, pairs in answers(model, anew, variants, replace(settings, batch_size=size, workers=0)):
+    full = replace(settings, precision="fp32", compile=settings.compile and settings.precision == "fp32", workers=0)
+    size = full.batch_size if full.compile else 1  # another size would have to be compiled first
+    for photo, pairs in answers(model, anew, variants, replace(full, batch_size=size)):
         store.repeat(
             [
                 Repeat(photo.name, pair.variant, pair.forward, pair.backward)
@@ -66,9 +68,11 @@ def repeatability(runs: Sequence[Run], fingerprints: dict[str, str]) -> dict[str
     protocol = protocol_of(runs)
     looks = pd.concat([_second_looks(run, protocol) for run in runs], ignore_index=True)
     others = _other_runs(runs, protocol)
+    precisions = {run.identity["model_fingerprint"]: run.identity["precision"] for run in runs}
     return {
         name: {
-            "second_look": _told(looks, fingerprint, "not asked again: its run was stopped"),
+            "second_look": _told(looks, fingerprint, "not asked again: its run was stopped")
+            | {"precision": "fp32", "precision_before": precisions[fingerprint]},
             "other_runs": _told(others, fingerprint, "no pair was judged by a second run"),
         }
         for name, fingerprint in fingerprints.items()

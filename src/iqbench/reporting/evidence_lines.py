@@ -8,6 +8,9 @@ from iqbench.reporting.wording import bracketed, escaped, one_line, percent
 DETECTOR = 0.9
 """A model that prefers so many photos to their JPEG of quality 95, which looks the same, may see compression only."""
 
+AGREEING = 0.99
+"""Of a lower precision's verdicts, so many must be those of full precision."""
+
 ENOUGH_TYPES = 3
 """Of so many types a model should see more than one."""
 
@@ -31,6 +34,12 @@ def warnings(model: dict[str, Any]) -> list[str]:
             found.append(
                 f"does not repeat itself: {look['verdicts_changed']} of {look['pairs']} verdicts changed {asked}"
             )
+    rough = _full_precision(model)
+    if rough and 1 - rough["verdicts_changed"] / rough["pairs"] < AGREEING:
+        found.append(
+            f"is not itself in {rough['precision_before']}: {rough['verdicts_changed']} of {rough['pairs']} verdicts "
+            "are others in fp32; take engine.precision=fp32"
+        )
     for null, like in model["against_nulls"]["chooses_like"].items():
         if like["suspect"]:
             found.append(
@@ -147,17 +156,31 @@ def _sure(model: dict[str, Any]) -> list[str]:
 
 
 def _repeats(model: dict[str, Any]) -> list[str]:
-    return [
+    lines = [
         f"Repeats itself {asked}: {look['pairs'] - look['verdicts_changed']} of {look['pairs']} verdicts, "
         f"margins within {look['largest_change']:.1e}."
         for asked, look in _asked_again(model).items()
         if look["pairs"]
     ]
+    if rough := _full_precision(model):
+        same, asked = rough["pairs"] - rough["verdicts_changed"], rough["pairs"]
+        before, change = rough["precision_before"], rough["largest_change"]
+        lines.append(
+            f"Asked again in fp32: {same} of {asked} verdicts are those of {before}, margins within {change:.1e}."
+        )
+    return lines
 
 
 def _asked_again(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
     again = model["repeatability"]
-    return {"when asked again": again["second_look"], "in another run": again["other_runs"]}
+    alike = {} if _full_precision(model) else {"when asked again": again["second_look"]}
+    return alike | {"in another run": again["other_runs"]}
+
+
+def _full_precision(model: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the second look of a model that was asked in a lower precision the first time."""
+    look: dict[str, Any] = model["repeatability"]["second_look"]
+    return look if look["pairs"] and look["precision_before"] != look["precision"] else None
 
 
 def _points(one: dict[str, Any]) -> str:
