@@ -189,8 +189,8 @@ def main() -> None:
             shares.append(against_bare(f"{name}, ResNet-50, fp32", network, files * 4, rounds, variants))
             half = [*network, "engine.precision=bf16"]
             shares.append(against_bare(f"{name}, ResNet-50, bf16", half, files * 4, rounds, variants))
-        measured["growth"] = growth(files)
-        console.print(shown("500 photos against 50 (iqa, whole program)", [measured["growth"]]))
+        measured["growth"] = growth(files, rounds)
+        console.print(shown("500 photos against 50 (iqa)", [measured["growth"]]))
     columns = dict.fromkeys(key for one in ratios for key in one)
     ratios = [{key: one.get(key, "") for key in columns} for one in ratios]
     measured |= {"against_plain": ratios, "against_bare_forward": shares}

@@ -1,5 +1,6 @@
 """What ten times as many photos cost a photo, in time and memory, of the whole program in a process of its own."""
 
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,26 +15,46 @@ from iqbench.interfaces import PhotoFile
 FEW, MANY = 50, 500
 
 PROGRAM = """
-import resource, sys
+import resource, sys, time
 from iqbench.bench import main
+from iqbench.benchmark.store import Store
+written, write = [], Store.write
+def timed(*given):
+    write(*given)
+    written.append(time.perf_counter())
+Store.write = timed
 try:
     main()
 finally:
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print("PEAK", *peaks)
+    print("MEASURED", (written[-1] - written[0]) / (len(written) - 1), *peaks)
 """
+"""A benchmark that says how long a photo took it once it was under way, and how much memory it had at most."""
 
 
-def growth(files: Sequence[PhotoFile]) -> dict[str, Any]:
-    """Return seconds a photo and peak megabytes for `FEW` and `MANY` photos, links to the files given, and ratios."""
+def growth(files: Sequence[PhotoFile], rounds: int) -> dict[str, Any]:
+    """Return medians for `FEW` and `MANY` photos, copies of the files given, and ratios.
+
+    Of the time that a photo takes once the run is under way, of the whole program's time a photo, and of the
+    peak memory.
+    """
     with tempfile.TemporaryDirectory() as place:
-        (few, small), (many, large) = (_measured(files, count, Path(place) / str(count)) for count in (FEW, MANY))
-    found = {f"ms_a_photo_{FEW}": 1000 * few, f"ms_a_photo_{MANY}": 1000 * many, "time_ratio": many / few}
-    return found | {f"peak_mb_{FEW}": small, f"peak_mb_{MANY}": large, "memory_ratio": large / small}
+        measured = [
+            [_measured(files, count, Path(place) / f"{count}-{number}") for count in (FEW, MANY)]
+            for number in range(rounds)
+        ]
+    few, many = ([statistics.median(one) for one in zip(*side, strict=True)] for side in zip(*measured, strict=True))
+    names = ("steady_ms_a_photo", "program_ms_a_photo", "peak_mb")
+    found = {
+        f"{name}_{count}": one
+        for name, *both in zip(names, few, many, strict=True)
+        for count, one in zip((FEW, MANY), both, strict=True)
+    }
+    return found | {f"{name}_ratio": after / before for name, before, after in zip(names, few, many, strict=True)}
 
 
-def _measured(files: Sequence[PhotoFile], count: int, place: Path) -> tuple[float, float]:
-    """Return seconds a photo, and the peak memory of the program and of its largest worker together, in megabytes."""
+def _measured(files: Sequence[PhotoFile], count: int, place: Path) -> tuple[float, float, float]:
+    """Return milliseconds a photo under way and in all, and the peak megabytes of the program and a worker together."""
     (place / "photos").mkdir(parents=True)
     for number, file in enumerate(islice(cycle(files), count)):
         (place / "photos" / f"{number:04}{file.path.suffix}").write_bytes(file.path.read_bytes())
@@ -41,6 +62,6 @@ def _measured(files: Sequence[PhotoFile], count: int, place: Path) -> tuple[floa
     start = time.perf_counter()
     ended = subprocess.run([sys.executable, "-c", PROGRAM, *settings], check=True, capture_output=True, text=True)
     passed = time.perf_counter() - start
-    peaks = ended.stdout.rpartition("PEAK ")[2].split()
+    steady, *peaks = map(float, ended.stdout.rpartition("MEASURED ")[2].split())
     scale = 1 if sys.platform == "darwin" else 1024
-    return passed / count, sum(map(int, peaks)) * scale / 1e6
+    return 1000 * steady, 1000 * passed / count, sum(peaks) * scale / 1e6
