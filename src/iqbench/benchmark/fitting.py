@@ -53,7 +53,14 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
     if settings.batch_size == "auto":
         settings = replace(settings, batch_size=_batch_size(settings, model))
     if settings.precision != "fp32" and isinstance(model, nn.Module):
-        _warn_if_slow(settings, model)
+        times = slowness(settings, model)
+        if times > SLOW:
+            log.warning(
+                "engine.precision=%s: %.1f times slower than fp32 on this device, which only imitates it; "
+                "engine.precision=fp32 is also exact",
+                settings.precision,
+                times,
+            )
     if settings.compile and isinstance(model, nn.Module):
         picture = model.prepare(built_in_photo())
         try:
@@ -65,20 +72,17 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
     return settings
 
 
-def _warn_if_slow(settings: Settings, model: QualityModel) -> None:
-    """Say so if a lower precision is slower here, as on a processor that only imitates it."""
+def slowness(settings: Settings, model: QualityModel) -> float:
+    """Return how many times as long as in full precision a batch takes in that of the settings.
+
+    More than 1 on a processor that only imitates it.
+    """
     picture, size = model.prepare(built_in_photo()), int(settings.batch_size)
     full, lower = (
         _seconds(model.encode, picture, size, replace(settings, precision=precision))
         for precision in ("fp32", settings.precision)
     )
-    if lower > SLOW * full:
-        log.warning(
-            "engine.precision=%s: %.1f times slower than fp32 on this device, which only imitates it; "
-            "engine.precision=fp32 is also exact",
-            settings.precision,
-            lower / full,
-        )
+    return lower / full
 
 
 def _batch_size(settings: Settings, model: QualityModel) -> int:
