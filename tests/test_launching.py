@@ -1,8 +1,12 @@
 """The command line's mistakes: one clear line each, exit code 2, no traceback."""
 
+import errno
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -68,7 +72,61 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     outcome = run("bench", "model=iqa", f"out={tmp_path / 'file' / 'out'}")
     assert outcome.exit_code == 74
-    assert "cannot be written" in outcome.last_line
+    assert outcome.last_line.endswith(
+        "cannot be used (Not a directory); if results were to go there, choose another folder"
+    )
+
+
+READ_ONLY = OSError(errno.EROFS, "Read-only file system", "/mnt/out/.lock")
+
+
+def test_an_output_folder_that_may_not_be_written_is_refused_before_the_first_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = mock.Mock(side_effect=AssertionError("a photo was judged"))
+    monkeypatch.setattr("iqbench.benchmark.run.judge_all", judged)
+    monkeypatch.setattr("iqbench.benchmark.store.lock", mock.Mock(side_effect=READ_ONLY))
+    outcome = run("bench", "model=contrast", "data.limit=1", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 74
+    assert outcome.err == (
+        "iqbench.bench: /mnt/out/.lock: cannot be written (Read-only file system); "
+        "free some space, or choose another folder\n"
+    )
+    judged.assert_not_called()
+
+
+def test_an_output_folder_that_somebody_removes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def removed(*_: object) -> None:
+        shutil.rmtree(tmp_path / "out")
+        (tmp_path / "out" / "summary.json").write_text("")
+
+    monkeypatch.setattr("iqbench.bench.bench", removed)
+    outcome = run("bench", "model=contrast", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 74
+    assert (
+        outcome.last_line == f"iqbench.bench: {tmp_path / 'out'}: is not there any more; the same command starts again"
+    )
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EACCES])
+@pytest.mark.parametrize("program", ["bench", "report"])
+def test_whatever_a_disk_says_is_one_line_and_exit_code_74(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, program: str
+) -> None:
+    failing = mock.Mock(side_effect=OSError(code, "says the disk", "some/file"))
+    monkeypatch.setattr("iqbench.bench.bench", failing)
+    monkeypatch.setattr("iqbench.reporting.exports.export", failing)
+    outcome = run(program, *([f"out={tmp_path / 'out'}"] if program == "bench" else [tmp_path]))
+    assert outcome.exit_code == 74
+    assert outcome.err.startswith(f"iqbench.{program}: some/file: cannot be ")
+    assert os.strerror(code) in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_file_that_a_model_misses_is_no_trouble_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iqbench.bench.bench", mock.Mock(side_effect=FileNotFoundError(errno.ENOENT, "gone", "w.bin")))
+    with pytest.raises(FileNotFoundError):
+        run("bench", "model=contrast", f"out={tmp_path / 'out'}")
 
 
 def test_training_a_model_that_follows_rules_is_refused() -> None:

@@ -1,9 +1,12 @@
 """Errors that a user can cause and mend, each with the exit code that tells a script which kind it was."""
 
 import difflib
+import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 class IqbenchError(Exception):
@@ -62,8 +65,33 @@ def last_word(program: str) -> Iterator[None]:
     try:
         yield
     except IqbenchError as error:
-        print(f"{program}: {error}", file=sys.stderr)  # noqa: T201 - the program's last word
-        sys.exit(error.exit_code)
+        stop(program, error, error.exit_code)
+    except OSError as error:
+        stop(program, disk_error(error), DiskError.exit_code)
+
+
+def stop(program: str, message: object, exit_code: int) -> NoReturn:
+    """End the program with one line."""
+    print(f"{program}: {message}", file=sys.stderr)  # noqa: T201 - the program's last word
+    sys.exit(exit_code)
+
+
+_CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
+_CANNOT_USE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+
+
+def disk_error(error: OSError) -> DiskError:
+    """Return what a user can do about a disk that is full or fails, or a place that may not be used.
+
+    Raises:
+        OSError: That one, if it is none of these but a bug.
+    """
+    if error.errno not in _CANNOT_WRITE + _CANNOT_USE:
+        raise error
+    where, reason = error.filename or "the disk", os.strerror(error.errno)
+    if error.errno in _CANNOT_WRITE:
+        return DiskError(f"{where}: cannot be written ({reason}); free some space, or choose another folder")
+    return DiskError(f"{where}: cannot be used ({reason}); if results were to go there, choose another folder")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """How a program is started with its config, and how a mistake in it is explained in one line."""
 
-import errno
 import os
 import re
 import signal
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iqbench.config import CONF_DIR, FRAMES, defaults, register_frames
-from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean
+from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean, disk_error, stop
 
 GOES_ON = "photos that were finished are kept, the same command goes on"
 
@@ -43,30 +42,20 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
         except IqbenchError as error:  # Hydra would print more than the one line about it
             mistakes.append(error)
         except OSError as error:
-            mistakes.append(_disk_error(error))
+            folder = Path(HydraConfig.get().runtime.output_dir)
+            gone = DiskError(f"{folder}: is not there any more; the same command starts again")
+            mistakes.append(disk_error(error) if folder.is_dir() else gone)
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
-        _stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
+        stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
     except OSError as error:  # Hydra makes the run's folder
-        mistakes.append(_disk_error(error))
+        mistakes.append(disk_error(error))
     except KeyboardInterrupt:
-        _stop(program, f"interrupted; {interrupted}", 130)
+        stop(program, f"interrupted; {interrupted}", 130)
     if mistakes:
-        _stop(program, str(mistakes[0]), mistakes[0].exit_code)
-
-
-def _disk_error(error: OSError) -> DiskError:
-    """Return what a user can do about a disk that is full or may not be written; raise what is no such error."""
-    if error.errno not in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST):
-        raise error
-    return DiskError(f"{error.filename or 'out'}: cannot be written ({error.strerror}); choose another out=")
-
-
-def _stop(program: str, message: str, exit_code: int) -> None:
-    print(f"{program}: {message}", file=sys.stderr)  # noqa: T201 - the program's last word
-    sys.exit(exit_code)
+        stop(program, mistakes[0], mistakes[0].exit_code)
 
 
 def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str:

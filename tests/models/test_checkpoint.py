@@ -298,6 +298,15 @@ def test_a_head_without_its_backbone_is_refused_on_any_other(tmp_path: Path) -> 
     assert_refused(head_file(tmp_path), r"a head for the packaged backbone; say model\.weights=packaged|unknown")
 
 
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "locked.ckpt").write_bytes(b"PK")
+    monkeypatch.setattr(Path, "open", refuse)
+    assert_refused(tmp_path / "locked.ckpt", r"cannot be read \(Permission denied\)")
+
+
 def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "some.ckpt").mkdir()
     assert_refused(tmp_path / "some.ckpt", r"model\.checkpoint=.* is a folder")

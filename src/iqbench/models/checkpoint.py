@@ -164,8 +164,11 @@ def _packaged_part(
 
 
 def _check_first_bytes(path: Path) -> None:
-    with path.open("rb") as file:
-        start = file.read(64)
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); may this user read it?") from error
     if not start:
         raise CheckpointError(f"{path}: empty; the download or the disk failed")
     if start.startswith(b"version https://git-lfs"):
