@@ -1,9 +1,12 @@
 import hashlib
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -292,6 +295,77 @@ def test_another_process_finds_the_folder_locked_and_so_does_this_one_until_that
         other.wait()
         with lock(tmp_path):
             pass
+
+
+def test_an_open_store_survives_a_power_cut_and_does_not_keep_readers_waiting(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    pragmas = [store._database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    store.close()
+    assert pragmas == ["wal", 2]  # 2 is FULL
+
+
+def test_a_store_that_somebody_reads_is_closed_and_stays_readable(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    with closing(sqlite3.connect(f"{(tmp_path / FILE_NAME).as_uri()}?mode=ro", uri=True)) as reader:
+        reader.execute("SELECT * FROM pairs").fetchone()  # the others are not fetched yet
+        store.close()
+        assert names(tmp_path) == ["./a.png"]
+    assert names(tmp_path) == ["./a.png"]
+    again = opened(tmp_path)
+    again.write(photo_row("./b.png"), pair_rows("./b.png"))
+    again.close()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert names(tmp_path) == ["./a.png", "./b.png"]
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that any user can reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Let this process write nothing into the folder, even if root runs it."""
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o755)
+
+
+@pytest.mark.parametrize("lost", [(), ("-shm",), ("-shm", "-wal")])
+def test_a_store_that_kept_its_log_is_read_where_nothing_may_be_written(public: Path, lost: tuple[str, ...]) -> None:
+    (public / "run").mkdir()
+    store = opened(public / "run")
+    store.write(photo_row(), pair_rows())
+    if "-wal" in lost:
+        store._database.execute("PRAGMA wal_checkpoint(FULL)")
+    shutil.copytree(public / "run", public / "left")
+    store.close()
+    for ending in lost:
+        (public / "left" / f"{FILE_NAME}{ending}").unlink()
+    before = digest(public / "left")
+    with read_only(public / "left"):
+        assert names(public / "left") == ["./a.png"]
+    assert digest(public / "left") == before
+
+
+def test_another_program_that_writes_is_said_to_hold_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iqbench.benchmark.store.PATIENCE", 0)
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as shell:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LockedError, match=r"results\.sqlite: another program holds it open"):
+            opened(tmp_path)
+    opened(tmp_path).close()
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:

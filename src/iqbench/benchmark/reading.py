@@ -1,8 +1,12 @@
 """A store, read back without changing it."""
 
 import json
+import os
+import shutil
 import sqlite3
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +32,7 @@ def recorded(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        with closing(_opened(path)) as database:
+        with opened(path) as database:
             identity: dict[str, Any] = json.loads(description(database, path)["identity"])
             return identity
     except (sqlite3.DatabaseError, KeyError, UsageError):  # opening it for writing will say so
@@ -61,7 +65,7 @@ def read_store(path: Path) -> Run:
         UsageError: If it is damaged, or not a store of iqbench.
     """
     try:
-        with closing(_opened(path)) as database:
+        with opened(path) as database:
             run = description(database, path)
             tables = [
                 pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order}", database)
@@ -87,5 +91,21 @@ def description(database: sqlite3.Connection, path: Path) -> dict[str, str]:
     return run
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store to read it: a copy of it where its log was left and SQLite may not write beside it."""
+    path = path.resolve()
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)))
+        try:
+            database.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.OperationalError as error:
+            refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+            if not refused or not os.access(path, os.R_OK):
+                raise
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            for file in (path, path.with_name(f"{path.name}-wal")):
+                if file.exists():
+                    shutil.copyfile(file, place / file.name)
+            database = stack.enter_context(closing(sqlite3.connect(place / path.name)))
+        yield database

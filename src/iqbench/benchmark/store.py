@@ -5,15 +5,18 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from iqbench.benchmark.reading import description
 from iqbench.benchmark.tables import FILE_NAME, FORMAT, LADDER_KEYS, SCHEMA, Exhibit, PairRow, PhotoRow, Repeat, cells
-from iqbench.errors import DiskError, LockedError, UsageError
+from iqbench.errors import DiskError, IqbenchError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
+
+PATIENCE = 60
+"""Seconds to wait for another program, such as a SQLite shell, that writes into the store or reads from it."""
 
 
 class Store:
@@ -28,6 +31,7 @@ class Store:
 
     Raises:
         UsageError: If the store is of another run, or damaged.
+        LockedError: If another program holds it open for longer than `PATIENCE`.
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Store:
         new = not path.exists()
         if not new and path.stat().st_size == 0:
             raise UsageError(f"{path}: empty, so not a store of iqbench; remove it or choose another out=")
-        self._database = sqlite3.connect(path, isolation_level=None)
+        self._database = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
         try:
             if not new:  # before anything is written
                 run = description(self._database, path)
@@ -50,9 +54,9 @@ class Store:
                 self._grow(identity, details, variants)
         except (sqlite3.DatabaseError, KeyError) as error:
             self._database.close()
-            _raise_if_disk(path, error)
+            _raise_if_not_damage(path, error)
             raise UsageError(f"{path}: damaged ({error}); it was left as it is. Choose another out=") from error
-        except UsageError:
+        except IqbenchError:
             self._database.close()
             raise
 
@@ -103,7 +107,7 @@ class Store:
         except BaseException as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            _raise_if_disk(self.path, error)
+            _raise_if_not_damage(self.path, error)
             raise
 
     def unfinished(self, files: Sequence[PhotoFile]) -> list[PhotoFile]:
@@ -166,15 +170,22 @@ class Store:
             _insert(database, "exhibits", new, Exhibit)
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and close it."""
-        self._database.execute("PRAGMA journal_mode=DELETE")
+        """Close it, with the write-ahead log folded into the file unless somebody reads it or the disk is full."""
+        with suppress(sqlite3.OperationalError):  # then the log stays beside the file, and is read and folded in later
+            self._database.execute("PRAGMA busy_timeout=0")
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._database.execute("PRAGMA journal_mode=DELETE")
         self._database.close()
 
 
-def _raise_if_disk(path: Path, error: BaseException) -> None:
-    codes = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
-    if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in codes:  # without the details
+def _raise_if_not_damage(path: Path, error: BaseException) -> None:
+    if not isinstance(error, sqlite3.OperationalError):
+        return
+    code = error.sqlite_errorcode & 0xFF  # without the details
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         raise DiskError(f"{path}: cannot be written ({error}); what was stored before is intact") from error
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        raise LockedError(f"{path}: another program holds it open ({error}); close it there and go on") from error
 
 
 def _sha256(file: PhotoFile) -> str | None:

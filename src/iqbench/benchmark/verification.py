@@ -1,7 +1,6 @@
 """Does a store hold what was planned? A row for every cell, and nothing that does not add up."""
 
 import hashlib
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.reading import Run
+from iqbench.benchmark.reading import Run, opened
 from iqbench.benchmark.tables import ORIGINAL, cells
 
 SHOWN = 5
@@ -33,11 +32,8 @@ def counts(run: Run) -> Counter[str]:
 
 
 def _damage(run: Run) -> Iterator[str]:
-    database = sqlite3.connect(f"{run.path.resolve().as_uri()}?mode=ro", uri=True)
-    try:
+    with opened(run.path) as database:
         said = [str(line) for (line,) in database.execute("PRAGMA integrity_check").fetchall()]
-    finally:
-        database.close()
     if said != ["ok"]:
         yield f"the file is damaged: {said[0]}"
 
