@@ -150,6 +150,14 @@ def test_300_odd_files_cost_no_row_of_50_good_photos(tmp_path: Path) -> None:
         "not_a_file",
     } <= set(failed["status"])
 
+    # every name survives CSV as it survives parquet
+    for file, column, names in (
+        ("unified_results.csv", "original", rows["mixed"]["original"]),
+        ("manifest.csv", "name", sorted(set(rows["mixed"]["original"]))),
+    ):
+        text = pd.read_csv(tmp_path / "mixed-out" / file, keep_default_na=False)
+        assert text[column].tolist() == list(names)
+
     # the good photos' rows are the same to the bit
     good = rows["mixed"][rows["mixed"]["original"].isin(set(rows["good"]["original"]))].reset_index(drop=True)
     calibrated = ["probability"]  # it is fitted on the other photos

@@ -13,7 +13,7 @@ from iqbench.errors import UsageError
 from iqbench.evaluation.agreement import agreement, differences, null_agreements
 from iqbench.evaluation.interview import Answers
 from iqbench.reporting.agreement_plots import agreement_plot
-from iqbench.reporting.exports import FINISHED, RESAMPLES, SEED, write, write_text
+from iqbench.reporting.exports import FINISHED, RESAMPLES, SEED, together, write_csv
 
 SUMMARY = "evaluation.json"
 PREDICTIONS, MADE_PAIRS, PHOTOS = "predictions", "pairs_from_votes", "photos"
@@ -134,15 +134,16 @@ def _write_all(
         "sets": list(sets),
         "runs": [{"identity": job.identity, "details": job.details} for job in jobs],
     }
-    _write_table(folder, PREDICTIONS, [job.predictions for job in jobs])
-    _write_table(folder, MADE_PAIRS, [job.made_pairs for job in jobs if job.made_pairs is not None])
     photos = pd.concat([job.photos for job in jobs], ignore_index=True)
     if len(jobs) > 1:  # who saw which photo in training stands in each job's own folder
         photos = photos.drop(columns="seen_in_training").drop_duplicates(["data", "photo", "sha256", "status"])
-    _write_table(folder, PHOTOS, [photos])
     rows = {(*job.labels, job.name): job.predictions for job in jobs}
-    write(folder / PICTURE, lambda path: agreement_plot(summary, rows, path))
-    write_text(folder / SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    with together(folder) as place:
+        _write_table(place, PREDICTIONS, [job.predictions for job in jobs])
+        _write_table(place, MADE_PAIRS, [job.made_pairs for job in jobs if job.made_pairs is not None])
+        _write_table(place, PHOTOS, [photos])
+        agreement_plot(summary, rows, place / PICTURE)
+        (place / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return summary
 
 
@@ -150,8 +151,8 @@ def _write_table(folder: Path, stem: str, tables: Sequence[pd.DataFrame]) -> Non
     if not tables:
         return
     table = pd.concat(tables, ignore_index=True)
-    write(folder / f"{stem}.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
-    write(folder / f"{stem}.parquet", lambda path: table.to_parquet(path, index=False))
+    write_csv(folder / f"{stem}.csv", table)
+    table.to_parquet(folder / f"{stem}.parquet", index=False)
 
 
 def _read(folder: Path) -> Evaluation:

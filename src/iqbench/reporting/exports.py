@@ -1,11 +1,12 @@
 """What a run leaves for people and programs, made from the stores alone and the same every time."""
 
-import contextlib
 import json
 import os
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -72,13 +73,15 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
     rows["probability"] = probabilities(rows)
     summary = _summary(rows, runs, failed_jobs)
     table = rows[COLUMNS]
-    write(folder / "unified_results.csv", lambda path: table.to_csv(path, index=False, lineterminator="\n"))
-    write(folder / "unified_results.parquet", lambda path: table.to_parquet(path, index=False))
-    write(folder / "manifest.csv", lambda path: _manifest(runs).to_csv(path, index=False, lineterminator="\n"))
-    write_text(folder / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
-    write_text(folder / "KEY_TAKEAWAYS.md", takeaways(summary))
-    write(folder / "accuracy.png", lambda path: accuracy_heatmap(summary, path))
-    write_text(folder / "report.html", report(summary, folder / "accuracy.png", exhibits(runs)))
+    with together(folder) as place:
+        write_csv(place / "unified_results.csv", table)
+        table.to_parquet(place / "unified_results.parquet", index=False)
+        write_csv(place / "manifest.csv", _manifest(runs))
+        (place / "summary.json").write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8")
+        accuracy_heatmap(summary, place / "accuracy.png")
+        page = report(summary, place / "accuracy.png", exhibits(runs))
+        (place / "report.html").write_text(page, encoding="utf-8")
     return summary
 
 
@@ -169,19 +172,39 @@ def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
     return photos
 
 
+@contextmanager
+def together(folder: Path) -> Iterator[Path]:
+    """Give a place for files, and move all of them into ``folder`` when the last one is written.
+
+    So nobody ever sees half a file, and a disk that is full leaves the files of before.
+    """
+    with tempfile.TemporaryDirectory(prefix=".exports-", dir=folder) as place:
+        yield Path(place)
+        files = sorted(Path(place).iterdir())
+        for file in files:
+            with file.open("rb+") as written:
+                os.fsync(written.fileno())
+        for file in files:
+            file.replace(folder / file.name)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as `write` does."""
-    write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """Write a text file as `together` does several."""
+    with together(path.parent) as place:
+        (place / path.name).write_text(text, encoding="utf-8")
 
 
-def write(path: Path, content: Callable[[Path], object]) -> None:
-    """Write a file beside its place and then move it there, so that nobody ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        content(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table, a line feed after each row, of which every name can be read back as it is."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table.to_csv(_LineFeeds(file), index=False, lineterminator="\r\n")  # type: ignore[call-overload]
+
+
+class _LineFeeds:
+    """Ends rows with a line feed; csv itself is told otherwise, or it would not quote a carriage return in a name."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")

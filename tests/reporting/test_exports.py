@@ -1,0 +1,69 @@
+"""Files that are written whole or not at all, and names that survive them."""
+
+import errno
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iqbench.reporting.exports import together, write_csv, write_text
+
+NAMES = [
+    "a.jpg",
+    "carriage\rreturn.jpg",
+    "\r",
+    "line\nfeed",
+    "both\r\n",
+    'quo"te',
+    "com,ma",
+    " spaces ",
+    "=1+1",
+    "NA",
+    "",
+]
+
+
+def test_every_name_is_read_back_from_csv_as_it_was(tmp_path: Path) -> None:
+    table = pd.DataFrame({"name": NAMES, "number": range(len(NAMES))})
+    write_csv(tmp_path / "x.csv", table)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "x.csv", keep_default_na=False), table)
+
+
+def test_numbers_blanks_and_truths_stand_as_pandas_writes_them(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "float": [0.1, None, 1e-17],
+            "whole": pd.array([1, None, 3], dtype="Int64"),
+            "truth": pd.Series([True, None, False], dtype=object),
+            "text": ["é", None, "模"],
+        }
+    )
+    write_csv(tmp_path / "x.csv", table)
+    assert (tmp_path / "x.csv").read_bytes().decode() == "float,whole,truth,text\n0.1,1,True,é\n,,,\n1e-17,3,False,模\n"
+
+
+def test_a_disk_that_fills_up_leaves_all_files_of_before_and_nothing_else(tmp_path: Path) -> None:
+    for name in "ab":
+        write_text(tmp_path / name, "before")
+
+    def write_until_full() -> None:
+        with together(tmp_path) as place:
+            (place / "a").write_text("after")
+            (place / "b").write_text("aft")
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        write_until_full()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "before", "b": "before"}
+
+
+def test_files_are_on_the_disk_before_they_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda number: done.append("synced"))
+    move = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda source, target: (done.append("moved"), move(source, target)))
+    with together(tmp_path) as place:
+        for name in "ab":
+            (place / name).write_text("new")
+    assert done == ["synced", "synced", "moved", "moved"]
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
