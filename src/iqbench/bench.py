@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from iqbench import config as configuration
 from iqbench import launching
 from iqbench.errors import Stopped, TooManyFailures, UsageError
-from iqbench.sweep import recorded
+from iqbench.sweep import Status, recorded
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = launching.Job.current()
     launching.check(config, current, "bench")
-    with recorded(current):
-        summary = bench(config, current.folder)
+    with recorded(current) as status:
+        summary = bench(config, current.folder, status)
         if not current.is_sweep:
             show(summary, current.folder)
         check_failures(summary, config.max_failures)
@@ -39,8 +39,13 @@ def show(summary: dict[str, Any], folder: Path) -> None:
     log.info("results: %s", folder)
 
 
-def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
+def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
     """Judge every planned pair, keep the answers in ``folder``, export them, and return the summary.
+
+    Args:
+        config: The whole config of the run.
+        folder: Where the store and the exports are.
+        status: Is told when the store in the folder is this run's.
 
     Raises:
         IqbenchError: If something in the config cannot be used, or the model fails on photo after photo.
@@ -74,6 +79,7 @@ def bench(config: DictConfig, folder: Path) -> dict[str, Any]:
     plan = Plan(config, model, files, listing.ignored, variants, protocol, settings)
     with lock(folder):
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
+        status.holds_results()
         log.info("%s: %d photos x %d variants", config.name, len(files), len(variants) - len(controls()))
         if plan.schooling:
             log.info("%s: its training was %s", config.name, plan.schooling)

@@ -63,11 +63,10 @@ class DiskError(IqbenchError):
 def last_word(program: str) -> Iterator[None]:
     """End the program with one line and its exit code if the user's mistake comes this far."""
     try:
-        yield
+        with naming_the_disk():
+            yield
     except IqbenchError as error:
         stop(program, error, error.exit_code)
-    except OSError as error:
-        stop(program, disk_error(error), DiskError.exit_code)
 
 
 def stop(program: str, message: object, exit_code: int) -> NoReturn:
@@ -80,18 +79,25 @@ _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _CANNOT_USE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
-def disk_error(error: OSError) -> DiskError:
-    """Return what a user can do about a disk that is full or fails, or a place that may not be used.
+@contextmanager
+def naming_the_disk() -> Iterator[None]:
+    """Turn an error of a disk that is full or fails, or of a place that may not be used, into one line.
 
     Raises:
-        OSError: That one, if it is none of these but a bug.
+        DiskError: With what a user can do.
+        OSError: As it came, if it is none of these but a bug.
     """
-    if error.errno not in _CANNOT_WRITE + _CANNOT_USE:
-        raise error
-    where, reason = error.filename or "the disk", os.strerror(error.errno)
-    if error.errno in _CANNOT_WRITE:
-        return DiskError(f"{where}: cannot be written ({reason}); free some space, or choose another folder")
-    return DiskError(f"{where}: cannot be used ({reason}); if results were to go there, choose another folder")
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE + _CANNOT_USE:
+            raise
+        where, reason = error.filename or "the disk", os.strerror(error.errno)
+        if error.errno in _CANNOT_WRITE:
+            what_to_do = f"cannot be written ({reason}); free some space, or choose another folder"
+        else:
+            what_to_do = f"cannot be used ({reason}); if results were to go there, choose another folder"
+        raise DiskError(f"{where}: {what_to_do}") from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

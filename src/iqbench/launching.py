@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iqbench.config import CONF_DIR, FRAMES, defaults, register_frames
-from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean, disk_error, stop
+from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean, naming_the_disk, stop
 
 GOES_ON = "photos that were finished are kept, the same command goes on"
+
+until_the_end = ExitStack()
+"""What a Hydra callback opens for as long as the program runs: of an interruption Hydra tells none of them."""
 
 
 def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: str = GOES_ON) -> None:
@@ -38,20 +42,22 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
 
     def guarded(config: DictConfig) -> None:
         try:
-            task(config)
+            with naming_the_disk():
+                task(config)
         except IqbenchError as error:  # Hydra would print more than the one line about it
             mistakes.append(error)
-        except OSError as error:
-            folder = Path(HydraConfig.get().runtime.output_dir)
-            gone = DiskError(f"{folder}: is not there any more; the same command starts again")
-            mistakes.append(disk_error(error) if folder.is_dir() else gone)
+        except OSError:
+            if (folder := Path(HydraConfig.get().runtime.output_dir)).is_dir():
+                raise
+            mistakes.append(DiskError(f"{folder}: is not there any more; the same command starts again"))
 
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
+        with naming_the_disk(), until_the_end:
+            hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
-    except OSError as error:  # Hydra makes the run's folder
-        mistakes.append(disk_error(error))
+    except DiskError as error:  # Hydra makes the run's folder
+        mistakes.append(error)
     except KeyboardInterrupt:
         stop(program, f"interrupted; {interrupted}", 130)
     if mistakes:
@@ -118,17 +124,23 @@ class Job:
     """What a program has to know of Hydra: where it writes, and whether it is one of many."""
 
     folder: Path
-    is_sweep: bool
+    root: Path | None = None
+    """Of the sweep that it is a job of."""
     overrides: list[str] = field(default_factory=list)
     choices: dict[str, str] = field(default_factory=dict)
     """What was chosen of each group, such as ``model: siamese``."""
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether it is one of many."""
+        return self.root is not None
 
     @classmethod
     def current(cls) -> "Job":
         """Return the job that is running."""
         config = HydraConfig.get()
-        is_sweep = config.mode == hydra.types.RunMode.MULTIRUN
-        return cls(Path(config.runtime.output_dir), is_sweep, list(config.overrides.task), dict(config.runtime.choices))
+        root = Path(config.sweep.dir).absolute() if config.mode == hydra.types.RunMode.MULTIRUN else None
+        return cls(Path(config.runtime.output_dir), root, list(config.overrides.task), dict(config.runtime.choices))
 
 
 def check(config: DictConfig, job: Job, config_name: str) -> None:

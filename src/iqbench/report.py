@@ -23,11 +23,12 @@ def main() -> None:
         parser.error("--out: say where the exports of several runs go, such as --out results/together")
     from iqbench.reporting.exports import export
     from iqbench.reporting.table import print_table
-    from iqbench.sweep import failed_jobs
+    from iqbench.sweep import jobs
 
     with last_word("iqbench.report"):
-        failed = [job for folder in folders for job in failed_jobs(folder)]
-        print_table(export(out or folders[0], failed, folders))
+        found = [jobs(folder) for folder in folders]
+        failed = [job for failures, _ in found for job in failures]
+        print_table(export(out or folders[0], failed, [place for _, sources in found for place in sources]))
 
 
 if __name__ == "__main__":

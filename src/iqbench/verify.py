@@ -2,9 +2,11 @@
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from iqbench.errors import NotWhole, last_word
+from iqbench.errors import NotWhole, UsageError, last_word
 
 
 def main() -> None:
@@ -30,10 +32,15 @@ def verify(folder: Path, photos: Path | None) -> None:
     """
     from iqbench.benchmark.rows import read_runs
     from iqbench.benchmark.verification import counts, problems
+    from iqbench.sweep import jobs
 
-    wrong, places = [], {folder.resolve(): folder}
-    for run in read_runs([folder]):
-        places.setdefault(run.path.parent.resolve(), run.path.parent)
+    failed, sources = jobs(folder)
+    if not sources:
+        raise UsageError(f"{folder}: no job has results")
+    wrong, outdated = [], {folder.resolve(): partial(_outdated, folder, failed, sources)}
+    for run in read_runs(sources):
+        place = run.path.parent
+        outdated.setdefault(place.resolve(), partial(_outdated, place, [], [place]))
         rows = counts(run)
         by_status = ", ".join(f"{rows[status]} {status}" for status in sorted(rows, key=lambda one: (one != "ok", one)))
         print(  # noqa: T201 - the program's result
@@ -41,7 +48,7 @@ def verify(folder: Path, photos: Path | None) -> None:
             f"variants = {sum(rows.values())} rows: {by_status}"
         )
         wrong += [f"{run.path}: {problem}" for problem in problems(run, photos)]
-    wrong += [] if wrong else [line for place in places.values() for line in _outdated(place)]
+    wrong += [] if wrong else [line for find in outdated.values() for line in find()]
     for line in wrong:
         print(line)  # noqa: T201
     if wrong:
@@ -49,13 +56,12 @@ def verify(folder: Path, photos: Path | None) -> None:
     print(f"{folder}: whole; the exports are what the stores give")  # noqa: T201
 
 
-def _outdated(folder: Path) -> list[str]:
+def _outdated(folder: Path, failed: list[dict[str, Any]], sources: list[Path]) -> list[str]:
     """Return which exports are missing or not what the stores give."""
     from iqbench.reporting.exports import export
-    from iqbench.sweep import failed_jobs
 
     with tempfile.TemporaryDirectory() as place:
-        export(Path(place), failed_jobs(folder), [folder])
+        export(Path(place), failed, sources)
         made = {path.name: path.read_bytes() for path in sorted(Path(place).iterdir())}
     states = {
         name: "missing" if not (folder / name).is_file() else "not what the stores give"

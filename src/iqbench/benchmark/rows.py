@@ -16,7 +16,7 @@ KEY = ["model_name", "model_fingerprint", "original", "degraded"]
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Return every run at or below the folders, in the order of their paths.
+    """Return every run in the folders, or below one that holds none itself, in the order of their paths.
 
     Raises:
         UsageError: If there is none, one is damaged, or they cannot be put into one table.
@@ -33,6 +33,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 def _stores(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
+    if (folder / FILE_NAME).exists():
+        return [folder / FILE_NAME]
     paths = sorted(folder.rglob(FILE_NAME), key=lambda path: _natural(path.relative_to(folder)))
     if not paths:
         raise UsageError(f"{folder}: no results here (no {FILE_NAME} in it or below)")

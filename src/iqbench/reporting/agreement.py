@@ -74,19 +74,18 @@ def export(folder: Path, answers: Answers, identity: dict[str, Any], details: di
     return _write_all(folder, [evaluation], [found], failed=[])
 
 
-def merge(root: Path, failed: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """Write what all finished jobs below ``root`` have found into it, with the models compared, and return the summary.
+def merge(root: Path, failed: Sequence[dict[str, Any]], sources: Sequence[Path]) -> dict[str, Any]:
+    """Write what a sweep's jobs have found into its root, with the models compared, and return the summary.
 
     Args:
-        root: A sweep's root.
+        root: The sweep's root.
         failed: What is known of jobs that failed; those that failed in a few rows only have results all the same.
+        sources: The folders of the jobs that have results.
 
     Raises:
         UsageError: If there are no results.
     """
-    useless = {job["job"] for job in failed if job["exit_code"] != FINISHED}
-    files = sorted(root.glob(f"*/{SUMMARY}"), key=lambda file: _number(file.parent.name))
-    jobs = [_read(file.parent) for file in files if file.parent.name not in useless]
+    jobs = [_read(folder) for folder in sorted(sources, key=lambda folder: _number(folder.name))]
     if not jobs:
         raise UsageError(f"{root}: no job has results")
     jobs = _told_apart(jobs)

@@ -55,19 +55,23 @@ RESAMPLES = 2000
 """Of the bootstrap; fixed, so that a report made again is the same to the byte."""
 
 
-def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] = ()) -> dict[str, Any]:
-    """Write all exports of the runs at or below ``folder`` into it, and return the summary.
+def export(
+    folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] | None = None
+) -> dict[str, Any]:
+    """Write all exports of some runs into ``folder``, and return the summary.
 
     Args:
         folder: A run's folder, or a sweep's root.
         failed_jobs: What is known of jobs that left no complete results.
-        sources: The folders to take the runs from, if it is not that one.
+        sources: The folders of the runs, or folders above them; ``folder`` itself if it is not said.
 
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
     failed_jobs = [job for job in failed_jobs if job["exit_code"] != FINISHED]
-    runs = read_runs(sources or [folder])
+    if sources is not None and not sources:
+        raise UsageError(f"{folder}: no job has results")
+    runs = read_runs([folder] if sources is None else sources)
     _make(folder, runs)
     rows = verdict_rows(runs)
     rows["probability"] = probabilities(rows)
