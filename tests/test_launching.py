@@ -28,6 +28,7 @@ MISTAKES = {
     "data.root=/nowhere": "data=folder",
     "data.limit=none": "data.limit=none: must be a whole number",
     "seed=abc": "seed=abc: must be a whole number",
+    "max_failures=-1": "max_failures=-1: must be 0 or more",
     "max_failures=many": "max_failures=many: must be a whole number",
     "engine.batch_size=many": "engine.batch_size=many: must be auto, or 1 or more",
     "engine.batch_size=0": "engine.batch_size=0: must be auto, or 1 or more",
@@ -75,6 +76,63 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert outcome.last_line.endswith(
         "cannot be used (Not a directory); if results were to go there, choose another folder"
     )
+
+
+def test_results_among_the_photos_are_never_judged(folder: Path, tmp_path: Path) -> None:
+    photos = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0", "max_failures=0")
+    inside = folder / "out"
+    (inside / "single").mkdir(parents=True)
+    shutil.copy(folder / "a.png", inside / "single" / "b.png")  # what is beside results is no photo, from the start
+    commands = {
+        "single": ("bench", "model=contrast", *photos, f"out={inside / 'single'}"),
+        "sweep": ("bench", "-m", "model=contrast,iqa", *photos, f"out={inside / 'sweep'}"),
+        "report": ("report", inside / "single", inside / "sweep", "--out", inside / "both"),
+    }
+    exports = []
+    for _ in range(2):
+        for name, command in commands.items():
+            outcome = run(*command)
+            assert outcome.exit_code == 0, (name, outcome.err)
+        made = [path for path in sorted(inside.rglob("*")) if path.suffix in (".csv", ".png") or path.stem == "summary"]
+        exports.append({path: path.read_bytes() for path in made})
+    assert len(exports[0]) == 5 * 4 + 1
+    assert exports[0].keys() == exports[1].keys()
+    csv = [path for path in exports[0] if path.suffix == ".csv"]
+    assert [path for path in csv if exports[0][path] != exports[1][path]] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("bench", "model=contrast", "data=folder"),
+        ("bench", "-m", "model=contrast,iqa", "data=folder"),
+        ("train", "model=siamese", "data=folder"),
+        ("doctor", "data=phototriage"),
+        ("evaluate", "model=contrast", "data=phototriage"),
+        ("evaluate", "-m", "model=contrast,iqa", "data=phototriage"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_results_in_the_very_folder_of_the_photos_are_refused(folder: Path, command: tuple[str, ...]) -> None:
+    outcome = run(*command, f"data.root={folder}", f"out={folder}")
+    assert outcome.exit_code == 2
+    assert f"out={folder}: is data.root, the photos' own folder; choose one in it or beside it" in outcome.err
+    assert not (folder / ".iqbench").exists()
+
+
+def test_a_report_in_the_very_folder_of_the_photos_is_refused(folder: Path, tmp_path: Path) -> None:
+    photos = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
+    assert run("bench", "model=contrast", *photos, f"out={tmp_path / 'out'}").exit_code == 0
+    outcome = run("report", tmp_path / "out", "--out", folder)
+    assert outcome.exit_code == 2
+    assert f"{folder}: is the photos' own folder" in outcome.last_line
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_failures_below_none_are_refused_by_evaluate(tmp_path: Path) -> None:
+    outcome = run("evaluate", "model=contrast", "max_failures=-1", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert "max_failures=-1: must be 0 or more" in outcome.last_line
 
 
 READ_ONLY = OSError(errno.EROFS, "Read-only file system", "/mnt/out/.lock")

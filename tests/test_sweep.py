@@ -10,6 +10,7 @@ import pytest
 from cli import Outcome, run
 from iqbench.benchmark.store import lock
 from iqbench.benchmark.tables import FILE_NAME
+from iqbench.launching import Job
 from iqbench.sweep import Status
 
 JUDGE = """
@@ -94,8 +95,8 @@ def test_an_interrupted_sweep_merges_what_there_is_and_goes_on(
 def test_a_sweep_that_is_interrupted_between_two_jobs_is_not_complete(
     common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop = mock.Mock(side_effect=[None, KeyboardInterrupt])
-    monkeypatch.setattr("iqbench.launching.check", stop)
+    begun = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=Job.current)
+    monkeypatch.setattr("iqbench.launching.Job.current", begun)
     assert run("bench", "-m", *common, "model=steady,ending", f"out={tmp_path / 'sweep'}").exit_code == 130
     assert models(tmp_path / "sweep") == ["steady"]
     assert summary(tmp_path / "sweep")["complete"] is False

@@ -23,8 +23,8 @@ def main() -> None:
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = launching.Job.current()
-    launching.check(config, current, "bench")
     with recorded(current) as status:
+        launching.check(config, current, "bench")
         summary = bench(config, current.folder, status)
         if not current.is_sweep:
             show(summary, current.folder)

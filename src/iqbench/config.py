@@ -20,6 +20,9 @@ _CHECKOUT_CONF = _PACKAGE.parent.parent / "conf"
 CONF_DIR = _CHECKOUT_CONF if (_CHECKOUT_CONF / "bench.yaml").is_file() else _PACKAGE / "conf"
 """The config files: the checkout's own, else those inside the installed package."""
 
+MARK = ".iqbench"
+"""A file in every folder that iqbench writes into: whatever else is in there or below is no photo to judge."""
+
 
 @dataclass
 class BenchFrame:

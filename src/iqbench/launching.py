@@ -17,7 +17,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iqbench.config import CONF_DIR, FRAMES, defaults, register_frames
+from iqbench.config import CONF_DIR, FRAMES, MARK, defaults, register_frames
 from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean, naming_the_disk, stop
 
 GOES_ON = "photos that were finished are kept, the same command goes on"
@@ -60,6 +60,10 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
         mistakes.append(error)
     except KeyboardInterrupt:
         stop(program, f"interrupted; {interrupted}", 130)
+    except SystemExit as end:  # of a sweep, whose jobs may have had mistakes
+        if mistakes and end.code:
+            stop(program, mistakes[0], int(end.code))
+        raise
     if mistakes:
         stop(program, mistakes[0], mistakes[0].exit_code)
 
@@ -144,7 +148,9 @@ class Job:
 
 
 def check(config: DictConfig, job: Job, config_name: str) -> None:
-    """Refuse what Hydra lets through: a new key at the top, or a value of another type than the config file's.
+    """Refuse what Hydra lets through: a new key at the top, a value that cannot be, or results among the photos.
+
+    The folders that may be written into are marked, so that what is in them is never taken for photos.
 
     Raises:
         UsageError: If ``+typo=1`` adds a key that nothing reads, or an override gives a word for a number.
@@ -160,6 +166,17 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
         expected = OmegaConf.select(files, override.key_or_group, default=None)
         if isinstance(expected, bool | int | float) and not override.is_delete():
             _check_type(expected, OmegaConf.select(config, override.key_or_group), override.input_line)
+    if config.get("max_failures", 0) < 0:
+        raise UsageError(f"max_failures={config.max_failures}: must be 0 or more")
+    folders = [job.folder] if job.root is None else [job.folder, job.root]
+    if root := OmegaConf.select(config, "data.root"):
+        for folder in folders:
+            if folder.resolve() == Path(str(root)).expanduser().resolve():
+                raise UsageError(
+                    f"out={config.out}: is data.root, the photos' own folder; choose one in it or beside it"
+                )
+    for folder in folders:
+        (folder / MARK).touch()
 
 
 def _check_type(expected: bool | int | float, given: Any, override: str | None) -> None:

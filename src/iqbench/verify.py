@@ -62,7 +62,7 @@ def _outdated(folder: Path, failed: list[dict[str, Any]], sources: list[Path]) -
 
     with tempfile.TemporaryDirectory() as place:
         export(Path(place), failed, sources)
-        made = {path.name: path.read_bytes() for path in sorted(Path(place).iterdir())}
+        made = {path.name: path.read_bytes() for path in sorted(Path(place).glob("[!.]*"))}
     states = {
         name: "missing" if not (folder / name).is_file() else "not what the stores give"
         for name, content in made.items()

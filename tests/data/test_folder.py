@@ -177,8 +177,9 @@ def test_an_unreadable_file_of_unknown_kind_is_counted_and_reported(
     assert "locked" in caplog.text
 
 
-def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path) -> None:
-    put(tmp_path, "a.png", "runs/one/results.sqlite", "runs/one/plot.png", "runs/one/deeper/plot.png")
+@pytest.mark.parametrize("mark", ["results.sqlite", ".iqbench"])
+def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path, mark: str) -> None:
+    put(tmp_path, "a.png", f"runs/one/{mark}", "runs/one/plot.png", "runs/one/deeper/plot.png")
     found = listing(tmp_path)
     assert [file.name for file in found.files] == ["./a.png"]
     assert found.ignored == {"iqbench results": 1}
@@ -187,6 +188,7 @@ def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Pa
 def test_a_folder_that_results_were_written_into_is_still_a_source(tmp_path: Path) -> None:
     put(tmp_path, "a.png")
     put(tmp_path, "results.sqlite", content=b"SQLite format 3\0")
+    put(tmp_path, ".iqbench", content=b"")
     assert names(tmp_path) == ["./a.png"]
 
 

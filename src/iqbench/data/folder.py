@@ -8,12 +8,13 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from iqbench.config import MARK
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile, PhotoListing
 from iqbench.photos import RAW_NAME, starts_like_a_photo
 
-STORE = "results.sqlite"
-"""A folder with this file in it is a benchmark's output, not a source of photos."""
+OUTPUT = {MARK, "results.sqlite"}
+"""A folder with one of these files in it is what iqbench wrote, not a source of photos."""
 
 _PHOTO_NAME = re.compile(r"(?is).+\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|avif|hei[cf]|jxl)")
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini")
@@ -120,7 +121,7 @@ class _Walk:
             self.ignored["unreadable folder"] += 1
             log.warning("%s: folder left out, cannot be read (%s)", shown(folder), error.strerror)
             return
-        if folder and any(entry.name == STORE for entry in inside):
+        if folder and any(entry.name in OUTPUT for entry in inside):
             self.ignored["iqbench results"] += 1
             return
         for entry in inside:

@@ -17,6 +17,7 @@ from iqbench.benchmark.repeats import repeatability
 from iqbench.benchmark.rows import adjacent_rows, protocol_of, read_runs, verdict_rows
 from iqbench.benchmark.statistics import summarize
 from iqbench.benchmark.tables import FILE_NAME, Exhibit
+from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
 from iqbench.reporting.html import report
 from iqbench.reporting.plots import accuracy_heatmap
@@ -93,8 +94,12 @@ def _make(folder: Path, runs: Sequence[Run]) -> None:
     """Make the folder for the exports if it is not there; refuse one that holds a run that they are not about."""
     if (folder / FILE_NAME).exists() and (folder / FILE_NAME).resolve() not in [run.path.resolve() for run in runs]:
         raise UsageError(f"{folder}: holds another run, whose exports would be lost; choose another folder")
+    roots = {run.details["config"]["data"].get("root") for run in runs} - {None}
+    if folder.resolve() in [Path(root).expanduser().resolve() for root in roots]:
+        raise UsageError(f"{folder}: is the photos' own folder; choose one in it or beside it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARK).touch()
     except OSError as error:
         raise DiskError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
 
