@@ -136,6 +136,21 @@ def test_another_model_is_not_mixed_into_a_folder_that_has_results(folder: Path,
     assert "differs in model_fingerprint, model_name" in outcome.last_line
 
 
+def test_fresh_moves_another_runs_results_aside_and_changes_nothing_else(folder: Path, tmp_path: Path) -> None:
+    common = ("data=folder", f"data.root={folder}", "degradation=blur", "model=contrast")
+    for out in ("out", "plain"):
+        run("bench", *common, *(["protocol=legacy"] if out == "out" else []), f"out={tmp_path / out}")
+    refused = run("bench", *common, f"out={tmp_path / 'out'}")
+    assert refused.last_line.endswith("; choose another out=, or say fresh=true, which moves it aside")
+    outcome = run("bench", *common, "fresh=true", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 0, outcome.err
+    assert (tmp_path / "out" / "results.sqlite.old").exists()
+    for name in FILES - {"results.sqlite"}:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes(), name
+    assert run("bench", *common, f"out={tmp_path / 'out'}").exit_code == 0  # it goes on with the new one
+    assert run("verify", tmp_path / "out").exit_code == 0
+
+
 def test_a_broken_photo_costs_its_own_rows_and_is_counted(folder: Path, tmp_path: Path) -> None:
     whole = pd.Series(dtype=float)
     for out in ("whole", "broken"):

@@ -57,7 +57,7 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
     from iqbench.benchmark.reading import recorded
     from iqbench.benchmark.repeats import asked_again
     from iqbench.benchmark.run import judge_all
-    from iqbench.benchmark.store import Store, lock
+    from iqbench.benchmark.store import Store, lock, set_aside
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
     from iqbench.reporting.exports import export
@@ -75,9 +75,11 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
     torch.manual_seed(config.seed)  # an untrained network is the same one when the run goes on
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
-    settings = fitted(settings.as_recorded(recorded(folder)), model)
+    settings = fitted(settings.as_recorded({} if config.fresh else recorded(folder)), model)
     plan = Plan(config, model, files, listing.ignored, variants, protocol, settings)
     with lock(folder):
+        if config.fresh:
+            set_aside(folder)
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
         status.holds_results()
         log.info("%s: %d photos x %d variants", config.name, len(files), len(variants) - len(controls()))

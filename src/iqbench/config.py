@@ -40,6 +40,7 @@ class BenchFrame:
     gallery: int = 0
     shard: int = 0
     shards: int = 1
+    fresh: bool = False
 
 
 @dataclass

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from iqbench.benchmark.reading import read_store
-from iqbench.benchmark.store import Store, lock
+from iqbench.benchmark.reading import read_store, recorded
+from iqbench.benchmark.store import Store, lock, set_aside
 from iqbench.benchmark.tables import FILE_NAME, ORIGINAL, PairRow, PhotoRow
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
@@ -123,12 +123,71 @@ def test_a_run_that_was_killed_has_lost_nothing_and_can_be_continued(tmp_path: P
     assert [path.name for path in (tmp_path / "killed").iterdir()] == [FILE_NAME]
 
 
-def test_a_new_store_that_fails_leaves_none_without_an_identity(tmp_path: Path) -> None:
+def test_a_new_store_that_fails_leaves_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         Store(tmp_path, IDENTITY, {}, [{"position": 0}])
-    database = sqlite3.connect(tmp_path / FILE_NAME)
-    assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
-    database.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from iqbench.benchmark.store import Store
+
+Path.replace = lambda *_: os.kill(os.getpid(), 9)
+Store(Path(sys.argv[1]), {}, {}, [])
+"""
+
+
+def test_a_run_that_is_killed_while_it_makes_its_store_simply_starts_again(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, tmp_path])
+    assert ended.returncode == -9
+    (tmp_path / f".{FILE_NAME}.new-journal").write_bytes(b"half a page")
+    opened(tmp_path).close()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert read_store(tmp_path / FILE_NAME).identity == IDENTITY
+
+
+def test_the_log_of_a_store_that_is_gone_is_not_taken_for_the_new_ones(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "again").mkdir()
+    store = opened(tmp_path / "run")
+    store.write(photo_row(), pair_rows())
+    shutil.copy(tmp_path / "run" / f"{FILE_NAME}-wal", tmp_path / "again")
+    store.close()
+    opened(tmp_path / "again").close()
+    assert names(tmp_path / "again") == []
+
+
+def test_a_store_that_is_set_aside_keeps_its_rows_under_a_name_that_is_free(tmp_path: Path) -> None:
+    set_aside(tmp_path)  # there is none
+    for number in ("", "-2"):
+        (tmp_path / "run").mkdir()
+        store = opened(tmp_path / "run")
+        store.write(photo_row(f"./{number}.png"), pair_rows(f"./{number}.png"))
+        for file in (tmp_path / "run").iterdir():  # with its log, as if it had been killed
+            shutil.copy(file, tmp_path)
+        store.close()
+        shutil.rmtree(tmp_path / "run")
+        set_aside(tmp_path)
+        assert not list(tmp_path.glob(f"{FILE_NAME}-*"))
+        assert read_store(tmp_path / f"{FILE_NAME}.old{number}").photos["name"].tolist() == [f"./{number}.png"]
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+@pytest.mark.parametrize("key", ["identity", "details"])
+@pytest.mark.parametrize("value", ["{", "", "[]", "3", b"\xff"])
+def test_a_description_that_is_damaged_is_refused_as_any_damage(tmp_path: Path, key: str, value: str | bytes) -> None:
+    opened(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as database:
+        database.execute("UPDATE run SET value = ? WHERE key = ?", [value, key])
+    before = digest(tmp_path)
+    assert recorded(tmp_path) == {}
+    with pytest.raises(UsageError, match="damaged"):
+        read_store(tmp_path / FILE_NAME)
+    with pytest.raises(UsageError, match=r"damaged .* or say fresh=true, which moves it aside"):
+        opened(tmp_path)
+    assert digest(tmp_path) == before
 
 
 def test_opening_it_again_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -33,9 +33,8 @@ def recorded(folder: Path) -> dict[str, Any]:
         return {}
     try:
         with opened(path) as database:
-            identity: dict[str, Any] = json.loads(description(database, path)["identity"])
-            return identity
-    except (sqlite3.DatabaseError, KeyError, UsageError):  # opening it for writing will say so
+            return description(database, path)["identity"]
+    except (sqlite3.DatabaseError, KeyError, ValueError, UsageError):  # opening it for writing will say so
         return {}
 
 
@@ -71,16 +70,18 @@ def read_store(path: Path) -> Run:
                 pd.read_sql_query(f"SELECT * FROM {table} ORDER BY {order}", database)
                 for table, order in ORDERS.items()
             ]
-        return Run(path, json.loads(run["identity"]), json.loads(run["details"]), *tables)
-    except (sqlite3.DatabaseError, pd.errors.DatabaseError, KeyError) as error:
+        return Run(path, run["identity"], run["details"], *tables)
+    except (sqlite3.DatabaseError, pd.errors.DatabaseError, KeyError, ValueError) as error:
         raise UsageError(f"{path}: not a store of iqbench, or damaged ({str(error).splitlines()[0]})") from error
 
 
-def description(database: sqlite3.Connection, path: Path) -> dict[str, str]:
-    """Return what a store says of its run, each as JSON.
+def description(database: sqlite3.Connection, path: Path) -> dict[str, dict[str, Any]]:
+    """Return what a store says of its run: its ``identity`` and its ``details``.
 
     Raises:
         UsageError: If it is of another version of iqbench.
+        KeyError: If it says neither.
+        ValueError: If that is damaged.
     """
     run = dict(database.execute("SELECT key, value FROM run").fetchall())
     found = run.get("format", "1") if "identity" in run else str(FORMAT)  # what has no identity is no store at all
@@ -88,7 +89,10 @@ def description(database: sqlite3.Connection, path: Path) -> dict[str, str]:
         raise UsageError(
             f"{path}: of another version of iqbench (format {found}, this one reads {FORMAT}); run it again elsewhere"
         )
-    return run
+    said = {key: json.loads(run[key]) for key in ("identity", "details")}
+    if not all(isinstance(content, dict) for content in said.values()):
+        raise ValueError("its description is not one")
+    return said
 
 
 @contextmanager

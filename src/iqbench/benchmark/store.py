@@ -3,20 +3,26 @@
 import fcntl
 import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from iqbench.benchmark.reading import description
 from iqbench.benchmark.tables import FILE_NAME, FORMAT, LADDER_KEYS, SCHEMA, Exhibit, PairRow, PhotoRow, Repeat, cells
-from iqbench.errors import DiskError, IqbenchError, LockedError, UsageError
+from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 60
 """Seconds to wait for another program, such as a SQLite shell, that writes into the store or reads from it."""
+
+OR_FRESH = "choose another out=, or say fresh=true, which moves it aside"
 
 
 class Store:
@@ -38,33 +44,42 @@ class Store:
         self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
     ) -> None:
         self.path = path = folder / FILE_NAME
-        new = not path.exists()
-        if not new and path.stat().st_size == 0:
-            raise UsageError(f"{path}: empty, so not a store of iqbench; remove it or choose another out=")
-        self._database = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
         try:
-            if not new:  # before anything is written
-                run = description(self._database, path)
-                grows = self._check_identity(json.loads(run["identity"]), identity, variants)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            if new:
+            if not path.exists():
                 self._create(identity, details, variants)
-            elif grows:
-                self._grow(identity, details, variants)
-        except (sqlite3.DatabaseError, KeyError) as error:
-            self._database.close()
+            if path.stat().st_size == 0:
+                raise UsageError(f"{path}: empty, so not a store of iqbench; {OR_FRESH}")
+            self._open(identity, details, variants)
+        except (sqlite3.DatabaseError, KeyError, ValueError) as error:
             _raise_if_not_damage(path, error)
-            raise UsageError(f"{path}: damaged ({error}); it was left as it is. Choose another out=") from error
-        except IqbenchError:
-            self._database.close()
-            raise
+            raise UsageError(f"{path}: damaged ({error}); it was left as it is; {OR_FRESH}") from error
 
     def _create(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
-        with self._transaction() as database:  # one for all: a store without an identity must not be left behind
-            for statement in SCHEMA.split(";"):
-                database.execute(statement)
-            _describe(database, identity, details, variants)
+        """Make it beside its place and move it there: whenever a run is killed, there is a whole store or none."""
+        new = self.path.with_name(f".{FILE_NAME}.new")
+        for left in (*self.path.parent.glob(f"{new.name}*"), *self.path.parent.glob(f"{FILE_NAME}-*")):
+            left.unlink()  # SQLite would take the log of a store that is gone for this one's
+        try:
+            with closing(sqlite3.connect(new, isolation_level=None)) as self._database, self._transaction() as database:
+                for statement in SCHEMA.split(";"):
+                    database.execute(statement)
+                _describe(database, identity, details, variants)
+            new.replace(self.path)
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _open(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
+        self._database = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
+        try:
+            there = description(self._database, self.path)["identity"]
+            grows = self._check_identity(there, identity, variants)  # before anything is written
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=FULL")
+            if grows:
+                self._grow(identity, details, variants)
+        except BaseException:
+            self._database.close()
+            raise
 
     def _check_identity(self, there: dict[str, Any], here: dict[str, Any], variants: Sequence[dict[str, Any]]) -> bool:
         """Return whether this run is more than the one in the store; refuse one that is another, or less."""
@@ -76,7 +91,7 @@ class Store:
         if differing - grown:
             raise UsageError(
                 f"{self.path.parent}: holds a run that differs in {', '.join(sorted(differing - grown))}; "
-                "nothing was written. Choose another out=, or remove that folder"
+                f"nothing was written; {OR_FRESH}"
             )
         return bool(differing)
 
@@ -219,6 +234,19 @@ def _describe(
 def _fixed(settings: Any) -> Any:
     """Return a degradation's settings without those that only choose levels."""
     return {k: v for k, v in settings.items() if k not in LADDER_KEYS} if isinstance(settings, dict) else settings
+
+
+def set_aside(folder: Path) -> None:
+    """Give the store in ``folder``, if there is one, another name that is free: a run there starts anew."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return
+    names = (f"{FILE_NAME}.old{f'-{number}' if number > 1 else ''}" for number in count(1))
+    aside = next(folder / name for name in names if not (folder / name).exists())
+    path.replace(aside)
+    for file in folder.glob(f"{FILE_NAME}-*"):  # its log
+        file.replace(folder / f"{aside.name}{file.name.removeprefix(FILE_NAME)}")
+    log.info("%s: moved aside to %s", path, aside.name)
 
 
 @contextmanager
