@@ -106,10 +106,16 @@ def test_a_frozen_packaged_backbone_leaves_a_head_small_enough_to_share(folder: 
         ("trainer.precision=bf17", "trainer: Precision 'bf17' is invalid"),
         ("trainer.accelerator=tpu", "trainer: "),
         ("trainer.max_epochs=-7", "trainer: "),
+        ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches=0: must be at least 1"),
+        ("callbacks.steps.every_n_train_steps=-1", "callbacks: Invalid value for every_n_train_steps=-1"),
+        ("callbacks.gradients.every_n_steps=0", "callbacks.gradients.every_n_steps=0: must be at least 1"),
+        ("callbacks.label_shares.every_n_steps=0", "callbacks.label_shares.every_n_steps=0: must be at least 1"),
+        ("callbacks.timing.every_n_steps=0", "callbacks.timing.every_n_steps=0: must be at least 1"),
+        ("self_supervision.votes.spread=0", "self_supervision.votes.spread=0: must be from 0.1 to 10"),
         ("callbacks.best.monitor=val/nothing", "trainer or callbacks: "),
     ],
 )
-def test_a_setting_that_lightning_refuses_ends_in_one_line(
+def test_a_setting_of_training_that_cannot_be_used_ends_in_one_line(
     folder: Path, tmp_path: Path, setting: str, reason: str
 ) -> None:
     common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")

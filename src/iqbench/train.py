@@ -70,8 +70,15 @@ def train(config: DictConfig, folder: Path) -> Path | None:
         model.load_weights(str(going_on))  # refuses another family or architecture before Lightning resumes
     model.recipe = recipe(config)
     datamodule = labelled(config, model)
-    callbacks = {name: configuration.build(node, f"callbacks.{name}") for name, node in config.callbacks.items()}
     make_trainer = configuration.build(config.trainer, "trainer")
+    if config.trainer.get("accumulate_grad_batches", 1) < 1:  # the one number that Lightning does not look at
+        raise UsageError(
+            f"trainer.accumulate_grad_batches={config.trainer.accumulate_grad_batches}: must be at least 1"
+        )
+    try:
+        callbacks = {name: configuration.build(node, f"callbacks.{name}") for name, node in config.callbacks.items()}
+    except MisconfigurationException as error:
+        raise UsageError(f"callbacks: {' '.join(str(error).split())[:300]}") from error
     try:
         trainer = make_trainer(
             callbacks=[*callbacks.values(), LearningRateMonitor(), RichProgressBar()],

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from lightning import Callback, LightningModule
 
 from iqbench.errors import UsageError
 from iqbench.models.backbone import Backbone
+from iqbench.models.learned import Learned
 from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
 
 FAMILIES = {"siamese": (siamese, pairs), "ava": (ava, votes)}
@@ -168,3 +171,15 @@ def test_a_resumed_training_opens_what_its_epoch_opens(tmp_path: Path) -> None:
     fit(again, pairs(4), tmp_path, max_epochs=3, ckpt_path=tmp_path / "two.ckpt")
     expected = [all(p.requires_grad for p in stage) for stage in again.backbone.stages()]
     assert expected == [depth >= len(expected) - 2 for depth in range(len(expected))]
+
+
+@pytest.mark.parametrize("make", [siamese, ava])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("size", 0), ("size", -1), ("size", 3), ("head_width", 0), ("head_width", -1), ("dropout", 1.0), ("dropout", nan)],
+)
+def test_a_network_that_cannot_be_built_is_refused_by_the_name_of_the_setting(
+    make: Callable[..., Learned], key: str, value: float
+) -> None:
+    with pytest.raises(UsageError, match=rf"model\.{key}={value}: "):
+        make(**{key: value})

@@ -76,3 +76,19 @@ def test_stages_nearer_to_the_input_learn_more_slowly() -> None:
 def test_a_wrong_schedule_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         siamese(schedule={**CONSTANT, **change})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("lr", -1.0, "model.optimizer: SGD refuses a value .*-1"),
+        ("backbone_lr", -1.0, "model.optimizer.backbone_lr=-1.0: must be a number, 0 or more"),
+        ("layer_decay", math.nan, "model.optimizer.layer_decay=nan: must be a number, 0 or more"),
+        ("name", "LBFGS", "model.optimizer: LBFGS refuses a value .*parameter groups"),
+    ],
+)
+def test_a_value_that_the_optimiser_does_not_take_is_refused_before_training(
+    key: str, value: object, reason: str
+) -> None:
+    with pytest.raises(UsageError, match=reason):
+        siamese(optimizer={**SGD, key: value})

@@ -47,7 +47,7 @@ class DegradedPhotos(LightningDataModule):
             ``spread`` (standard deviation) of the ten ratings around it.
 
     Raises:
-        UsageError: If there are fewer than two readable photos.
+        UsageError: If there are fewer than two readable photos, or a setting is out of range.
     """
 
     def __init__(
@@ -63,6 +63,9 @@ class DegradedPhotos(LightningDataModule):
         super().__init__()
         if not 0 < validation_share < 1:
             raise UsageError(f"self_supervision.validation_share={validation_share}: must be between 0 and 1")
+        for name, low, high in (("original", 1, 10), ("harshest", 1, 10), ("spread", 0.1, 10)):
+            if not low <= votes[name] <= high:
+                raise UsageError(f"self_supervision.votes.{name}={votes[name]}: must be from {low} to {high}")
         self.variants = variants
         self.learner = learner
         self.examples = examples

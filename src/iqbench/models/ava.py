@@ -4,14 +4,14 @@ from typing import Any, ClassVar, Literal, final
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Scorer, Votes
 from iqbench.labels import mean_vote
 from iqbench.losses import loss_named
 from iqbench.losses.votes import VotePrediction
-from iqbench.models.learned import Learned
+from iqbench.models.learned import Learned, head
 
 Output = Literal["mean", "distribution"]
 
@@ -43,12 +43,7 @@ class Ava(Learned, Scorer):
             raise UsageError(f"model.output={output}: no such output; there are mean and distribution")
         self.save_hyperparameters(ignore=["checkpoint"])
         self.output = output
-        self.votes = nn.Sequential(
-            nn.Linear(self.width, head_width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(head_width, 10 if output == "distribution" else 1),
-        )
+        self.votes = head(self.width, head_width, 10 if output == "distribution" else 1, dropout)
         if "votes" in self.losses:  # a loss that needs the distribution says so now
             loss_named("votes", self.losses["votes"])(
                 self.predict(torch.zeros(1, self.width)), torch.full((1, 10), 0.1)

@@ -37,7 +37,7 @@ class Backbone(nn.Module):
             processes. ``learned``: each batch's own. ``auto``: kept, unless ``weights`` are ``none``.
 
     Raises:
-        UsageError: If there is no such backbone, or the weights cannot be had.
+        UsageError: If there is no such backbone, the weights cannot be had, or it takes no input of that size.
     """
 
     mean: Tensor
@@ -48,6 +48,8 @@ class Backbone(nn.Module):
         if batch_statistics not in ("auto", "kept", "learned"):
             raise UsageError(f"model.batch_statistics={batch_statistics}: must be auto, kept or learned")
         self.keeps_statistics = batch_statistics == "kept" or (batch_statistics == "auto" and weights != "none")
+        if not isinstance(size, int) or size < 1:
+            raise UsageError(f"model.size={size}: must be a whole number of pixels, at least 1")
         self.net = _create(name, weights)
         config = self.net.pretrained_cfg
         mean, std = config["mean"], config["std"]
@@ -58,7 +60,7 @@ class Backbone(nn.Module):
         self.net.to(memory_format=torch.channels_last)  # a third to a half faster for convolutions
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
-        self.width = _width(self.net, size)
+        self.width = _width(self.net, name, size)
         self.train()  # Lightning takes the modes as they are
 
     def stages(self) -> list[list[nn.Parameter]]:
@@ -136,10 +138,14 @@ def _packaged_weights(net: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _width(net: nn.Module, size: int) -> int:
+def _width(net: nn.Module, name: str, size: int) -> int:
     """Return how many features the network gives, by asking it: its own attributes do not always agree."""
     training = net.training
-    width = net.eval()(torch.zeros(1, 3, size, size)).shape[-1]
+    try:
+        width = net.eval()(torch.zeros(1, 3, size, size)).shape[-1]
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UsageError(f"model.size={size}: not a size for model.backbone={name} ({reason})") from error
     net.train(training)
     return int(width)
 

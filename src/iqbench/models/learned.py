@@ -200,3 +200,25 @@ class Learned(LightningModule, ABC):
             "trained_on": self.trained_on,
             "recipe": self.recipe,
         }
+
+
+def head(width: int, hidden: int, answers: int, dropout: float, bias: bool = True) -> nn.Sequential:
+    """Return a network of one hidden layer.
+
+    Args:
+        width: How many features come in.
+        hidden: ``model.head_width``: hidden units.
+        answers: How many numbers come out.
+        dropout: ``model.dropout``: share of hidden units silenced in training.
+        bias: Whether the last layer has one.
+
+    Raises:
+        UsageError: If there can be no such network.
+    """
+    if not isinstance(hidden, int) or hidden < 1:
+        raise UsageError(f"model.head_width={hidden}: must be a whole number of hidden units, at least 1")
+    if not 0 <= dropout < 1:
+        raise UsageError(f"model.dropout={dropout}: must be a share, at least 0 and below 1")
+    return nn.Sequential(
+        nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, answers, bias=bias)
+    )

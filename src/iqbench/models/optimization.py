@@ -18,10 +18,10 @@ SCHEDULES = ("constant", "cosine", "plateau")
 
 
 def check_optimizer(settings: dict[str, Any]) -> None:
-    """Refuse a setting that the optimiser does not have.
+    """Refuse a setting that the optimiser does not have, or a value that it does not take.
 
     Raises:
-        UsageError: With the nearest name that it has.
+        UsageError: With the nearest name that it has, or its reason.
     """
     known = [*inspect.signature(_optimizer_class(settings["name"])).parameters, *OURS]
     for key in settings:
@@ -29,6 +29,13 @@ def check_optimizer(settings: dict[str, Any]) -> None:
             raise UsageError(
                 f"model.optimizer.{key}: {settings['name']} has no such setting.{did_you_mean(key, known)}"
             )
+    for key in ("backbone_lr", "layer_decay"):
+        if not 0 <= settings[key] < math.inf:
+            raise UsageError(f"model.optimizer.{key}={settings[key]}: must be a number, 0 or more")
+    try:
+        make_optimizer(settings, [nn.Parameter(torch.zeros(1))], [[nn.Parameter(torch.zeros(1))]])
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UsageError(f"model.optimizer: {settings['name']} refuses a value ({error})") from error
 
 
 def check_schedule(settings: dict[str, Any]) -> None:

@@ -4,10 +4,10 @@ from typing import Any, ClassVar, final
 
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor, nn
+from torch import Tensor
 
 from iqbench.interfaces import Labels
-from iqbench.models.learned import Learned
+from iqbench.models.learned import Learned, head
 
 
 @final
@@ -34,12 +34,7 @@ class Siamese(Learned):
         super().__init__(**shared)
         self.save_hyperparameters(ignore=["checkpoint"])
         self.head_width = head_width
-        self.lean = nn.Sequential(
-            nn.Linear(2 * self.width, head_width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(head_width, 1, bias=False),
-        )
+        self.lean = head(2 * self.width, head_width, 1, dropout, bias=False)
         self.load_weights(checkpoint)
 
     @property

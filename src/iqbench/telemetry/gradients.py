@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from iqbench.telemetry.occasion import record, recording
+from iqbench.telemetry.occasion import interval, record, recording
 
 HEAD = "head"
 """The optimiser's group whose parameters are also logged one by one."""
@@ -41,7 +41,7 @@ class Gradients(Callback):
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = every_n_steps
+        self.every_n_steps = interval("gradients", every_n_steps)
         self._step = 0
         self._before: dict[str, _Before] = {}
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iqbench.interfaces import Pairs, Votes
 from iqbench.labels import mean_vote
-from iqbench.telemetry.occasion import due, record, recording, step_done
+from iqbench.telemetry.occasion import due, interval, record, recording, step_done
 
 
 @final
@@ -26,7 +26,7 @@ class LabelShares(Callback):
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = every_n_steps
+        self.every_n_steps = interval("label_shares", every_n_steps)
         self._labels: list[Tensor] = []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -7,10 +7,23 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.utils.tensorboard import SummaryWriter
 
+from iqbench.errors import UsageError
+
 
 def recording(trainer: Trainer) -> bool:
     """Tell whether this is the process that writes, in a fit and after its sanity check."""
     return trainer.is_global_zero and trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+
+
+def interval(callback: str, every_n_steps: int) -> int:
+    """Return how many steps pass from one report to the next.
+
+    Raises:
+        UsageError: If it is less than one.
+    """
+    if every_n_steps < 1:
+        raise UsageError(f"callbacks.{callback}.every_n_steps={every_n_steps}: must be at least 1")
+    return every_n_steps
 
 
 def due(trainer: Trainer, batch_index: int, every: int) -> bool:

@@ -6,7 +6,7 @@ from typing import final
 from lightning import Callback, LightningModule, Trainer
 
 from iqbench.interfaces import Pairs, Votes
-from iqbench.telemetry.occasion import due, record, recording, step_done
+from iqbench.telemetry.occasion import due, interval, record, recording, step_done
 
 
 @final
@@ -24,7 +24,7 @@ class Timing(Callback):
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = every_n_steps
+        self.every_n_steps = interval("timing", every_n_steps)
         self._idle_since: float | None = None
         self._began: tuple[float, float] | None = None
         self._forget()
