@@ -106,6 +106,44 @@ def register_frames() -> None:
         ConfigStore.instance().store(name=f"{name}_frame", node=frame)
 
 
+SEEDS = range(2**32)
+"""What every random generator takes."""
+
+
+def check(config: DictConfig, files: DictConfig) -> None:
+    """Refuse what would fail somewhere inside: a group that is gone or empty, or a seed that no generator takes.
+
+    Args:
+        config: What the user has made of it.
+        files: The config as it is in the files, with the chosen groups but no other override.
+
+    Raises:
+        UsageError: With the key.
+    """
+    there: Any = OmegaConf.to_container(files)
+    _check_groups(config, there, "")
+    parts = [("", config), *((f"{key}.", config[key]) for key in there if isinstance(there[key], dict))]
+    for parent, part in parts:
+        seed = part.get("seed")
+        if isinstance(seed, int) and seed not in SEEDS:
+            raise UsageError(f"{parent}seed={seed}: must be from 0 to {SEEDS[-1]}")
+
+
+def _check_groups(config: DictConfig, files: Any, parent: str) -> None:
+    """Refuse a group, or a part of one, in which nothing is left of what the files have there."""
+    for name, there in files.items():
+        key = f"{parent}{name}"
+        if not there or not isinstance(there, dict) or (parent and name not in config):
+            continue
+        given = config.get(name)
+        if not given or not isinstance(given, DictConfig):
+            choices = choices_of(key)
+            hint = f"choose one: {', '.join(choices)}" if choices else "leave it as it is, or set what is in it"
+            raise UsageError(f"{key}: there is nothing in it; {hint}")
+        if given.get("_target_") == there.get("_target_"):
+            _check_groups(given, there, f"{key}.")
+
+
 def build(node: DictConfig, key: str) -> Any:
     """Return what a config node describes: its ``_target_``, called with the node's values.
 
@@ -133,15 +171,18 @@ def describes(node: DictConfig, key: str, kind: type) -> bool:
     return isinstance(target, type) and issubclass(target, kind)
 
 
-def choices_of(group: str, kind: type) -> list[str]:
-    """Return the choices of a group whose ``_target_`` is a class of that kind."""
+def choices_of(group: str, kind: type | None = None) -> list[str]:
+    """Return the choices of a group; of a kind, those whose ``_target_`` is a class of it."""
     paths = sorted((CONF_DIR / group).glob("*.yaml"))
-    return [path.stem for path in paths if describes(DictConfig(OmegaConf.load(path)), group, kind)]
+    return [path.stem for path in paths if kind is None or describes(DictConfig(OmegaConf.load(path)), group, kind)]
 
 
 def _target(node: DictConfig, key: str) -> Any:
+    name = node.get("_target_")
+    if not isinstance(name, str):
+        raise UsageError(f"{key}._target_={name}: must name a class or function, such as package.module.Name")
     try:
-        return hydra.utils.get_object(node["_target_"])
+        return hydra.utils.get_object(name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UsageError(f"{key}._target_={node['_target_']}: cannot be imported ({error})") from error
 

@@ -17,7 +17,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from iqbench.config import CONF_DIR, FRAMES, MARK, defaults, register_frames
+from iqbench import config as configuration
+from iqbench.config import CONF_DIR, FRAMES, MARK, choices_of, defaults, register_frames
 from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean, naming_the_disk, stop
 
 GOES_ON = "photos that were finished are kept, the same command goes on"
@@ -56,6 +57,10 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
+    except ValueError as error:
+        if "Config group override" not in str(error):
+            raise
+        stop(program, _not_chosen(sys.argv[1:]), UsageError.exit_code)
     except DiskError as error:  # Hydra makes the run's folder
         mistakes.append(error)
     except KeyboardInterrupt:
@@ -92,6 +97,16 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         hint = did_you_mean(word, known) or (f" It belongs to {elsewhere}." if elsewhere else "")
         return f"{override or key}: no such key.{hint} There are: {', '.join(known)}"
     return text[:300] + (f" (in {override})" if override and override not in text else "")
+
+
+def _not_chosen(arguments: Sequence[str]) -> str:
+    """Return one line for a group that is chosen by null or a number; Hydra does not say which group it is."""
+    for argument in arguments:
+        group, _, choice = argument.partition("=")
+        known = choices_of(group)
+        if known and not {*choice.split(",")} <= {*known}:
+            return f"{argument}: a group is chosen by a name. There are: {', '.join(known)}"
+    return "a group is chosen by a name, such as model=siamese"
 
 
 _KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
@@ -162,6 +177,7 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
     if not str(config.out).strip():
         raise UsageError("out: empty; give a folder, such as out=results/mine")
     files = defaults(job.overrides, config_name)
+    configuration.check(config, files)
     for override in OverridesParser.create().parse_overrides(job.overrides):
         expected = OmegaConf.select(files, override.key_or_group, default=None)
         if isinstance(expected, bool | int | float) and not override.is_delete():
