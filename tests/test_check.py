@@ -1,5 +1,6 @@
 """The gate: a model that got worse fails it, one that did not passes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,18 @@ def lifted(table: pd.DataFrame, lift: float) -> pd.DataFrame:
     return table.assign(margin=margin, correct=(margin > 0).astype(float))
 
 
-def write(folder: Path, table: pd.DataFrame) -> Path:
-    folder.mkdir()
+STANDARD = {"protocol": {"name": "standard", "tie_worth": 0.5}, "degradation": {"exposure": {"light": "encoded"}}}
+
+
+def write(folder: Path, table: pd.DataFrame, **rules: object) -> Path:
+    folder.mkdir(parents=True)
     table.drop(columns="prediction").to_parquet(folder / "unified_results.parquet", index=False)
+    (folder / "summary.json").write_text(json.dumps({"runs": [{"identity": {**STANDARD, **rules}}]}))
     return folder
 
 
-def check(tmp_path: Path, now: pd.DataFrame, before: pd.DataFrame) -> Outcome:
-    return run("check", write(tmp_path / "now", now), "--baseline", write(tmp_path / "before", before))
+def check(tmp_path: Path, now: pd.DataFrame, before: pd.DataFrame, **rules: object) -> Outcome:
+    return run("check", write(tmp_path / "now", now, **rules), "--baseline", write(tmp_path / "before", before))
 
 
 def test_a_run_that_is_the_same_passes(tmp_path: Path) -> None:
@@ -86,7 +91,9 @@ def test_only_pairs_of_both_runs_count() -> None:
     [
         (lambda table: table.assign(model_name="b"), "model 'a' is in the baseline but not in this run"),
         (lambda table: table.assign(photo_sha256="other"), "no pair was judged in both runs"),
-        (lambda table: table.assign(status="corrupt", correct=np.nan), "is in the baseline but not in this run"),
+        (lambda table: table.drop(columns=["ladder", "status"]), "has no column ladder, status"),
+        (lambda table: table.assign(correct="yes"), "correct is not a number from 0 to 1"),
+        (lambda table: table.assign(correct=np.nan), "correct is not a number from 0 to 1"),
     ],
 )
 def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path, spoil, reason) -> None:  # type: ignore[no-untyped-def]
@@ -104,3 +111,68 @@ def test_a_folder_without_results_or_with_damaged_ones_is_refused_in_one_line(tm
     outcome = run("check", tmp_path / "bad", "--baseline", good)
     assert (outcome.exit_code, len(outcome.err.strip().splitlines())) == (2, 1)
     assert "cannot be read" in outcome.last_line
+
+
+def test_a_baseline_in_which_a_model_judged_nothing_is_refused(tmp_path: Path) -> None:
+    for at, nothing in enumerate(({"status": "model_error", "correct": np.nan}, {"degradation_group": "control"})):
+        outcome = check(tmp_path / str(at), rows(0.0), rows(0.0).assign(**nothing))
+        assert outcome.exit_code == 2
+        assert "model 'a' judged nothing there" in outcome.last_line
+    outcome = check(tmp_path / "empty", rows(0.0), rows(0.0)[:0])
+    assert outcome.exit_code == 2
+    assert "no pair was judged there" in outcome.last_line
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_model_that_fails_where_it_did_not_has_got_worse(tmp_path: Path, seen: bool) -> None:
+    now, before = rows(1.0), rows(1.0)
+    broken = now["original"].isin(now["original"].unique()[:3])
+    now.loc[broken, ["status", "correct"]] = ["nonfinite" if seen else "process_died", np.nan]
+    if not seen:
+        now.loc[broken, "photo_sha256"] = None
+    outcome = check(tmp_path, now, before)
+    assert outcome.exit_code == 4
+    assert f"a on 12 pairs ({'nonfinite' if seen else 'process_died'})" in outcome.last_line
+
+
+def test_what_failed_before_and_what_was_not_asked_before_may_fail(tmp_path: Path) -> None:
+    now, before = rows(1.0), rows(1.0)
+    photos = now["original"].unique()
+    failed = {"status": "nonfinite", "correct": np.nan}
+    now.loc[now["original"].isin(photos[:3]), list(failed)] = list(failed.values())
+    before.loc[before["original"].isin(photos[:2]), list(failed)] = list(failed.values())
+    before = before[before["original"] != photos[2]]
+    assert check(tmp_path, now, before).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "difference"),
+    [
+        ({"protocol": {"name": "legacy", "tie_worth": 0.0}}, "differ in protocol.name (legacy, not standard)"),
+        (
+            {"degradation": {"exposure": {"light": "linear"}}},
+            "differ in degradation.exposure.light (linear, not encoded)",
+        ),
+    ],
+)
+def test_runs_by_different_rules_are_refused(tmp_path: Path, rules: dict[str, object], difference: str) -> None:
+    outcome = check(tmp_path, rows(0.0), rows(0.0), **rules)
+    assert outcome.exit_code == 2
+    assert difference in outcome.last_line
+
+
+def test_more_levels_or_types_are_no_other_rules(tmp_path: Path) -> None:
+    more = {"degradation": {"exposure": {"light": "encoded", "stops": [1]}, "blur": {"sigma": [1]}}}
+    assert check(tmp_path, rows(0.0), rows(0.0), **more).exit_code == 0
+
+
+def test_a_baseline_of_one_file_is_compared_and_what_is_not_known_of_it_is_said(tmp_path: Path) -> None:
+    now, before = write(tmp_path / "now", rows(0.0)), write(tmp_path / "before", rows(0.0))
+    (before / "summary.json").unlink()
+    outcome = run("check", now, "--baseline", before)
+    assert outcome.exit_code == 0
+    assert f"{before}: no summary.json" in outcome.out
+    (before / "summary.json").write_text('{"runs": []}')
+    outcome = run("check", now, "--baseline", before)
+    assert outcome.exit_code == 2
+    assert "summary.json: cannot be read (IndexError)" in outcome.last_line
