@@ -150,7 +150,9 @@ class Canary:
         return (Path.touch, (self.path,))
 
 
-def test_a_file_of_weights_is_never_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_default", [True, False])  # False in older versions of timm
+def test_a_file_of_weights_is_never_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_default: bool) -> None:
+    monkeypatch.setattr(timm.models.load_state_dict, "__defaults__", (True, "cpu", by_default))
     torch.save({"state_dict": Canary(tmp_path / "canary")}, tmp_path / "evil.pth")
     with pytest.raises(UsageError, match=r"evil\.pth: cannot be had"):
         Backbone("test_resnet", str(tmp_path / "evil.pth"), 64, "auto")

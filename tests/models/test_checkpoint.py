@@ -1,6 +1,8 @@
 """Every way in which a checkpoint can be wrong ends in one line that names the file."""
 
+import errno
 import io
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -358,3 +360,25 @@ def test_no_reader_of_weights_would_run_code() -> None:
 def test_tensors_of_a_checkpoint_can_be_read_from_memory_alone(checkpoint: Path) -> None:
     content = torch.load(io.BytesIO(checkpoint.read_bytes()), weights_only=True)
     assert set(content["state_dict"]) == set(siamese().state_dict())
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.ckpt")
+    assert_refused(tmp_path / "pipe.ckpt", r"model\.checkpoint=.*pipe\.ckpt: is no file")
+
+
+@pytest.mark.parametrize("moment", ["open", "stat", "load"])
+def test_a_checkpoint_that_cannot_be_read_is_refused_with_the_reason(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    place: tuple[Any, str] = {"open": (Path, "open"), "stat": (Path, "is_file"), "load": (torch, "load")}[moment]
+    monkeypatch.setattr(*place, forbidden)
+    assert_refused(checkpoint, r"model\.checkpoint=.*best\.ckpt: cannot be read \(Permission denied\)")
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"cannot be read \(File name too long\)"):
+        siamese(checkpoint=str(tmp_path / ("x" * 300)))

@@ -9,7 +9,7 @@ import timm
 import torch
 from jaxtyping import Float, UInt8
 from safetensors import SafetensorError
-from timm.models import group_parameters, register_model
+from timm.models import group_parameters, load_state_dict, register_model
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -107,11 +107,12 @@ def _create(name: str, weights: str) -> Any:
             "model.weights=pretrained (downloads), model.weights=none (random), or a file"
         )
     options: dict[str, Any] = {}
-    if weights not in ("packaged", "pretrained", "none"):
-        if not Path(weights).is_file():
-            raise UsageError(f"model.weights={weights}: neither packaged, pretrained, none, nor a file")
-        options["pretrained_cfg_overlay"] = {"file": weights}
+    own = weights not in ("packaged", "pretrained", "none")
+    if own and not Path(weights).is_file():
+        raise UsageError(f"model.weights={weights}: neither packaged, pretrained, none, nor a file")
     try:
+        if own:  # read here, since older timm would run what is in it
+            options["pretrained_cfg_overlay"] = {"state_dict": load_state_dict(weights, weights_only=True)}
         return timm.create_model(name, pretrained=weights not in ("packaged", "none"), **options)
     except _UNLOADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -89,12 +89,14 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):  # a Path has lost one slash of "https://"
         raise CheckpointError(f"{key}={path}: a URL; download the file and give its path")
-    if not path.is_file():
-        kind = "is a folder" if path.is_dir() else "no such file"
-        raise CheckpointError(f"{key}={path}: {kind}; give a .ckpt or .safetensors file")
-    _check_first_bytes(path)
     try:
+        if not path.is_file():
+            kind = "is a folder" if path.is_dir() else "is no file" if path.exists() else "no such file"
+            raise CheckpointError(f"{key}={path}: {kind}; give a .ckpt or .safetensors file")
+        _check_first_bytes(path)
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_lightning(path)
+    except OSError as error:
+        raise CheckpointError(f"{key}={path}: cannot be read ({error.strerror or error})") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: holds code or objects, not only weights; nothing of it was run") from error
     except _DAMAGED as error:
