@@ -10,7 +10,7 @@ import torch
 
 from cli import TINY, run
 from iqbench.checkpointing import AtomicCheckpointIO, RandomState
-from iqbench.errors import DiskError
+from iqbench.errors import DiskError, Stopped
 
 SHORT = ("trainer.max_epochs=1", "trainer.accelerator=cpu", "examples.workers=0", "degradation=blur")
 
@@ -22,6 +22,16 @@ def test_a_checkpoint_is_written_and_read_back(tmp_path: Path) -> None:
     assert content["weight"].tolist() == [1, 1, 1]
     assert content["epoch"] == 2
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_not_written_over_those_that_are(tmp_path: Path, number: float) -> None:
+    path = tmp_path / "last.ckpt"
+    good = {"state_dict": {"head.weight": torch.ones(3), "steps": torch.tensor(1)}}
+    AtomicCheckpointIO().save_checkpoint(good, path)
+    with pytest.raises(Stopped, match=r"diverged: head\.weight holds NaN or infinity"):
+        AtomicCheckpointIO().save_checkpoint({"state_dict": {"head.weight": torch.tensor([1.0, number])}}, path)
+    assert AtomicCheckpointIO().load_checkpoint(path)["state_dict"]["head.weight"].tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("moment", ["write", "sync", "move"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cli import TINY, run
+from iqbench.models.siamese import Siamese
 
 SHORT = (
     "trainer.max_epochs=1",
@@ -123,3 +124,30 @@ def test_a_setting_of_training_that_cannot_be_used_ends_in_one_line(
     assert outcome.exit_code == 2
     assert outcome.last_line.startswith(f"iqbench.train: {reason}")
     assert "Traceback" not in outcome.err
+
+
+def test_a_training_that_diverges_ends_in_one_line_and_leaves_no_checkpoint_of_it(folder: Path, tmp_path: Path) -> None:
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", "examples.batch_size=1")
+    outcome = run("train", *common, "model.optimizer.lr=1e30", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 1
+    assert outcome.last_line.startswith("iqbench.train: the training diverged: the loss of step ")
+    assert "Traceback" not in outcome.err
+    assert "best checkpoint" not in outcome.err
+    assert not list((tmp_path / "out").rglob("*.ckpt"))
+
+
+def test_a_training_that_diverges_later_keeps_the_checkpoints_of_before(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverging(self: Siamese, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        return margin(self, first, second) * (1.0 if self.current_epoch < 1 else torch.nan)
+
+    margin = Siamese.margin
+    monkeypatch.setattr(Siamese, "margin", diverging)
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("train", *common, "trainer.max_epochs=3")
+    assert outcome.exit_code == 1
+    for name in ("best", "last"):
+        content = torch.load(tmp_path / "out" / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert content["epoch"] == 0
+        assert all(value.isfinite().all() for value in content["state_dict"].values())

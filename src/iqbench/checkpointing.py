@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from iqbench.errors import DiskError
+from iqbench.errors import DiskError, Stopped
+
+
+def diverged(what: str) -> Stopped:
+    """Return what ends a training that has no numbers any more."""
+    return Stopped(
+        f"the training diverged: {what}. Checkpoints that were written before are kept; "
+        "lower model.optimizer.lr and backbone_lr, and choose another out="
+    )
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -24,8 +33,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write the checkpoint.
 
         Raises:
+            Stopped: If its weights hold NaN or infinity; what was there before is intact.
             DiskError: If it cannot be written; what was there before is intact.
         """
+        for name, value in checkpoint.get("state_dict", {}).items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise diverged(f"{name} holds NaN or infinity")
         target = Path(path)
         temporary = target.with_name(f".{target.name}.tmp")
         try:
@@ -47,6 +60,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Return what a checkpoint holds, as plain data and never as code."""
         content: dict[str, Any] = torch.load(path, map_location=map_location or "cpu", weights_only=True)
         return content
+
+
+class LastState(ModelCheckpoint):
+    """Keeps the last state to go on from, but not that of a training that diverged."""
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Save where the training was stopped."""
+        if not isinstance(exception, Stopped):
+            super().on_exception(trainer, pl_module, exception)
 
 
 class RandomState(Callback):

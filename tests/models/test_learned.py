@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import Callback, LightningModule
+from torch.utils.data import default_collate
 
-from iqbench.errors import UsageError
+from iqbench.errors import Stopped, UsageError
 from iqbench.models.backbone import Backbone
 from iqbench.models.learned import Learned
 from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
@@ -183,3 +184,13 @@ def test_a_network_that_cannot_be_built_is_refused_by_the_name_of_the_setting(
 ) -> None:
     with pytest.raises(UsageError, match=rf"model\.{key}={value}: "):
         make(**{key: value})
+
+
+@torch.no_grad()
+def test_a_validation_without_numbers_stops_the_training() -> None:
+    model = siamese()
+    model.validation_step(default_collate(pairs(4)), 0)
+    model.lean[0].weight[0, 0] = nan
+    model.validation_step(default_collate(pairs(4)), 1)
+    with pytest.raises(Stopped, match="the validation loss of epoch 0 is not finite"):
+        model.on_validation_epoch_end()

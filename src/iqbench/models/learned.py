@@ -11,6 +11,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from iqbench.checkpointing import diverged
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Pairs, Photo, QualityModel, Votes
 from iqbench.losses import loss_named
@@ -143,9 +144,15 @@ class Learned(LightningModule, ABC):
             self.backbone.open(self.current_epoch // self.unfreeze_every)
 
     def training_step(self, batch: Pairs | Votes, batch_index: int) -> Tensor:
-        """Return the loss of one batch."""
+        """Return the loss of one batch.
+
+        Raises:
+            Stopped: If it is NaN or infinity.
+        """
         losses, _, _ = self.answer(batch)
         loss = (losses * batch.weight).mean()
+        if not loss.isfinite():
+            raise diverged(f"the loss of step {self.global_step} is {loss.item()}")
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.weight))
         return loss
 
@@ -161,12 +168,18 @@ class Learned(LightningModule, ABC):
         self._answers.append(torch.stack([column.double() for column in columns], dim=1))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's loss and metrics, from the answers of all processes; what is undefined is not logged."""
+        """Log the epoch's loss and metrics, from the answers of all processes; what is undefined is not logged.
+
+        Raises:
+            Stopped: If an answer is NaN or infinity.
+        """
         mine = torch.cat(self._answers) if self._answers else torch.empty(0, 4, dtype=torch.float64, device=self.device)
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         answers = torch.cat(gather_all_tensors(mine)) if distributed else mine
         self.answers = answers[answers[:, 0].argsort()].cpu()
         _, predicted, true, losses = self.answers.numpy().T
+        if not np.isfinite(losses).all():
+            raise diverged(f"the validation loss of epoch {self.current_epoch} is not finite")
         everywhere: dict[str, Any] = {"sync_dist": distributed}  # all processes have the same values
         self.log("val/loss", float(losses.mean()), prog_bar=True, **everywhere)
         for name, value in self.measures(predicted, true).items():
