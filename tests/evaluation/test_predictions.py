@@ -43,6 +43,15 @@ class Lost(Comparing):
     lean = float("nan")
 
 
+class Choosy(Comparing):
+    """Cannot compare what is encoded as 3."""
+
+    def margin(self, first: Tensor, second: Tensor) -> Tensor:
+        if 3 in first or 3 in second:
+            raise RuntimeError("no opinion")
+        return super().margin(first, second)
+
+
 def files(names):
     return tuple(PhotoFile(f"./{name}.jpg", Path(f"{name}.jpg")) for name in names)
 
@@ -158,3 +167,22 @@ def test_predicted_votes_stand_beside_the_true_ones_and_are_empty_where_the_phot
     assert rows["p5"].tolist()[0] == 1.0
     assert rows.loc[1, "p1":"p10"].isna().all()
     assert rows["status"].tolist() == ["ok", "corrupt"]
+
+
+def test_a_pair_that_the_model_fails_on_has_a_row_that_says_so_and_costs_no_other():
+    table = pairs("abc", [("a", "b", 1.0), ("a", "c", 1.0), ("b", "c", 1.0), ("b", "a", 0.0)])
+    rows = pair_predictions(Choosy(), table, encodings([1.0, 2.0, 3.0]), CPU)
+    assert rows["status"].tolist() == ["ok", "model_error", "model_error", "ok"]
+    assert rows["error"].tolist() == ["", "RuntimeError: no opinion", "RuntimeError: no opinion", ""]
+    assert rows["margin"].tolist()[::3] == [-1.0, 1.0]
+    assert rows["margin"][1:3].isna().all()
+    assert rows["order_consistent"][1:3].isna().all()
+
+
+def test_a_photo_that_the_model_cannot_compare_with_its_anchors_has_a_row_that_says_so():
+    one = vote_predictions(Choosy(), votes([1, 5, 9]), encodings([1.0, 3.0, 2.0]), CPU, None, anchors=3, seed=0)
+    assert one["status"].tolist() == ["model_error"] * 3  # all of them meet the one that cannot be compared
+    assert one["error"].unique().tolist() == ["RuntimeError: no opinion"]
+    assert one["predicted"].isna().all()
+    alone = vote_predictions(Choosy(), votes([1, 5]), encodings([1.0, 2.0]), CPU, None, anchors=2, seed=0)
+    assert alone["status"].tolist() == ["ok", "ok"]

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 from torch import Tensor
 
+from iqbench.benchmark.batching import Failure, compare_each
 from iqbench.data.lots import drawn
 from iqbench.evaluation.answers import PREDICTED_VOTES, TRUE_VOTES
 from iqbench.evaluation.encodings import Encodings
@@ -42,7 +43,7 @@ def pair_predictions(model: QualityModel, pairs: PairTable, encodings: Encodings
     first, second = places[pairs.first], places[pairs.second]
     both = encodings.known[first] & encodings.known[second]
     forward, backward = np.full((2, len(pairs)), np.nan)
-    forward[both], backward[both] = _answers(model, encodings, first[both], second[both], device)
+    forward[both], backward[both], failures = _answers(model, encodings, first[both], second[both], device)
     margin = _settled((forward - backward) / 2)
     consistent = pd.array(np.sign(_settled(forward)) == -np.sign(_settled(backward)), dtype="boolean")
     one, other = (encodings.photos.iloc[at].reset_index(drop=True) for at in (first, second))
@@ -53,6 +54,7 @@ def pair_predictions(model: QualityModel, pairs: PairTable, encodings: Encodings
     rows["order_consistent"] = consistent
     rows["status"] = one["status"].where(~ok, other["status"])
     rows["error"] = _of(one).where(~ok, _of(other))
+    _mark(rows, np.flatnonzero(both), failures)
     rows = _nonfinite(rows, "margin")
     rows["order_consistent"] = rows["order_consistent"].mask(rows["margin"].isna())
     return _with_scores(rows, model, encodings, {"first": first, "second": second})
@@ -86,17 +88,19 @@ def vote_predictions(
     known = encodings.known[places]
     about = encodings.photos.iloc[places].reset_index(drop=True)
     predicted = np.full(len(votes), np.nan)
+    failures: dict[int, Failure] = {}
     if isinstance(model, Scorer):
         predicted[known] = encodings.values[places[known], 0].double().numpy()
     else:
         chosen = drawn([photo.name for photo in votes.photos], seed)
         chosen = np.sort(places[chosen[known[chosen]][:anchors]])
-        predicted[known] = _preferred(model, encodings, places[known], chosen, device)
+        predicted[known], failures = _preferred(model, encodings, places[known], chosen, device)
     rows = pd.DataFrame({"photo": about["photo"], "true": votes.means, "predicted": predicted})
     rows[TRUE_VOTES] = votes.counts
     if shares is not None:
         rows[PREDICTED_VOTES] = np.where(known[:, None], shares.double().numpy()[places], np.nan)
     rows["status"], rows["error"] = about["status"], about["error"]
+    _mark(rows, np.flatnonzero(known), failures)
     alone = not isinstance(model, Scorer) and known.sum() < 2
     return _nonfinite(rows, "predicted", "there is no other photo to compare it with" if alone else NO_NUMBER)
 
@@ -114,15 +118,19 @@ def _answers(
     first: Int[np.ndarray, "n"],
     second: Int[np.ndarray, "n"],
     device: torch.device,
-) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-    """Return the margins for the pairs, and for the same pairs in the other order."""
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"], dict[int, Failure]]:
+    """Return the margins for the pairs, and for the same pairs in the other order; NaN, and why, where one fails."""
     forward, backward = np.empty(len(first)), np.empty(len(first))
+    failures: dict[int, Failure] = {}
     for start in range(0, len(first), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         one, other = (encodings.values[torch.as_tensor(at[some])].to(device) for at in (first, second))
-        forward[some] = model.margin(one, other).double().cpu().numpy()
-        backward[some] = model.margin(other, one).double().cpu().numpy()
-    return forward, backward
+        for margins, asked in ((forward, (one, other)), (backward, (other, one))):
+            for place, found in enumerate(compare_each(model.margin, *asked), start=start):
+                margins[place] = np.nan if isinstance(found, tuple) else found
+                if isinstance(found, tuple):
+                    failures.setdefault(place, found)
+    return forward, backward, failures
 
 
 def _preferred(
@@ -131,21 +139,34 @@ def _preferred(
     places: Int[np.ndarray, "n"],
     anchors: Int[np.ndarray, "m"],
     device: torch.device,
-) -> Float[np.ndarray, "n"]:
-    """Return the mean probability that each photo is better than an anchor other than itself, NaN if there is none."""
+) -> tuple[Float[np.ndarray, "n"], dict[int, Failure]]:
+    """Return the mean probability that each photo is better than an anchor other than itself, NaN if there is none.
+
+    And why there is none, where the model failed.
+    """
     means = np.full(len(places), np.nan)
+    failures: dict[int, Failure] = {}
     step = max(1, AT_ONCE // max(1, len(anchors)))
     starts = range(0, len(places), step)
     for start in track(starts, f"against {len(anchors)} anchors", len(starts)):
         some = places[start : start + step]
         first, second = np.repeat(some, len(anchors)), np.tile(anchors, len(some))
-        forward, backward = _answers(model, encodings, first, second, device)
+        forward, backward, failed = _answers(model, encodings, first, second, device)
         chances = expit(_settled((forward - backward) / 2))
         others = (first != second).reshape(len(some), -1)
         sums = np.where(others, chances.reshape(len(some), -1), 0.0).sum(axis=1)
         counts = others.sum(axis=1)
         means[start : start + step] = np.divide(sums, counts, out=np.full(len(some), np.nan), where=counts > 0)
-    return means
+        for pair, failure in failed.items():
+            if first[pair] != second[pair]:
+                failures.setdefault(start + pair // len(anchors), failure)
+    return means, failures
+
+
+def _mark(rows: pd.DataFrame, places: Int[np.ndarray, "n"], failures: dict[int, Failure]) -> None:
+    """Say in the rows of those that the model failed on why; the failures are numbered among ``places``."""
+    for at, failure in failures.items():
+        rows.loc[places[at], ["status", "error"]] = failure
 
 
 def _places(photos: Sequence[PhotoFile], encodings: Encodings) -> Int[np.ndarray, "n"]:
