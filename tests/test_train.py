@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from cli import TINY, run
+from iqbench.benchmark.store import lock
+from iqbench.errors import LockedError
 from iqbench.models.siamese import Siamese
+from iqbench.train import RANKS, alone_in
 
 SHORT = (
     "trainer.max_epochs=1",
@@ -151,3 +154,27 @@ def test_a_training_that_diverges_later_keeps_the_checkpoints_of_before(
         content = torch.load(tmp_path / "out" / "checkpoints" / f"{name}.ckpt", weights_only=True)
         assert content["epoch"] == 0
         assert all(value.isfinite().all() for value in content["state_dict"].values())
+
+
+def test_a_folder_that_another_run_writes_into_is_refused_with_exit_code_5(folder: Path, tmp_path: Path) -> None:
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path}")
+    with lock(tmp_path):
+        outcome = run("train", *common)
+    assert outcome.exit_code == 5
+    assert (
+        outcome.last_line
+        == f"iqbench.train: {tmp_path}: another run is writing here; wait for it or choose another out="
+    )
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_other_processes_of_a_training_share_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for rank in RANKS:
+        monkeypatch.setenv(rank, "0")
+    with lock(tmp_path), pytest.raises(LockedError), alone_in(tmp_path):
+        pass
+    for rank in RANKS:
+        monkeypatch.setenv(rank, "1")
+        with lock(tmp_path), alone_in(tmp_path):
+            pass
+        monkeypatch.setenv(rank, "0")

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 RECIPE = ("model", "data", "examples", "self_supervision", "degradation", "seed")
 """What two runs must share for one to go on where the other stopped."""
 
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
+"""What launchers number the processes of one training by, from 0."""
+
 
 def main() -> None:
     """Start training from the command line."""
@@ -36,13 +40,21 @@ def job(config: DictConfig) -> None:
     """Train, then say where the best checkpoint is and how to use it."""
     current = launching.Job.current()
     launching.check(config, current, "train")
-    best = train(config, current.folder)
+    with alone_in(current.folder):
+        best = train(config, current.folder)
     if best is None:
         log.info("a trial of one batch: nothing was kept")
         return
     log.info("best checkpoint: %s", best)
     for command in what_next(config, current, best):
         log.info("%s", command)
+
+
+def alone_in(folder: Path) -> AbstractContextManager[None]:
+    """Hold the folder for this training; the processes that it starts, here or on other nodes, share it."""
+    from iqbench.benchmark.store import lock
+
+    return lock(folder) if all(os.environ.get(rank, "0") == "0" for rank in RANKS) else nullcontext()
 
 
 def train(config: DictConfig, folder: Path) -> Path | None:

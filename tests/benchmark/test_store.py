@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -323,6 +324,25 @@ def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
         pass
     with lock(tmp_path):
         pass
+
+
+def test_a_worker_that_outlives_its_run_does_not_hold_the_folder(tmp_path: Path) -> None:
+    here, there = socket.socketpair()
+    with lock(tmp_path):
+        worker = os.fork()
+        if worker == 0:
+            there.send(b"started")
+            there.recv(1)  # until the test is through
+            os._exit(0)
+    try:
+        assert here.recv(7) == b"started"
+        with lock(tmp_path):
+            pass
+    finally:
+        here.send(b"!")
+        os.waitpid(worker, 0)
+        here.close()
+        there.close()
 
 
 def test_an_error_under_the_lock_frees_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -257,6 +258,7 @@ def lock(folder: Path) -> Iterator[None]:
         LockedError: If another process holds it.
     """
     with (folder / ".lock").open("w") as file:
+        os.register_at_fork(after_in_child=file.close)  # or workers would hold it after a kill of this process alone
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
