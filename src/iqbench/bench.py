@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from iqbench import config as configuration
 from iqbench import launching
-from iqbench.errors import Stopped, TooManyFailures, UsageError
+from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
     import torch
 
     from iqbench.benchmark.fitting import fitted
-    from iqbench.benchmark.plan import Plan, self_test, shard_of
+    from iqbench.benchmark.plan import Plan, rehearse, self_test, shard_of
     from iqbench.benchmark.reading import recorded
     from iqbench.benchmark.repeats import asked_again
     from iqbench.benchmark.run import judge_all
@@ -72,6 +72,7 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
         type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()
     }
     variants = suite(degradations) + controls()
+    rehearse(variants)
     torch.manual_seed(config.seed)  # an untrained network is the same one when the run goes on
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
@@ -88,8 +89,8 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
         try:
             with closing(store):
                 judge_all(store, plan, files, asked_again(listing.files), variants, model, settings, config.gallery)
-        except (KeyboardInterrupt, SystemExit, Stopped):  # what is finished is shown, as incomplete
-            with suppress(UsageError):
+        except BaseException:  # whatever ended it, what is finished is shown, as incomplete
+            with suppress(IqbenchError):
                 export(folder)
             raise
         return export(folder)

@@ -1,7 +1,8 @@
 """Where conf/ is, which keys it has, and how a part of it becomes an object."""
 
+import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,25 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     register_frames()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return hydra.compose(config_name, list(overrides))
+
+
+def own_code(settings: object) -> str:
+    """Return a name for the user's own code that settings call: 12 hex digits of its files, nothing if it is all ours.
+
+    Ours has a version, which is recorded. What those files import does not count.
+    """
+    modules = {inspect.getmodule(hydra.utils.get_object(target)) for target in _targets(settings)}
+    files = {str(module.__file__) for module in modules if module and getattr(module, "__file__", None)}
+    own = sorted(file for file in files if not Path(file).is_relative_to(_PACKAGE))
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in own)).hexdigest()[:12] if own else ""
+
+
+def _targets(settings: object) -> Iterator[str]:
+    if isinstance(settings, Mapping):
+        if isinstance(settings.get("_target_"), str):
+            yield settings["_target_"]
+        for value in settings.values():
+            yield from _targets(value)
+    elif isinstance(settings, list):
+        for value in settings:
+            yield from _targets(value)

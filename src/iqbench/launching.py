@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from iqbench import config as configuration
 from iqbench.config import CONF_DIR, FRAMES, MARK, choices_of, defaults, register_frames
-from iqbench.errors import DiskError, IqbenchError, UsageError, did_you_mean, naming_the_disk, stop
+from iqbench.errors import DiskError, IqbenchError, Stopped, UsageError, did_you_mean, naming_the_disk, stop
 
 GOES_ON = "photos that were finished are kept, the same command goes on"
 
@@ -47,6 +47,8 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
                 task(config)
         except IqbenchError as error:  # Hydra would print more than the one line about it
             mistakes.append(error)
+        except MemoryError:
+            mistakes.append(Stopped(f"out of memory; {interrupted}. Close other programs, or say engine.workers=1"))
         except OSError:
             if (folder := Path(HydraConfig.get().runtime.output_dir)).is_dir():
                 raise

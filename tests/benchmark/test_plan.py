@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from iqbench.benchmark.plan import fingerprint, own_code, rehearse, self_test
+from iqbench.benchmark.plan import fingerprint, rehearse, self_test
+from iqbench.config import own_code
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
 from iqbench.errors import UsageError

@@ -9,6 +9,7 @@ from PIL import Image
 from cli import run
 from conftest import noisy_gradient
 from iqbench.benchmark.run import patient
+from iqbench.benchmark.store import Store
 from iqbench.benchmark.tables import PairRow, PhotoRow
 from iqbench.errors import Stopped
 
@@ -82,3 +83,42 @@ def test_a_run_that_is_given_up_says_so_in_one_line_and_keeps_what_it_has(
     assert "ValueError: no idea" in outcome.last_line
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["complete"], summary["photos"]) == (False, 50)
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted; photos that were finished are kept"),
+        (SystemExit(143), 143, ""),
+        (MemoryError(), 1, "out of memory; photos that were finished are kept, the same command goes on"),
+        (AttributeError("a bug"), None, ""),
+    ],
+)
+def test_whatever_ends_a_run_what_is_finished_is_shown_and_the_same_command_goes_on(
+    folder: Path, tmp_path: Path, end: BaseException, code: int | None, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ("model=iqa", "data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
+    assert run("bench", *common, f"out={tmp_path / 'whole'}").exit_code == 0
+    whole, write = tmp_path / "whole", Store.write
+
+    def until_the_third(store: Store, photo: PhotoRow, pairs: list[PairRow]) -> None:
+        if photo.name == "./c.png":
+            raise end
+        write(store, photo, pairs)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "write", until_the_third)
+        if code is None:
+            with pytest.raises(AttributeError, match="a bug"):
+                run("bench", *common, f"out={tmp_path / 'out'}")
+        else:
+            outcome = run("bench", *common, f"out={tmp_path / 'out'}")
+            assert (outcome.exit_code, line in outcome.err, "Traceback" in outcome.err) == (code, True, False)
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["complete"], summary["photos"]) == (False, 2)
+    assert run("bench", *common, f"out={tmp_path / 'out'}").exit_code == 0
+    exports = {file.name for file in whole.iterdir() if file.suffix in (".csv", ".json", ".html", ".parquet", ".md")}
+    exports -= {"status.json"}  # it has the folder's name
+    assert len(exports) > 4
+    for name in exports:
+        assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes(), name

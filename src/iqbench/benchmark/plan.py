@@ -1,26 +1,23 @@
 """What a run depends on: its model, suite and photos, named so that nothing is ever mixed silently."""
 
 import hashlib
-import inspect
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-import iqbench
 from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.tables import PhotoRow
 from iqbench.benchmark.verdicts import Protocol
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
+from iqbench.config import own_code
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, Photo, PhotoFile, QualityModel, Variant
 from iqbench.models.learned import Learned
@@ -49,28 +46,6 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     return digest.hexdigest()[:12]
 
 
-def own_code(settings: object) -> str:
-    """Return a name for the user's own code that settings call: 12 hex digits of its files, nothing if it is all ours.
-
-    Ours has a version, which is recorded. What those files import does not count.
-    """
-    modules = {inspect.getmodule(hydra.utils.get_object(target)) for target in _targets(settings)}
-    files = {str(module.__file__) for module in modules if module and getattr(module, "__file__", None)}
-    own = sorted(file for file in files if not Path(file).is_relative_to(Path(iqbench.__file__).parent))
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in own)).hexdigest()[:12] if own else ""
-
-
-def _targets(settings: object) -> Iterator[str]:
-    if isinstance(settings, Mapping):
-        if isinstance(settings.get("_target_"), str):
-            yield settings["_target_"]
-        for value in settings.values():
-            yield from _targets(value)
-    elif isinstance(settings, list):
-        for value in settings:
-            yield from _targets(value)
-
-
 def _with_code(degradation: Any) -> Any:
     code = own_code(degradation)
     return {**degradation, "code": code} if code else degradation
@@ -88,8 +63,7 @@ def shard_of(files: Sequence[PhotoFile], shard: int, shards: int) -> list[PhotoF
         UsageError: If there is no such shard, or no photo for it.
 
     Example:
-        >>> from pathlib import Path
-        >>> files = [PhotoFile(f"./{number}.jpg", Path()) for number in range(5)]
+        >>>         >>> files = [PhotoFile(f"./{number}.jpg", Path()) for number in range(5)]
         >>> [file.name for file in shard_of(files, shard=1, shards=3)]
         ['./1.jpg', './4.jpg']
     """
