@@ -1,5 +1,6 @@
 """`iqbench.verify` finds what somebody or something did to results."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -73,6 +74,32 @@ def test_photos_that_are_gone_or_others_now_are_named(results: Path, folder: Pat
     assert outcome.exit_code == 6
     assert f"1 photos are not in {folder} any more (./a.png)" in outcome.out
     assert "1 photos are not those that were judged (./b.png)" in outcome.out
+
+
+def test_photos_are_found_by_any_name_and_those_that_cannot_be_read_are_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (rb"caf\xe9.png", b"caf\xe9.png", b"back\\slash.png"):
+        (folder / os.fsdecode(name)).write_bytes((folder / "a.png").read_bytes())
+    common = ("model=contrast", "degradation=blur", "data=folder", f"data.root={folder}", "engine.workers=0")
+    assert run("bench", *common, f"out={tmp_path / 'run'}").exit_code == 0
+    outcome = run("verify", tmp_path / "run", "--photos", folder)
+    assert outcome.exit_code == 0, outcome.out
+    read = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        for name, error in (("a.png", PermissionError(13, "may not")), ("b.png", OSError(5, "broken disk"))):
+            if path == folder / name:
+                raise error
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    (folder / "c.png").unlink()
+    os.mkfifo(folder / "c.png")
+    outcome = run("verify", tmp_path / "run", "--photos", folder)
+    assert outcome.exit_code == 6
+    assert "2 photos cannot be read now (./a.png, ./b.png)" in outcome.out
+    assert f"1 photos are not in {folder} any more (./c.png)" in outcome.out
 
 
 def test_a_store_of_another_version_is_refused(results: Path) -> None:

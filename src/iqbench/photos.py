@@ -93,16 +93,21 @@ def read(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodedPhoto:
         PhotoError: If there is no usable photo in it, for whatever reason that lies with the file.
         OSError: If the machine is at fault, for instance its disk.
     """
-    try:
-        data = _bytes_of(path, limits)
-    except PermissionError as error:
-        raise PhotoError("permission", "this user may not read it") from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise PhotoError("vanished", "it was found, but is no longer there") from error
+    data = _bytes_of(path, limits)
     if RAW_NAME.fullmatch(path.name):
         raise PhotoError("unsupported_format", _RAW)
     pixels, notes = decode(data, limits)
     return DecodedPhoto(pixels, hashlib.sha256(data).hexdigest(), len(data), notes)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 that `read` would, without decoding the photo.
+
+    Raises:
+        PhotoError: If it cannot be read, for whatever reason that lies with the file.
+        OSError: If the machine is at fault, for instance its disk.
+    """
+    return hashlib.sha256(_bytes_of(path, STANDARD_LIMITS)).hexdigest()
 
 
 def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[str, ...]]:
@@ -137,12 +142,17 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
     """Return a regular file's bytes; a FIFO or a device is never opened, for that could wait for ever."""
     if path.is_symlink() and not path.exists():
         raise PhotoError("not_a_file", "a link that leads nowhere")
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise PhotoError("not_a_file", "a folder, pipe, socket or device, not a file")
-    if found.st_size > 16 * max(limits.max_pixels, 1_000_000):
-        raise PhotoError("too_many_bytes", f"{found.st_size:,} bytes are more than a permitted photo can need")
-    data = path.read_bytes()
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise PhotoError("not_a_file", "a folder, pipe, socket or device, not a file")
+        if found.st_size > 16 * max(limits.max_pixels, 1_000_000):
+            raise PhotoError("too_many_bytes", f"{found.st_size:,} bytes are more than a permitted photo can need")
+        data = path.read_bytes()
+    except PermissionError as error:
+        raise PhotoError("permission", "this user may not read it") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PhotoError("vanished", "it was found, but is no longer there") from error
     if len(data) != found.st_size:
         raise PhotoError("changed", f"{found.st_size:,} bytes long, then {len(data):,}: something is writing to it")
     return data

@@ -319,6 +319,16 @@ def test_unfinished_are_the_photos_without_rows_with_failures_or_with_new_conten
     store.close()
 
 
+def test_what_is_no_file_any_more_is_judged_again_and_never_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    store = opened(tmp_path / "run")
+    store.write(photo_row("./a.png"), pair_rows("./a.png"))
+    os.mkfifo(tmp_path / "a.png")  # nobody will ever write into it
+    pipe = PhotoFile("./a.png", tmp_path / "a.png")
+    assert store.unfinished([pipe]) == [pipe]
+    store.close()
+
+
 def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
     with lock(tmp_path), pytest.raises(LockedError, match="another run is writing here"), lock(tmp_path):
         pass

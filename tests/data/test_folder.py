@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import faults
-from iqbench.data.folder import Folder, sample, shown
+from iqbench.data.folder import Folder, path_of, sample, shown
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile, PhotoListing
 
@@ -228,6 +228,12 @@ def test_no_two_files_share_a_name(tmp_path: Path) -> None:
 
 def test_a_name_is_the_same_whatever_else_is_in_the_folder() -> None:
     assert shown(r"caf\xe9.png") == r"./caf\\xe9.png"
+
+
+@pytest.mark.parametrize("name", [*HARD_NAMES, rb"caf\xe9.png", b"\xff\xfe/1.png", b"caf\xe9.png", b"\\\\x41\\.png"])
+def test_a_name_leads_back_to_its_path(name: str | bytes) -> None:
+    path = os.fsdecode(name)
+    assert path_of(shown(path)) == path
 
 
 # Sampling

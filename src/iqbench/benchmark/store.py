@@ -1,7 +1,6 @@
 """The store: one SQLite file a job, written photo by photo, from which everything else is made."""
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from iqbench import photos
 from iqbench.benchmark.reading import description
 from iqbench.benchmark.tables import FILE_NAME, FORMAT, LADDER_KEYS, SCHEMA, Exhibit, PairRow, PhotoRow, Repeat, cells
 from iqbench.errors import DiskError, LockedError, UsageError
@@ -206,8 +206,8 @@ def _raise_if_not_damage(path: Path, error: BaseException) -> None:
 
 def _sha256(file: PhotoFile) -> str | None:
     try:
-        return hashlib.sha256(file.path.read_bytes()).hexdigest()
-    except OSError:
+        return photos.sha256_of(file.path)
+    except (photos.PhotoError, OSError):
         return None
 
 

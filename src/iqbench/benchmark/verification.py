@@ -1,6 +1,5 @@
 """Does a store hold what was planned? A row for every cell, and nothing that does not add up."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,22 +7,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from iqbench import photos
 from iqbench.benchmark.reading import Run, opened
 from iqbench.benchmark.tables import ORIGINAL, cells
+from iqbench.data.folder import path_of
 
 SHOWN = 5
 """Names that a line gives as examples."""
 
 
-def problems(run: Run, photos: Path | None = None) -> list[str]:
+def problems(run: Run, folder: Path | None = None) -> list[str]:
     """Return what is wrong with a store, a line each; nothing if all of it adds up.
 
     Args:
         run: What the store holds.
-        photos: The folder of the photos, to see whether they are still those that were judged.
+        folder: That of the photos, to see whether they are still those that were judged.
     """
     found = [*_damage(run), *_photos(run), *_cells(run), *_answers(run)]
-    return found if photos is None else found + list(_files(run, photos))
+    return found if folder is None else found + list(_files(run, folder))
 
 
 def counts(run: Run) -> Counter[str]:
@@ -79,17 +80,21 @@ def _answers(run: Run) -> Iterator[str]:
 
 def _files(run: Run, folder: Path) -> Iterator[str]:
     read = run.photos[run.photos["sha256"].notna()]
-    gone, changed = [], []
+    gone, changed, unreadable = list[str](), list[str](), list[str]()
     for name, sha256 in read[["name", "sha256"]].itertuples(index=False, name=None):
-        path = folder / name
-        if not path.is_file():
-            gone.append(name)
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            changed.append(name)
+        try:
+            if photos.sha256_of(folder / path_of(name)) != sha256:
+                changed.append(name)
+        except photos.PhotoError as error:
+            (gone if error.code in ("vanished", "not_a_file") else unreadable).append(name)
+        except OSError:
+            unreadable.append(name)
     if gone:
         yield f"{len(gone)} photos are not in {folder} any more{_such(gone)}"
     if changed:
         yield f"{len(changed)} photos are not those that were judged{_such(changed)}"
+    if unreadable:
+        yield f"{len(unreadable)} photos cannot be read now{_such(unreadable)}"
 
 
 def _named(pairs: pd.DataFrame) -> list[str]:

@@ -96,6 +96,21 @@ def shown(path: str) -> str:
     return "./" + doubled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def path_of(name: str) -> str:
+    r"""Return the path that a name shows: the other way round than `shown`.
+
+    Example:
+        >>> print(path_of("./été/1.jpg"), ascii(path_of(r"./caf\xe9.jpg")), path_of(r"./caf\\xe9.jpg"))
+        été/1.jpg 'caf\udce9.jpg' caf\xe9.jpg
+    """
+    escaped = name.removeprefix("./").encode()
+    return os.fsdecode(re.sub(rb"\\(\\|x[0-9a-f]{2})", lambda found: _byte(found[1]), escaped))
+
+
+def _byte(escape: bytes) -> bytes:
+    return escape if escape == b"\\" else bytes.fromhex(escape[1:].decode())
+
+
 class _Walk:
     """One pass over a folder: real folders first, then those that links lead to."""
 
