@@ -69,6 +69,19 @@ def test_a_missing_shard_is_not_overlooked(seven: Path, tmp_path: Path) -> None:
     assert summary["missing_shards"] == [0]
 
 
+def test_shards_of_other_machines_and_with_strange_files_beside_the_photos_are_one_run(
+    folder: Path, tmp_path: Path
+) -> None:
+    common = ("model=contrast", "degradation=blur", "data=folder", f"data.root={folder}", "shards=2")
+    assert run("bench", *common, "shard=0", "engine.workers=0", f"out={tmp_path / '0'}").exit_code == 0
+    (folder / "notes.txt").write_text("not a photo")
+    assert run("bench", *common, "shard=1", "engine.workers=1", f"out={tmp_path / '1'}").exit_code == 0
+    assert run("report", tmp_path / "0", tmp_path / "1", "--out", tmp_path / "both").exit_code == 0
+    summary = json.loads((tmp_path / "both" / "summary.json").read_text())
+    assert (summary["complete"], summary["missing_shards"], len(summary["runs"])) == (True, [], 1)
+    assert len(summary["runs"][0]["identity"]["photos"]) == 3
+
+
 @pytest.mark.parametrize(
     ("shard", "shards", "message"),
     [(2, 2, "shard=2 shards=2: must be from 0 to shards - 1"), (0, 9, "there are only 8 photos"), (0, 0, "must be")],

@@ -142,12 +142,16 @@ def _duplicates(rows: pd.DataFrame) -> int:
 
 
 def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return what each run was; the shards of one are one run, of all their photos."""
+    """Return what each run was; the shards of one are one run, of all their photos.
+
+    What lay beside the photos, and how a machine was used, may differ between shards; the first one's is told.
+    """
     found: dict[str, dict[str, Any]] = {}
     for run in runs:
         identity = {key: value for key, value in run.identity.items() if key != "photos"}
         details = {key: value for key, value in run.details.items() if key != "shard"}
-        same = json.dumps([identity, details], sort_keys=True)
+        config = {key: value for key, value in details["config"].items() if key != "engine"}
+        same = json.dumps([identity, details | {"ignored_files": None, "config": config}], sort_keys=True)
         one = found.setdefault(
             same, {"identity": identity | {"photos": []}, "details": details, "missing_shards": set()}
         )
