@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deadly import look_or_die, look_or_fail, process_of
+from deadly import look_or_die, look_or_fail, look_or_hang, process_of
 from faults import encoded
-from iqbench.data.inspection import DIED, FEW, Finding, inspect, look
+from iqbench.data import inspection
+from iqbench.data.inspection import DIED, FEW, HUNG, Finding, inspect, look
 
 JPEG = encoded(Image.new("RGB", (48, 40)), "JPEG")
 MANY = FEW + 10
@@ -37,12 +38,9 @@ def test_a_photo_that_cannot_be_used_has_a_code_and_a_reason(tmp_path: Path) -> 
     assert look(tmp_path / "cut.jpg").code == "corrupt"
 
 
-def test_many_photos_are_looked_at_by_other_processes_and_few_by_this_one(tmp_path: Path) -> None:
-    def processes(count: int) -> set[str]:
-        return {finding.error for _, finding in inspect([tmp_path] * count, look=process_of)}
-
-    assert processes(FEW - 1) == {str(os.getpid())}
-    assert str(os.getpid()) not in processes(FEW)
+@pytest.mark.parametrize("count", [1, FEW - 1, FEW])
+def test_photos_are_looked_at_by_other_processes_however_few_they_are(tmp_path: Path, count: int) -> None:
+    assert str(os.getpid()) not in {finding.error for _, finding in inspect([tmp_path] * count, look=process_of)}
 
 
 @pytest.mark.parametrize("count", [0, 1, FEW - 1, FEW, MANY])
@@ -55,12 +53,23 @@ def test_each_photo_is_found_once(tmp_path: Path, count: int) -> None:
     assert {place for place, finding in found if finding.code != "ok"} == ({20} if count > 20 else set())
 
 
-def test_photos_that_kill_their_process_are_named_and_nothing_else_is_lost(tmp_path: Path) -> None:
-    paths = photos_in(tmp_path, at_0="deadly a.jpg", at_17="deadly b.jpg", at_40="once.jpg")
+@pytest.mark.parametrize("count", [45, MANY])
+def test_photos_that_kill_their_process_are_named_and_nothing_else_is_lost(tmp_path: Path, count: int) -> None:
+    paths = photos_in(tmp_path, count, at_0="deadly a.jpg", at_17="deadly b.jpg", at_40="once.jpg")
     found = list(inspect(paths, look=look_or_die))
-    assert sorted(place for place, _ in found) == list(range(MANY))
+    assert sorted(place for place, _ in found) == list(range(count))
     assert {place for place, finding in found if finding == DIED} == {0, 17}
     assert {finding.code for place, finding in found if place not in (0, 17)} == {"ok"}
+
+
+def test_a_photo_that_hangs_its_process_is_named_and_nothing_else_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspection, "PATIENCE", 1)
+    found = dict(inspect(photos_in(tmp_path, 10, at_3="endless.jpg"), look=look_or_hang))
+    assert sorted(found) == list(range(10))
+    assert found.pop(3) == HUNG
+    assert {finding.code for finding in found.values()} == {"ok"}
 
 
 def test_a_fault_of_the_machine_is_not_blamed_on_a_photo(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Decoding many photos in processes of their own, so that a photo that kills its process takes nothing else down."""
+"""Decoding photos in processes of their own, so that one that kills or hangs its process takes nothing else down."""
 
 import logging
 import multiprocessing
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -20,12 +20,15 @@ from iqbench import photos
 log = logging.getLogger(__name__)
 
 FEW = 100
-"""Photos that are decoded sooner than other processes start."""
+"""Photos that are decoded sooner than a server of processes is up: for them, this program is copied as it is."""
 _CHUNK = 8
 """Photos that a process is given at a time; those in the air when a process dies are decoded again, one by one."""
 
 START_SECONDS = 120
 """In which all processes have to come up."""
+
+PATIENCE = 300
+"""Seconds without a single photo being finished, after which those in the air are given up."""
 
 
 class Finding(NamedTuple):
@@ -40,6 +43,11 @@ class Finding(NamedTuple):
 
 
 DIED = Finding(None, None, None, None, "process_died", "the process that decoded it was killed, twice")
+HUNG = Finding(None, None, None, None, "timeout", "it was not decoded in time, twice")
+
+
+class _HungError(Exception):
+    """The processes of a pool do not get on."""
 
 
 def look(path: Path) -> Finding:
@@ -63,20 +71,18 @@ def inspect(paths: Sequence[Path], look: Callable[[Path], Finding] = look) -> It
         paths: The photos.
         look: What is done with each, a function that other processes can import.
     """
-    if len(paths) < FEW:
-        yield from ((place, look(path)) for place, path in enumerate(paths))
-        return
+    start = "fork" if len(paths) < FEW else "forkserver"
     waiting = deque(range(start, min(start + _CHUNK, len(paths))) for start in range(0, len(paths), _CHUNK))
     while waiting:
         suspects: list[int] = []
-        with _pool(len(os.sched_getaffinity(0))) as pool:
+        with _pool(start, min(_cores(), len(waiting))) as pool:
             if pool is None:
                 log.warning("other processes cannot be started from this program; decoding in this one alone")
                 yield from ((place, look(paths[place])) for chunk in waiting for place in chunk)
                 return
             yield from _until_broken(pool, waiting, paths, look, suspects)
         if suspects:
-            yield from _singly(suspects, paths, look)
+            yield from _singly(start, suspects, paths, look)
 
 
 def _until_broken(
@@ -86,15 +92,19 @@ def _until_broken(
     look: Callable[[Path], Finding],
     suspects: list[int],
 ) -> Iterator[tuple[int, Finding]]:
-    """Yield findings until all is done or a process dies; then ``suspects`` are the photos that were in the air."""
+    """Yield findings until all is done, or a process dies or hangs; ``suspects`` are then the photos in the air."""
     running: dict[Future[list[Finding]], range] = {}
-    most = 2 * len(os.sched_getaffinity(0))
+    most = 2 * _cores()
     try:
         while waiting or running:
             while waiting and len(running) < most:
                 running[pool.submit(_look_at, look, [paths[place] for place in waiting[0]])] = waiting[0]
                 waiting.popleft()
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            finished = wait(running, timeout=PATIENCE, return_when=FIRST_COMPLETED).done
+            if not finished:
+                suspects += sorted(place for chunk in running.values() for place in chunk)
+                raise _HungError
+            for future in finished:
                 findings = future.result()
                 yield from zip(running.pop(future), findings, strict=True)
     except BrokenProcessPool:
@@ -102,38 +112,41 @@ def _until_broken(
 
 
 def _singly(
-    places: Iterable[int], paths: Sequence[Path], look: Callable[[Path], Finding]
+    start: str, places: Iterable[int], paths: Sequence[Path], look: Callable[[Path], Finding]
 ) -> Iterator[tuple[int, Finding]]:
-    """Yield findings one by one: whoever kills the process now is guilty, and the next photo gets a new one."""
+    """Yield findings one by one: who kills or hangs the process now is guilty, and the next photo gets a new one."""
     waiting = deque(places)
     while waiting:
-        with _pool(1) as pool:
-            try:
-                while pool is not None and waiting:
-                    yield waiting[0], pool.submit(look, paths[waiting[0]]).result()
-                    waiting.popleft()
-            except BrokenProcessPool:
-                pool = None
-            if pool is None and waiting:
-                yield waiting.popleft(), DIED
+        lost = DIED
+        with _pool(start, 1) as pool, suppress(BrokenProcessPool):
+            while pool is not None and waiting:
+                future = pool.submit(look, paths[waiting[0]])
+                if not wait([future], timeout=PATIENCE).done:
+                    lost = HUNG
+                    raise _HungError
+                yield waiting[0], future.result()
+                waiting.popleft()
+        if waiting:
+            yield waiting.popleft(), lost
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Give a pool whose processes have all come up, or None if they cannot.
+def _pool(start: str, workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Give a pool whose processes have all come up, or None if they cannot; after a `_HungError` it is killed.
 
     All of them at once, since a pool that starts one more while another dies waits for it for ever
-    (CPython's ``terminate_broken`` ends only those that it knew of). They are copies
-    of a server that has imported this module and does nothing else: copies of this program, which may
-    have threads, could hang, and each new one would take seconds to import it.
+    (CPython's ``terminate_broken`` ends only those that it knew of). Started by ``forkserver``, they are
+    copies of a server that has imported this module and does nothing else: copies of this program, which
+    may have threads, could hang. Started by ``fork`` they are such copies, but up at once.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the server and its copies inherit this
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    context = multiprocessing.get_context(start)
+    if start == "forkserver":
+        _start_server()
+    before = set(multiprocessing.active_children())
     everyone = context.Barrier(workers)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(everyone,))
     try:
@@ -144,8 +157,20 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
             yield None
         else:
             yield pool
+    except _HungError:
+        for process in set(multiprocessing.active_children()) - before:
+            process.kill()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_server() -> None:
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the server and its copies inherit this
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _look_at(look: Callable[[Path], Finding], paths: Sequence[Path]) -> list[Finding]:
@@ -157,8 +182,9 @@ def _is_up() -> bool:
 
 
 def _start(everyone: Barrier) -> None:
-    """Leave Ctrl-C to the parent process, end when it is gone, and wait for the other processes."""
+    """Leave Ctrl-C to the parent process, end when it is gone or says so, and wait for the other processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     everyone.wait(timeout=START_SECONDS)
 
