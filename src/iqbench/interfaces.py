@@ -82,12 +82,24 @@ class Scorer(ABC):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Which photos are refused by their header, before memory is taken."""
+
+    max_pixels: int
+    min_side: int
+
+
+STANDARD_LIMITS = Limits(64_000_000, 32)
+
+
+@dataclass(frozen=True)
 class PhotoFile:
     """A photo that was found but not opened: where it lies, and the name that results call it by."""
 
     name: str
     """Relative to its source and starting with ``./``, with undecodable bytes escaped."""
     path: Path
+    limits: Limits = STANDARD_LIMITS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 from PIL.ExifTags import Base as Tag
 
-from iqbench.interfaces import Photo
+from iqbench.interfaces import STANDARD_LIMITS, Limits, Photo
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 RAW_NAME = re.compile(r"(?is).+\.(3fr|arw|cr[23w]|dcr|dng|erf|iiq|kdc|mrw|nef|nrw|orf|pef|raf|rw[2l]|sr[2fw]|x3f)")
@@ -50,17 +50,6 @@ class PhotoError(Exception):
 
     def __str__(self) -> str:
         return str(self.args[1])
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is refused by its header, before memory is taken. Pillow itself refuses 179 megapixels and more."""
-
-    max_pixels: int
-    min_side: int
-
-
-STANDARD_LIMITS = Limits(64_000_000, 32)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ import pytest
 from PIL import Image
 
 import faults
+from iqbench.benchmark.engine import answers
+from iqbench.benchmark.settings import Settings
 from iqbench.data.folder import Folder, path_of, sample, shown
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile, PhotoListing
+from iqbench.models.rules import Rules
 
 PNG = faults.encoded(Image.new("RGB", (40, 40)), "PNG")
 
@@ -312,3 +315,24 @@ def test_a_folder_without_photos_is_a_usage_error_that_says_what_is_there(tmp_pa
 def test_a_limit_below_one_is_a_usage_error(tmp_path: Path, limit: int) -> None:
     put(tmp_path, "a.png")
     assert message_of(tmp_path, limit).startswith(f"data.limit={limit}: must be a whole number, at least 1")
+
+
+def test_the_limits_of_the_settings_are_those_that_photos_are_read_by(folder: Path) -> None:  # 60x80, 81x53, 64x64
+    def statuses(**limits: float) -> list[str]:
+        found = Folder(str(folder), limit=None, seed=0, **limits).photos().files
+        judged = (
+            photo
+            for photo, _ in answers(Rules({}, clipped=True), found, [], Settings.plain("cpu", batch_size=1, workers=0))
+        )
+        return [photo.status for photo in judged]
+
+    assert statuses() == ["ok", "ok", "ok"]
+    assert statuses(min_side=60) == ["ok", "too_small", "ok"]
+    assert statuses(max_megapixels=0.0042) == ["too_many_pixels", "too_many_pixels", "ok"]
+
+
+@pytest.mark.parametrize("limits", [{"max_megapixels": 0}, {"max_megapixels": 179}, {"min_side": 0}])
+def test_limits_that_cannot_be_are_refused_by_their_key(tmp_path: Path, limits: dict[str, float]) -> None:
+    (key, value) = next(iter(limits.items()))
+    with pytest.raises(UsageError, match=rf"^data\.{key}={value}: must be"):
+        Folder(str(tmp_path), limit=None, seed=0, **limits)

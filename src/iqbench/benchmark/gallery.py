@@ -131,7 +131,7 @@ def _exhibits(
 ) -> Iterator[Exhibit]:
     for file, keys in work:
         try:
-            decoded = photos.read(file.path)
+            decoded = photos.read(file.path, file.limits)
         except photos.PhotoError:
             continue
         for sha256, key in keys:

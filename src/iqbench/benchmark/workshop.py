@@ -62,7 +62,7 @@ class Workshop(Dataset[Views]):
     def __getitem__(self, index: int) -> Views:
         file = self.files[index]
         try:
-            decoded = photos.read(file.path)
+            decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
             return Views(PhotoRow(file.name, None, None, None, None, status=error.code, error=str(error)))
         height, width = decoded.pixels.shape[:2]

@@ -6,11 +6,12 @@ import os
 import re
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from iqbench.config import MARK
 from iqbench.errors import UsageError
-from iqbench.interfaces import PhotoFile, PhotoListing
+from iqbench.interfaces import STANDARD_LIMITS, Limits, PhotoFile, PhotoListing
 from iqbench.photos import RAW_NAME, starts_like_a_photo
 
 OUTPUT = {MARK, "results.sqlite"}
@@ -20,6 +21,10 @@ _PHOTO_NAME = re.compile(r"(?is).+\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|a
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 
 log = logging.getLogger(__name__)
+
+
+PILLOWS_LIMIT = 178
+"""Megapixels; Pillow, the decoder, refuses more."""
 
 
 class Folder:
@@ -32,12 +37,29 @@ class Folder:
         root: The folder. A link below it is followed, and each real folder is visited once.
         limit: At most so many photos; null for all.
         seed: Which photos, if there are more than ``limit``.
+        max_megapixels: A photo of more is refused by its header, as ``too_many_pixels``.
+        min_side: A photo with a shorter side, in pixels, is ``too_small``.
+
+    Raises:
+        UsageError: If one of the last two is out of its range.
     """
 
-    def __init__(self, root: str, limit: int | None, seed: int) -> None:
+    def __init__(
+        self,
+        root: str,
+        limit: int | None,
+        seed: int,
+        max_megapixels: float = STANDARD_LIMITS.max_pixels / 1e6,
+        min_side: int = STANDARD_LIMITS.min_side,
+    ) -> None:
+        if not 0 < max_megapixels <= PILLOWS_LIMIT:
+            raise UsageError(f"data.max_megapixels={max_megapixels}: must be above 0, and at most {PILLOWS_LIMIT}")
+        if min_side < 1:
+            raise UsageError(f"data.min_side={min_side}: must be 1 pixel or more")
         self.root = root
         self.limit = limit
         self.seed = seed
+        self.limits = Limits(round(max_megapixels * 1e6), min_side)
 
     def photos(self) -> PhotoListing:
         """Return the photos sorted by name, the same on every machine and for every locale.
@@ -58,7 +80,8 @@ class Folder:
         if not walk.files:
             ignored = ", ".join(f"{count} {reason}" for reason, count in sorted(walk.ignored.items()))
             raise UsageError(f"data.root={self.root}: no photos in it (ignored: {ignored or 'nothing'})")
-        return PhotoListing(sample(walk.files, self.limit, self.seed), dict(sorted(walk.ignored.items())))
+        files = [replace(file, limits=self.limits) for file in sample(walk.files, self.limit, self.seed)]
+        return PhotoListing(files, dict(sorted(walk.ignored.items())))
 
 
 def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[PhotoFile]:

@@ -123,7 +123,7 @@ class _Preparation(Dataset[Prepared]):
     def __getitem__(self, index: int) -> Prepared:
         file = self.files[index]
         try:
-            decoded = photos.read(file.path)
+            decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
             return PhotoFacts(file.name, status=error.code, error=str(error)), None
         picture, status, error_line = None, "ok", ""
