@@ -1,13 +1,18 @@
 """Training from end to end, as a user calls it."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
 
 from cli import TINY, run
 from iqbench.benchmark.store import lock
+from iqbench.data.degraded import DegradedPairs
 from iqbench.errors import LockedError
 from iqbench.models.siamese import Siamese
 from iqbench.train import RANKS, alone_in
@@ -178,3 +183,41 @@ def test_the_other_processes_of_a_training_share_its_folder(tmp_path: Path, monk
         with lock(tmp_path), alone_in(tmp_path):
             pass
         monkeypatch.setenv(rank, "0")
+
+
+def vanishing(folder: Path, name: str) -> Callable[..., None]:
+    def vanish(self: lightning.Trainer, *_: object, **__: object) -> None:
+        (folder / name).unlink(missing_ok=True)
+        fit(self, *_, **__)  # type: ignore[arg-type]
+
+    fit = lightning.Trainer.fit
+    return vanish
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_photo_that_vanishes_when_training_has_begun_ends_it_in_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(lightning.Trainer, "fit", vanishing(folder, "b.png"))
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("train", *common, f"examples.workers={workers}")
+    assert outcome.exit_code == 2
+    assert outcome.last_line == (
+        f"iqbench.train: {folder / 'b.png'}: could be read when training began, but not now: "
+        "it was found, but is no longer there"
+    )
+    assert "Traceback" not in outcome.err
+
+
+def test_a_worker_that_dies_ends_the_training_in_one_line(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(DegradedPairs, "__getitem__", killed)
+    common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("train", *common, "examples.workers=1")
+    assert outcome.exit_code == 1
+    assert outcome.last_line.startswith("iqbench.train: a process that reads photos died (DataLoader worker (pid")
+    assert "Traceback" not in outcome.err

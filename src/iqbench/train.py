@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from iqbench import config as configuration
 from iqbench import launching
-from iqbench.errors import CheckpointError, IqbenchError, UsageError
+from iqbench.errors import CheckpointError, IqbenchError, Stopped, UsageError
 
 if TYPE_CHECKING:
     from lightning import LightningDataModule
@@ -164,6 +164,13 @@ def fit(trainer: Any, model: "Learned", datamodule: "LightningDataModule", going
     except IqbenchError as error:  # a worker process sends its traceback along
         raise type(error)(
             str(error).strip().splitlines()[-1].removeprefix(f"iqbench.errors.{type(error).__name__}: ")
+        ) from error
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise Stopped(
+            f"a process that reads photos died ({' '.join(str(error).split())[:200]}); if memory is short, lower "
+            "examples.workers or examples.batch_size. The same command goes on where it was"
         ) from error
     except SystemExit as stop:
         if trainer.interrupted:

@@ -1,4 +1,5 @@
 import logging
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,9 +9,12 @@ import torch
 from PIL import Image
 
 from conftest import noisy_gradient
+from deadly import look_or_die
 from iqbench import photos
+from iqbench.data import degraded
 from iqbench.data.degraded import DegradedPhotos, DegradedVotes
 from iqbench.data.folder import Folder
+from iqbench.data.inspection import inspect
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
@@ -224,3 +228,21 @@ def test_overfitting_trains_and_validates_on_the_very_same_few(files: list[Photo
     validation = [index for batch in data.val_dataloader() for index in batch.row.tolist()]
     assert sorted(training) == validation == [0, 1, 2]
     assert data.validation_examples.files == data.training_files
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_a_photo_that_is_gone_when_training_has_begun_is_named(files: list[PhotoFile], labels: str) -> None:
+    made = examples(files, labels)
+    made.training_files[0].path.unlink()
+    with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: it was found"):
+        _ = made._dataset(made.training_files)[0]
+
+
+def test_photos_are_looked_at_by_other_processes(
+    files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (files[0].path.parent / "deadly.png").write_bytes(files[0].path.read_bytes())
+    found = list(Folder(str(files[0].path.parent), limit=None, seed=0).photos().files)
+    monkeypatch.setattr(degraded, "inspect", partial(inspect, look=look_or_die))
+    assert len(examples(found).trained_on["photos"]) == 3
+    assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text

@@ -117,7 +117,7 @@ def test_a_file_that_has_changed_is_decoded_again(
     assert (table.loc["./a.jpg", "width"] == 60) == (change is rewritten)
 
 
-@pytest.mark.parametrize("code", ["vanished", "changed", "permission", "not_a_file", "process_died"])
+@pytest.mark.parametrize("code", ["vanished", "changed", "permission", "not_a_file", "process_died", "timeout"])
 def test_what_says_nothing_about_a_files_bytes_is_not_remembered(
     files: list[PhotoFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:

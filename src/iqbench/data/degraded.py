@@ -18,11 +18,12 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from iqbench import photos
-from iqbench.data.examples import Examples, Learner
+from iqbench.data.examples import Examples, Learner, pixels_of
+from iqbench.data.inspection import inspect
 from iqbench.data.order import Draw
 from iqbench.errors import UsageError
 from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, Photo, PhotoFile, Preference, Variant, Votes
+from iqbench.progress import track
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ class DegradedPairs(Dataset[Pairs]):
     def __getitem__(self, draw: Draw | int) -> Pairs:
         index, lot = draw if isinstance(draw, tuple) else (draw, None)
         file, (milder, harsher) = self.files[index // len(self.contests)], self.contests[index % len(self.contests)]
-        pixels = photos.read(file.path).pixels
+        pixels = pixels_of(file)
         better = self.prepare(milder.apply(pixels) if milder else pixels)
         worse = self.prepare(harsher.apply(pixels))
         if lot is not None and lot // 2 % 2:
@@ -187,7 +188,7 @@ class DegradedVotes(Dataset[Votes]):
     def __getitem__(self, draw: Draw | int) -> Votes:
         index, lot = draw if isinstance(draw, tuple) else (draw, 0)
         file, (variant, histogram) = self.files[index // len(self.pictures)], self.pictures[index % len(self.pictures)]
-        pixels = photos.read(file.path).pixels
+        pixels = pixels_of(file)
         picture = self.prepare(variant.apply(pixels) if variant else pixels)
         picture = picture.flip(-1) if lot % 2 else picture
         return Votes(picture, histogram, torch.tensor(1.0), torch.tensor(index))
@@ -216,10 +217,12 @@ def _name(file: PhotoFile, variant: Variant | None) -> str:
 
 def _readable(files: Sequence[PhotoFile]) -> dict[str, PhotoFile]:
     """Return one file for each content, and log what cannot be read."""
+    findings = dict(track(inspect([file.path for file in files]), "decoding photos", len(files)))
     by_content: dict[str, PhotoFile] = {}
-    for file in files:
-        try:
-            by_content.setdefault(photos.read(file.path).sha256, file)
-        except photos.PhotoError as error:
-            log.warning("%s: left out of training: %s", file.name, error)
+    for place, file in enumerate(files):
+        sha = findings[place].sha256
+        if sha is None:
+            log.warning("%s: left out of training: %s", file.name, findings[place].error)
+        else:
+            by_content.setdefault(sha, file)
     return by_content

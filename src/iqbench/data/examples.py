@@ -194,7 +194,7 @@ class PairExamples(Dataset[Pairs]):
 
     def __getitem__(self, draw: Draw | int) -> Pairs:
         row, lot = draw if isinstance(draw, tuple) else (draw, 0)
-        both = tuple(_pixels(self.table.photos[at]) for at in (self.table.first[row], self.table.second[row]))
+        both = tuple(pixels_of(self.table.photos[at]) for at in (self.table.first[row], self.table.second[row]))
         target = float(self.targets[row])
         if self.augmentation is not None:
             both = self.augmentation(*both, seed=lot)
@@ -222,14 +222,19 @@ class VoteExamples(Dataset[Votes]):
 
     def __getitem__(self, draw: Draw | int) -> Votes:
         row, lot = draw if isinstance(draw, tuple) else (draw, 0)
-        pixels = _pixels(self.table.photos[row])
+        pixels = pixels_of(self.table.photos[row])
         if self.augmentation is not None:
             (pixels,) = self.augmentation(pixels, seed=lot)
         votes = torch.as_tensor(self.targets[row], dtype=torch.float32)
         return Votes(self.prepare(pixels), votes, torch.tensor(1.0), torch.tensor(row))
 
 
-def _pixels(file: PhotoFile) -> Photo:
+def pixels_of(file: PhotoFile) -> Photo:
+    """Return the pixels of a photo that could be read before training began.
+
+    Raises:
+        UsageError: If it cannot be read any more.
+    """
     try:
         return photos.read(file.path).pixels
     except photos.PhotoError as error:

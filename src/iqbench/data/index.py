@@ -19,7 +19,7 @@ from iqbench.progress import track
 
 log = logging.getLogger(__name__)
 
-_FORGOTTEN = frozenset({"vanished", "changed", "permission", "not_a_file", "process_died"})
+_FORGOTTEN = frozenset({"vanished", "changed", "permission", "not_a_file", "process_died", "timeout"})
 """Codes that say nothing about the bytes of a file: such photos are tried again."""
 _SAVE_SECONDS = 60.0
 _SCHEMA = pa.schema(
