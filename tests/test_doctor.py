@@ -355,3 +355,14 @@ def test_help_has_examples(doctor):
     outcome, _ = doctor("--help")
     assert "python -m iqbench.doctor data=pairs data.file=list.csv reference=DIR" in outcome.out
     assert Path("conf").name not in outcome.err
+
+
+@pytest.mark.parametrize("setting", ["data=pairs data.file", "data=ava data.root", "data=phototriage data.root"])
+@pytest.mark.parametrize("value", ["2024", "[1]"])
+def test_a_place_that_is_written_like_a_number_or_a_list_is_a_name_all_the_same(
+    tmp_path: Path, setting: str, value: str
+) -> None:
+    data, place = setting.split()
+    outcome = cli.run("doctor", data, f"{place}={value}", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert f"{value}: no such" in outcome.last_line

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,9 @@ def test_what_is_quoted_is_short_and_cannot_break_the_line() -> None:
     assert "\n" not in quoted("a\nb\r\x1b[31m")
     assert "\x1b" not in quoted("a\nb\r\x1b[31m")
     assert len(quoted("x" * 100_000)) < 50
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "list.txt")
+    with pytest.raises(UsageError, match=r"list\.txt: is a pipe or a device"):
+        read_text(tmp_path / "list.txt")

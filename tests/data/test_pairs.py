@@ -197,8 +197,10 @@ def test_a_wrong_row_is_refused_with_its_line(folder: Path, row: tuple[str, ...]
     assert WRONG_ROWS[row] in said
 
 
-@pytest.mark.parametrize("weight", ["0", "-1", "nan", "inf", "1e999", "1_0", "+1", " 1", "١", "1,5", "x", "0.0", ""])
-def test_a_weight_that_is_not_above_zero_is_refused(folder: Path, weight: str) -> None:
+@pytest.mark.parametrize(
+    "weight", ["0", "-1", "nan", "inf", "1e999", "1_0", "+1", " 1", "١", "1,5", "x", "0.0", "", "1e308", "1e-320"]
+)
+def test_a_weight_that_is_no_number_or_that_sums_cannot_hold_is_refused(folder: Path, weight: str) -> None:
     file = listed(folder, ["a.jpg", "b.jpg", weight], header=[*HEADER, "weight"])
     assert message_of(file).startswith("1 line is wrong: line 2: weight is ")
 

@@ -88,7 +88,7 @@ class AvaPhotos(LabelledPhotos):
     def _places(self) -> tuple[Path, Path]:
         if not self.root:
             raise self._missing("data.root is not set")
-        root = Path(self.root).expanduser()
+        root = Path(str(self.root)).expanduser()
         if not root.is_dir():
             raise self._missing(f"data.root={self.root}: no such folder")
         if not (root / VOTES).exists():

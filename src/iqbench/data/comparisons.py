@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,9 @@ from iqbench.errors import UsageError
 
 _HEADER = ["better", "worse"]
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+_LEAST, _MOST = 1e-6, 1e6
+"""Of weights: sums of them, and single precision, hold what is between."""
 
 
 class Comparison(NamedTuple):
@@ -31,7 +33,7 @@ def read_comparisons(file: Path) -> list[Comparison]:
     Raises:
         UsageError: If the file or its header cannot be read, or any row is wrong: other cells than
             the header, a path that leaves the folder, a photo that is not there or is compared with
-            itself, a weight that is not above 0, or a row that was there before.
+            itself, a weight that is too small or too large, or a row that was there before.
     """
     faults = Faults(file)
     rows = _rows(file, faults)
@@ -93,8 +95,12 @@ def _comparison(row: list[str], header: list[str], places: "_Places", line: int,
     if not mistakes and photos[0].path == photos[1].path:
         mistakes = [f"better and worse are one photo, {quoted(photos[0].path)}"]
     weight = cells.get("weight", "1")
-    if not _NUMBER.fullmatch(weight) or not 0 < float(weight) < math.inf:
-        mistakes.append("weight is empty" if not weight else f"weight is {quoted(weight)}, not a number above 0")
+    if not _NUMBER.fullmatch(weight) or not _LEAST <= float(weight) <= _MOST:
+        mistakes.append(
+            "weight is empty"
+            if not weight
+            else f"weight is {quoted(weight)}, not a number from {_LEAST:f} to {_MOST:,.0f}"
+        )
     for mistake in mistakes:
         faults.add(line, mistake)
     return None if mistakes else Comparison(photos[0].path, photos[1].path, float(weight))

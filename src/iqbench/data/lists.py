@@ -61,6 +61,8 @@ def read_text(file: Path) -> str:
         UsageError: If the file is missing, cannot be read, is empty or no list at all, or if a line
             of it is not UTF-8 or holds a NUL byte.
     """
+    if file.is_fifo() or file.is_char_device():
+        raise UsageError(f"{file}: is a pipe or a device, which may never end; save it as a file")
     try:
         data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:

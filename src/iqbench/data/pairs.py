@@ -73,7 +73,7 @@ class PairList(LabelledPhotos):
                 "data.file is not set: give a CSV with the header better,worse (and, if wanted, weight) and paths "
                 "relative to it, as data.file=list.csv"
             )
-        file = Path(self.file).expanduser()
+        file = Path(str(self.file)).expanduser()
         comparisons = read_comparisons(file)
         names = sorted({name for comparison in comparisons for name in comparison[:2]})
         place = {name: at for at, name in enumerate(names)}

@@ -86,7 +86,7 @@ def home_of(root: str | None) -> Path:
     """
     if not root:
         raise _missing("data.root is not set")
-    above = Path(root).expanduser()
+    above = Path(str(root)).expanduser()
     if not above.is_dir():
         raise _missing(f"data.root={root}: no such folder")
     home = above / "train_val" if (above / "train_val").is_dir() else above
