@@ -53,7 +53,7 @@ def test_the_parquet_file_holds_the_same_rows_with_types(folder: Path, tmp_path:
 @pytest.mark.parametrize("protocol", ["standard", "legacy"])
 def test_a_summary_agrees_with_its_rows(folder: Path, tmp_path: Path, protocol: str) -> None:
     run("bench", "model=iqa", "data=folder", f"data.root={folder}", f"protocol={protocol}", f"out={tmp_path / 'out'}")
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(), parse_constant=no_json)
     rows = pairs_of(tmp_path / "out")
     overall = summary["models"]["iqa"]["overall"]
     assert overall["accuracy"] == pytest.approx(rows["correct"].mean())
@@ -164,6 +164,24 @@ def test_a_broken_photo_costs_its_own_rows_and_is_counted(folder: Path, tmp_path
     rows = pairs_of(tmp_path / "broken").set_index("degraded")
     assert (rows.loc[rows["original"] == "./broken.png", "status"] == "corrupt").all()
     assert rows.loc[whole.index, "margin"].astype(float).tolist() == whole.tolist()
+
+
+def no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_photos_of_which_none_can_be_read_have_their_rows_and_exports_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in "abc":
+        (tmp_path / "photos" / f"{name}.jpg").touch()
+    photos = ("data=folder", f"data.root={tmp_path / 'photos'}", "engine.workers=0")
+    outcome = run("bench", "model=contrast", *photos, f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 3, outcome.err
+    assert "81 empty" in outcome.last_line
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= FILES
+    assert set(pairs_of(tmp_path / "out")["status"]) == {"empty"}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text(), parse_constant=no_json)["complete"] is True
+    assert run("verify", tmp_path / "out").exit_code == 0
 
 
 def test_a_copy_under_another_name_is_judged_and_said(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
-"""What a sweep makes of jobs that fail, are interrupted, or are not its own."""
+"""What becomes of runs that are interrupted, and of sweeps whose jobs fail, are interrupted, or are not theirs."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -12,8 +15,11 @@ from iqbench.benchmark.store import lock
 from iqbench.benchmark.tables import FILE_NAME
 from iqbench.launching import Job
 from iqbench.sweep import Status
+from killing import EXPORTS
 
 JUDGE = """
+import os
+import signal
 import torch
 from iqbench.interfaces import Scorer
 
@@ -23,9 +29,12 @@ ends = {}  # by number of pictures that were prepared
 class Ending(Scorer):
     def __init__(self, lean):
         self.lean, self.prepared = lean, 0
+        self.signalled = int(os.environ.get("TERM_AFTER", -1))
 
     def prepare(self, photo):
         self.prepared += 1
+        if self.lean and self.prepared == self.signalled:
+            os.kill(os.getpid(), signal.SIGTERM)
         if self.lean and self.prepared in ends:
             raise ends[self.prepared]
         return torch.tensor([photo.std() + self.lean], dtype=torch.float64)
@@ -69,6 +78,63 @@ def summary(root: Path) -> dict[str, object]:
 
 def whole(root: Path) -> bool:
     return run("verify", root).exit_code == 0
+
+
+def test_an_interrupted_run_is_exported_and_goes_on_to_the_bytes_of_one_that_was_not(
+    common: tuple[object, ...], ends: dict[int, BaseException], tmp_path: Path
+) -> None:
+    assert run("bench", *common, "model=ending", f"out={tmp_path / 'whole'}").exit_code == 0
+    ends[TWO_PHOTOS + 1] = KeyboardInterrupt()
+    outcome = run("bench", *common, "model=ending", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 130
+    assert outcome.last_line.startswith("iqbench.bench: interrupted; ")
+    assert all((tmp_path / "out" / name).exists() for name in EXPORTS)
+    assert summary(tmp_path / "out")["complete"] is False
+    assert 0 < len(pd.read_csv(tmp_path / "out" / "manifest.csv")) < 3
+    ends.clear()
+    assert run("bench", *common, "model=ending", f"out={tmp_path / 'out'}").exit_code == 0
+    for name in EXPORTS:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_a_run_that_is_told_to_end_exports_what_it_has(common: tuple[object, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "iqbench.bench", *map(str, common), "model=ending", f"out={tmp_path / 'out'}"]
+    surroundings = {**os.environ, "TERM_AFTER": str(TWO_PHOTOS + 1), "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    assert ended.returncode == 143, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert summary(tmp_path / "out")["complete"] is False
+    assert 0 < len(pd.read_csv(tmp_path / "out" / "manifest.csv")) < 3
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from cli import run
+
+move = Path.replace
+
+def moved_or_killed(source, target):
+    if Path(target).name == "summary.json":
+        os.kill(os.getpid(), 9)
+    move(source, target)
+
+Path.replace = moved_or_killed
+run("bench", *sys.argv[1:])
+"""
+
+
+def test_a_run_that_is_killed_while_it_exports_has_only_whole_files_and_goes_on(
+    common: tuple[object, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = (*common, "model=contrast", f"out={out}")
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    ended = subprocess.run([sys.executable, "-c", KILLED, *map(str, command)], env=surroundings)
+    assert ended.returncode == -9
+    assert not (out / "summary.json").exists()
+    run("bench", *command)
+    assert whole(out)
 
 
 @pytest.mark.parametrize(("end", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])

@@ -121,7 +121,8 @@ def _severity_panel(axis: Axes, summary: dict[str, Any], kind: str) -> None:
         levels |= {step["severity"]: "\n".join(step["levels"]) for step in steps}
         places = [step["severity"] for step in steps]
         heights = [100 * step["accuracy"] for step in steps]
-        (line,) = axis.plot(places, heights, label=drawable(name), linewidth=1.8, markersize=4.5, clip_on=False)
+        clipped = not places  # a line without points that is not would push all else off the picture
+        (line,) = axis.plot(places, heights, label=drawable(name), linewidth=1.8, markersize=4.5, clip_on=clipped)
         line.set(color=LINES[at % len(LINES)], marker=MARKERS[at % len(MARKERS)])
         if all(step["interval"] is not None for step in steps):
             low, high = ([100 * step["interval"][end] for step in steps] for end in (0, 1))
