@@ -158,13 +158,13 @@ def test_a_network_that_compares_is_evaluated_on_pairs_and_on_votes(triage: Path
     assert outcome.exit_code == 0, outcome.err
     assert rows_of(tmp_path / "pairs")["margin"].notna().all()
     assert set(rows_of(tmp_path / "pairs")["score_first"]) == {""}
-    outcome = evaluate(tmp_path / "votes", *network, "data=ava", f"data.root={votes}", "anchors=3")
+    outcome = evaluate(tmp_path / "on votes", *network, "data=ava", f"data.root={votes}", "anchors=3")
     assert outcome.exit_code == 0, outcome.err
-    found = model_of(tmp_path / "votes")
+    found = model_of(tmp_path / "on votes")
     assert found["predicts"] == "preference"
     assert -1 <= found["srcc"]["value"] <= 1
     assert found["pairs_from_votes"]["accuracy"]["value"] is not None
-    assert rows_of(tmp_path / "votes")["predicted"].between(0, 1).all()
+    assert rows_of(tmp_path / "on votes")["predicted"].between(0, 1).all()
     assert "it has no score" in outcome.out
 
 
@@ -233,8 +233,8 @@ def test_a_judge_that_always_says_the_same_ties_and_has_no_correlation(
     found = model_of(tmp_path / "pairs")
     assert (found["accuracy"]["value"], found["tie_rate"]["value"]) == (0.5, 1.0)
     assert found["kendall_in_series"]["value"] is None
-    assert evaluate(tmp_path / "votes", "model=blank", "data=ava", f"data.root={votes}").exit_code == 0
-    found = model_of(tmp_path / "votes")
+    assert evaluate(tmp_path / "on votes", "model=blank", "data=ava", f"data.root={votes}").exit_code == 0
+    found = model_of(tmp_path / "on votes")
     for name in ("srcc", "plcc", "krcc"):
         assert found[name]["value"] is None
         assert "all the same" in found[name]["reason"]
