@@ -13,6 +13,7 @@ import torch
 
 from cli import TINY, Outcome, run
 from data_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
+from iqbench.benchmark.store import lock
 from iqbench.data.phototriage import PhotoTriage
 from iqbench.models.siamese import Siamese
 from schooling import siamese
@@ -314,6 +315,16 @@ def test_results_of_something_else_are_not_written_over(triage: Path, tmp_path: 
         assert outcome.exit_code == 2
         assert "holds an evaluation that differs in" in outcome.last_line
     assert (tmp_path / "out" / "evaluation.json").read_bytes() == before
+
+
+def test_a_folder_that_another_run_writes_into_is_refused_with_exit_code_5(triage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with lock(out):
+        outcome = evaluate(out, "model=bright", "data=phototriage", f"data.root={triage}")
+    assert outcome.exit_code == 5
+    assert "another run is writing here" in outcome.last_line
+    assert not FILES & {path.name for path in out.iterdir()}
 
 
 def test_names_that_look_like_something_else_survive(tmp_path: Path) -> None:

@@ -345,15 +345,17 @@ def to_srgb(colour: tuple[int, int, int], primaries: np.ndarray, gamma: float) -
     return [round(value * 255) for value in curved]
 
 
-@pytest.mark.parametrize("primaries", [faults.ADOBE_RGB, faults.DISPLAY_P3])
+@pytest.mark.parametrize(
+    ("primaries", "gamma"), [(faults.ADOBE_RGB, 2.2), (faults.DISPLAY_P3, 2.2), (faults.PROPHOTO, 1.8)]
+)
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
-def test_a_wide_profile_is_converted_to_srgb(format: str, primaries: np.ndarray) -> None:
+def test_a_wide_profile_is_converted_to_srgb(format: str, primaries: np.ndarray, gamma: float) -> None:
     colour = (150, 120, 90)
-    profile = faults.matrix_profile(primaries)
+    profile = faults.matrix_profile(primaries, gamma)
     options = {"lossless": True} if format == "WEBP" else {}
     data = faults.encoded(Image.new("RGB", (40, 40), colour), format, icc_profile=profile, **options)
     pixels, notes = decode(data)
-    expected = to_srgb(colour, primaries, 2.2)
+    expected = to_srgb(colour, primaries, gamma)
     assert max(abs(a - b) for a, b in zip(expected, colour, strict=True)) > 5
     assert np.abs(pixels[0, 0].astype(int) - expected).max() <= 1
     assert notes == ()

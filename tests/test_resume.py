@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from cli import TINY, run
+from iqbench.models.siamese import Siamese
 
 RECIPE = (
     "model=siamese",
@@ -93,3 +94,42 @@ def test_the_same_folder_with_another_recipe_is_refused_and_names_the_difference
     before = (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     assert run("train", *arguments, "examples.workers=0").exit_code == 0  # changes nothing that is learned
     assert (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns >= before
+
+
+def test_ctrl_c_ends_a_training_with_130_and_the_same_command_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Siamese, batch: Any, index: int) -> torch.Tensor:
+        if self.global_step == 3:
+            raise KeyboardInterrupt
+        return step(self, batch, index)
+
+    arguments = (*RECIPE, "examples.workers=0", "data=folder", f"data.root={folder}", f"out={tmp_path}")
+    before, step = signal.getsignal(signal.SIGINT), Siamese.training_step
+    with monkeypatch.context() as patched:
+        patched.setattr(Siamese, "training_step", interrupted)
+        outcome = run("train", *arguments)
+    signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored, for a process that ends
+    assert outcome.exit_code == 130
+    assert outcome.last_line == "iqbench.train: interrupted; the same command goes on where it was"
+    assert content(tmp_path)["global_step"] == 3
+    again = run("train", *arguments)
+    assert again.exit_code == 0, again.err
+    assert "going on from" in again.err
+
+
+def test_a_recipe_in_a_checkpoint_is_data_and_never_built(folder: Path, tmp_path: Path) -> None:
+    arguments = (*RECIPE, "trainer.max_epochs=1", "examples.workers=0", "data=folder", f"data.root={folder}")
+    assert run("train", *arguments, f"out={tmp_path / 'out'}").exit_code == 0
+    last, canary = tmp_path / "out" / "checkpoints" / "last.ckpt", tmp_path / "canary"
+    evil = content(tmp_path / "out")
+    call = {"_target_": "pathlib.Path.touch", "_args_": [{"_target_": "pathlib.Path", "_args_": [str(canary)]}]}
+    evil["iqbench"]["recipe"]["data"] = call
+    evil["iqbench"]["trained_on"]["what"] = call
+    evil["hyper_parameters"]["schedule"] = call
+    torch.save(evil, last)
+    outcome = run("train", *arguments, f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert "was trained with data._args_=" in outcome.last_line
+    run("train", *arguments, f"ckpt_path={last}", f"out={tmp_path / 'other'}")
+    assert not canary.exists()

@@ -33,7 +33,7 @@ RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
 
 def main() -> None:
     """Start training from the command line."""
-    launching.launch(job, "train")
+    launching.launch(job, "train", interrupted="the same command goes on where it was")
 
 
 def job(config: DictConfig) -> None:
