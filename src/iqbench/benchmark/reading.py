@@ -95,6 +95,10 @@ def description(database: sqlite3.Connection, path: Path) -> dict[str, dict[str,
     return said
 
 
+_NO_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+"""What SQLite says where it cannot make the index of a log: where nothing may be written, or the disk is full."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store to read it: a copy of it where its log was left and SQLite may not write beside it."""
@@ -104,8 +108,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         try:
             database.execute("SELECT 1 FROM sqlite_master")
         except sqlite3.OperationalError as error:
-            refused = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-            if not refused or not os.access(path, os.R_OK):
+            if error.sqlite_errorcode & 0xFF not in _NO_PLACE or not os.access(path, os.R_OK):
                 raise
             place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             for file in (path, path.with_name(f"{path.name}-wal")):

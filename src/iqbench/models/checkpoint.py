@@ -96,7 +96,9 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
         _check_first_bytes(path)
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_lightning(path)
     except OSError as error:
-        raise CheckpointError(f"{key}={path}: cannot be read ({error.strerror or error})") from error
+        raise CheckpointError(
+            f"{key}={path}: cannot be read ({error.strerror or error}); may this user read it?"
+        ) from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path}: holds code or objects, not only weights; nothing of it was run") from error
     except _DAMAGED as error:
@@ -166,11 +168,8 @@ def _packaged_part(
 
 
 def _check_first_bytes(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror}); may this user read it?") from error
+    with path.open("rb") as file:
+        start = file.read(64)
     if not start:
         raise CheckpointError(f"{path}: empty; the download or the disk failed")
     if start.startswith(b"version https://git-lfs"):
