@@ -162,7 +162,7 @@ def shown(title: str, rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def main() -> None:
-    """Measure in turns, and print the medians of the ratios."""
+    """Measure in turns, and print the medians of the ratios as they come."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", help="a folder; the sample photos if there is none")
     parser.add_argument("--large", help="a folder of photos of many megapixels; left out if there is none")
@@ -178,13 +178,31 @@ def main() -> None:
     source = Folder(options.photos, options.limit, 0) if options.photos else Samples(options.limit, 0)
     files = source.photos().files
     measured: dict[str, Any] = {"photos": options.photos or "samples", "torch": torch.__version__}
-    few, many, rounds = len(files), options.many, options.rounds
-    ratios = [against_plain("iqa", ["model=iqa"], files, 20 * few, rounds, variants)]
+    measured |= {"against_plain": [], "against_bare_forward": []}
+    many, rounds = options.many, options.rounds
+
+    def kept() -> None:
+        if options.json:
+            options.json.write_text(json.dumps(measured, indent=2) + "\n")
+
+    def against(name: str, overrides: Sequence[str], some: Sequence[PhotoFile], count: int, times: int) -> None:
+        row = against_plain(name, overrides, some, count, times, variants)
+        measured["against_plain"].append(row)
+        console.print(shown("pairs per second against the plain way", [row]))
+        kept()
+
+    def share(name: str, overrides: Sequence[str]) -> None:
+        row = against_bare(name, overrides, files * 4, rounds, variants)
+        measured["against_bare_forward"].append(row)
+        console.print(shown("pictures per second against the bare forward pass, same batch and precision", [row]))
+        kept()
+
+    against("iqa", ["model=iqa"], files, 20 * len(files), rounds)
     if options.large:
         large = Folder(options.large, None, 0).photos().files
-        ratios.append(against_plain("iqa, large photos", ["model=iqa"], large, len(large), 1, variants))
-    ratios.append(against_plain("siamese, Lite0", ["model=siamese"], files, many, rounds, variants))
-    shares = [against_bare("siamese, Lite0, fp32", ["model=siamese"], files * 4, rounds, variants)]
+        against("iqa, large photos", ["model=iqa"], large, len(large), 1)
+    against("siamese, Lite0", ["model=siamese"], files, many, rounds)
+    share("siamese, Lite0, fp32", ["model=siamese"])
     if not options.quick:
         half = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
         measured["bf16_seconds_over_fp32"] = slowness(half.settings, half.model)
@@ -193,25 +211,19 @@ def main() -> None:
             console.print("this processor only imitates bf16: compiled and measured in fp32 instead")
         for name in ("siamese", "ava"):
             network = [f"model={name}", *RESNET]
-            ratios.append(against_plain(f"{name}, ResNet-50, fp32", network, files, many, rounds, variants))
-            shares.append(against_bare(f"{name}, ResNet-50, fp32", network, files * 4, rounds, variants))
             fast = [*network, f"engine.precision={lower}", "engine.compile=true"]
-            ratios.append(against_plain(f"{name}, ResNet-50, {lower}, compiled", fast, files, many, rounds, variants))
-            shares.append(against_bare(f"{name}, ResNet-50, {lower}, compiled", fast, files * 4, rounds, variants))
+            against(f"{name}, ResNet-50, fp32", network, files, many, rounds)
+            share(f"{name}, ResNet-50, fp32", network)
+            against(f"{name}, ResNet-50, {lower}, compiled", fast, files, many, rounds)
+            share(f"{name}, ResNet-50, {lower}, compiled", fast)
         measured["growth"] = growth(files, rounds)
         console.print(shown("500 photos against 50 (iqa)", [measured["growth"]]))
-    columns = dict.fromkeys(key for one in ratios for key in one)
-    ratios = [{key: one.get(key, "") for key in columns} for one in ratios]
-    measured |= {"against_plain": ratios, "against_bare_forward": shares}
-    console.print(shown("pairs per second against the plain way", ratios))
-    console.print(shown("pictures per second against the bare forward pass, same batch and precision", shares))
     for name, overrides in {"iqa": ["model=iqa"], "siamese, Lite0": ["model=siamese"]}.items():
         spent = profile(overrides, files, variants)
         measured.setdefault("profile_ms_of_one_core_a_photo", {})[name] = spent
         rows = [{"step": step, "ms": ms} for step, ms in spent.items()]
         console.print(shown(f"{name}: ms of one core a photo", rows))
-    if options.json:
-        options.json.write_text(json.dumps(measured, indent=2) + "\n")
+    kept()
 
 
 if __name__ == "__main__":
