@@ -63,7 +63,8 @@ def shard_of(files: Sequence[PhotoFile], shard: int, shards: int) -> list[PhotoF
         UsageError: If there is no such shard, or no photo for it.
 
     Example:
-        >>>         >>> files = [PhotoFile(f"./{number}.jpg", Path()) for number in range(5)]
+        >>> from pathlib import Path
+        >>> files = [PhotoFile(f"./{number}.jpg", Path()) for number in range(5)]
         >>> [file.name for file in shard_of(files, shard=1, shards=3)]
         ['./1.jpg', './4.jpg']
     """
