@@ -89,8 +89,8 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
         try:
             with closing(store):
                 judge_all(store, plan, files, asked_again(listing.files), variants, model, settings, config.gallery)
-        except BaseException:  # whatever ended it, what is finished is shown, as incomplete
-            with suppress(IqbenchError):
+        except BaseException:  # whatever ended it is told; what is finished is shown, as incomplete, if that can be
+            with suppress(IqbenchError, OSError):
                 export(folder)
             raise
         return export(folder)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from PIL import Image
@@ -122,3 +123,16 @@ def test_whatever_ends_a_run_what_is_finished_is_shown_and_the_same_command_goes
     assert len(exports) > 4
     for name in exports:
         assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_a_full_disk_at_the_exports_does_not_hide_what_ended_the_run(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("iqbench.reporting.exports.export", full)
+    monkeypatch.setattr(Store, "write", mock.Mock(side_effect=KeyboardInterrupt))
+    common = ("model=iqa", "data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
+    outcome = run("bench", *common, f"out={tmp_path / 'out'}")
+    assert (outcome.exit_code, "interrupted; photos that were finished are kept" in outcome.err) == (130, True)
