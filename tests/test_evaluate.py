@@ -406,6 +406,15 @@ def test_a_failing_job_leaves_the_others_merged_and_its_exit_code(triage: Path, 
     assert "INCOMPLETE" in outcome.out
 
 
+def test_a_job_whose_settings_are_refused_is_among_the_failed_ones(triage: Path, tmp_path: Path) -> None:
+    command = ("-m", "model=bright", "max_failures=0,-1", f"data.root={triage}", "split=val")
+    outcome = evaluate(tmp_path / "sweep", *command)
+    assert outcome.exit_code == 2
+    assert [job["error"] for job in summary_of(tmp_path / "sweep")["failed_jobs"]] == [
+        "max_failures=-1: must be 0 or more"
+    ]
+
+
 def test_a_job_with_failed_rows_is_merged_all_the_same(triage: Path, tmp_path: Path) -> None:
     outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,picky", f"data.root={triage}", "split=val")
     assert outcome.exit_code == 3

@@ -26,8 +26,8 @@ def main() -> None:
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = launching.Job.current()
-    launching.check(config, current, "evaluate")
     with recorded(current):
+        launching.check(config, current, "evaluate")
         summary = evaluate(config, current.folder)
         if not current.is_sweep:
             show(summary, current.folder)
