@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from iqbench.benchmark.batching import encode_batch, lanes
 from iqbench.benchmark.plan import built_in_photo
-from iqbench.benchmark.settings import Settings, cores
+from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.stream import PreparesPhotos, stream
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
+from iqbench.data.inspection import cores
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile, QualityModel
 

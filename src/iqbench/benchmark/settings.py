@@ -1,6 +1,5 @@
 """How the engine uses the machine."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from iqbench.data.inspection import cores
 from iqbench.errors import UsageError
 from iqbench.interfaces import QualityModel
 
@@ -124,8 +124,3 @@ class Settings:
     def threads(self) -> int:
         """The number of CPU threads that encode one batch."""
         return max(1, cores() // self.lane_count) if self.torch_device.type == "cpu" else 1
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -75,7 +75,7 @@ def inspect(paths: Sequence[Path], look: Callable[[Path], Finding] = look) -> It
     waiting = deque(range(start, min(start + _CHUNK, len(paths))) for start in range(0, len(paths), _CHUNK))
     while waiting:
         suspects: list[int] = []
-        with _pool(start, min(_cores(), len(waiting))) as pool:
+        with _pool(start, min(cores(), len(waiting))) as pool:
             if pool is None:
                 log.warning("other processes cannot be started from this program; decoding in this one alone")
                 yield from ((place, look(paths[place])) for chunk in waiting for place in chunk)
@@ -94,7 +94,7 @@ def _until_broken(
 ) -> Iterator[tuple[int, Finding]]:
     """Yield findings until all is done, or a process dies or hangs; ``suspects`` are then the photos in the air."""
     running: dict[Future[list[Finding]], range] = {}
-    most = 2 * _cores()
+    most = 2 * cores()
     try:
         while waiting or running:
             while waiting and len(running) < most:
@@ -130,7 +130,8 @@ def _singly(
             yield waiting.popleft(), lost
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
