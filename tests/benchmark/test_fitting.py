@@ -1,16 +1,23 @@
 """What is found by measuring before a run starts; the measurements are made up."""
 
 import logging
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from iqbench.benchmark import fitting
+from iqbench.benchmark.batching import encode_batch, lanes
 from iqbench.benchmark.fitting import ON_A_CPU, fitted
+from iqbench.benchmark.plan import built_in_photo
 from iqbench.benchmark.settings import Settings
 from iqbench.errors import UsageError
+from iqbench.interfaces import Photo, Scorer
 from iqbench.models.rules import Rules
 from schooling import siamese
 
@@ -74,3 +81,37 @@ def test_a_model_that_cannot_be_compiled_is_refused_in_one_line(monkeypatch: pyt
     monkeypatch.setattr(fitting, "_seconds", no_compiler)
     with pytest.raises(UsageError, match=r"^engine\.compile=true: .*\(RuntimeError: no working C\+\+ compiler\)"):
         fitted(replace(AUTO, compile=True), siamese())
+
+
+class Folded(nn.Module, Scorer):
+    """A network with what compiling folds: a convolution, and the normalisation after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        self.layers[1].running_mean.copy_(torch.tensor([1.0, -2.0, 3.0, 0.5]))
+
+    def prepare(self, photo: Photo) -> Float[Tensor, "3 16 16"]:
+        return torch.from_numpy(photo[:16, :16].copy()).permute(2, 0, 1) / 255
+
+    def encode(self, inputs: Float[Tensor, "n 3 16 16"]) -> Float[Tensor, "n 1"]:
+        return self.layers(inputs).mean(dim=(2, 3)).pow(2).sum(dim=1, keepdim=True)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+def test_a_network_is_compiled_with_its_weights_as_constants() -> None:
+    settings = replace(AUTO, compile=True)
+    model = settings.place(Folded())
+    settings = fitted(settings, model)
+    batch = torch.stack([model.prepare(built_in_photo())] * ON_A_CPU)
+
+    def encoded(encode: Callable[[Tensor], Tensor]) -> Tensor:
+        return lanes(settings).submit(encode_batch, encode, batch, settings.torch_device, settings).result()
+
+    plain, compiled = encoded(model.encode), encoded(settings.encoder(model))
+    torch.testing.assert_close(compiled, plain)
+    with torch.no_grad():
+        model.layers[0].weight.zero_()
+    assert torch.equal(encoded(settings.encoder(model)), compiled)  # what was folded does not look back
+    assert not torch.allclose(encoded(model.encode), plain)

@@ -103,10 +103,8 @@ class Settings:
         """Return the model's ``encode``, compiled if that is asked for and it is a network."""
         if not self.compile or not isinstance(model, nn.Module):
             return model.encode
-        on_cpu = self.torch_device.type == "cpu"
-        frozen: dict[str, Any] | None = {"freezing": True} if on_cpu else None  # weights become constants
-        compiled: Callable[[Tensor], Tensor] = torch.compile(model.encode, dynamic=False, options=frozen)
-        return compiled
+        compiled: Callable[[Tensor], Tensor] = torch.compile(model.encode, dynamic=False)
+        return _frozen(compiled) if self.torch_device.type == "cpu" else compiled
 
     @property
     def worker_count(self) -> int:
@@ -124,3 +122,17 @@ class Settings:
     def threads(self) -> int:
         """The number of CPU threads that encode one batch."""
         return max(1, cores() // self.lane_count) if self.torch_device.type == "cpu" else 1
+
+
+def _frozen(compiled: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return the same with the weights as constants: folded together, and laid out once as the processor reads them.
+
+    `torch.compile` traces a network before it applies options of its own, and what is set holds for a thread:
+    so it is set around each call, in the thread that makes it, which is the first one that compiles.
+    """
+
+    def encode(pictures: Tensor) -> Tensor:
+        with torch._inductor.config.patch(freezing=True):
+            return compiled(pictures)
+
+    return encode
