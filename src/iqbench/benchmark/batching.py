@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import torch
 from jaxtyping import Float, Shaped
@@ -51,11 +51,14 @@ DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", (
 
 
 class Batcher(Generic[Tag]):
-    """Encodes pictures as soon as a batch of their shape is full.
+    """Encodes pictures as soon as a batch of their shape is full; ``with`` it, beside what this thread does meanwhile.
 
     A batch that cannot be filled is filled up with copies of its last picture: a network's answer about a
     picture depends, in its last bits, on the size of its batch, though not on its place there nor on its
     company. So the answers are the same whichever photos come along, in whichever order.
+
+    The lanes and the workers have all cores: so within the ``with`` this thread keeps to one. Whatever it
+    spread over the cores would wait for them, however small it is, and depend in its last bits on their number.
 
     Args:
         encode: The model's ``encode``, or what is called instead of it.
@@ -72,6 +75,16 @@ class Batcher(Generic[Tag]):
         self._most_running = AHEAD * settings.lane_count if network else 0
         self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
         self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
+        self._threads_before = torch.get_num_threads()
+
+    def __enter__(self) -> Self:
+        self._threads_before = torch.get_num_threads()
+        if self._lanes is not None:
+            torch.set_num_threads(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._threads_before)
 
     @property
     def capacity(self) -> int:

@@ -41,18 +41,19 @@ def answers(
     )
     waiting: deque[Views] = deque()
     most = WAITING + 2 * batcher.capacity // (len(variants) + 1)
-    for views in stream(files, lambda some: Workshop(some, variants, model), settings):
-        waiting.append(views)
-        for positions, stack in views.take_stacks():
-            for position, picture in zip(positions, stack, strict=True):
-                _deliver(batcher.put((views, position), picture))
-        if len(waiting) > most:
-            _deliver(batcher.flush())
-        while waiting and waiting[0].expected == 0:
-            yield _judged(model, waiting.popleft(), variants, references)
-    _deliver(batcher.flush())
-    for views in waiting:
-        yield _judged(model, views, variants, references)
+    with batcher:
+        for views in stream(files, lambda some: Workshop(some, variants, model), settings):
+            waiting.append(views)
+            for positions, stack in views.take_stacks():
+                for position, picture in zip(positions, stack, strict=True):
+                    _deliver(batcher.put((views, position), picture))
+            if len(waiting) > most:
+                _deliver(batcher.flush())
+            while waiting and waiting[0].expected == 0:
+                yield _judged(model, waiting.popleft(), variants, references)
+        _deliver(batcher.flush())
+        for views in waiting:
+            yield _judged(model, views, variants, references)
 
 
 def _deliver(encoded: Iterable[tuple[tuple[Views, int], Tensor | Failure]]) -> None:

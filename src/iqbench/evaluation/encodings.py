@@ -96,11 +96,12 @@ def encode_photos(
             else:
                 failures[place] = NONFINITE
 
-    for place, (fact, picture) in enumerate(track(prepared, description, len(files))):
-        facts.append(fact)
-        if picture is not None:
-            deliver(batcher.put(place, picture))
-    deliver(batcher.flush())
+    with batcher:
+        for place, (fact, picture) in enumerate(track(prepared, description, len(files))):
+            facts.append(fact)
+            if picture is not None:
+                deliver(batcher.put(place, picture))
+        deliver(batcher.flush())
     table = _table(facts)
     for place, (status, error) in failures.items():
         table.loc[place, ["status", "error"]] = status, error
