@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from iqbench import photos
@@ -189,7 +189,8 @@ class SideBySide(nn.Module, Scorer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.met, self.threads, self.barrier = False, set(), threading.Barrier(2)
+        self.met, self.barrier = False, threading.Barrier(2)
+        self.threads, self.threads_comparing = set[int](), set[int]()
 
     def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
         return torch.tensor([photo.mean()], dtype=torch.float64)
@@ -201,6 +202,10 @@ class SideBySide(nn.Module, Scorer):
             self.met = True
         return inputs
 
+    def margin(self, first: Float[Tensor, "n 1"], second: Float[Tensor, "n 1"]) -> Float[Tensor, "n"]:
+        self.threads_comparing.add(torch.get_num_threads())
+        return super().margin(first, second)
+
 
 def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
     files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch
@@ -209,7 +214,8 @@ def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
     before, model = torch.get_num_threads(), SideBySide()
     _, pairs = run(model, files, settings(4))
     assert pairs == run(Brightness(), files)[1]
-    assert (model.met, model.threads, torch.get_num_threads()) == (True, {1}, before)
+    assert (model.met, model.threads, model.threads_comparing) == (True, {1}, {1})
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("cores", [1, 3, 8])
@@ -270,6 +276,26 @@ def test_the_identity_control_ties_and_the_reencoded_photo_is_another(files: lis
     assert (found["control/identity"].forward, found["control/identity"].backward) == (0.0, 0.0)
     assert found["control/identity"].input_change == 0.0
     assert found["control/reencode"].input_change > 0.0
+
+
+class Thumbnail(Brightness):
+    """Sees 32 by 32 pixels, as whole numbers or not."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def prepare(self, photo: Photo) -> Shaped[Tensor, "32 32 3"]:
+        return torch.from_numpy(photo[:32, :32].copy()).to(self.dtype)
+
+    def encode(self, inputs: Shaped[Tensor, "n 32 32 3"]) -> Float[Tensor, "n 1"]:
+        return inputs.double().mean(dim=(1, 2, 3))[:, None]
+
+
+def test_the_change_of_a_models_input_is_the_same_for_whole_numbers(files: list[PhotoFile]) -> None:
+    (_, whole), (_, real) = (run(Thumbnail(dtype), files) for dtype in (torch.uint8, torch.float64))
+    assert whole == real
+    assert max(pair.input_change_max or 0 for pair in whole) > 100
 
 
 # What goes wrong

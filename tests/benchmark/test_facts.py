@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from iqbench.benchmark.facts import CENTRE, facts
+from iqbench.benchmark.facts import BAND, CENTRE, facts
 from iqbench.interfaces import Photo
 from iqbench.models.rules import terms
 
@@ -12,7 +12,23 @@ def test_the_facts_are_those_of_the_pixels(photo: Photo) -> None:
     assert found.pixels == photo.shape[0] * photo.shape[1]
     assert found.brightness == pytest.approx(photo.mean())
     assert found.sharpness == terms(photo)[0]
-    assert found.encoded_bytes == len(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+
+
+def test_the_size_of_a_file_is_that_of_every_second_band_twice(photo: Photo) -> None:
+    rows = photo.shape[0] // (2 * BAND) * 2 * BAND
+    bands = np.concatenate([photo[top : top + BAND] for top in range(0, rows, 2 * BAND)])
+    half = cv2.imencode(".jpg", bands[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    assert facts(photo[:rows]).encoded_bytes == 2 * len(half)
+
+
+def test_the_size_of_a_file_is_about_what_saving_it_takes(photo: Photo) -> None:
+    whole = len(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+    assert facts(photo).encoded_bytes == pytest.approx(whole, rel=0.1)
+
+
+def test_a_picture_of_one_band_is_saved_as_it_is(photo: Photo) -> None:
+    flat = photo[: 2 * BAND - 1]
+    assert facts(flat).encoded_bytes == len(cv2.imencode(".jpg", flat[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
 
 
 def test_of_a_large_picture_the_centre_speaks_for_all_and_its_file_for_as_much_as_it_is(photo: Photo) -> None:

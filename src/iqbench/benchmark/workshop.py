@@ -107,6 +107,9 @@ def _stacked(prepared: dict[int, Tensor]) -> list[tuple[list[int], Tensor]]:
 def _change(original: Tensor | None, picture: Tensor) -> tuple[float, float]:
     if original is None or original.shape != picture.shape:
         return float("nan"), float("nan")
+    if original.dtype == picture.dtype == torch.uint8:  # whole numbers: the same, and ten times as fast
+        one, other = original.numpy().ravel(), picture.numpy().ravel()
+        return cv2.norm(one, other, cv2.NORM_L1) / one.size, cv2.norm(one, other, cv2.NORM_INF)
     change = (original.double() - picture.double()).abs()
     return float(change.mean()), float(change.max())
 
