@@ -1,14 +1,16 @@
 """How fast the benchmark is, as ratios, both sides of each measured in turn in this one run.
 
-Against the plain way (`plain`), against the bare forward pass of the same network, 500 photos against 50, and
-where the time goes. Run by ``make speed``; ``ARGS="--photos DIR --large DIR --json FILE"`` measures your photos.
+Against the plain way (`plain`), against the bare forward pass of the same network, with and without the time
+that compiling takes (`compiling`), 500 photos against 50 (`growth`), and where the time goes. Run by ``make speed``; ``ARGS="--photos DIR --large DIR --json FILE"`` measures your photos.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -53,9 +55,7 @@ class Candidate:
         self.variants = [*variants, *controls()]
         settings: Settings = config.build(composed.engine, "engine")
         self.model: QualityModel = settings.place(config.build(composed.model, "model"))
-        start = time.perf_counter()
         self.settings = fitted(settings, self.model)
-        self.fitting = time.perf_counter() - start
 
     def run(self, files: Sequence[PhotoFile]) -> None:
         """Judge every pair as `iqbench.bench` does, controls included."""
@@ -75,54 +75,61 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def against_plain(
+def compared(
     name: str, overrides: Sequence[str], files: Sequence[PhotoFile], many: int, rounds: int, variants: Sequence[Variant]
 ) -> dict[str, Any]:
-    """Return pairs per second of both ways, in turns: the plain one on ``files``, iqbench on ``many`` of them."""
+    """Return how fast the benchmark is, in turns with the plain way, and with a network's bare forward pass.
+
+    The plain way judges ``files``, iqbench ``many`` of them, in this program, from the start of its workers to
+    the last margin. The bare pass encodes the same batch again and again, in the same lanes and precision.
+    """
     candidate = Candidate(overrides, variants)
     simple = json.dumps([one for one in overrides if not one.startswith("engine.")])
     plain = [sys.executable, str(Path(__file__).with_name("plain.py")), simple, *(str(file.path) for file in files)]
     more = list(islice(cycle(files), many))
+    bare_pass = bare(candidate, files[0]) if isinstance(candidate.model, torch.nn.Module) else None
     candidate.run(more[:2])  # warm up
-    slow, fast = [], []
+    turns: list[dict[str, float]] = []
     for _ in range(rounds):
-        slow.append(float(subprocess.run(plain, check=True, capture_output=True, text=True).stdout))
-        fast.append(len(more) * len(variants) / seconds(lambda: candidate.run(more)))
-    ratio = statistics.median(quick / steady for quick, steady in zip(fast, slow, strict=True))
-    pairs_50 = 50 * len(variants)
-    with_compiling = pairs_50 / (pairs_50 / statistics.median(fast) + candidate.fitting)
-    found = {"what": name, "plain_pairs_per_s": statistics.median(slow), "iqbench_pairs_per_s": statistics.median(fast)}
-    found |= {"ratio": ratio}
+        slow = float(subprocess.run(plain, check=True, capture_output=True, text=True).stdout)
+        photos_per_s = len(more) / seconds(lambda: candidate.run(more))
+        pairs, pictures = photos_per_s * len(variants), photos_per_s * (len(candidate.variants) + 1)
+        turn = {"plain_pairs_per_s": slow, "pairs_per_s": pairs, "ratio": pairs / slow, "pictures_per_s": pictures}
+        if bare_pass is not None:
+            encoded = int(candidate.settings.batch_size) * BARE_BATCHES / seconds(bare_pass)
+            turn |= {"bare_pictures_per_s": encoded, "share_of_bare": pictures / encoded}
+        turns.append(turn)
+    found: dict[str, Any] = {"what": name}
+    found |= {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
     if candidate.settings.compile:
-        found |= {"ratio_50_photos_compiling_counted": with_compiling / statistics.median(slow)}
-        found |= {"compiling_s": candidate.fitting}
+        for when, compiling in zip(("first", "again"), compile_times(overrides), strict=True):
+            in_all = 50 * len(variants) / (50 * len(variants) / found["pairs_per_s"] + compiling)
+            found |= {f"compiling_s_{when}": compiling, f"ratio_with_it_{when}": in_all / found["plain_pairs_per_s"]}
     return found
 
 
-def against_bare(
-    name: str, overrides: Sequence[str], files: Sequence[PhotoFile], rounds: int, variants: Sequence[Variant]
-) -> dict[str, Any]:
-    """Return the share of the bare forward pass's pictures per second that is reached from file to margin."""
-    candidate = Candidate(overrides, variants)
-    settings, size = candidate.settings, int(candidate.settings.batch_size)
-    picture = candidate.model.prepare(read(files[0].path).pixels)
-    batch, encode = torch.stack([picture] * size), settings.encoder(candidate.model)
-    pictures = len(files) * (len(candidate.variants) + 1)
-    candidate.run(files[:2])
-    shares, pool = [], lanes(settings)
+def bare(candidate: Candidate, file: PhotoFile) -> Callable[[], None]:
+    """Return what encodes one batch `BARE_BATCHES` times, and nothing else."""
+    settings = candidate.settings
+    picture = candidate.model.prepare(read(file.path).pixels)
+    batch, encode = torch.stack([picture] * int(settings.batch_size)), settings.encoder(candidate.model)
 
     def bare_pass() -> None:
-        work = [pool.submit(encode_batch, encode, batch, settings.torch_device, settings) for _ in range(BARE_BATCHES)]
-        for one in work:
+        work = (encode_batch, encode, batch, settings.torch_device, settings)
+        for one in [lanes(settings).submit(*work) for _ in range(BARE_BATCHES)]:
             one.result()
 
     bare_pass()
-    for _ in range(rounds):
-        whole = pictures / seconds(lambda: candidate.run(files))
-        bare = size * BARE_BATCHES / seconds(bare_pass)
-        shares.append((whole / bare, whole, bare))
-    share, whole, bare = sorted(shares)[len(shares) // 2]
-    return {"what": name, "share": share, "pictures_per_s": whole, "bare_pictures_per_s": bare}
+    return bare_pass
+
+
+def compile_times(overrides: Sequence[str]) -> list[float]:
+    """Return the seconds that compiling takes in a new program: with nothing kept from before, and then once more."""
+    program = [sys.executable, str(Path(__file__).with_name("compiling.py")), json.dumps(list(overrides))]
+    with tempfile.TemporaryDirectory() as kept:
+        environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": kept}
+        ended = [subprocess.run(program, check=True, capture_output=True, text=True, env=environment) for _ in range(2)]
+    return [float(one.stdout) for one in ended]
 
 
 def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequence[Variant]) -> dict[str, float]:
@@ -153,12 +160,26 @@ def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequ
     return found | {f"encode (with {threads} threads)": 1000 * each * len(pictures) * threads}
 
 
-def shown(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """Return a table of results; numbers with three digits."""
-    table = Table(*rows[0], title=title, title_justify="left")
-    for row in rows:
-        table.add_row(*(one if isinstance(one, str) else f"{one:.3g}" for one in row.values()))
+def upright(title: str, measured: dict[str, Any]) -> Table:
+    """Return what was measured, a line each; numbers with three digits."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, one in measured.items():
+        table.add_row(name, _short(one))
     return table
+
+
+def together(rates: Sequence[dict[str, Any]]) -> Table:
+    """Return the ratios side by side."""
+    names = ("ratio", "ratio_with_it_first", "ratio_with_it_again", "share_of_bare")
+    heads = ("against the plain way", "with compiling", "compiled before", "share of the bare pass")
+    table = Table("medians", *heads)
+    for rate in rates:
+        table.add_row(rate["what"], *(_short(rate.get(name, "")) for name in names))
+    return table
+
+
+def _short(one: object) -> str:
+    return f"{one:.3g}" if isinstance(one, float) else str(one)
 
 
 def main() -> None:
@@ -167,7 +188,7 @@ def main() -> None:
     parser.add_argument("--photos", help="a folder; the sample photos if there is none")
     parser.add_argument("--large", help="a folder of photos of many megapixels; left out if there is none")
     parser.add_argument("--limit", type=int, default=3, help="photos that the plain way judges")
-    parser.add_argument("--many", type=int, default=12, help="photos that networks judge")
+    parser.add_argument("--many", type=int, default=50, help="photos that iqbench judges, the same ones again")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="only the rules and Lite0, nothing compiled, no growth")
     parser.add_argument("--json", type=Path)
@@ -178,31 +199,21 @@ def main() -> None:
     source = Folder(options.photos, options.limit, 0) if options.photos else Samples(options.limit, 0)
     files = source.photos().files
     measured: dict[str, Any] = {"photos": options.photos or "samples", "torch": torch.__version__}
-    measured |= {"against_plain": [], "against_bare_forward": []}
-    many, rounds = options.many, options.rounds
+    measured |= {"rates": []}
+    rounds = options.rounds
 
-    def kept() -> None:
+    def rate(name: str, overrides: Sequence[str], some: Sequence[PhotoFile], many: int, times: int) -> None:
+        row = compared(name, overrides, some, many, times, variants)
+        measured["rates"].append(row)
+        console.print(upright(f"medians of {times}", row))
         if options.json:
             options.json.write_text(json.dumps(measured, indent=2) + "\n")
 
-    def against(name: str, overrides: Sequence[str], some: Sequence[PhotoFile], count: int, times: int) -> None:
-        row = against_plain(name, overrides, some, count, times, variants)
-        measured["against_plain"].append(row)
-        console.print(shown("pairs per second against the plain way", [row]))
-        kept()
-
-    def share(name: str, overrides: Sequence[str]) -> None:
-        row = against_bare(name, overrides, files * 4, rounds, variants)
-        measured["against_bare_forward"].append(row)
-        console.print(shown("pictures per second against the bare forward pass, same batch and precision", [row]))
-        kept()
-
-    against("iqa", ["model=iqa"], files, 20 * len(files), rounds)
+    rate("iqa", ["model=iqa"], files, options.many, rounds)
     if options.large:
         large = Folder(options.large, None, 0).photos().files
-        against("iqa, large photos", ["model=iqa"], large, len(large), 1)
-    against("siamese, Lite0", ["model=siamese"], files, many, rounds)
-    share("siamese, Lite0, fp32", ["model=siamese"])
+        rate("iqa, large photos", ["model=iqa"], large, 2 * len(large), 1)
+    rate("siamese, Lite0", ["model=siamese"], files, options.many, rounds)
     if not options.quick:
         half = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
         measured["bf16_seconds_over_fp32"] = slowness(half.settings, half.model)
@@ -212,18 +223,17 @@ def main() -> None:
         for name in ("siamese", "ava"):
             network = [f"model={name}", *RESNET]
             fast = [*network, f"engine.precision={lower}", "engine.compile=true"]
-            against(f"{name}, ResNet-50, fp32", network, files, many, rounds)
-            share(f"{name}, ResNet-50, fp32", network)
-            against(f"{name}, ResNet-50, {lower}, compiled", fast, files, many, rounds)
-            share(f"{name}, ResNet-50, {lower}, compiled", fast)
+            rate(f"{name}, ResNet-50, fp32", network, files, options.many, rounds)
+            rate(f"{name}, ResNet-50, {lower}, compiled", fast, files, options.many, rounds)
         measured["growth"] = growth(files, rounds)
-        console.print(shown("500 photos against 50 (iqa)", [measured["growth"]]))
+        console.print(upright("500 photos against 50 (iqa)", measured["growth"]))
     for name, overrides in {"iqa": ["model=iqa"], "siamese, Lite0": ["model=siamese"]}.items():
         spent = profile(overrides, files, variants)
         measured.setdefault("profile_ms_of_one_core_a_photo", {})[name] = spent
-        rows = [{"step": step, "ms": ms} for step, ms in spent.items()]
-        console.print(shown(f"{name}: ms of one core a photo", rows))
-    kept()
+        console.print(upright(f"{name}: ms of one core a photo", spent))
+    console.print(together(measured["rates"]))
+    if options.json:
+        options.json.write_text(json.dumps(measured, indent=2) + "\n")
 
 
 if __name__ == "__main__":
