@@ -301,6 +301,20 @@ def test_the_change_of_a_models_input_is_the_same_for_whole_numbers(files: list[
 # What goes wrong
 
 
+class Writing(Brightness):
+    """Writes into the picture that it is handed, if it can."""
+
+    def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
+        photo[:] = 0
+        return super().prepare(photo)
+
+
+def test_a_model_cannot_change_the_picture_that_others_look_at(files: list[PhotoFile]) -> None:
+    rows, pairs = run(Writing(), files)
+    assert {(pair.status, pair.error.split(":")[0]) for pair in pairs} == {("prepare_error", "ValueError")}
+    assert all(np.isnan(row.brightness or np.nan) for row in rows)
+
+
 def test_an_unreadable_photo_has_its_code_in_all_its_rows_and_costs_no_other(files: list[PhotoFile]) -> None:
     files[1].path.write_bytes(files[1].path.read_bytes()[:200])
     missing = PhotoFile("./gone.png", files[0].path.parent / "gone.png")

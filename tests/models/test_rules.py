@@ -10,7 +10,7 @@ from iqbench.degradations.blur import blur
 from iqbench.degradations.exposure import expose
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
-from iqbench.models.rules import TERMS, Rules, terms
+from iqbench.models.rules import TERMS, Rules, luma, terms
 
 SIZES = [(32, 32), (33, 47), (95, 61)]
 
@@ -19,6 +19,17 @@ def grey_of(photo: Photo) -> np.ndarray:
     """OpenCV's grey: the weights 0.299, 0.587, 0.114 in units of 1 / 2^15."""
     red, green, blue = (photo[..., channel].astype(int) for channel in range(3))
     return (9798 * red + 19235 * green + 3735 * blue + (1 << 14)) >> 15
+
+
+def test_grey_and_sharpness_are_remembered_for_one_photo_that_cannot_change(photo: Photo) -> None:
+    fixed, other = photo.copy(), photo[::-1].copy()
+    fixed.flags.writeable = False
+    assert luma(fixed) is luma(fixed)
+    assert luma(other)[0].tolist() == grey_of(other).tolist()
+    assert luma(fixed)[0].tolist() == grey_of(fixed).tolist()
+    luma(other)
+    other[:] = 7
+    assert (luma(other)[0].max(), luma(other)[1]) == (7, 0.0)
 
 
 def slow_sharpness(grey: np.ndarray) -> float:

@@ -1,7 +1,9 @@
 """How fast the benchmark is, as ratios, both sides of each measured in turn in this one run.
 
 Against the plain way (`plain`), against the bare forward pass of the same network, with and without the time
-that compiling takes (`compiling`), 500 photos against 50 (`growth`), and where the time goes. Run by ``make speed``; ``ARGS="--photos DIR --large DIR --json FILE"`` measures your photos.
+that compiling takes (`compiling`), 500 photos against 50 (`growth`), and where the time goes.
+Run by ``make speed``; ``ARGS="--photos DIR --large DIR --json FILE"`` measures your
+photos.
 """
 
 import argparse

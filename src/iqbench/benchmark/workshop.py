@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
+import numpy as np
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch.utils.data import Dataset
 from iqbench import photos
 from iqbench.benchmark.facts import Facts, facts
 from iqbench.benchmark.tables import PhotoRow
-from iqbench.interfaces import PhotoFile, QualityModel, Variant
+from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
 
 ON_ONE_PICTURE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
 """What a degradation or a model may raise on a picture at the cost of that row; anything else stops the run."""
@@ -72,6 +73,7 @@ class Workshop(Dataset[Views]):
         for position in range(len(self.variants) + 1):
             try:
                 picture = self.variants[position - 1].apply(decoded.pixels) if position else decoded.pixels
+                picture = _read_only(picture)
                 prepared[position] = self.model.prepare(picture)
             except ON_ONE_PICTURE as error:
                 views.failures[position] = ("prepare_error", one_line(error))
@@ -96,6 +98,13 @@ def start_worker(index: int) -> None:
     torch.set_num_threads(1)
 
 
+def _read_only(picture: Photo) -> Photo:
+    """Return a picture as nobody can change it who is handed it: it is looked at more than once."""
+    seen = np.asarray(picture).view()
+    seen.flags.writeable = False
+    return seen
+
+
 def _stacked(prepared: dict[int, Tensor]) -> list[tuple[list[int], Tensor]]:
     """Return the pictures of equal shape together: fewer, larger pieces to send and to encode."""
     groups: dict[tuple[object, ...], list[int]] = {}
@@ -110,7 +119,7 @@ def _change(original: Tensor | None, picture: Tensor) -> tuple[float, float]:
     if original.dtype == picture.dtype == torch.uint8:  # whole numbers: the same, and ten times as fast
         one, other = original.numpy().ravel(), picture.numpy().ravel()
         return cv2.norm(one, other, cv2.NORM_L1) / one.size, cv2.norm(one, other, cv2.NORM_INF)
-    change = (original.double() - picture.double()).abs()
+    change = np.abs(original.double().numpy() - picture.double().numpy())
     return float(change.mean()), float(change.max())
 
 

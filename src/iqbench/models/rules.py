@@ -11,6 +11,7 @@ photo in floating point is made.
 import math
 from collections.abc import Iterator
 from typing import final
+from weakref import ReferenceType, ref
 
 import cv2
 import numpy as np
@@ -25,6 +26,8 @@ Grey = UInt8[np.ndarray, "height width"]
 Histogram = Int64[np.ndarray, "256"]
 
 
+VALUES = np.arange(256)
+
 STRIP = 1 << 18
 """Pixels that are looked at together: few enough to stay in a core's cache."""
 
@@ -37,6 +40,24 @@ def sharpness(grey: Grey) -> float:
     """
     edges = cv2.Laplacian(grey, cv2.CV_16S)
     return _variance(edges.size, round(cv2.sumElems(edges)[0]), round(cv2.norm(edges, cv2.NORM_L2SQR))) / 1000
+
+
+_last: tuple[ReferenceType[Photo], tuple[Grey, float]] | None = None
+
+
+def luma(photo: Photo) -> tuple[Grey, float]:
+    """Return a photo in grey, and its `sharpness`: remembered, if it is the photo of the last call.
+
+    So a judge's rules and a picture's plain facts, which both start here, do not count everything twice.
+    Nothing is remembered of an array that can be written to.
+    """
+    global _last
+    if _last is not None and _last[0]() is photo:
+        return _last[1]
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    found = grey, sharpness(grey)
+    _last = None if photo.flags.writeable else (ref(photo), found)
+    return found
 
 
 def exposure(histogram: Histogram) -> float:
@@ -73,10 +94,7 @@ def colorfulness(photo: Photo) -> float:
 
 def contrast(histogram: Histogram) -> float:
     """Return the standard deviation over the mean, over 0.8; 0 for a black picture."""
-    counts = histogram.tolist()
-    total = sum(value * count for value, count in enumerate(counts))
-    squares = sum(value * value * count for value, count in enumerate(counts))
-    pixels = sum(counts)
+    total, squares, pixels = (int(values @ histogram) for values in (VALUES, VALUES * VALUES, np.ones_like(VALUES)))
     return math.sqrt(_variance(pixels, total, squares)) / (total / pixels) / 0.8 if total else 0.0
 
 
@@ -108,9 +126,9 @@ def terms(photo: Photo) -> Float64[np.ndarray, "4"]:
         >>> terms(np.full((8, 8, 3), 128, dtype=np.uint8)).tolist()
         [0.0, 0.5, 0.0, 0.0]
     """
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    grey, sharp = luma(photo)
     histogram = _histogram(grey)
-    return np.array([sharpness(grey), exposure(histogram), colorfulness(photo), contrast(histogram)])
+    return np.array([sharp, exposure(histogram), colorfulness(photo), contrast(histogram)])
 
 
 @final
