@@ -190,7 +190,7 @@ def main() -> None:
     parser.add_argument("--photos", help="a folder; the sample photos if there is none")
     parser.add_argument("--large", help="a folder of photos of many megapixels; left out if there is none")
     parser.add_argument("--limit", type=int, default=3, help="photos that the plain way judges")
-    parser.add_argument("--many", type=int, default=50, help="photos that iqbench judges, the same ones again")
+    parser.add_argument("--many", type=int, default=50, help="photos that networks judge, the same ones again")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="only the rules and Lite0, nothing compiled, no growth")
     parser.add_argument("--json", type=Path)
@@ -211,7 +211,7 @@ def main() -> None:
         if options.json:
             options.json.write_text(json.dumps(measured, indent=2) + "\n")
 
-    rate("iqa", ["model=iqa"], files, options.many, rounds)
+    rate("iqa", ["model=iqa"], files, 4 * options.many, rounds)
     if options.large:
         large = Folder(options.large, None, 0).photos().files
         rate("iqa, large photos", ["model=iqa"], large, 2 * len(large), 1)
