@@ -301,6 +301,18 @@ def test_the_change_of_a_models_input_is_the_same_for_whole_numbers(files: list[
 # What goes wrong
 
 
+class Endless(Brightness):
+    """Its inputs are infinite, and still know how they were made."""
+
+    def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
+        return torch.tensor([float("inf")], requires_grad=True) * 2
+
+
+def test_infinite_inputs_have_rows_that_say_so_and_no_change(files: list[PhotoFile]) -> None:
+    _, pairs = run(Endless(), files)
+    assert {(pair.status, pair.input_change) for pair in pairs} == {("nonfinite", None)}
+
+
 class Writing(Brightness):
     """Writes into the picture that it is handed, if it can."""
 

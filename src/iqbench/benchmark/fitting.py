@@ -63,6 +63,7 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
                 times,
             )
     if settings.compile and isinstance(model, nn.Module):
+        torch.compiler.reset()  # after eight models of a sweep it would leave the ninth as it is
         picture = model.prepare(built_in_photo())
         try:
             _seconds(settings.encoder(model), picture, int(settings.batch_size), settings)

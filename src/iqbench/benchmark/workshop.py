@@ -119,7 +119,8 @@ def _change(original: Tensor | None, picture: Tensor) -> tuple[float, float]:
     if original.dtype == picture.dtype == torch.uint8:  # whole numbers: the same, and ten times as fast
         one, other = original.numpy().ravel(), picture.numpy().ravel()
         return cv2.norm(one, other, cv2.NORM_L1) / one.size, cv2.norm(one, other, cv2.NORM_INF)
-    change = np.abs(original.double().numpy() - picture.double().numpy())
+    with np.errstate(invalid="ignore"):  # what is infinite is refused by its row
+        change = np.abs(original.detach().double().numpy() - picture.detach().double().numpy())
     return float(change.mean()), float(change.max())
 
 
