@@ -2,8 +2,7 @@
 
 Against the plain way (`plain`), against the bare forward pass of the same network, with and without the time
 that compiling takes (`compiling`), 500 photos against 50 (`growth`), and where the time goes.
-Run by ``make speed``; ``ARGS="--photos DIR --large DIR --json FILE"`` measures your
-photos.
+Run by ``make speed``; ``ARGS="--photos DIR --large DIR --json FILE"`` measures your photos.
 """
 
 import argparse
