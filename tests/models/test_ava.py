@@ -36,6 +36,17 @@ def test_regression_starts_in_the_middle_of_the_scale_and_has_no_distribution() 
     assert model.shares(pictures(2)) is None
 
 
+@pytest.mark.parametrize(("output", "losses"), [("mean", "mse"), ("distribution", "emd")])
+@torch.inference_mode()
+def test_a_lower_precision_ends_before_the_head(output: str, losses: str) -> None:
+    model = ava(output=output, losses={"votes": losses})
+    features = torch.randn(50, model.width, generator=torch.Generator().manual_seed(0))
+    expected = model.predict(features).mean
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(model.predict(features).mean, expected)
+    assert len(expected.unique()) == 50
+
+
 @pytest.mark.parametrize("output", ["mean", "distribution"])
 @torch.inference_mode()
 def test_it_is_a_scorer_whose_margin_is_the_difference_of_scores(output: str) -> None:
