@@ -4,8 +4,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-# Threads that wait for each other sleep instead of spinning: tests run side by side.
-QUIET_WAIT := OMP_WAIT_POLICY=PASSIVE
 
 .DEFAULT_GOAL := help
 .PHONY: help install bench train test check lint types layers speed learn kills coverage tensorboard clean
@@ -27,7 +25,7 @@ train: $(READY)  ## Train the siamese demo on degraded sample photos (ARGS="mode
 	$(BIN)/python -m iqbench.train $(ARGS)
 
 test: $(READY)  ## Run the tests and the examples in the docstrings
-	$(QUIET_WAIT) $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 check: lint types layers test  ## Everything that CI checks: format, lint, types, layers, tests
 

@@ -43,7 +43,7 @@ def test_of_a_large_picture_the_centre_speaks_for_all_and_its_file_for_as_much_a
     whole[CENTRE // 2 : CENTRE // 2 + CENTRE] = centre
     large, small = facts(whole), facts(centre)
     assert large.pixels == 2 * small.pixels
-    assert large.encoded_bytes - TABLES == pytest.approx(2 * (small.encoded_bytes - TABLES), abs=2)
+    assert large.encoded_bytes - TABLES == pytest.approx(2 * (small.encoded_bytes - TABLES), abs=1)
     assert (large.brightness, large.sharpness) == (small.brightness, small.sharpness)
 
 

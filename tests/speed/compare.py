@@ -201,20 +201,22 @@ def main() -> None:
     files = source.photos().files
     measured: dict[str, Any] = {"photos": options.photos or "samples", "torch": torch.__version__}
     measured |= {"rates": []}
-    rounds = options.rounds
+
+    def kept() -> None:
+        if options.json:
+            options.json.write_text(json.dumps(measured, indent=2) + "\n")
 
     def rate(name: str, overrides: Sequence[str], some: Sequence[PhotoFile], many: int, times: int) -> None:
         row = compared(name, overrides, some, many, times, variants)
         measured["rates"].append(row)
         console.print(upright(f"medians of {times}", row))
-        if options.json:
-            options.json.write_text(json.dumps(measured, indent=2) + "\n")
+        kept()
 
-    rate("iqa", ["model=iqa"], files, 4 * options.many, rounds)
+    rate("iqa", ["model=iqa"], files, 4 * options.many, options.rounds)
     if options.large:
         large = Folder(options.large, None, 0).photos().files
         rate("iqa, large photos", ["model=iqa"], large, 2 * len(large), 1)
-    rate("siamese, Lite0", ["model=siamese"], files, options.many, rounds)
+    rate("siamese, Lite0", ["model=siamese"], files, options.many, options.rounds)
     if not options.quick:
         half = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
         measured["bf16_seconds_over_fp32"] = slowness(half.settings, half.model)
@@ -224,17 +226,16 @@ def main() -> None:
         for name in ("siamese", "ava"):
             network = [f"model={name}", *RESNET]
             fast = [*network, f"engine.precision={lower}", "engine.compile=true"]
-            rate(f"{name}, ResNet-50, fp32", network, files, options.many, rounds)
-            rate(f"{name}, ResNet-50, {lower}, compiled", fast, files, options.many, rounds)
-        measured["growth"] = growth(files, rounds)
+            rate(f"{name}, ResNet-50, fp32", network, files, options.many, options.rounds)
+            rate(f"{name}, ResNet-50, {lower}, compiled", fast, files, options.many, options.rounds)
+        measured["growth"] = growth(files, options.rounds)
         console.print(upright("500 photos against 50 (iqa)", measured["growth"]))
     for name, overrides in {"iqa": ["model=iqa"], "siamese, Lite0": ["model=siamese"]}.items():
         spent = profile(overrides, files, variants)
         measured.setdefault("profile_ms_of_one_core_a_photo", {})[name] = spent
         console.print(upright(f"{name}: ms of one core a photo", spent))
     console.print(together(measured["rates"]))
-    if options.json:
-        options.json.write_text(json.dumps(measured, indent=2) + "\n")
+    kept()
 
 
 if __name__ == "__main__":

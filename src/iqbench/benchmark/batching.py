@@ -75,7 +75,6 @@ class Batcher(Generic[Tag]):
         self._most_running = AHEAD * settings.lane_count if network else 0
         self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
         self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
-        self._threads_before = torch.get_num_threads()
 
     def __enter__(self) -> Self:
         self._threads_before = torch.get_num_threads()

@@ -14,9 +14,10 @@ ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95)
 """How a picture is encoded to say how large its file would be: the same way for an original and for its copies."""
 
 BAND = 16
-"""Rows that a JPEG encodes together. One band of `OF` is encoded, and its neighbours are taken to be like it."""
+"""Rows that a JPEG encodes together."""
 
 OF = 3
+"""One band of so many is encoded, and its neighbours are taken to be like it."""
 
 TABLES = 623
 """Bytes of such a file before its first band, however large the picture is."""

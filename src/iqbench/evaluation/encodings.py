@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
@@ -18,7 +17,7 @@ from iqbench.benchmark.settings import Settings
 from iqbench.benchmark.stream import stream
 from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
 from iqbench.interfaces import PhotoFile, QualityModel
-from iqbench.models.rules import sharpness
+from iqbench.models.rules import luma
 from iqbench.progress import track
 
 
@@ -140,7 +139,7 @@ class _Preparation(Dataset[Prepared]):
             width,
             height,
             float(decoded.pixels.mean()),
-            sharpness(cv2.cvtColor(decoded.pixels, cv2.COLOR_RGB2GRAY)),
+            luma(decoded.pixels)[1],
             "; ".join(decoded.notes),
             status,
             error_line,
