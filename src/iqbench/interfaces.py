@@ -52,7 +52,10 @@ class QualityModel(Protocol):
     """
 
     def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
-        """Return the model's own view of a photo. Runs on the CPU, in a worker process."""
+        """Return the model's own view of a photo, which is read-only: copy it first to change it.
+
+        Runs on the CPU, in a worker process.
+        """
         ...
 
     def encode(self, inputs: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
