@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from iqbench.data.inspection import cores
 from iqbench.errors import UsageError
 from iqbench.interfaces import QualityModel
+from iqbench.models.backbone import Backbone
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -75,11 +76,14 @@ class Settings:
         return device
 
     def place(self, model: QualityModel) -> QualityModel:
-        """Return the model ready to judge: on the device, and not in training."""
+        """Return the model ready to judge: on the device, not in training, and with no step too many."""
         if isinstance(model, nn.Module):
             model.eval().to(self.torch_device)
             if self.channels_last:
                 model.to(memory_format=torch.channels_last)
+            for module in model.modules():
+                if isinstance(module, Backbone):
+                    module.settle()
         return model
 
     def as_recorded(self, identity: dict[str, Any]) -> "Settings":

