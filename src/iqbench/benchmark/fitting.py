@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
@@ -51,6 +52,9 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
     Raises:
         UsageError: If the model cannot be compiled here.
     """
+    compiling = settings.compile and isinstance(model, nn.Module)
+    if compiling and settings.torch_device.type == "cpu":
+        ThreadPoolExecutor(1).submit(_try_compiler)
     if settings.batch_size == "auto":
         settings = replace(settings, batch_size=_batch_size(settings, model))
     if settings.precision != "fp32" and isinstance(model, nn.Module):
@@ -62,7 +66,7 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
                 settings.precision,
                 times,
             )
-    if settings.compile and isinstance(model, nn.Module):
+    if compiling:
         torch.compiler.reset()  # after eight models of a sweep it would leave the ninth as it is
         picture = model.prepare(built_in_photo())
         try:
@@ -72,6 +76,13 @@ def fitted(settings: Settings, model: QualityModel) -> Settings:
                 f"engine.compile=true: this model cannot be compiled here ({one_line(error)}); say engine.compile=false"
             ) from error
     return settings
+
+
+def _try_compiler() -> None:
+    """Find out what the compiler knows of the processor: seconds, the first time, that can pass beside the tracing."""
+    from torch._inductor.cpu_vec_isa import valid_vec_isa_list  # a second that only compiling needs
+
+    valid_vec_isa_list()
 
 
 def slowness(settings: Settings, model: QualityModel) -> float:
