@@ -10,17 +10,20 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+import timm
 import torch
 from PIL import Image
+from torch import nn
+from torchvision import transforms
 
 from iqbench import config
 from iqbench.degradations.ladder import suite
-from iqbench.interfaces import Photo, QualityModel, Variant
+from iqbench.interfaces import Photo, Variant
 
 Pair = tuple[Path, Path]
 
@@ -61,12 +64,20 @@ def judge_by_rules(pairs: Sequence[Pair]) -> None:
         _ = score(opened(original)) - score(opened(copy))
 
 
-@torch.inference_mode()
-def judge_by_network(model: QualityModel, pairs: Sequence[Pair]) -> None:
-    """Send both photos of each pair through a network, one by one."""
-    for original, copy in pairs:
-        first, second = (model.encode(model.prepare(opened(path)).unsqueeze(0)) for path in (original, copy))
-        model.margin(first, second)
+def network_judge(backbone: str, size: int) -> Callable[[Sequence[Pair]], None]:
+    """Return what sends both photos of each pair through a network, one by one; its weights do not matter."""
+    net = timm.create_model(backbone, pretrained=False, num_classes=0).eval()
+    head = nn.Linear(net.num_features, 1)
+    steps = (transforms.Resize(size * 8 // 7), transforms.CenterCrop(size), transforms.ToTensor())
+    see = transforms.Compose([*steps, transforms.Normalize(net.pretrained_cfg["mean"], net.pretrained_cfg["std"])])
+
+    @torch.inference_mode()
+    def judge(pairs: Sequence[Pair]) -> None:
+        for original, copy in pairs:
+            first, second = (net(see(Image.open(path).convert("RGB")).unsqueeze(0)) for path in (original, copy))
+            head(first - second)
+
+    return judge
 
 
 def main() -> None:
@@ -74,15 +85,12 @@ def main() -> None:
     overrides, files = json.loads(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
     composed = config.compose("bench", overrides)
     variants = suite({type_: config.build(node, type_) for type_, node in composed.degradation.items()})
-    model: QualityModel = config.build(composed.model, "model")
+    own = composed.model
+    judge = network_judge(own.backbone, own.size) if "backbone" in own else judge_by_rules
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         pairs = list(degraded(files, variants, Path(folder)))
-        if isinstance(model, torch.nn.Module):
-            model.eval()
-            judge_by_network(model, pairs)
-        else:
-            judge_by_rules(pairs)
+        judge(pairs)
         sys.stdout.write(f"{len(pairs) / (time.perf_counter() - start)}\n")
 
 

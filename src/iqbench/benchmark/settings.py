@@ -76,7 +76,7 @@ class Settings:
         return device
 
     def place(self, model: QualityModel) -> QualityModel:
-        """Return the model ready to judge: on the device, not in training, and with no step too many."""
+        """Return the model ready to judge: on the device, not in training, its backbone settled."""
         if isinstance(model, nn.Module):
             model.eval().to(self.torch_device)
             if self.channels_last:
