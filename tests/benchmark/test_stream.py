@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from conftest import noisy_gradient
 from iqbench.benchmark.engine import answers
 from iqbench.benchmark.fitting import split
 from iqbench.benchmark.settings import Settings
+from iqbench.benchmark.stream import stream
 from iqbench.benchmark.workshop import Workshop
 from iqbench.data.folder import Folder
 from iqbench.degradations.blur import blur_ladder
@@ -71,11 +74,11 @@ def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
 
 def test_a_worker_may_die_while_the_parent_is_busy_elsewhere(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGCHLD)
-    stream = answers(Harmed(), photos_with(tmp_path, {2: 1}), VARIANTS, TWO_WORKERS)
-    first, _ = next(stream)
+    judged = answers(Harmed(), photos_with(tmp_path, {2: 1}), VARIANTS, TWO_WORKERS)
+    first, _ = next(judged)
     for _ in range(200):  # the worker of the third photo is dead by now, or soon
         np.linalg.svd(np.eye(60))
-    rest = [photo.status for photo, _ in stream]
+    rest = [photo.status for photo, _ in judged]
     assert [first.status, *rest] == ["ok", "ok", "process_died", *["ok"] * 9]
     assert signal.getsignal(signal.SIGCHLD) == before
 
@@ -93,6 +96,66 @@ def test_an_evaluation_loses_that_photo_only_as_well(tmp_path: Path) -> None:
     found = encode_photos(Harmed(), photos_with(tmp_path, {3: 1}), TWO_WORKERS, "")
     assert found.photos["status"].tolist() == ["process_died" if at == 3 else "ok" for at in range(12)]
     assert found.photos["error"][3] == "the worker that prepared it died, twice"
+
+
+class HandedOver:
+    """A photo whose worker dies when it has been handed over and not yet fetched."""
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        return fetched_too_late, (self.worker,)
+
+
+def fetched_too_late(worker: int) -> object:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # nor has anybody said so
+    os.kill(worker, signal.SIGKILL)
+    raise ConnectionResetError("Connection reset by peer")
+
+
+class Handing(Dataset[object]):
+    """Photos, of which one is fetched too late from every worker."""
+
+    def __init__(self, files: Sequence[PhotoFile], late: str) -> None:
+        self.files, self.late = files, late
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> object:
+        name = self.files[index].name
+        return HandedOver(os.getpid()) if name == self.late else name
+
+    def lost(self, code: str, error: str) -> object:
+        return code
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Signals are heard again, whatever a test has done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.mark.usefixtures("heard")
+def test_a_worker_that_dies_between_handing_over_and_fetching_costs_that_photo_only() -> None:
+    files = [PhotoFile(f"./{at}.png", Path()) for at in range(6)]
+    found = list(stream(files, lambda some: Handing(some, "./3.png"), TWO_WORKERS))
+    assert found == ["./0.png", "./1.png", "./2.png", "process_died", "./4.png", "./5.png"]
+
+
+def test_a_connection_that_a_living_worker_loses_is_an_error_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Remote(Harmed):
+        def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
+            raise ConnectionRefusedError("nobody there")
+
+    monkeypatch.setattr("iqbench.benchmark.stream.PARTING", 0)
+    with pytest.raises(ConnectionRefusedError, match="nobody there"):
+        list(answers(Remote(), photos_with(tmp_path, {}), VARIANTS, TWO_WORKERS))
 
 
 @pytest.mark.parametrize("harm", [1, 2])

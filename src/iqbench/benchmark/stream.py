@@ -6,7 +6,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from pickle import UnpicklingError
 from typing import Any, Protocol, TypeVar, cast
 
 from torch.utils.data import DataLoader, Dataset
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 
 AHEAD = 2
 """Photos that each worker prepares ahead."""
+
+PARTING = 5
+"""Seconds in which a worker that speaks no more is seen to be dead."""
 
 START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
 """How workers start; said, since a launcher may have set a way that only its own processes know."""
@@ -118,14 +123,22 @@ def _watched(prepared: Iterator[T], workers: set[BaseProcess]) -> Iterator[T]:
                 photo = next(prepared)
         except StopIteration:
             return
-        except RuntimeError as error:
+        except (RuntimeError, OSError, EOFError, UnpicklingError) as error:
             text = str(error)
             if "DataLoader timed out" in text:
                 raise _WorkerLostError("timeout", "gave no answer in time") from error
-            if "DataLoader worker" in text and ("killed by signal" in text or "exited unexpectedly" in text):
+            gone = wait([worker.sentinel for worker in workers], PARTING)  # what is handed over is fetched from there
+            for worker in workers:
+                if worker.sentinel in gone:
+                    worker.join()  # it says no more, but may not yet have an exit code
+            if _dead(workers) or ("DataLoader worker" in text and "exited unexpectedly" in text):
                 raise _WorkerLostError("process_died", "died") from error
             raise
         yield photo
+
+
+def _dead(workers: set[BaseProcess]) -> bool:
+    return any(worker.exitcode not in (None, 0) for worker in workers)
 
 
 @contextmanager
@@ -139,7 +152,7 @@ def _on_death_of(workers: set[BaseProcess]) -> Iterator[None]:
         return
 
     def look(*_: object) -> None:
-        if any(worker.exitcode not in (None, 0) for worker in workers):
+        if _dead(workers):
             raise _WorkerLostError("process_died", "died")
 
     handler: Any = signal.signal(signal.SIGCHLD, look)
