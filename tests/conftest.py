@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from iqbench.data.folder import Folder
+from iqbench.datasets.folder import Folder
 from iqbench.interfaces import Photo, PhotoFile
 
 

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from iqbench.data.inspection import Finding, look
+from iqbench.datasets.decode_check import Finding, look
 
 
 def look_or_die(path: Path) -> Finding:

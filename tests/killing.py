@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from iqbench.benchmark.tables import FILE_NAME
+from iqbench.results.schema import FILE_NAME
 
 EXPORTS = ("unified_results.csv", "unified_results.parquet", "manifest.csv", "summary.json", "KEY_TAKEAWAYS.md")
 EXPORTS += ("accuracy.png", "report.html")

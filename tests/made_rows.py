@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.evidence import evidence, probabilities
+from iqbench.benchmark.diagnostics import evidence, probabilities
 from iqbench.benchmark.gallery import failures
-from iqbench.benchmark.statistics import summarize
-from iqbench.benchmark.verdicts import Protocol
+from iqbench.benchmark.summarize import summarize
+from iqbench.protocol import Protocol
 
 FACTS = ("pixels", "bytes", "brightness", "sharpness")
 GROUPS = {"blur": "technical", "jpeg": "technical", "crop_edge": "compositional", "control": "control"}

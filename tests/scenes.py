@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from iqbench import photos
-from iqbench.data.samples import Samples
+from iqbench.datasets.samples import Samples
 from iqbench.interfaces import Photo
 
 SIDES = (240, 320)

@@ -9,7 +9,7 @@ import lightning
 import torch
 from torch.utils.data import DataLoader
 
-from iqbench.data.examples import Examples
+from iqbench.datasets.examples import Examples
 from iqbench.interfaces import Pairs, Votes
 from iqbench.models.ava import Ava
 from iqbench.models.siamese import Siamese

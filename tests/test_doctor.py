@@ -10,8 +10,8 @@ import pytest
 
 import cli
 from data_sets import pair_lines, write_ava, write_csv, write_pairs, write_phototriage
-from iqbench.data.phototriage import PhotoTriage
-from iqbench.evaluation import phototriage
+from iqbench.datasets.phototriage import PhotoTriage
+from iqbench.label_audit import phototriage
 
 SOUND = "no fault found in the labels"
 

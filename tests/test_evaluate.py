@@ -13,9 +13,9 @@ import torch
 
 from cli import TINY, Outcome, run
 from data_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
-from iqbench.benchmark.store import lock
-from iqbench.data.phototriage import PhotoTriage
+from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.models.siamese import Siamese
+from iqbench.results.store import lock
 from schooling import siamese
 
 FILES = {"predictions.csv", "predictions.parquet", "photos.csv", "evaluation.json", "evaluation.png"}
@@ -44,7 +44,7 @@ class Planted(Scorer):
 @pytest.fixture(autouse=True)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges of our own in myconf/, few resamples, and nothing written elsewhere."""
-    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 100)
+    monkeypatch.setattr("iqbench.reporting.evaluation_exports.RESAMPLES", 100)
     monkeypatch.setenv("IQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planted.py").write_text(MODELS)
@@ -125,7 +125,7 @@ def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Pa
 def test_the_null_models_are_what_the_set_and_the_files_say(
     triage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 1000)  # enough to show a difference
+    monkeypatch.setattr("iqbench.reporting.evaluation_exports.RESAMPLES", 1000)  # enough to show a difference
     assert evaluate(tmp_path / "out", "model=dark", f"data.root={triage}", "split=train").exit_code == 0
     rows, (found,) = rows_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
     accuracy = {name: null["accuracy"]["value"] for name, null in found["nulls"].items()}
@@ -346,7 +346,7 @@ def test_names_that_look_like_something_else_survive(tmp_path: Path) -> None:
 
 
 def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iqbench.reporting.agreement.RESAMPLES", 1000)  # enough to show a difference
+    monkeypatch.setattr("iqbench.reporting.evaluation_exports.RESAMPLES", 1000)  # enough to show a difference
     outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,dark,blank", f"data.root={triage}", "split=all")
     assert outcome.exit_code == 0, outcome.err
     root = tmp_path / "sweep"

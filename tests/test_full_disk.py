@@ -35,9 +35,9 @@ import json, os, sys
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from iqbench.benchmark.reading import read_store
-from iqbench.benchmark.store import Store
-from iqbench.benchmark.tables import FILE_NAME, PhotoRow
+from iqbench.results.reader import read_store
+from iqbench.results.store import Store
+from iqbench.results.schema import FILE_NAME, PhotoRow
 
 out = Path(sys.argv[1])
 written, ending = 0, "none"

@@ -7,8 +7,8 @@ from PIL import Image
 
 from cli import run
 from conftest import noisy_gradient
-from iqbench.benchmark.reading import read_store
-from iqbench.benchmark.tables import FILE_NAME
+from iqbench.results.reader import read_store
+from iqbench.results.schema import FILE_NAME
 from killing import EXPORTS, finished
 
 JUDGE = """

@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 from conftest import noisy_gradient
-from iqbench.benchmark.engine import answers
-from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.tables import ORIGINAL
-from iqbench.benchmark.verdicts import Protocol, judge
-from iqbench.data.degraded import DegradedPhotos
-from iqbench.data.folder import Folder
+from iqbench.benchmark.pairs import answers
+from iqbench.datasets.degraded import DegradedPhotos
+from iqbench.datasets.folder import Folder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
+from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile
+from iqbench.protocol import Protocol, judge
+from iqbench.results.schema import ORIGINAL
 from schooling import ava, fit, siamese
 from schooling import examples as batches
 

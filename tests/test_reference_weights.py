@@ -12,7 +12,7 @@ from PIL import Image
 
 from cli import Outcome, run
 from iqbench import photos
-from iqbench.data.samples import Samples
+from iqbench.datasets.samples import Samples
 
 BASELINE = Path(__file__).parent / "reference"
 

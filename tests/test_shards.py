@@ -8,8 +8,8 @@ from PIL import Image
 
 from cli import TINY, run
 from conftest import noisy_gradient
-from iqbench.benchmark.reading import read_store
-from iqbench.benchmark.tables import FILE_NAME
+from iqbench.results.reader import read_store
+from iqbench.results.schema import FILE_NAME
 
 EXPORTS = ("unified_results.csv", "unified_results.parquet", "manifest.csv", "summary.json", "KEY_TAKEAWAYS.md")
 EXPORTS += ("accuracy.png", "report.html")

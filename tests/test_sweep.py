@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from cli import Outcome, run
-from iqbench.benchmark.store import lock
-from iqbench.benchmark.tables import FILE_NAME
-from iqbench.launching import Job
+from iqbench.cli import Job
+from iqbench.results.schema import FILE_NAME
+from iqbench.results.store import lock
 from iqbench.sweep import Status
 from killing import EXPORTS
 
@@ -162,7 +162,7 @@ def test_a_sweep_that_is_interrupted_between_two_jobs_is_not_complete(
     common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=Job.current)
-    monkeypatch.setattr("iqbench.launching.Job.current", begun)
+    monkeypatch.setattr("iqbench.cli.Job.current", begun)
     assert run("bench", "-m", *common, "model=steady,ending", f"out={tmp_path / 'sweep'}").exit_code == 130
     assert models(tmp_path / "sweep") == ["steady"]
     assert summary(tmp_path / "sweep")["complete"] is False

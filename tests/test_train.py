@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from cli import TINY, run
-from iqbench.benchmark.store import lock
-from iqbench.data.degraded import DegradedPairs
+from iqbench.datasets.degraded import DegradedPairs
 from iqbench.errors import LockedError
 from iqbench.models.siamese import Siamese
+from iqbench.results.store import lock
 from iqbench.train import RANKS, alone_in
 
 SHORT = (

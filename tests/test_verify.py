@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cli import run
-from iqbench.benchmark.tables import FILE_NAME
+from iqbench.results.schema import FILE_NAME
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from iqbench import cli
 from iqbench import config as configuration
-from iqbench import launching
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
 
@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Start the benchmark from the command line."""
-    launching.launch(job, "bench")
+    cli.launch(job, "bench")
 
 
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
-    current = launching.Job.current()
+    current = cli.Job.current()
     with recorded(current) as status:
-        launching.check(config, current, "bench")
+        cli.check(config, current, "bench")
         summary = bench(config, current.folder, status)
         if not current.is_sweep:
             show(summary, current.folder)
@@ -52,15 +52,15 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
     """
     import torch
 
-    from iqbench.benchmark.fitting import fitted
     from iqbench.benchmark.plan import Plan, rehearse, self_test, shard_of
-    from iqbench.benchmark.reading import recorded
-    from iqbench.benchmark.repeats import asked_again
+    from iqbench.benchmark.repeat_sample import asked_again
     from iqbench.benchmark.run import judge_all
-    from iqbench.benchmark.store import Store, lock, set_aside
     from iqbench.degradations.control import controls
     from iqbench.degradations.ladder import suite
+    from iqbench.inference.autotuning import fitted
     from iqbench.reporting.exports import export
+    from iqbench.results.reader import recorded
+    from iqbench.results.store import Store, lock, set_aside
 
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")

@@ -112,7 +112,7 @@ def check_same_rules(run: Path, baseline: Path) -> None:
     Raises:
         UsageError: If the protocol, or what a kind of damage means beyond its levels, is another one.
     """
-    from iqbench.benchmark.tables import LADDER_KEYS
+    from iqbench.results.schema import LADDER_KEYS
 
     here, there = rules(run), rules(baseline)
     for key in sorted(here.keys() & there.keys()):

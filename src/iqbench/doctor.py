@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from iqbench import cli
 from iqbench import config as configuration
-from iqbench import launching
 from iqbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from iqbench.data.labelled import LabelledPhotos
-    from iqbench.evaluation.diagnosis import Finding
+    from iqbench.datasets.labelled import LabelledPhotos
     from iqbench.interfaces import Split
+    from iqbench.label_audit.findings import Finding
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Start the doctor from the command line."""
-    launching.launch(job, "doctor", interrupted="no report was written, but photos that were decoded are remembered")
+    cli.launch(job, "doctor", interrupted="no report was written, but photos that were decoded are remembered")
 
 
 def job(config: DictConfig) -> None:
@@ -30,10 +30,10 @@ def job(config: DictConfig) -> None:
     Raises:
         UsageError: If the labels are refused, or cannot be read at all.
     """
-    from iqbench.reporting.diagnosis import print_diagnosis, verdict, write_diagnosis
+    from iqbench.reporting.label_audit_report import print_diagnosis, verdict, write_diagnosis
 
-    current = launching.Job.current()
-    launching.check(config, current, "doctor")
+    current = cli.Job.current()
+    cli.check(config, current, "doctor")
     diagnosis = diagnose(config)
     write_diagnosis(diagnosis, current.folder)
     print_diagnosis(diagnosis)
@@ -48,11 +48,11 @@ def diagnose(config: DictConfig) -> dict[str, Any]:
     Raises:
         UsageError: If there are no labels, or a line of them is wrong.
     """
-    from iqbench.data.labelled import LabelledPhotos, photos_of
-    from iqbench.evaluation.census import census
-    from iqbench.evaluation.diagnosis import SEVERITIES, findings
-    from iqbench.evaluation.phototriage import is_named_like
-    from iqbench.evaluation.sharpness import sharpness_findings
+    from iqbench.datasets.labelled import LabelledPhotos, photos_of
+    from iqbench.label_audit.dataset_statistics import census
+    from iqbench.label_audit.findings import SEVERITIES, findings
+    from iqbench.label_audit.phototriage import is_named_like
+    from iqbench.label_audit.sharpness import sharpness_findings
 
     if config.sample < 0:
         raise UsageError(f"sample={config.sample}: photos or pairs of each split, at least 0")
@@ -80,9 +80,9 @@ def diagnose(config: DictConfig) -> dict[str, Any]:
 
 def about_phototriage(data: "LabelledPhotos", config: DictConfig) -> list["Finding"]:
     """Return what PhotoTriage's own lists say, of itself and of other labels for its photos."""
-    from iqbench.data.labelled import photos_of
-    from iqbench.data.phototriage import PhotoTriage
-    from iqbench.evaluation import phototriage
+    from iqbench.datasets.labelled import photos_of
+    from iqbench.datasets.phototriage import PhotoTriage
+    from iqbench.label_audit import phototriage
     from iqbench.labels import PairTable
 
     found = list(phototriage.own_findings(data.root)) if isinstance(data, PhotoTriage) else []
@@ -94,8 +94,8 @@ def about_phototriage(data: "LabelledPhotos", config: DictConfig) -> list["Findi
 
 def sharpness_alone(data: "LabelledPhotos", config: DictConfig) -> dict["Split", dict[str, Any]]:
     """Return how well sharpness agrees with a sample of each split's labels; nothing for a split without any."""
-    from iqbench.data.labelled import photos_of
-    from iqbench.evaluation.sharpness import agreement, sampled, sharpnesses
+    from iqbench.datasets.labelled import photos_of
+    from iqbench.label_audit.sharpness import agreement, sampled, sharpnesses
 
     unusable = set(data.examined.index[data.examined["code"] != "ok"])
     samples = {

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from iqbench import cli
 from iqbench import config as configuration
-from iqbench import launching
 from iqbench.errors import TooManyFailures, UsageError
 from iqbench.sweep import recorded
 
@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Start the evaluation from the command line."""
-    launching.launch(job, "evaluate", interrupted="nothing was written of what was not finished")
+    cli.launch(job, "evaluate", interrupted="nothing was written of what was not finished")
 
 
 def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
-    current = launching.Job.current()
+    current = cli.Job.current()
     with recorded(current):
-        launching.check(config, current, "evaluate")
+        cli.check(config, current, "evaluate")
         summary = evaluate(config, current.folder)
         if not current.is_sweep:
             show(summary, current.folder)
@@ -36,7 +36,7 @@ def job(config: DictConfig) -> None:
 
 def show(summary: dict[str, Any], folder: Path) -> None:
     """Print the table, and where the rest is."""
-    from iqbench.reporting.agreement_table import print_agreement
+    from iqbench.reporting.evaluation_table import print_agreement
 
     print_agreement(summary)
     log.info("results: %s", folder)
@@ -48,14 +48,14 @@ def evaluate(config: DictConfig, folder: Path) -> dict[str, Any]:
     Raises:
         IqbenchError: If something in the config cannot be used.
     """
-    from iqbench.benchmark.fitting import fitted
     from iqbench.benchmark.plan import self_test
-    from iqbench.benchmark.store import lock
-    from iqbench.data.labelled import LabelledPhotos, photos_of
-    from iqbench.evaluation.interview import Questions, interview
+    from iqbench.datasets.labelled import LabelledPhotos, photos_of
+    from iqbench.evaluation.predict import Questions, interview
     from iqbench.evaluation.splits import labels_of
+    from iqbench.inference.autotuning import fitted
     from iqbench.models.learned import Learned
-    from iqbench.reporting.agreement import check_same, export
+    from iqbench.reporting.evaluation_exports import check_same, export
+    from iqbench.results.store import lock
 
     settings = configuration.build(config.engine, "engine")
     questions = Questions(config.pairs_per_photo, config.min_difference, config.anchors, config.seed)

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from iqbench import config, launching, photos
-from iqbench.benchmark.settings import Settings
+from iqbench import cli, config, photos
 from iqbench.errors import UsageError
+from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import Preference, QualityModel, Scorer
 
 
@@ -47,7 +47,7 @@ class Judge:
         try:
             node = config.compose("bench", overrides).model
         except HydraException as error:
-            raise UsageError(launching.explain(error, overrides, "bench")) from error
+            raise UsageError(cli.explain(error, overrides, "bench")) from error
         if checkpoint is not None:
             OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
         settings = Settings.plain(device, batch_size=1, workers=0)

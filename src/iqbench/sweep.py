@@ -15,9 +15,9 @@ from hydra.experimental.callback import Callback
 from hydra.utils import get_method
 from omegaconf import DictConfig
 
-from iqbench.benchmark.tables import FILE_NAME
+from iqbench.cli import Job, until_the_end
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError, last_word, naming_the_disk
-from iqbench.launching import Job, until_the_end
+from iqbench.results.schema import FILE_NAME
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class MergeSweep(Callback):
 
     @contextmanager
     def _running(self, root: Path) -> Iterator[None]:
-        from iqbench.benchmark.store import lock
+        from iqbench.results.store import lock
 
         root.mkdir(parents=True, exist_ok=True)
         with lock(root):

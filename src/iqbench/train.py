@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from iqbench import cli
 from iqbench import config as configuration
-from iqbench import launching
 from iqbench.errors import CheckpointError, IqbenchError, Stopped, UsageError
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
 
 def main() -> None:
     """Start training from the command line."""
-    launching.launch(job, "train", interrupted="the same command goes on where it was")
+    cli.launch(job, "train", interrupted="the same command goes on where it was")
 
 
 def job(config: DictConfig) -> None:
     """Train, then say where the best checkpoint is and how to use it."""
-    current = launching.Job.current()
-    launching.check(config, current, "train")
+    current = cli.Job.current()
+    cli.check(config, current, "train")
     with alone_in(current.folder):
         best = train(config, current.folder)
     if best is None:
@@ -52,7 +52,7 @@ def job(config: DictConfig) -> None:
 
 def alone_in(folder: Path) -> AbstractContextManager[None]:
     """Hold the folder for this training; the processes that it starts, here or on other nodes, share it."""
-    from iqbench.benchmark.store import lock
+    from iqbench.results.store import lock
 
     return lock(folder) if all(os.environ.get(rank, "0") == "0" for rank in RANKS) else nullcontext()
 
@@ -68,9 +68,9 @@ def train(config: DictConfig, folder: Path) -> Path | None:
     from lightning.pytorch.callbacks import LearningRateMonitor, RichProgressBar
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    from iqbench.checkpointing import AtomicCheckpointIO
     from iqbench.models.checkpoint import export_head, read_weights
     from iqbench.models.learned import Learned
+    from iqbench.training.checkpoint_io import AtomicCheckpointIO
 
     _quiet()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
@@ -125,9 +125,9 @@ def on_this_machine(trainer: DictConfig) -> dict[str, Any]:
     return {"sync_batchnorm": False}
 
 
-def what_next(config: DictConfig, current: launching.Job, best: Path) -> list[str]:
+def what_next(config: DictConfig, current: cli.Job, best: Path) -> list[str]:
     """Return the commands that judge with a checkpoint, with every setting that it needs and the files do not have."""
-    from iqbench.data.labelled import LabelledPhotos
+    from iqbench.datasets.labelled import LabelledPhotos
     from iqbench.models.checkpoint import read_weights
 
     model, data = current.choices["model"], current.choices["data"]
@@ -182,7 +182,7 @@ def fit(trainer: Any, model: "Learned", datamodule: "LightningDataModule", going
 
 def labelled(config: DictConfig, model: "Learned") -> "LightningDataModule":
     """Return the data set's own examples, or, where it is only photos, examples made by degrading them."""
-    from iqbench.data.labelled import LabelledPhotos
+    from iqbench.datasets.labelled import LabelledPhotos
     from iqbench.degradations.ladder import suite
 
     examples = configuration.build(config.examples, "examples")

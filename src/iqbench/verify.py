@@ -30,8 +30,8 @@ def verify(folder: Path, photos: Path | None) -> None:
     Raises:
         IqbenchError: If anything is.
     """
-    from iqbench.benchmark.rows import read_runs
-    from iqbench.benchmark.verification import counts, problems
+    from iqbench.benchmark.verdict_table import read_runs
+    from iqbench.results.verification import counts, problems
     from iqbench.sweep import jobs
 
     failed, sources = jobs(folder)

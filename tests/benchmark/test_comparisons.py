@@ -1,6 +1,6 @@
 import pandas as pd
 
-from iqbench.benchmark.statistics import summarize
+from iqbench.benchmark.summarize import summarize
 from made_rows import frame, noisy, row
 
 

@@ -10,15 +10,15 @@ import torch
 
 from cli import run
 from iqbench.benchmark.gallery import DETAIL, WHOLE, exhibit, failures, mistakes, renew, seen
-from iqbench.benchmark.reading import read_store
-from iqbench.benchmark.rows import verdict_rows
-from iqbench.benchmark.store import Store
-from iqbench.benchmark.tables import FILE_NAME
-from iqbench.data.folder import Folder
+from iqbench.benchmark.verdict_table import verdict_rows
+from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur
 from iqbench.degradations.crop import crop_center, crop_edge_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.models.rules import Rules
+from iqbench.results.reader import read_store
+from iqbench.results.schema import FILE_NAME
+from iqbench.results.store import Store
 from made_rows import frame, row
 from schooling import siamese
 

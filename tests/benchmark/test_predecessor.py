@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iqbench.benchmark.statistics import summarize
+from iqbench.benchmark.summarize import summarize
 from made_rows import frame, row
 
 PAIRS = {"jpeg": 5, "crop_edge": 4, "crop_aspect": 4, "crop_center": 2, "crop_corner": 4, "blur": 4, "exposure": 4}

@@ -10,9 +10,9 @@ from PIL import Image
 from cli import run
 from conftest import noisy_gradient
 from iqbench.benchmark.run import patient
-from iqbench.benchmark.store import Store
-from iqbench.benchmark.tables import PairRow, PhotoRow
 from iqbench.errors import Stopped
+from iqbench.results.schema import PairRow, PhotoRow
+from iqbench.results.store import Store
 
 
 def judged(status: str):

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from iqbench.evaluation.encodings import Encodings, PhotoFacts
 from iqbench.evaluation.predictions import TIE_MARGIN, pair_predictions, vote_predictions
+from iqbench.inference.encoding import Encodings, PhotoFacts
 from iqbench.interfaces import PhotoFile, Scorer
 from iqbench.labels import PairTable, VoteTable
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from data_sets import write_ava, write_pairs, write_phototriage
-from iqbench.data.ava import AvaPhotos
-from iqbench.data.pairs import PairList
-from iqbench.data.phototriage import PhotoTriage
+from iqbench.datasets.ava import AvaPhotos
+from iqbench.datasets.pairs import PairList
+from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.errors import UsageError
 from iqbench.evaluation.splits import fingerprint, labels_of, limited
 from iqbench.interfaces import PhotoFile

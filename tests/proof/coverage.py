@@ -2,7 +2,7 @@
 
 A judge is right about a photo's variants with a probability that depends on the photo (some photos are easy), so
 that the 27 pairs of a photo are not independent. Each simulated benchmark has its own photos and is summarised by
-`iqbench.benchmark.statistics.summarize`, as a real one is. ``python tests/proof/coverage.py --runs 1000 --json FILE``
+`iqbench.benchmark.summarize.summarize`, as a real one is. ``python tests/proof/coverage.py --runs 1000 --json FILE``
 prints how often the 95 % intervals hold the true accuracy, how often those of a naive binomial would, and how often
 two equally good judges are called different.
 """
@@ -23,7 +23,7 @@ from scipy.stats import binomtest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from iqbench.benchmark.statistics import summarize
+from iqbench.benchmark.summarize import summarize
 from iqbench.reporting.exports import RESAMPLES
 from made_rows import frame, row
 

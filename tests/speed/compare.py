@@ -29,16 +29,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from growth import growth
 
 from iqbench import config
-from iqbench.benchmark.batching import encode_batch, lanes
-from iqbench.benchmark.engine import answers
-from iqbench.benchmark.facts import facts
-from iqbench.benchmark.fitting import fitted, slowness, split
-from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.workshop import Workshop
-from iqbench.data.folder import Folder
-from iqbench.data.samples import Samples
+from iqbench.benchmark.pairs import answers
+from iqbench.datasets.folder import Folder
+from iqbench.datasets.samples import Samples
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite
+from iqbench.inference.autotuning import fitted, slowness, split
+from iqbench.inference.batching import encode_batch, lanes
+from iqbench.inference.engine_config import Settings
+from iqbench.inference.image_statistics import facts
+from iqbench.inference.worker import Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.photos import read
 

@@ -8,8 +8,8 @@ import sys
 import time
 
 from iqbench import config
-from iqbench.benchmark.fitting import fitted
-from iqbench.benchmark.settings import Settings
+from iqbench.inference.autotuning import fitted
+from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import QualityModel
 
 

@@ -17,7 +17,7 @@ FEW, MANY = 50, 500
 PROGRAM = """
 import resource, sys, time
 from iqbench.bench import main
-from iqbench.benchmark.store import Store
+from iqbench.results.store import Store
 written, write = [], Store.write
 def timed(*given):
     write(*given)

@@ -10,7 +10,7 @@ import pandas as pd
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from iqbench.telemetry.history import history
+from iqbench.callbacks.history import history
 from schooling import pairs, votes
 
 TRICKY = ["NA.jpg", "None", "./a|b.jpg", "1.0", "nan", "./ä.jpg", "`", "true"]

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import logit
 from scipy.stats import binomtest
 
-from iqbench.benchmark.resampling import (
+from iqbench.statistics.bootstrap import (
     ALPHA,
     NO_PAIR,
     ONE_PHOTO,

@@ -14,13 +14,13 @@ from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from iqbench import photos
-from iqbench.benchmark.reading import read_store
-from iqbench.benchmark.rows import verdict_rows
-from iqbench.benchmark.store import Store
-from iqbench.benchmark.tables import Exhibit
-from iqbench.benchmark.workshop import ON_ONE_PICTURE
+from iqbench.benchmark.verdict_table import verdict_rows
+from iqbench.inference.worker import ON_ONE_PICTURE
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
 from iqbench.progress import track
+from iqbench.results.reader import read_store
+from iqbench.results.schema import Exhibit
+from iqbench.results.store import Store
 
 WHOLE, DETAIL, INPUT = 144, 160, 320
 """Longest sides, in pixels: of the whole picture made small, of the detail at 100 %, of a view of a model's input."""
@@ -46,7 +46,7 @@ def mistakes(rows: pd.DataFrame, most: int) -> pd.DataFrame:
     """Return each model's most confident mistakes of each type, the surest first, at most one a photo.
 
     Args:
-        rows: As `iqbench.benchmark.rows.verdict_rows` returns them.
+        rows: As `iqbench.benchmark.verdict_table.verdict_rows` returns them.
         most: How many of each model and type.
     """
     wrong = rows[(rows["degradation_group"] != "control") & (rows["prediction"] == 0).fillna(False)]
@@ -59,8 +59,8 @@ def failures(rows: pd.DataFrame, most: int) -> dict[str, dict[str, Any]]:
     """Return per model and type how many pairs it got wrong, and the worst of them with what the others said.
 
     Args:
-        rows: As `iqbench.benchmark.rows.verdict_rows` returns them, with the ``probability`` of
-            `iqbench.benchmark.evidence.probabilities`.
+        rows: As `iqbench.benchmark.verdict_table.verdict_rows` returns them, with the ``probability`` of
+            `iqbench.benchmark.diagnostics.probabilities`.
         most: How many of each model and type are told one by one.
     """
     judged = rows[(rows["degradation_group"] != "control") & (rows["status"] == "ok")]

@@ -13,14 +13,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.tables import PhotoRow
-from iqbench.benchmark.verdicts import Protocol
-from iqbench.benchmark.workshop import ON_ONE_PICTURE, one_line
 from iqbench.config import own_code
 from iqbench.errors import UsageError
+from iqbench.inference.engine_config import Settings
+from iqbench.inference.worker import ON_ONE_PICTURE, one_line
 from iqbench.interfaces import SHA_DIGITS, Photo, PhotoFile, QualityModel, Variant
 from iqbench.models.learned import Learned
+from iqbench.protocol import Protocol
+from iqbench.results.schema import PhotoRow
 
 VERSIONED = ("iqbench", "torch", "torchvision", "timm", "numpy", "pillow", "opencv-python-headless")
 """The packages that pixels and scores depend on."""

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from iqbench.benchmark.comparisons import Differences, corrected
-from iqbench.benchmark.resampling import ALPHA, Bootstrap
 from iqbench.errors import UsageError
+from iqbench.statistics.bootstrap import ALPHA, Bootstrap
 
 ALL = "all"
 RUNS = ("now", "before")

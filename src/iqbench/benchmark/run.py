@@ -2,18 +2,18 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from iqbench.benchmark.engine import answers
-from iqbench.benchmark.fitting import split
 from iqbench.benchmark.gallery import renew
+from iqbench.benchmark.pairs import answers
 from iqbench.benchmark.plan import Plan
-from iqbench.benchmark.repeats import second_look
-from iqbench.benchmark.settings import Settings
-from iqbench.benchmark.store import Store
-from iqbench.benchmark.tables import PairRow, PhotoRow
-from iqbench.benchmark.workshop import Workshop
+from iqbench.benchmark.repeat_sample import second_look
 from iqbench.errors import Stopped
+from iqbench.inference.autotuning import split
+from iqbench.inference.engine_config import Settings
+from iqbench.inference.worker import Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.progress import track
+from iqbench.results.schema import PairRow, PhotoRow
+from iqbench.results.store import Store
 
 Judged = tuple[PhotoRow, list[PairRow]]
 

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.benchmark.resampling import ALPHA, Array, Bootstrap
 from iqbench.evaluation.answers import (
     PREDICTED_VOTES,
     TRUE_VOTES,
@@ -20,7 +19,12 @@ from iqbench.evaluation.answers import (
     predicts_votes,
     vote_answers,
 )
-from iqbench.evaluation.draws import (
+from iqbench.labels import RATINGS
+from iqbench.metrics.pairs import AGREEMENT, agreement_bins, agreements, cross_entropies, hits
+from iqbench.metrics.series import blind_tops, standings, taus, tops
+from iqbench.metrics.votes import GOOD, distances
+from iqbench.statistics.bootstrap import ALPHA, Array, Bootstrap
+from iqbench.statistics.resampled_measures import (
     ONE_PHOTO,
     ONE_SERIES,
     PairDraws,
@@ -30,10 +34,6 @@ from iqbench.evaluation.draws import (
     plcc_draws,
     srcc_draws,
 )
-from iqbench.labels import RATINGS
-from iqbench.metrics.pairs import AGREEMENT, agreement_bins, agreements, cross_entropies, hits
-from iqbench.metrics.series import blind_tops, standings, taus, tops
-from iqbench.metrics.votes import GOOD, distances
 
 NO_PAIR = "no pair was judged"
 NO_WINNER = "no pair with a winner was judged"

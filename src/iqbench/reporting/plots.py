@@ -34,7 +34,7 @@ def accuracy_heatmap(summary: dict[str, Any], path: Path) -> None:
     The same summary gives the same bytes.
 
     Args:
-        summary: As `iqbench.benchmark.statistics.summarize` returns it, with the null models' entries
+        summary: As `iqbench.benchmark.summarize.summarize` returns it, with the null models' entries
             under ``nulls`` if there are any.
         path: The PNG file.
     """

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.reporting.evidence_lines import warnings
+from iqbench.reporting.diagnostics_text import warnings
 from iqbench.reporting.wording import bracketed, escaped, one_line, percent
 
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")

@@ -3,8 +3,8 @@
 from typing import Any
 
 from iqbench.reporting.blind_spots import CHANCE, above, below, places, unnested, unseen
-from iqbench.reporting.evidence_lines import facts as evidence
-from iqbench.reporting.evidence_lines import warnings
+from iqbench.reporting.diagnostics_text import facts as evidence
+from iqbench.reporting.diagnostics_text import warnings
 from iqbench.reporting.table import markdown_table, rule, type_order, unfinished
 from iqbench.reporting.wording import bracketed, escaped, percent
 
@@ -19,7 +19,7 @@ def takeaways(summary: dict[str, Any]) -> str:
     lies above 0. Everything else is said to be too close to call, or "no difference shown".
 
     Args:
-        summary: As `iqbench.benchmark.statistics.summarize` returns it, with the null models' entries
+        summary: As `iqbench.benchmark.summarize.summarize` returns it, with the null models' entries
             under ``nulls`` if there are any.
     """
     sections = [

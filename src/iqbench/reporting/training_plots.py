@@ -16,7 +16,7 @@ def curves(axes: Axes, scalars: pd.DataFrame, title: str, *tags: str, log: bool 
 
     Args:
         axes: Where to.
-        scalars: As `iqbench.telemetry.history.history` returns them.
+        scalars: As `iqbench.callbacks.history.history` returns them.
         title: What it is about.
         tags: Regular expressions; a tag is drawn where one of them matches all of it.
         log: Whether the values' axis is logarithmic.
@@ -41,7 +41,7 @@ def leads(axes: Axes, by_epoch: pd.DataFrame) -> None:
 
     Args:
         axes: Where to.
-        by_epoch: As `iqbench.telemetry.history.leads_by_epoch` returns them.
+        by_epoch: As `iqbench.callbacks.history.leads_by_epoch` returns them.
     """
     step = -(-len(by_epoch.columns) // MANY)
     shown = by_epoch.iloc[:, ::-step].iloc[:, ::-1]
@@ -56,7 +56,7 @@ def first_and_last(axes: Axes, by_epoch: pd.DataFrame) -> None:
 
     Args:
         axes: Where to.
-        by_epoch: As `iqbench.telemetry.history.leads_by_epoch` returns them.
+        by_epoch: As `iqbench.callbacks.history.leads_by_epoch` returns them.
     """
     axes.scatter(by_epoch.iloc[:, 0], by_epoch.iloc[:, -1], s=12, alpha=0.5, color=LINES[0], linewidths=0)
     axes.axhline(0, color=FAINT, linewidth=0.8)

@@ -1,0 +1,1 @@
+"""Running a model over photos: worker pool, batching, autotuning, encoding. Benchmark and evaluation build on it."""

@@ -1,0 +1,1 @@
+"""Checks of labels before a model learns from them."""

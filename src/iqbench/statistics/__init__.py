@@ -1,0 +1,1 @@
+"""Estimates, bootstrap, paired tests and calibration over arrays. Knows nothing of photos."""

@@ -1,0 +1,1 @@
+"""What a training run needs around Lightning's Trainer."""

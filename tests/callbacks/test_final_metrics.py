@@ -1,0 +1,61 @@
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from lightning.pytorch.callbacks import ModelCheckpoint
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from iqbench.callbacks.final_metrics import FinalMetrics, final_metrics
+from iqbench.callbacks.history import history
+from iqbench.callbacks.holdout import HoldOut
+from schooling import siamese
+from telemetry.lessons import Lesson, learn, logged, pair_lesson
+
+
+def comparison(folder: Path) -> tuple[dict[str, Any], set[str]]:
+    """Return the hyperparameters and the names of the metrics that the HPARAMS page shows."""
+    events = EventAccumulator(str(folder / "tensorboard" / "version_0")).Reload()
+    contents = events.PluginTagToContent("hparams")
+    session = HParamsPluginData.FromString(contents["_hparams_/session_start_info"]).session_start_info
+    experiment = HParamsPluginData.FromString(contents["_hparams_/experiment"]).experiment
+    values = {name: getattr(value, value.WhichOneof("kind")) for name, value in session.hparams.items()}
+    return values, {info.name.tag for info in experiment.metric_infos}
+
+
+def test_a_finished_training_is_compared_by_its_final_and_its_best_metrics(tmp_path: Path) -> None:
+    model = siamese()
+    model.recipe = {"data": {"root": "DIR"}, "examples": {"augmentation": {"flip": 0.5}}, "seed": 3, "model": {"x": 1}}
+    best = ModelCheckpoint(tmp_path, monitor="val/loss")
+    learn(tmp_path, model, pair_lesson(), FinalMetrics(), best, max_epochs=2, enable_checkpointing=True)
+    settings, metrics = comparison(tmp_path)
+    assert settings.items() >= {"optimizer/name": "SGD", "data/root": "DIR", "examples/augmentation/flip": 0.5}.items()
+    assert settings["seed"] == 3
+    assert "model/x" not in settings
+    names = {"final/train/loss", "final/val/loss", "final/val/accuracy", "final/val/constant_accuracy"}
+    assert metrics == names | {"best/val/loss"}
+    losses = logged(tmp_path, "val/loss")
+    assert logged(tmp_path, "final/val/loss") == {3: losses[3]}
+    assert logged(tmp_path, "best/val/loss")[3] == pytest.approx(min(losses.values()))
+
+
+def test_all_scalars_are_kept_as_one_table(tmp_path: Path) -> None:
+    learn(tmp_path, siamese(), pair_lesson(), HoldOut(worst=0), FinalMetrics())
+    table = pd.read_parquet(tmp_path / "telemetry.parquet")
+    now = history(tmp_path)
+    pd.testing.assert_frame_equal(table, now[~now["tag"].str.startswith("final/")].reset_index(drop=True))
+
+
+def test_a_metric_that_is_undefined_at_the_end_is_not_final() -> None:
+    rows = [(1, "val/loss", 1.0), (1, "val/srcc", 0.5), (3, "val/loss", 2.0), (4, "train/loss", 3.0)]
+    table = pd.DataFrame(rows, columns=["step", "tag", "value"])
+    assert final_metrics(table) == {"final/val/loss": 2.0, "final/train/loss": 3.0}
+
+
+def test_a_training_without_validation_or_without_steps_ends_well(tmp_path: Path) -> None:
+    model = siamese()
+    learn(tmp_path, model, Lesson(pair_lesson().validation_examples).train_dataloader(), FinalMetrics())
+    assert comparison(tmp_path)[1] == {"final/train/loss"}
+    learn(tmp_path / "none", siamese(), pair_lesson(), FinalMetrics(), max_epochs=0)
+    assert not (tmp_path / "none" / "telemetry.parquet").exists()

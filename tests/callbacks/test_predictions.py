@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from iqbench.callbacks.history import predictions
+from iqbench.callbacks.predictions import Predictions
+from iqbench.callbacks.tables import write_table
+from iqbench.errors import UsageError
+from schooling import ava, fit, pairs, siamese
+from telemetry.lessons import TRICKY, learn, pair_lesson, vote_lesson
+
+
+def test_every_epoch_leaves_its_answers_under_names_that_come_back_as_they_were(tmp_path: Path) -> None:
+    model = siamese()
+    learn(tmp_path, model, pair_lesson(), Predictions(), max_epochs=2)
+    assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == [
+        "epoch_000.parquet",
+        "epoch_001.parquet",
+    ]
+    table = predictions(tmp_path)
+    assert list(table.columns) == ["epoch", "index", "first", "second", "series", "predicted", "true", "loss"]
+    assert table["epoch"].tolist() == [0] * 8 + [1] * 8
+    assert table["first"].tolist() == TRICKY * 2
+    assert table["true"].tolist() == [0.0, 1.0] * 8
+    assert table.loc[8:, "predicted"].tolist() == model.answers[:, 1].tolist()
+    kinds = {"epoch": "int64", "index": "int64", "series": "int64", "loss": "float64", "predicted": "float64"}
+    assert {column: str(table.dtypes[column]) for column in kinds} == kinds
+    assert pd.api.types.is_string_dtype(table["second"])
+
+
+def test_votes_go_by_one_name(tmp_path: Path) -> None:
+    learn(tmp_path, ava(), vote_lesson(), Predictions())
+    assert predictions(tmp_path)["photo"].tolist() == TRICKY
+
+
+def test_without_a_data_module_only_the_names_are_missing(tmp_path: Path) -> None:
+    fit(siamese(), pairs(4), tmp_path, pairs(4), callbacks=[Predictions()], max_epochs=1)
+    assert list(predictions(tmp_path).columns) == ["epoch", "index", "predicted", "true", "loss"]
+
+
+def test_a_write_that_fails_leaves_the_file_before_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "epoch_000.parquet"
+    write_table(pd.DataFrame({"epoch": [0]}), path)
+
+    def half(self: pd.DataFrame, target: Path, index: bool) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", half)
+    with pytest.raises(OSError, match="No space"):
+        write_table(pd.DataFrame({"epoch": [1]}), path)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert pd.read_parquet(path)["epoch"].tolist() == [0]
+
+
+def test_a_folder_without_predictions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no predictions"):
+        predictions(tmp_path)

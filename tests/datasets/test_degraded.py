@@ -1,0 +1,248 @@
+import logging
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import noisy_gradient
+from deadly import look_or_die
+from iqbench import photos
+from iqbench.datasets import degraded
+from iqbench.datasets.decode_check import inspect
+from iqbench.datasets.degraded import DegradedPhotos, DegradedVotes
+from iqbench.datasets.folder import Folder
+from iqbench.degradations.blur import blur_ladder
+from iqbench.degradations.exposure import exposure_ladders
+from iqbench.degradations.ladder import suite
+from iqbench.errors import UsageError
+from iqbench.interfaces import Photo, PhotoFile, Variant
+from iqbench.labels import mean_vote
+from iqbench.preprocessing import view
+from schooling import examples as batches
+
+VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
+
+
+def variants() -> list[Variant]:
+    return suite({"blur": blur_ladder([1, 2, 4]), "exposure": exposure_ladders([-2, -1, 2], "encoded")})
+
+
+def prepared(photo: Photo) -> torch.Tensor:
+    return view(photo, "squash", 32)
+
+
+class Learner:
+    losses: ClassVar = {"pairs": "bradley_terry"}
+    prepare = staticmethod(prepared)
+
+
+def examples(files: list[PhotoFile], labels: str = "pairs", **changes: object) -> DegradedPhotos:
+    settings = {"files": files, "variants": variants(), "learner": Learner(), "seed": 0, "validation_share": 0.3}
+    settings |= {"examples": batches(labels=labels), "votes": VOTES}
+    return DegradedPhotos(**{**settings, **changes})
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> list[PhotoFile]:
+    """Ten photos, and a copy of four of them under another name."""
+    root = tmp_path / "many"
+    root.mkdir()
+    for at in range(10):
+        Image.fromarray(noisy_gradient(40, 48, seed=at)).save(root / f"{at}.png")
+    for at in range(4):
+        (root / f"copy of {at}.png").write_bytes((root / f"{at}.png").read_bytes())
+    return list(Folder(str(root), limit=None, seed=0).photos().files)
+
+
+def contents(files: list[PhotoFile]) -> set[str]:
+    return {photos.read(file.path).sha256 for file in files}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_photo_is_in_both_splits_even_under_another_name(many: list[PhotoFile], seed: int) -> None:
+    data = examples(many, seed=seed)
+    training, validation = contents(data.training_files), contents(data.validation_files)
+    assert training.isdisjoint(validation)
+    assert len(training | validation) == len(data.training_files) + len(data.validation_files) == 10
+    assert len(validation) == 3
+
+
+def test_the_split_depends_on_the_seed_and_on_nothing_else(many: list[PhotoFile]) -> None:
+    splits = {frozenset(contents(examples(many, seed=seed).validation_files)) for seed in range(8)}
+    assert len(splits) > 3
+    backward = examples(list(reversed(many)))
+    assert contents(backward.validation_files) == contents(examples(many).validation_files)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_each_split_has_a_photo_whatever_the_share(files: list[PhotoFile], share: float) -> None:
+    data = examples(files, validation_share=share)
+    assert data.training_files
+    assert data.validation_files
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_validation_is_the_same_every_time(files: list[PhotoFile], labels: str) -> None:
+    loader = examples(files, labels=labels).val_dataloader()
+    torch.manual_seed(1)
+    first = list(loader)
+    torch.manual_seed(2)
+    second = list(loader)
+    assert len(first) > 1
+    for batch, again in zip(first, second, strict=True):
+        assert all(torch.equal(part, same) for part, same in zip(batch, again, strict=True))
+
+
+def test_training_is_in_another_order_every_epoch_and_the_same_again_for_the_same_epoch(files: list[PhotoFile]) -> None:
+    loader, epochs = examples(files).train_dataloader(), []
+    for epoch in (0, 1, 0):
+        loader.sampler.set_epoch(epoch)
+        epochs.append(torch.cat([batch.first for batch in loader]))
+    assert epochs[0].shape == epochs[1].shape
+    assert not torch.equal(epochs[0], epochs[1])
+    assert torch.equal(epochs[0], epochs[2])
+
+
+@pytest.mark.parametrize("split", ["val_dataloader", "train_dataloader"])
+def test_a_constant_answer_is_right_in_half_of_the_pairs(many: list[PhotoFile], split: str) -> None:
+    torch.manual_seed(0)
+    preferences = torch.cat([batch.preference for batch in getattr(examples(many), split)()])
+    assert set(preferences.tolist()) == {0.0, 1.0}
+    slack = 0.5 / len(preferences) if split == "val_dataloader" else 0.1
+    assert preferences.mean().item() == pytest.approx(0.5, abs=slack)
+
+
+def test_pairs_are_every_variant_against_the_photo_and_each_level_against_the_next(files: list[PhotoFile]) -> None:
+    data = examples(files, validation_share=0.01)
+    (file,) = data.validation_files
+    photo = photos.read(file.path).pixels
+    made = {variant.key: prepared(variant.apply(photo)) for variant in variants()}
+    contests = [(prepared(photo), picture) for picture in made.values()]
+    steps = [("blur/1.0", "blur/2.0"), ("blur/2.0", "blur/4.0"), ("exposure/-1", "exposure/-2")]
+    contests += [(made[milder], made[harsher]) for milder, harsher in steps]
+    found = list(data.val_dataloader().dataset)
+    assert len(found) == len(contests) == 9
+    for pair, (better, worse) in zip(found, contests, strict=True):
+        first, second = (better, worse) if pair.preference.item() == 1.0 else (worse, better)
+        assert torch.equal(pair.first, first)
+        assert torch.equal(pair.second, second)
+
+
+def test_the_better_photo_of_a_training_pair_is_the_one_with_the_label(files: list[PhotoFile]) -> None:
+    darker = suite({"exposure": exposure_ladders([-2], "encoded")})
+    torch.manual_seed(0)
+    for batch in examples(files, variants=darker).train_dataloader():
+        brighter_first = batch.first.float().mean(dim=(1, 2, 3)) > batch.second.float().mean(dim=(1, 2, 3))
+        assert torch.equal(brighter_first, batch.preference == 1.0)
+
+
+def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
+    """The two pictures of a pair must not be told apart by which of them is mirrored."""
+    nothing = suite({"exposure": exposure_ladders([0.001], "encoded")})
+    torch.manual_seed(0)
+    seen = []
+    loader = examples(files, variants=nothing).train_dataloader()
+    for epoch in range(8):
+        loader.sampler.set_epoch(epoch)
+        for batch in loader:
+            assert torch.equal(batch.first, batch.second)
+            seen += [picture.float().mean(dim=(0, 1)).argmax().item() > 16 for picture in batch.first]
+    assert {True, False} == set(seen)
+
+
+def test_votes_fall_with_the_severity_and_the_photo_has_the_most(files: list[PhotoFile]) -> None:
+    dataset = examples(files, labels="votes").val_dataloader().dataset
+    assert isinstance(dataset, DegradedVotes)
+    means = {variant.key if variant else None: mean_vote(v.unsqueeze(0)).item() for variant, v in dataset.pictures}
+    assert means[None] > means["blur/1.0"] > means["blur/2.0"] > means["blur/4.0"]
+    assert means[None] > means["exposure/-1"] > means["exposure/-2"]
+    assert means["blur/4.0"] == means["exposure/-2"] == means["exposure/2"]
+    assert means[None] == pytest.approx(7.0, abs=0.15)
+    assert means["blur/4.0"] == pytest.approx(3.0, abs=0.15)
+    assert sum(variant is None for variant, _ in dataset.pictures) == 3  # once a ladder
+    assert all(v.sum().item() == pytest.approx(1.0) for _, v in dataset.pictures)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_photos_are_refused(files: list[PhotoFile], count: int) -> None:
+    with pytest.raises(UsageError, match=f"data: {count} readable photos; training needs one, validation another"):
+        examples(files[:count])
+
+
+def test_copies_of_one_photo_are_too_few(many: list[PhotoFile]) -> None:
+    same = [file for file in many if file.name in ("./0.png", "./copy of 0.png")]
+    assert len(same) == 2
+    with pytest.raises(UsageError, match="data: 1 readable photos"):
+        examples(same)
+
+
+def test_an_unreadable_photo_is_left_out_and_said(files: list[PhotoFile], caplog: pytest.LogCaptureFixture) -> None:
+    files[0].path.write_bytes(b"<html>")
+    with caplog.at_level(logging.WARNING):
+        data = examples(files)
+    assert {file.name for file in [*data.training_files, *data.validation_files]} == {"./b.png", "./c.png"}
+    assert "./a.png: left out of training" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.5, 1.5, float("nan")])
+def test_a_share_that_leaves_a_split_empty_is_refused(files: list[PhotoFile], share: float) -> None:
+    with pytest.raises(UsageError, match=r"self_supervision\.validation_share"):
+        examples(files, validation_share=share)
+
+
+def test_it_says_that_it_is_a_demo_and_which_photos_it_has_seen(many: list[PhotoFile]) -> None:
+    trained_on = examples(many).trained_on
+    assert trained_on["what"].startswith("a demo, self-supervised on degraded copies of 10 photos")
+    assert trained_on["photos"] == sorted(sha[:16] for sha in contents(many))
+
+
+def test_a_photo_of_the_benchmark_is_not_altered_by_training(files: list[PhotoFile]) -> None:
+    before = {file.name: photos.read(file.path).pixels.copy() for file in files}
+    for _ in examples(files).train_dataloader():
+        pass
+    assert all(np.array_equal(photos.read(file.path).pixels, before[file.name]) for file in files)
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_every_validation_example_has_the_names_of_its_pictures(files: list[PhotoFile], labels: str) -> None:
+    data = examples(files, labels=labels, validation_share=0.01)
+    names, (file,) = data.validation_names, data.validation_files
+    assert len(names) == len(data.validation_examples)
+    for row, name in enumerate(names.itertuples(index=False)):
+        item = data.validation_examples[row]
+        if labels == "votes":
+            assert name.photo.split(" ")[0] == file.name
+            continue
+        better = name.first if item.preference == 1.0 else name.second
+        assert (better == file.name) == (row < len(variants()))  # then come levels against the next ones
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_overfitting_trains_and_validates_on_the_very_same_few(files: list[PhotoFile], labels: str) -> None:
+    data = examples(files, examples=batches(labels=labels, overfit=3))
+    training = [index for batch in data.train_dataloader() for index in batch.row.tolist()]
+    validation = [index for batch in data.val_dataloader() for index in batch.row.tolist()]
+    assert sorted(training) == validation == [0, 1, 2]
+    assert data.validation_examples.files == data.training_files
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_a_photo_that_is_gone_when_training_has_begun_is_named(files: list[PhotoFile], labels: str) -> None:
+    made = examples(files, labels)
+    made.training_files[0].path.unlink()
+    with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: it was found"):
+        _ = made._dataset(made.training_files)[0]
+
+
+def test_photos_are_looked_at_by_other_processes(
+    files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (files[0].path.parent / "deadly.png").write_bytes(files[0].path.read_bytes())
+    found = list(Folder(str(files[0].path.parent), limit=None, seed=0).photos().files)
+    monkeypatch.setattr(degraded, "inspect", partial(inspect, look=look_or_die))
+    assert len(examples(found).trained_on["photos"]) == 3
+    assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text

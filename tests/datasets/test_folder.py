@@ -1,0 +1,338 @@
+import hashlib
+import logging
+import os
+import shutil
+import socket
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import faults
+from iqbench.benchmark.pairs import answers
+from iqbench.datasets.folder import Folder, path_of, sample, shown
+from iqbench.errors import UsageError
+from iqbench.inference.engine_config import Settings
+from iqbench.interfaces import PhotoFile, PhotoListing
+from iqbench.models.rules import Rules
+
+PNG = faults.encoded(Image.new("RGB", (40, 40)), "PNG")
+
+
+def put(root: Path, *names: str | bytes, content: bytes = PNG) -> None:
+    for name in names:
+        path = root / os.fsdecode(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def listing(root: Path, limit: int | None = None, seed: int = 0) -> PhotoListing:
+    return Folder(str(root), limit=limit, seed=seed).photos()
+
+
+def names(root: Path) -> list[str]:
+    return [file.name for file in listing(root).files]
+
+
+def test_photos_of_all_folders_are_found_and_sorted_by_name(tmp_path: Path) -> None:
+    put(tmp_path, "b.png", "a/z.JPG", "a/b/c/d.tiff", "B.webp", "é.gif", "a.avif")
+    found = listing(tmp_path)
+    assert [file.name for file in found.files] == [
+        "./B.webp",
+        "./a.avif",
+        "./a/b/c/d.tiff",
+        "./a/z.JPG",
+        "./b.png",
+        "./é.gif",
+    ]
+    assert [file.path for file in found.files][:2] == [tmp_path / "B.webp", tmp_path / "a.avif"]
+    assert found.ignored == {}
+
+
+def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    put(root, *(f"{folder}/{stem}.png" for folder in "cab" for stem in "321"))
+    put(outside, "linked.png")
+    for link in ("one", "two"):
+        (root / link).symlink_to(outside)
+    before = names(root)
+    real = os.scandir
+
+    class Reversed:
+        def __init__(self, path: Path) -> None:
+            with real(path) as entries:
+                self.entries = sorted(entries, key=lambda entry: entry.name, reverse=True)
+
+        def __enter__(self) -> list[os.DirEntry[str]]:
+            return self.entries
+
+        def __exit__(self, *args: object) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(os, "scandir", Reversed)
+    assert names(root) == before == sorted(before)
+
+
+def test_hidden_and_system_files_are_ignored_and_counted(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", ".b.png", "._a.png", "Thumbs.db", "desktop.ini", ".git/c.png", "x/.DS_Store")
+    found = listing(tmp_path)
+    assert [file.name for file in found.files] == ["./a.png"]
+    assert found.ignored == {"hidden": 6}
+
+
+def test_other_files_are_ignored_and_counted(tmp_path: Path) -> None:
+    put(tmp_path, "notes.txt", "movie.mp4", "README", content=b"BMW is not a bitmap, nor is this a photo")
+    put(tmp_path, "short", content=b"\xff")
+    put(tmp_path, "a.png")
+    assert listing(tmp_path).ignored == {"not a photo": 4}
+
+
+def test_a_photo_with_another_name_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    put(tmp_path, "no_suffix", "backup.bak", "IMG_1.jpg.orig")
+    put(tmp_path, "phone", content=faults.heic())
+    assert names(tmp_path) == ["./IMG_1.jpg.orig", "./backup.bak", "./no_suffix", "./phone"]
+
+
+def test_what_cannot_be_decoded_is_listed_so_that_its_row_says_so(tmp_path: Path) -> None:
+    put(tmp_path, "empty.jpg", "page.JPEG", "phone.heic", "camera.NEF", "camera.dng", "new.jxl", content=b"")
+    assert len(names(tmp_path)) == 6
+
+
+def test_pipes_sockets_and_broken_links_named_like_photos_are_listed_and_never_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is limited to 107 bytes
+    for name in ("pipe.jpg", "pipe"):
+        os.mkfifo(name)
+    for name in ("broken.jpg", "broken"):
+        Path(name).symlink_to("nowhere")
+    for name in ("itself.jpg", "itself"):
+        Path(name).symlink_to(name)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.jpg")
+        found = listing(tmp_path)
+    assert [file.name for file in found.files] == ["./broken.jpg", "./itself.jpg", "./pipe.jpg", "./socket.jpg"]
+    assert found.ignored == {"not a photo": 3}
+
+
+def test_a_folder_named_like_a_photo_is_listed_and_searched(tmp_path: Path) -> None:
+    put(tmp_path, "x.jpg/a.png")
+    assert names(tmp_path) == ["./x.jpg", "./x.jpg/a.png"]
+
+
+def test_each_real_folder_is_visited_once_however_links_lead_to_it(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    put(root, "z/a.png")
+    put(outside, "b.png")
+    (root / "a_link_to_z").symlink_to(root / "z")
+    (root / "z" / "up").symlink_to(root)
+    (root / "one").symlink_to(outside)
+    (root / "two").symlink_to(outside)
+    assert names(root) == ["./one/b.png", "./z/a.png"]
+
+
+def test_a_link_to_a_photo_is_a_photo_of_its_own(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    (tmp_path / "b.png").symlink_to("a.png")
+    assert names(tmp_path) == ["./a.png", "./b.png"]
+
+
+def test_the_same_name_in_two_folders_makes_two_photos(tmp_path: Path) -> None:
+    put(tmp_path, "x/1.png", "y/1.png")
+    assert names(tmp_path) == ["./x/1.png", "./y/1.png"]
+
+
+def test_an_unreadable_folder_is_counted_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, "a.png", "locked/b.png")
+    real = os.scandir
+
+    def refuse(path: Path) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with caplog.at_level(logging.WARNING, "iqbench.datasets.folder"):
+        found = listing(tmp_path)
+    assert found.ignored == {"unreadable folder": 1}
+    assert "./locked: folder left out, cannot be read (Permission denied)" in caplog.text
+
+
+def test_an_unreadable_file_of_unknown_kind_is_counted_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, "a.png", "locked")
+
+    def refuse(path: Path, *args: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with caplog.at_level(logging.WARNING, "iqbench.datasets.folder"):
+        found = listing(tmp_path)
+    assert [file.name for file in found.files] == ["./a.png"]
+    assert found.ignored == {"unreadable file": 1}
+    assert "locked" in caplog.text
+
+
+@pytest.mark.parametrize("mark", ["results.sqlite", ".iqbench"])
+def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path, mark: str) -> None:
+    put(tmp_path, "a.png", f"runs/one/{mark}", "runs/one/plot.png", "runs/one/deeper/plot.png")
+    found = listing(tmp_path)
+    assert [file.name for file in found.files] == ["./a.png"]
+    assert found.ignored == {"iqbench results": 1}
+
+
+def test_a_folder_that_results_were_written_into_is_still_a_source(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    put(tmp_path, "results.sqlite", content=b"SQLite format 3\0")
+    put(tmp_path, ".iqbench", content=b"")
+    assert names(tmp_path) == ["./a.png"]
+
+
+HARD_NAMES = [
+    "with space.png",
+    "quote'\".png",
+    "a,b;c\t.png",
+    "new\nline.png",
+    "return\r.png",
+    "=SUM(A1).png",
+    "NA.jpg",
+    "007.png",
+    "%s.png",
+    "写真.png",
+    "x" * 251 + ".png",
+]
+
+
+@pytest.mark.parametrize("name", HARD_NAMES)
+def test_hard_names_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
+    put(tmp_path, name, content=b"known by its name alone")
+    assert names(tmp_path) == [f"./{name}"]
+
+
+def test_names_that_are_not_utf8_are_shown_with_escapes_and_still_lead_to_the_file(tmp_path: Path) -> None:
+    put(tmp_path, b"caf\xe9.png", b"\xff\xfe/1.png")
+    found = listing(tmp_path)
+    assert [file.name for file in found.files] == [r"./\xff\xfe/1.png", r"./caf\xe9.png"]
+    assert all(file.path.read_bytes() == PNG for file in found.files)
+    assert all(file.name.encode("utf-8") for file in found.files)
+
+
+def test_no_two_files_share_a_name(tmp_path: Path) -> None:
+    put(tmp_path, b"caf\xe9.png", rb"caf\xe9.png", rb"caf\\xe9.png", "café.png", "cafe\u0301.png")
+    assert len(set(names(tmp_path))) == 5
+
+
+def test_a_name_is_the_same_whatever_else_is_in_the_folder() -> None:
+    assert shown(r"caf\xe9.png") == r"./caf\\xe9.png"
+
+
+@pytest.mark.parametrize("name", [*HARD_NAMES, rb"caf\xe9.png", b"\xff\xfe/1.png", b"caf\xe9.png", b"\\\\x41\\.png"])
+def test_a_name_leads_back_to_its_path(name: str | bytes) -> None:
+    path = os.fsdecode(name)
+    assert path_of(shown(path)) == path
+
+
+# Sampling
+
+MANY = [PhotoFile(f"./{number:03}.jpg", Path(f"{number:03}.jpg")) for number in range(100)]
+
+
+def test_a_sample_is_drawn_by_hash_and_sorted() -> None:
+    lots = {hashlib.sha256(f"7:{file.name}".encode()).hexdigest(): file for file in MANY}
+    expected = sorted((lots[lot] for lot in sorted(lots)[:10]), key=lambda file: file.name)
+    assert sample(MANY, limit=10, seed=7) == sample(MANY[::-1], limit=10, seed=7) == expected
+
+
+def test_a_larger_sample_contains_the_smaller_one() -> None:
+    samples = [set(sample(MANY, limit, seed=1)) for limit in range(1, 101)]
+    assert all(small < large for small, large in pairwise(samples))
+
+
+def test_another_seed_draws_another_sample() -> None:
+    assert sample(MANY, 10, seed=1) != sample(MANY, 10, seed=2)
+
+
+def test_a_photo_more_replaces_at_most_one_of_the_sample() -> None:
+    before = set(sample(MANY, 10, seed=1))
+    for number in range(50):
+        new = PhotoFile(f"./new{number}.jpg", Path("new.jpg"))
+        assert len(before - set(sample([*MANY, new], 10, seed=1))) <= 1
+
+
+def test_no_limit_and_a_large_limit_mean_every_photo() -> None:
+    assert sample(MANY, None, seed=1) == sample(MANY, 1000, seed=1) == MANY
+
+
+def test_a_folder_is_sampled_in_the_same_way_every_time(tmp_path: Path) -> None:
+    put(tmp_path / "one", *(f"{number}.png" for number in range(20)))
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    one, two = (listing(tmp_path / name, limit=5, seed=3) for name in ("one", "two"))
+    assert [file.name for file in one.files] == [file.name for file in two.files]
+    assert len(one.files) == 5
+
+
+# Usage errors
+
+
+def message_of(root: Path | str, limit: int | None = None) -> str:
+    with pytest.raises(UsageError) as caught:
+        Folder(str(root), limit=limit, seed=0).photos()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_folder_is_a_usage_error() -> None:
+    assert message_of("/nowhere") == "data.root=/nowhere: no such folder"
+
+
+def test_a_file_instead_of_a_folder_is_a_usage_error(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    assert "is a file" in message_of(tmp_path / "a.png")
+
+
+def test_a_folder_that_cannot_be_read_is_a_usage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert message_of(tmp_path).endswith("cannot be read (Permission denied)")
+
+
+def test_a_folder_without_photos_is_a_usage_error_that_says_what_is_there(tmp_path: Path) -> None:
+    assert message_of(tmp_path).endswith("no photos in it (ignored: nothing)")
+    put(tmp_path, "a.txt", "b.txt", ".c", content=b"text")
+    assert message_of(tmp_path).endswith("no photos in it (ignored: 1 hidden, 2 not a photo)")
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_a_usage_error(tmp_path: Path, limit: int) -> None:
+    put(tmp_path, "a.png")
+    assert message_of(tmp_path, limit).startswith(f"data.limit={limit}: must be a whole number, at least 1")
+
+
+def test_the_limits_of_the_settings_are_those_that_photos_are_read_by(folder: Path) -> None:  # 60x80, 81x53, 64x64
+    def statuses(**limits: float) -> list[str]:
+        found = Folder(str(folder), limit=None, seed=0, **limits).photos().files
+        judged = (
+            photo
+            for photo, _ in answers(Rules({}, clipped=True), found, [], Settings.plain("cpu", batch_size=1, workers=0))
+        )
+        return [photo.status for photo in judged]
+
+    assert statuses() == ["ok", "ok", "ok"]
+    assert statuses(min_side=60) == ["ok", "too_small", "ok"]
+    assert statuses(max_megapixels=0.0042) == ["too_many_pixels", "too_many_pixels", "ok"]
+
+
+@pytest.mark.parametrize("limits", [{"max_megapixels": 0}, {"max_megapixels": 179}, {"min_side": 0}])
+def test_limits_that_cannot_be_are_refused_by_their_key(tmp_path: Path, limits: dict[str, float]) -> None:
+    (key, value) = next(iter(limits.items()))
+    with pytest.raises(UsageError, match=rf"^data\.{key}={value}: must be"):
+        Folder(str(tmp_path), limit=None, seed=0, **limits)

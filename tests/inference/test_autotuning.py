@@ -1,0 +1,118 @@
+"""What is found by measuring before a run starts; the measurements are made up."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from iqbench.benchmark.plan import built_in_photo
+from iqbench.errors import UsageError
+from iqbench.inference.autotuning import ON_A_CPU, fitted
+from iqbench.inference.batching import encode_batch, lanes
+from iqbench.inference.engine_config import Settings
+from iqbench.interfaces import Photo, Scorer
+from iqbench.models.rules import Rules
+from schooling import siamese
+
+AUTO = replace(Settings.plain("cpu", batch_size=1, workers=0), batch_size="auto")
+
+
+def test_on_a_cpu_the_size_of_batches_is_not_measured_since_bits_depend_on_it() -> None:
+    assert fitted(AUTO, siamese()).batch_size == ON_A_CPU
+    assert fitted(replace(AUTO, batch_size=3), siamese()).batch_size == 3
+
+
+def test_a_run_that_goes_on_keeps_its_size() -> None:
+    known = {"numerics": {"batch_size": 6}}
+    assert AUTO.as_recorded(known).batch_size == 6
+    assert replace(AUTO, batch_size=3).as_recorded(known).batch_size == 3
+    assert AUTO.as_recorded({}).batch_size == "auto"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "limit", "size"),
+    [
+        ({8: 1.0, 16: 1.2, 32: 1.5, 64: 2.0, 128: 3.95, 256: 7.8, 512: 15.6}, 512, 64),  # 128 gains too little
+        ({8: 1.0, 16: 1.2, 32: 1.5, 64: 2.0, 128: 2.5, 256: 3.0, 512: 3.5}, 100, 64),  # 128 does not fit
+        ({8: 1.0, 16: 2.0, 32: 4.0, 64: 8.0, 128: 16.0, 256: 32.0, 512: 64.0}, 512, 8),
+    ],
+)
+def test_on_a_gpu_the_fastest_size_is_taken(
+    seconds: dict[int, float], limit: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(encode: object, picture: object, size: int, settings: object) -> float:
+        if size > limit:
+            raise torch.OutOfMemoryError("out of memory")
+        return seconds[size]
+
+    monkeypatch.setattr(autotuning, "_seconds", measured)
+    monkeypatch.setattr(Settings, "torch_device", SimpleNamespace(type="cuda"))
+    assert fitted(AUTO, siamese()).batch_size == size
+
+
+@pytest.mark.parametrize(("lower", "warned"), [(0.5, False), (1.4, False), (7.04, True)])
+def test_a_precision_that_is_only_imitated_is_warned_of(
+    lower: float, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    seconds = {"fp32": 1.0, "bf16": lower}
+    monkeypatch.setattr(autotuning, "_seconds", lambda encode, picture, size, settings: seconds[settings.precision])
+    with caplog.at_level(logging.WARNING):
+        fitted(replace(AUTO, precision="bf16"), siamese())
+    assert ("engine.precision=bf16: 7.0 times slower than fp32" in caplog.text) is warned
+    assert bool(caplog.records) is warned
+
+
+def test_rules_have_no_precision_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(autotuning, "_seconds")
+    assert fitted(replace(AUTO, precision="bf16", compile=True), Rules({}, clipped=True)).batch_size == ON_A_CPU
+
+
+def test_a_model_that_cannot_be_compiled_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(*_: object) -> float:
+        raise RuntimeError("no working\nC++ compiler")
+
+    monkeypatch.setattr(autotuning, "_seconds", no_compiler)
+    with pytest.raises(UsageError, match=r"^engine\.compile=true: .*\(RuntimeError: no working C\+\+ compiler\)"):
+        fitted(replace(AUTO, compile=True), siamese())
+
+
+class Folded(nn.Module, Scorer):
+    """A network with what compiling folds: a convolution, and the normalisation after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        self.layers[1].running_mean.copy_(torch.tensor([1.0, -2.0, 3.0, 0.5]))
+
+    def prepare(self, photo: Photo) -> Float[Tensor, "3 16 16"]:
+        return torch.from_numpy(photo[:16, :16].copy()).permute(2, 0, 1) / 255
+
+    def encode(self, inputs: Float[Tensor, "n 3 16 16"]) -> Float[Tensor, "n 1"]:
+        return self.layers(inputs).mean(dim=(2, 3)).pow(2).sum(dim=1, keepdim=True)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+def test_each_network_of_a_sweep_is_compiled_with_its_weights_as_constants() -> None:
+    settings = replace(AUTO, compile=True, batch_size=ON_A_CPU)
+    for _ in range(torch._dynamo.config.recompile_limit):
+        fitted(settings, settings.place(Folded()))
+    model = settings.place(Folded())  # not even the last of many models in one program is left as it is
+    fitted(settings, model)
+    batch = torch.stack([model.prepare(built_in_photo())] * ON_A_CPU)
+
+    def encoded(encode: Callable[[Tensor], Tensor]) -> Tensor:
+        return lanes(settings).submit(encode_batch, encode, batch, settings.torch_device, settings).result()
+
+    plain, compiled = encoded(model.encode), encoded(settings.encoder(model))
+    torch.testing.assert_close(compiled, plain)
+    with torch.no_grad():
+        model.layers[0].weight.zero_()
+    assert torch.equal(encoded(settings.encoder(model)), compiled)  # what was folded does not look back
+    assert not torch.allclose(encoded(model.encode), plain)

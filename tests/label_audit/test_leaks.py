@@ -1,0 +1,31 @@
+from iqbench.label_audit.leaks import Shared, copies, divided, of_copies, shared
+from made_labels import pair_table, vote_table
+
+
+def test_photos_are_shared_by_name_or_by_content_and_series_by_number():
+    one = pair_table("1: a>b", "2: c>d")
+    other = pair_table("2: d>e", "3: f>g")
+    content = {"a": "A", "b": "B", "c": "C", "d": "D", "e": "A", "f": "F", "g": "B"}
+    assert shared(one, other, content) == Shared(photos=["d"], copies=[("a", "e"), ("b", "g")], series=[2])
+
+
+def test_a_photo_of_unknown_content_is_no_copy():
+    assert shared(vote_table(a=5), vote_table(b=5), {}) == Shared([], [], [])
+
+
+def test_copies_name_the_first_photo_of_the_same_content():
+    table = vote_table(a=5, b=5, c=5, d=5)
+    assert copies(table, {"a": "A", "b": "B", "c": "A", "d": "A"}) == [("a", "c"), ("a", "d")]
+
+
+def test_a_photo_compared_with_its_own_copy_is_counted():
+    table = pair_table("a>b", "a>c", "c>d")
+    assert of_copies(table, {"a": "A", "b": "A", "c": "C", "d": "D"}) == 1
+    assert of_copies(table, {}) == 0
+
+
+def test_a_series_that_holds_half_of_the_pairs_was_divided_on_purpose():
+    small, large = pair_table("1: a>b", "2: c>d", "3: e>f"), pair_table("1: g>h", "1: h>i", "4: j>k")
+    assert divided(small, large)
+    assert not divided(small, pair_table("1: g>h", "5: h>i", "4: j>k"))
+    assert not divided(small, pair_table("7: g>h"))

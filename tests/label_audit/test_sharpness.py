@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_sets import save
+from iqbench.interfaces import PhotoFile
+from iqbench.label_audit.sharpness import USUAL, agreement, sampled, sharpness_findings, sharpnesses
+from made_labels import pair_table, vote_table
+
+
+def texts(interval, pairs, phototriage=False, value=0.45):
+    measured = {"measure": "accuracy", "value": value, "interval": interval, "n": pairs}
+    return [(one.severity, one.text) for one in sharpness_findings({"train": measured}, phototriage)]
+
+
+def test_sharpness_is_that_of_the_rules_unclipped(tmp_path):
+    checks = 255 * (np.indices((40, 40)).sum(axis=0) % 2)
+    for name, photo in (("flat", np.full((40, 40, 3), 90)), ("checks", np.repeat(checks[..., None], 3, axis=2))):
+        save(tmp_path / name, photo.astype(np.uint8))
+    (tmp_path / "broken").write_bytes(b"")
+    found = sharpnesses([PhotoFile(f"./{name}", tmp_path / name) for name in ("checks", "broken", "flat")])
+    assert found.index.tolist() == ["./checks", "./broken", "./flat"]
+    assert found["./checks"] > 100
+    assert np.isnan(found["./broken"])
+    assert found["./flat"] == 0
+
+
+def test_no_photos_have_no_sharpness():
+    assert not len(sharpnesses([]))
+
+
+def test_the_sharper_photo_is_the_answer_about_a_pair():
+    table = pair_table("1: a>b", "1: b<c", "2: d>e", "3: f>g")
+    sharpness = pd.Series({"a": 2.0, "b": 1.0, "c": 3.0, "d": 1.0, "e": 1.0, "f": 0.0, "g": 5.0})
+    found = agreement(table, sharpness, seed=0)
+    assert (found["measure"], found["value"], found["n"]) == ("accuracy", (1 + 1 + 0.5 + 0) / 4, 4)
+    assert found["interval"][0] < found["value"] < found["interval"][1]
+
+
+def test_a_photo_that_has_vanished_costs_its_pairs():
+    sharpness = pd.Series({"a": 2.0, "b": 1.0, "c": np.nan})
+    assert agreement(pair_table("1: a>b", "2: b>c"), sharpness, seed=0)["n"] == 1
+
+
+def test_with_votes_it_is_a_rank_correlation():
+    votes = vote_table(a=1, b=2, c=3, d=4, e=9)
+    found = agreement(votes, pd.Series({"a": 0.1, "b": 0.2, "c": 0.9, "d": 0.4, "e": np.nan}), seed=0)
+    assert (found["measure"], found["n"]) == ("srcc", 4)
+    assert found["value"] == pytest.approx(0.8)
+
+
+def test_what_is_undefined_has_a_reason():
+    found = agreement(vote_table(a=1), pd.Series({"a": 0.1}), seed=0)
+    assert found["value"] is None
+    (said,) = sharpness_findings({"val": found}, phototriage=False)
+    assert said.text == f"val: sharpness alone was not measured: {found['reason']}"
+
+
+def test_less_than_a_coin_is_a_warning_from_a_hundred_pairs_on():
+    text = "train: sharpness alone agrees with 45.0 % [41.0, 49.9] of 100 pairs"
+    assert texts([0.41, 0.499], 100) == [("warning", f"{text}, less than a coin: are better and worse swapped?")]
+    assert texts([0.41, 0.5], 100)[0][0] == "note"
+    assert texts([0.41, 0.499], 99)[0][0] == "note"
+
+
+def test_no_better_than_a_coin_is_a_warning_for_many_pairs_of_phototriage():
+    assert texts([0.49, 0.53], 1000, phototriage=True, value=0.51) == [
+        (
+            "warning",
+            "train: sharpness alone agrees with 51.0 % [49.0, 53.0] of 1,000 pairs, no better than a coin: "
+            "are the labels random?",
+        ),
+        ("note", USUAL),
+    ]
+    assert texts([0.49, 0.53], 1000)[0][0] == "note"
+    assert texts([0.49, 0.53], 999, phototriage=True)[0][0] == "note"
+    assert texts([0.51, 0.6], 1000, phototriage=True)[0][0] == "note"
+
+
+def test_a_sample_is_drawn_by_the_seed():
+    table = pair_table(*(f"{at}: a{at}>b{at}" for at in range(30)))
+    one, same, other = (sampled(table, 10, seed) for seed in (1, 1, 2))
+    assert len(one) == 10
+    assert one.photos == same.photos != other.photos
+    assert len(sampled(table, 100, 0)) == 30
+    assert not len(sampled(table, 0, 0))
+    assert one.photos[0].path == Path(one.photos[0].name)
