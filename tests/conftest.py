@@ -2,20 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
+from fixtures.photos import noisy_gradient
 from iqbench.datasets.folder import Folder
 from iqbench.interfaces import Photo, PhotoFile
-
-
-def noisy_gradient(height: int, width: int, seed: int = 0) -> Photo:
-    """A colour gradient with noise: something to lose for every kind of damage, at both ends of the scale."""
-    y, x = np.mgrid[:height, :width]
-    gradient = np.stack([255 * x / width, 255 * y / height, 160 * (x + y) / (width + height)], axis=-1)
-    noise = np.random.default_rng(seed).normal(0, 25, (height, width, 3))
-    return np.clip(gradient + noise, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture

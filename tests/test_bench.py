@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 
 FILES = {
     "unified_results.csv",

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cli import Outcome, run
+from fixtures.command_line import Outcome, run
+from fixtures.verdict_tables import noisy
 from iqbench.benchmark.regression import regressions
-from made_rows import noisy
 
 
 def rows(lift: float, seed: int = 0, photos: int = 40) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 from iqbench.config import CONF_DIR
 
 MISTAKES = {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 from iqbench import config
 from iqbench.errors import UsageError
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 
 
 def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path) -> None:

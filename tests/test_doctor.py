@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cli
-from data_sets import pair_lines, write_ava, write_csv, write_pairs, write_phototriage
+from fixtures.labelled_sets import pair_lines, write_ava, write_csv, write_pairs, write_phototriage
 from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.label_audit import phototriage
 

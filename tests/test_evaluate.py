@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import torch
 
-from cli import TINY, Outcome, run
-from data_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
+from fixtures.command_line import TINY, Outcome, run
+from fixtures.labelled_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
+from fixtures.tiny_models import siamese
 from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.models.siamese import Siamese
 from iqbench.results.store import lock
-from schooling import siamese
 
 FILES = {"predictions.csv", "predictions.parquet", "photos.csv", "evaluation.json", "evaluation.png"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from cli import run
-from data_sets import write_ava, write_phototriage
+from fixtures.command_line import run
+from fixtures.labelled_sets import write_ava, write_phototriage
 from iqbench import config
 
 RECIPES = sorted((config.CONF_DIR / "experiment").glob("*.yaml"))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli import Outcome, run
-from scenes import scene
+from fixtures.command_line import Outcome, run
+from fixtures.scenes import scene
 
 JUDGES = """
 import cv2

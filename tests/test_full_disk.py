@@ -11,8 +11,8 @@ BENCH = """
 import json, os, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
-from cli import run
-from killing import EXPORTS
+from fixtures.command_line import run
+from fixtures.killed_runs import EXPORTS
 
 out = Path(sys.argv[1])
 common = ("model=contrast", "degradation=blur", "engine.workers=0", "gallery=0", f"out={out}")

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli import run
-from conftest import noisy_gradient
+from fixtures.command_line import run
+from fixtures.killed_runs import EXPORTS, finished
+from fixtures.photos import noisy_gradient
 from iqbench.results.reader import read_store
 from iqbench.results.schema import FILE_NAME
-from killing import EXPORTS, finished
 
 JUDGE = """
 import torch

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from cli import TINY
-from conftest import noisy_gradient
-from killing import killed
+from fixtures.command_line import TINY
+from fixtures.killed_runs import killed
+from fixtures.photos import noisy_gradient
 
 
 def test_a_killed_benchmark_ends_with_the_bytes_of_one_that_was_left_alone(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
+from fixtures.tiny_models import ava, fit, siamese
+from fixtures.tiny_models import examples as batches
 from iqbench.benchmark.pairs import answers
 from iqbench.datasets.degraded import DegradedPhotos
 from iqbench.datasets.folder import Folder
@@ -20,8 +22,6 @@ from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile
 from iqbench.protocol import Protocol, judge
 from iqbench.results.schema import ORIGINAL
-from schooling import ava, fit, siamese
-from schooling import examples as batches
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli import run
-from conftest import noisy_gradient
-from killing import EXPORTS
+from fixtures.command_line import run
+from fixtures.killed_runs import EXPORTS
+from fixtures.photos import noisy_gradient
 
 LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from cli import run
-from conftest import noisy_gradient
-from faults import dng, encoded, heic, with_broken_chunk, with_png_size, with_text_bomb
+from fixtures.broken_files import dng, encoded, heic, with_broken_chunk, with_png_size, with_text_bomb
+from fixtures.command_line import run
+from fixtures.photos import noisy_gradient
 
 GOOD, ODD = 50, 300
 JUDGED = ("model=contrast", "degradation=blur", "max_failures=0")

@@ -6,8 +6,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from cli import TINY, run
-from data_sets import write_ava
+from fixtures.command_line import TINY, run
+from fixtures.labelled_sets import write_ava
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 

@@ -14,7 +14,6 @@ import pytest
 from PIL import Image, ImageCms
 from PIL import features as pillow_features
 
-import faults
 from iqbench import photos
 from iqbench.photos import Limits, PhotoError, decode, read, starts_like_a_photo
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo

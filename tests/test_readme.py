@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from cli import run
+from fixtures.command_line import run
 from iqbench import config
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cli import Outcome, run
+from fixtures.command_line import Outcome, run
 from iqbench import photos
 from iqbench.datasets.samples import Samples
 

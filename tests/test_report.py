@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

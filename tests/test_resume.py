@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 from iqbench.models.siamese import Siamese
 
 RECIPE = (
@@ -54,7 +54,7 @@ def stopped(folder: Path, out: Path, how: signal.Signals, step: int) -> int:
 def many(tmp_path: Path) -> Path:
     from PIL import Image
 
-    from conftest import noisy_gradient
+    from fixtures.photos import noisy_gradient
 
     root = tmp_path / "many"
     root.mkdir()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli import TINY, run
-from conftest import noisy_gradient
+from fixtures.command_line import TINY, run
+from fixtures.photos import noisy_gradient
 from iqbench.results.reader import read_store
 from iqbench.results.schema import FILE_NAME
 

@@ -10,12 +10,12 @@ from unittest import mock
 import pandas as pd
 import pytest
 
-from cli import Outcome, run
+from fixtures.command_line import Outcome, run
+from fixtures.killed_runs import EXPORTS
 from iqbench.cli import Job
 from iqbench.results.schema import FILE_NAME
 from iqbench.results.store import lock
 from iqbench.sweep import Status
-from killing import EXPORTS
 
 JUDGE = """
 import os
@@ -110,7 +110,7 @@ def test_a_run_that_is_told_to_end_exports_what_it_has(common: tuple[object, ...
 KILLED = """
 import os, sys
 from pathlib import Path
-from cli import run
+from fixtures.command_line import run
 
 move = Path.replace
 

@@ -10,7 +10,7 @@ import lightning
 import pytest
 import torch
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 from iqbench.datasets.degraded import DegradedPairs
 from iqbench.errors import LockedError
 from iqbench.models.siamese import Siamese

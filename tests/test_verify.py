@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import run
+from fixtures.command_line import run
 from iqbench.results.schema import FILE_NAME
 
 

@@ -1,7 +1,7 @@
 import pandas as pd
 
+from fixtures.verdict_tables import frame, noisy, row
 from iqbench.benchmark.summarize import summarize
-from made_rows import frame, noisy, row
 
 
 def test_the_perfect_choice_per_type_of_the_published_table_is_94_7():

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fixtures.verdict_tables import frame, noisy, row
 from iqbench.benchmark.baselines import against_nulls, null_rows
 from iqbench.benchmark.diagnostics import evidence, probabilities, visibility
 from iqbench.protocol import Protocol
 from iqbench.statistics.bootstrap import Bootstrap
-from made_rows import frame, noisy, row
 
 FAIR = Protocol("standard", "both", 0.5, 1e-5)
 LEVELS = [("blur", "1"), ("jpeg", "1"), ("crop_edge", "1")]

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cli import run
+from fixtures.command_line import run
+from fixtures.tiny_models import siamese
+from fixtures.verdict_tables import frame, row
 from iqbench.benchmark.gallery import DETAIL, WHOLE, exhibit, failures, mistakes, renew, seen
 from iqbench.benchmark.verdict_table import verdict_rows
 from iqbench.datasets.folder import Folder
@@ -19,8 +21,6 @@ from iqbench.models.rules import Rules
 from iqbench.results.reader import read_store
 from iqbench.results.schema import FILE_NAME
 from iqbench.results.store import Store
-from made_rows import frame, row
-from schooling import siamese
 
 
 def decoded(data):

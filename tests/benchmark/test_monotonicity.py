@@ -4,9 +4,9 @@ import pytest
 from scipy.stats import kendalltau
 from sklearn.isotonic import IsotonicRegression
 
+from fixtures.verdict_tables import frame, row
 from iqbench.benchmark.monotonicity import crossing, monotone, ranking_consistency, thresholds
 from iqbench.statistics.bootstrap import Bootstrap
-from made_rows import frame, row
 
 
 def boot(rows, resamples=50):

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from fixtures.tiny_models import siamese
 from iqbench import photos
 from iqbench.benchmark.pairs import answers
 from iqbench.degradations.blur import blur_ladder
@@ -24,7 +25,6 @@ from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Scorer, Variant
 from iqbench.protocol import Protocol, judge
 from iqbench.results.schema import ORIGINAL, PairRow, PhotoRow
-from schooling import siamese
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
 DEGRADATIONS = {

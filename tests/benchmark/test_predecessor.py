@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fixtures.verdict_tables import frame, row
 from iqbench.benchmark.summarize import summarize
-from made_rows import frame, row
 
 PAIRS = {"jpeg": 5, "crop_edge": 4, "crop_aspect": 4, "crop_center": 2, "crop_corner": 4, "blur": 4, "exposure": 4}
 """Levels of each type; 50 photos of each."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
+from fixtures.tiny_models import siamese
 from iqbench.benchmark.pairs import answers
 from iqbench.benchmark.repeat_sample import repeatability, second_look
 from iqbench.degradations.blur import blur_ladder
@@ -19,7 +20,6 @@ from iqbench.interfaces import PhotoFile, Scorer
 from iqbench.results.reader import Run, read_store
 from iqbench.results.schema import FILE_NAME
 from iqbench.results.store import Store
-from schooling import siamese
 
 SETTINGS = Settings.plain("cpu", batch_size=8, workers=0)
 VARIANTS = suite({"blur": blur_ladder([1, 2])}) + controls()

@@ -7,8 +7,8 @@ from unittest import mock
 import pytest
 from PIL import Image
 
-from cli import run
-from conftest import noisy_gradient
+from fixtures.command_line import run
+from fixtures.photos import noisy_gradient
 from iqbench.benchmark.run import patient
 from iqbench.errors import Stopped
 from iqbench.results.schema import PairRow, PhotoRow

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fixtures.verdict_tables import frame, noisy, row
 from iqbench.benchmark.summarize import summarize
 from iqbench.errors import UsageError
-from made_rows import frame, noisy, row
 
 
 def test_accuracies_are_the_ones_counted_by_hand():

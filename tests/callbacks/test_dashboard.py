@@ -6,11 +6,11 @@ from lightning.pytorch.callbacks import LearningRateMonitor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
+from fixtures.tiny_models import CONSTANT, SGD, ava, siamese
+from fixtures.training_runs import learn, pair_lesson, vote_lesson
 from iqbench import config
 from iqbench.callbacks.dashboard import Dashboard
 from iqbench.callbacks.history import history
-from schooling import CONSTANT, SGD, ava, siamese
-from telemetry.lessons import learn, pair_lesson, vote_lesson
 
 
 def charts(folder: Path) -> dict[str, list[str]]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from fixtures.tiny_models import ava, siamese
+from fixtures.training_runs import learn, pair_lesson, vote_lesson
 from iqbench.callbacks.epoch_line import EpochLine
-from schooling import ava, siamese
-from telemetry.lessons import learn, pair_lesson, vote_lesson
 
 
 @pytest.fixture(autouse=True)

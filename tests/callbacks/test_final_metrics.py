@@ -7,11 +7,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from fixtures.tiny_models import siamese
+from fixtures.training_runs import Lesson, learn, logged, pair_lesson
 from iqbench.callbacks.final_metrics import FinalMetrics, final_metrics
 from iqbench.callbacks.history import history
 from iqbench.callbacks.holdout import HoldOut
-from schooling import siamese
-from telemetry.lessons import Lesson, learn, logged, pair_lesson
 
 
 def comparison(folder: Path) -> tuple[dict[str, Any], set[str]]:

@@ -9,10 +9,10 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from fixtures.tiny_models import SGD, siamese
+from fixtures.training_runs import learn, logged, pair_lesson
 from iqbench.callbacks.gradients import Gradients
 from iqbench.callbacks.history import history
-from schooling import SGD, siamese
-from telemetry.lessons import learn, logged, pair_lesson
 
 
 class Product(lightning.LightningModule):

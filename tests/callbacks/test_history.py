@@ -5,10 +5,10 @@ import pytest
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.tensorboard import SummaryWriter
 
+from fixtures.tiny_models import siamese
+from fixtures.training_runs import learn, pair_lesson
 from iqbench.callbacks.history import history
 from iqbench.errors import UsageError
-from schooling import siamese
-from telemetry.lessons import learn, pair_lesson
 
 
 def write(folder: Path, *scalars: tuple[str, float, int, float]) -> Path:

@@ -8,10 +8,10 @@ import torch
 from lightning import LightningModule
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from fixtures.tiny_models import ava, pairs, siamese, votes
+from fixtures.training_runs import Lesson, learn, logged, pair_lesson, vote_lesson
 from iqbench.callbacks.holdout import HoldOut, judged, sheet
 from iqbench.interfaces import Pairs, Votes
-from schooling import ava, pairs, siamese, votes
-from telemetry.lessons import Lesson, learn, logged, pair_lesson, vote_lesson
 
 
 def events(folder: Path) -> EventAccumulator:

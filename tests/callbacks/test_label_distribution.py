@@ -2,11 +2,11 @@ from pathlib import Path
 
 import torch
 
+from fixtures.tiny_models import ava, pairs, siamese
+from fixtures.training_runs import Lesson, learn, vote_lesson
 from iqbench.callbacks.history import history
 from iqbench.callbacks.label_distribution import LabelShares
 from iqbench.interfaces import Pairs
-from schooling import ava, pairs, siamese
-from telemetry.lessons import Lesson, learn, vote_lesson
 
 
 def preferred(*preferences: float) -> Lesson:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from lightning import Callback, Trainer
 
+from fixtures.tiny_models import siamese
+from fixtures.training_runs import learn, pair_lesson
 from iqbench import config
 from iqbench.callbacks.history import history
-from schooling import siamese
-from telemetry.lessons import learn, pair_lesson
 
 
 def telemetry() -> list[Callback]:

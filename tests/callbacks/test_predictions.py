@@ -3,12 +3,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fixtures.tiny_models import ava, fit, pairs, siamese
+from fixtures.training_runs import TRICKY, learn, pair_lesson, vote_lesson
 from iqbench.callbacks.history import predictions
 from iqbench.callbacks.predictions import Predictions
 from iqbench.callbacks.tables import write_table
 from iqbench.errors import UsageError
-from schooling import ava, fit, pairs, siamese
-from telemetry.lessons import TRICKY, learn, pair_lesson, vote_lesson
 
 
 def test_every_epoch_leaves_its_answers_under_names_that_come_back_as_they_were(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
+from fixtures.tiny_models import pairs, siamese
+from fixtures.training_runs import Lesson, learn
 from iqbench.callbacks import timing
 from iqbench.callbacks.history import history
 from iqbench.callbacks.timing import Timing
 from iqbench.interfaces import Pairs
-from schooling import pairs, siamese
-from telemetry.lessons import Lesson, learn
 
 
 class Notes:

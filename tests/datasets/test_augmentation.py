@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.datasets.augmentation import Augmentation
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_sets import UNKNOWN_ID, write_ava
+from fixtures.labelled_sets import UNKNOWN_ID, write_ava
 from iqbench.datasets.ava import AvaPhotos, read_votes
 from iqbench.errors import UsageError
 from iqbench.labels import VoteTable

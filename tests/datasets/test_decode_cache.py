@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from deadly import look_or_die
-from faults import encoded
+from fixtures.broken_files import encoded
+from fixtures.fatal_photos import look_or_die
+from iqbench.datasets import decode_cache
 from iqbench.datasets.decode_cache import examine
 from iqbench.datasets.decode_check import FEW, Finding, inspect, look
 from iqbench.datasets.folder import Folder

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from deadly import look_or_die, look_or_fail, look_or_hang, process_of
-from faults import encoded
+from fixtures.broken_files import encoded
+from fixtures.fatal_photos import look_or_die, look_or_fail, look_or_hang, process_of
+from iqbench.datasets import decode_check
 from iqbench.datasets.decode_check import DIED, FEW, HUNG, Finding, inspect, look
 
 JPEG = encoded(Image.new("RGB", (48, 40)), "JPEG")

@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import noisy_gradient
-from deadly import look_or_die
+from fixtures.fatal_photos import look_or_die
+from fixtures.photos import noisy_gradient
+from fixtures.tiny_models import examples as batches
 from iqbench import photos
 from iqbench.datasets import degraded
 from iqbench.datasets.decode_check import inspect
@@ -22,7 +23,6 @@ from iqbench.errors import UsageError
 from iqbench.interfaces import Photo, PhotoFile, Variant
 from iqbench.labels import mean_vote
 from iqbench.preprocessing import view
-from schooling import examples as batches
 
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
 

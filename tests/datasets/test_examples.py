@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
+from fixtures.tiny_models import examples
 from iqbench.datasets.examples import preference_targets
 from iqbench.datasets.sampler import EpochOrder
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo, PhotoFile
 from iqbench.labels import PairTable, VoteTable
 from iqbench.preprocessing import view
-from schooling import examples
 
 
 class Learner:

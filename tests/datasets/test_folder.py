@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import faults
 from iqbench.benchmark.pairs import answers
 from iqbench.datasets.folder import Folder, path_of, sample, shown
 from iqbench.errors import UsageError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_sets import write_csv, write_pairs
+from fixtures.labelled_sets import write_csv, write_pairs
 from iqbench.datasets.pairs import PairList
 from iqbench.datasets.pairs_csv import Comparison, read_comparisons
 from iqbench.errors import UsageError

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_sets import pair_lines, write_phototriage
+from fixtures.labelled_sets import pair_lines, write_phototriage
 from iqbench.datasets.phototriage import PhotoTriage, home_of
 from iqbench.datasets.phototriage_list import read_pair_list
 from iqbench.datasets.phototriage_reviews import Reviews, review_agreement

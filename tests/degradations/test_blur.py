@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur, blur_ladder
 from iqbench.interfaces import Photo
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.config import CONF_DIR, build, compose
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import Degradation, Ladder, Level, suite

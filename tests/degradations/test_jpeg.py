@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.degradations.jpeg import LONGEST_SIDE, jpeg, jpeg_ladder
 
 

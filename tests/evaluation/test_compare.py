@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
 from iqbench import metrics
 from iqbench.errors import UsageError
 from iqbench.evaluation.compare import paired_difference
 from iqbench.evaluation.measures import pair_measures, vote_measures
-from made_answers import flipped, pair_answers, tangled_answers, vote_answers
 
 
 def second_model(answers, column, seed=9):

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
 from iqbench import metrics
 from iqbench.errors import UsageError
 from iqbench.evaluation.measures import pair_measures, vote_measures
-from made_answers import flipped, pair_answers, tangled_answers, vote_answers
 
 MEANS = ("accuracy", "voter_agreement", "best_voter_agreement", "cross_entropy", "tie_rate", "constant_accuracy")
 INSIDE = ("top_1", "kendall_in_series")

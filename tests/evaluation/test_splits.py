@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_sets import write_ava, write_pairs, write_phototriage
+from fixtures.labelled_sets import write_ava, write_pairs, write_phototriage
 from iqbench.datasets.ava import AvaPhotos
 from iqbench.datasets.pairs import PairList
 from iqbench.datasets.phototriage import PhotoTriage

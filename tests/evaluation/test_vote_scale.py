@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from fixtures.tiny_models import ava, siamese
 from iqbench.benchmark.plan import built_in_photo
 from iqbench.errors import UsageError
 from iqbench.evaluation.vote_scale import vote_scale
 from iqbench.interfaces import Scorer
 from iqbench.models.rules import Rules
-from schooling import ava, siamese
 
 CPU = torch.device("cpu")
 

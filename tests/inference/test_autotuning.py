@@ -11,14 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fixtures.tiny_models import siamese
 from iqbench.benchmark.plan import built_in_photo
 from iqbench.errors import UsageError
+from iqbench.inference import autotuning
 from iqbench.inference.autotuning import ON_A_CPU, fitted
 from iqbench.inference.batching import encode_batch, lanes
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import Photo, Scorer
 from iqbench.models.rules import Rules
-from schooling import siamese
 
 AUTO = replace(Settings.plain("cpu", batch_size=1, workers=0), batch_size="auto")
 

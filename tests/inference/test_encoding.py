@@ -10,13 +10,13 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
+from fixtures.tiny_models import siamese
 from iqbench import photos
 from iqbench.inference.batching import PATIENCE
 from iqbench.inference.encoding import encode_photos
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import Photo, PhotoFile, Scorer
-from schooling import siamese
 
 
 def settings(batch_size: int = 8, workers: int = 0) -> Settings:

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.benchmark.pairs import answers
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur_ladder

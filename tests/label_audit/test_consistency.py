@@ -3,8 +3,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from fixtures.label_tables import pair_table
 from iqbench.label_audit.consistency import Circles, circles, contradicted, repeated
-from made_labels import pair_table
 
 
 def names(table, pairs):

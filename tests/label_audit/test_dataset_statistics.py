@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from fixtures.label_tables import examined, pair_table, vote_table
 from iqbench.label_audit.dataset_statistics import census
 from iqbench.labels import PairTable, VoteTable
-from made_labels import examined, pair_table, vote_table
 
 
 def test_pairs_are_counted_by_winner_and_by_how_many_people_agree():

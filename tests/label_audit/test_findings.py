@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from fixtures.label_tables import examined, pair_table, vote_table
 from iqbench.label_audit.findings import at_chance, findings
 from iqbench.labels import PairTable
-from made_labels import examined, pair_table, vote_table
 
 TRAIN = pair_table("1: a>b", "1: b>c", "1: a>c")
 TEST = pair_table("2: x<y", "2: y>z")

@@ -1,5 +1,5 @@
+from fixtures.label_tables import pair_table, vote_table
 from iqbench.label_audit.leaks import Shared, copies, divided, of_copies, shared
-from made_labels import pair_table, vote_table
 
 
 def test_photos_are_shared_by_name_or_by_content_and_series_by_number():

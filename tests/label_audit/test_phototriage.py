@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_sets import pair_lines, write_phototriage
+from fixtures.label_tables import pair_table
+from fixtures.labelled_sets import pair_lines, write_phototriage
 from iqbench.datasets.phototriage_list import read_pair_list
 from iqbench.datasets.phototriage_reviews import Reviews
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile
 from iqbench.label_audit import phototriage
 from iqbench.label_audit.phototriage import Held, held_against, lists_near, own_findings, verdict
-from made_labels import pair_table
 
 # winners by RATIO: 1 of (1, 2), 3 of (1, 3), 3 of (2, 3); by ranks read as ids: 2 of (2, 3), 2 of (1, 2), 3 of (1, 3)
 SERIES_15 = "15 1 2 0.7 2 3\n15 1 3 0.2 2 1\n15 2 3 0.1 3 1\n"

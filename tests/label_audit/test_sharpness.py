@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_sets import save
+from fixtures.label_tables import pair_table, vote_table
+from fixtures.labelled_sets import save
 from iqbench.interfaces import PhotoFile
 from iqbench.label_audit.sharpness import USUAL, agreement, sampled, sharpness_findings, sharpnesses
-from made_labels import pair_table, vote_table
 
 
 def texts(interval, pairs, phototriage=False, value=0.45):

@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import stats
 
+from fixtures.tiny_models import ava, fit, pictures, votes
 from iqbench.errors import UsageError
 from iqbench.interfaces import Pairs, Scorer, Votes
 from iqbench.labels import mean_vote
 from iqbench.losses import loss_named
 from iqbench.losses.votes import VotePrediction
-from schooling import ava, fit, pictures, votes
 
 
 def shares(rows: int, seed: int) -> torch.Tensor:

@@ -6,12 +6,12 @@ import timm
 import torch
 from torch import nn
 
+from fixtures.tiny_models import pictures
 from iqbench import photos
 from iqbench.errors import UsageError
 from iqbench.models import backbone
 from iqbench.models.backbone import Backbone
 from iqbench.preprocessing import view
-from schooling import pictures
 
 
 def sample_photo(name: str) -> photos.DecodedPhoto:

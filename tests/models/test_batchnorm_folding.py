@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fixtures.tiny_models import pictures, siamese
 from iqbench.benchmark.plan import fingerprint
 from iqbench.inference.engine_config import Settings
 from iqbench.models.backbone import Backbone
 from iqbench.models.batchnorm_folding import FullPrecision, settled
-from schooling import pictures, siamese
 
 
 def learned(net: nn.Module) -> nn.Module:

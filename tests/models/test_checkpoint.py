@@ -12,11 +12,11 @@ import pytest
 import safetensors.torch
 import torch
 
+from fixtures.tiny_models import SGD, ava, fit, pairs, pictures, siamese, votes
 from iqbench.errors import CheckpointError
 from iqbench.models.ava import Ava
 from iqbench.models.checkpoint import Weights, export_head, read_weights
 from iqbench.models.siamese import Siamese
-from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
 
 SCHOOLING = {"what": "a test", "photos": ["0123456789abcdef"]}
 

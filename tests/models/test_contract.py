@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.config import CONF_DIR, build, compose
 from iqbench.interfaces import Photo, QualityModel, Scorer
 

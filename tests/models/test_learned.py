@@ -7,10 +7,10 @@ import torch
 from lightning import Callback, LightningModule
 from torch.utils.data import default_collate
 
+from fixtures.tiny_models import SGD, ava, fit, pairs, pictures, siamese, votes
 from iqbench.errors import Stopped, UsageError
 from iqbench.models.backbone import Backbone
 from iqbench.models.learned import Learned
-from schooling import SGD, ava, fit, pairs, pictures, siamese, votes
 
 FAMILIES = {"siamese": (siamese, pairs), "ava": (ava, votes)}
 

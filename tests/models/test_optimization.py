@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
+from fixtures.tiny_models import CONSTANT, SGD, siamese
 from iqbench.errors import UsageError
 from iqbench.models.optimization import make_optimizer, make_schedules
-from schooling import CONSTANT, SGD, siamese
 
 
 def weights(count: int) -> list[torch.nn.Parameter]:

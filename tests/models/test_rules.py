@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import noisy_gradient
+from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.degradations.exposure import expose
 from iqbench.errors import UsageError

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from fixtures.tiny_models import fit, pairs, pictures, siamese, votes
 from iqbench.errors import UsageError
 from iqbench.interfaces import Pairs, Preference
-from schooling import fit, pairs, pictures, siamese, votes
 
 
 def skewed(seed: int = 0):

@@ -23,9 +23,9 @@ from scipy.stats import binomtest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from fixtures.verdict_tables import frame, row
 from iqbench.benchmark.summarize import summarize
 from iqbench.reporting.exports import RESAMPLES
-from made_rows import frame, row
 
 VARIANTS = {"blur": 4, "jpeg": 5, "exposure": 4, "crop_edge": 4, "crop_corner": 4, "crop_aspect": 4, "crop_center": 2}
 MEANS = {

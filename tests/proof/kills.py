@@ -14,7 +14,7 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from killing import killed
+from fixtures.killed_runs import killed
 
 
 def main() -> None:

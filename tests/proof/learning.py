@@ -20,8 +20,8 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from data_sets import write_ava, write_phototriage
-from scenes import anything, scene
+from fixtures.labelled_sets import write_ava, write_phototriage
+from fixtures.scenes import anything, scene
 
 SETS = {"visible": scene, "shuffled": anything}
 """How the photos show what the labels say."""

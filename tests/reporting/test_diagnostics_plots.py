@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fixtures.verdict_tables import summary_of
 from iqbench.reporting.diagnostics_plots import reliability, together
-from made_rows import summary_of
 
 
 def opened(png):

@@ -1,7 +1,7 @@
 import pytest
 
+from fixtures.verdict_tables import summary_of
 from iqbench.reporting.diagnostics_text import facts, warnings
-from made_rows import summary_of
 
 
 def warned(**shares):

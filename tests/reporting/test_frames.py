@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.verdict_tables import summary_of
 from iqbench.errors import UsageError
 from iqbench.reporting import frames
-from made_rows import summary_of
 
 
 def summary():

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
+from fixtures.verdict_tables import summary_of
 from iqbench.reporting.html import report
 from iqbench.results.schema import Exhibit
-from made_rows import summary_of
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'{{7*7}}\n</td><script>"
 

@@ -4,9 +4,9 @@ import json
 import pytest
 from rich.console import Console
 
+from fixtures.label_tables import examined, pair_table, vote_table
 from iqbench.label_audit.dataset_statistics import census
 from iqbench.reporting.label_audit_report import print_diagnosis, write_diagnosis
-from made_labels import examined, pair_table, vote_table
 
 
 def printed(diagnosis, width=120):

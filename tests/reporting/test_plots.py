@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
+from fixtures.verdict_tables import summary_of
 from iqbench.reporting.plots import accuracy_heatmap
-from made_rows import summary_of
 
 
 def opened(path):

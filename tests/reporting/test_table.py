@@ -2,8 +2,8 @@ import io
 
 from rich.console import Console
 
+from fixtures.verdict_tables import summary_of
 from iqbench.reporting.table import print_table
-from made_rows import summary_of
 
 STANDARD = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 

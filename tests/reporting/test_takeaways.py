@@ -1,5 +1,5 @@
+from fixtures.verdict_tables import summary_of
 from iqbench.reporting.takeaways import takeaways
-from made_rows import summary_of
 
 
 def test_two_equal_models_are_too_close_to_call_and_no_difference_is_shown():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from fixtures.verdict_tables import frame, row
 from iqbench.statistics.calibration import calibrated, confidence, said_and_found
-from made_rows import frame, row
 
 
 def answers(photos=400, slope=3.0, unit=1.0, seed=0):

@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from fixtures.predictions import pair_answers, tangled_answers
 from iqbench.metrics.pairs import hits
+from iqbench.statistics import resampled_measures
 from iqbench.statistics.bootstrap import Bootstrap, interval
 from iqbench.statistics.resampled_measures import PairDraws, estimate, krcc_draws, mean_draws, plcc_draws, srcc_draws
-from made_answers import pair_answers, tangled_answers
 
 
 def scores(size, seed=0):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cli import TINY, run
+from fixtures.command_line import TINY, run
 from iqbench.errors import DiskError, Stopped
 from iqbench.training.checkpoint_io import AtomicCheckpointIO, RandomState
 

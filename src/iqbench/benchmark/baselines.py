@@ -1,12 +1,12 @@
 """Judges that look at no picture, or hardly: what a model must beat before its accuracy means anything."""
 
-import hashlib
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from iqbench.hash_sampling import digest
 from iqbench.protocol import Protocol, judge
 from iqbench.statistics.bootstrap import NO_PAIR, Bootstrap, known, mean_estimate
 
@@ -153,5 +153,5 @@ def _estimate(rows: pd.DataFrame, boot: Bootstrap) -> dict[str, Any]:
 def _coins(rows: pd.DataFrame, seed: int) -> NDArray[np.float64]:
     """Return +1 or -1 per row, from a hash: a coin does not change with the order or number of rows."""
     cells = rows[["original", "degradation_type", "ladder", "degradation_level"]].astype(str).to_numpy().tolist()
-    digests = (hashlib.sha256(repr([seed, *cell]).encode("utf-8", "surrogatepass")).digest() for cell in cells)
-    return np.array([1.0 if digest[0] & 1 else -1.0 for digest in digests], dtype=np.float64)
+    digests = (digest(repr([seed, *cell])) for cell in cells)
+    return np.array([1.0 if hashed[0] & 1 else -1.0 for hashed in digests], dtype=np.float64)

@@ -1,6 +1,5 @@
 """Run-to-run repeatability: how far a model's answers about the same pair lie apart when it is asked again."""
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 
 from iqbench.benchmark.pairs import answers
 from iqbench.benchmark.verdict_table import KEY, protocol_of, repeated_answers
+from iqbench.hash_sampling import digest
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.protocol import Protocol, judge
@@ -27,7 +27,7 @@ SECOND_LOOK, OTHER_RUN = "second look", "other run"
 def asked_again(files: Sequence[PhotoFile]) -> set[str]:
     """Return the names of the photos to ask about again: by a hash of the name, so that shards agree on them."""
     count = min(MOST, max(1, round(SHARE * len(files))))
-    return set(sorted((file.name for file in files), key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
+    return set(sorted((file.name for file in files), key=digest)[:count])
 
 
 def second_look(

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int
 from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.datasets.parsing import Faults, numbered_lines, quoted, wrong_columns
 from iqbench.errors import UsageError
-from iqbench.hash_sampling import drawn, held_out
+from iqbench.hash_sampling import hash_order, hash_split
 from iqbench.interfaces import PhotoFile, Split
 from iqbench.labels import VoteTable
 
@@ -131,11 +131,11 @@ class AvaPhotos(LabelledPhotos):
         if strangers := int((~np.isin(listed, ids)).sum()):
             log.info("%s: %s ids of the official test list have no votes, left out", self.what, f"{strangers:,}")
         val = np.zeros(len(ids), dtype=bool)
-        val[~test] = held_out(ids[~test].tolist(), self.validation_share, self.seed)
+        val[~test] = hash_split(ids[~test].tolist(), self.validation_share, self.seed)
         return test, val
 
     def _random(self, ids: Int[np.ndarray, "n"]) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
-        order, tenth = drawn(ids.tolist(), self.seed), max(1, round(len(ids) / 10))
+        order, tenth = hash_order(ids.tolist(), self.seed), max(1, round(len(ids) / 10))
         places = np.empty(len(ids), dtype=int)
         places[order] = np.arange(len(ids))
         return places < tenth, (places >= tenth) & (places < 2 * tenth)

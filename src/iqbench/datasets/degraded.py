@@ -4,7 +4,6 @@ This is self-supervision for a first try on any machine, and it is said so where
 a model that learns from it learns to see these damages, not what people prefer.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -22,6 +21,7 @@ from iqbench.datasets.decode_check import inspect
 from iqbench.datasets.examples import Examples, Learner, pixels_of
 from iqbench.datasets.sampler import Draw
 from iqbench.errors import UsageError
+from iqbench.hash_sampling import hash_order
 from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, Photo, PhotoFile, Preference, Variant, Votes
 from iqbench.progress import track
 
@@ -74,7 +74,8 @@ class DegradedPhotos(LightningDataModule):
         by_content = _readable(files)
         if len(by_content) < 2:
             raise UsageError(f"data: {len(by_content)} readable photos; training needs one, validation another")
-        ranked = sorted(by_content, key=lambda sha: hashlib.sha256(f"{seed}:{sha}".encode()).digest())
+        contents = list(by_content)
+        ranked = [contents[at] for at in hash_order(contents, seed)]
         held_out = min(max(1, round(validation_share * len(ranked))), len(ranked) - 1)
         self.validation_files = [by_content[sha] for sha in sorted(ranked[:held_out])]
         self.training_files = [by_content[sha] for sha in sorted(ranked[held_out:])]

@@ -1,6 +1,5 @@
 """The photos below a folder, found by name or by first bytes, and listed without being opened."""
 
-import hashlib
 import logging
 import os
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from iqbench.config import MARK
 from iqbench.errors import UsageError
+from iqbench.hash_sampling import hash_order
 from iqbench.interfaces import STANDARD_LIMITS, Limits, PhotoFile, PhotoListing
 from iqbench.photos import RAW_NAME, starts_like_a_photo
 
@@ -102,8 +102,8 @@ def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[Pho
     """
     if limit is not None and not (isinstance(limit, int) and limit >= 1):
         raise UsageError(f"data.limit={limit}: must be a whole number, at least 1, or null for all photos")
-    drawn = sorted(files, key=lambda file: hashlib.sha256(f"{seed}:{file.name}".encode()).digest())
-    return sorted(drawn[:limit], key=lambda file: file.name)
+    chosen = hash_order([file.name for file in files], seed)[:limit]
+    return sorted((files[at] for at in chosen), key=lambda file: file.name)
 
 
 def shown(path: str) -> str:

@@ -1,6 +1,5 @@
 """A list of your own pairs: a CSV that says which photo is better than which."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,7 +15,7 @@ from iqbench.datasets.folder import shown
 from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.datasets.pairs_csv import read_comparisons
 from iqbench.errors import UsageError
-from iqbench.hash_sampling import drawn
+from iqbench.hash_sampling import digest, hash_order
 from iqbench.interfaces import PhotoFile, Split
 from iqbench.labels import PairTable
 
@@ -116,7 +115,9 @@ class PairList(LabelledPhotos):
         if len(sizes) < len(SPLITS) or sizes.max() > (1 - self.validation_share - self.test_share) * len(table):
             return None
         rows = np.unique(table.series, return_index=True)[1]
-        left = drawn([table.photos[min(table.first[row], table.second[row])].name for row in rows], self.seed).tolist()
+        left = hash_order(
+            [table.photos[min(table.first[row], table.second[row])].name for row in rows], self.seed
+        ).tolist()
         split = np.zeros(len(sizes), dtype=int)
         for name, share in (("test", self.test_share), ("val", self.validation_share)):
             taken = _filling(left, sizes, share * len(table))
@@ -128,7 +129,7 @@ class PairList(LabelledPhotos):
     def _by_photos(self, table: PairTable) -> Int[np.ndarray, "n"]:
         """Return each pair's split after the photos were divided; -1 where its photos are in two."""
         count = len(table.photos)
-        order = drawn([photo.name for photo in table.photos], self.seed)
+        order = hash_order([photo.name for photo in table.photos], self.seed)
         tests, validations = (max(1, round(share * count)) for share in (self.test_share, self.validation_share))
         split = np.zeros(count, dtype=int)
         split[order[:tests]] = SPLITS.index("test")
@@ -156,4 +157,4 @@ def _connected(count: int, one: Int[np.ndarray, "n"], other: Int[np.ndarray, "n"
 
 def _lot(seed: int, *names: str) -> bool:
     """Return a coin's toss for some names; no name holds a NUL byte."""
-    return hashlib.sha256("\0".join([str(seed), *names]).encode("utf-8", "surrogateescape")).digest()[0] % 2 == 0
+    return digest(seed, *names, separator="\0")[0] % 2 == 0

@@ -10,7 +10,7 @@ import numpy as np
 from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.datasets.phototriage_list import PairLines, read_pair_list, refuse_overlap
 from iqbench.errors import UsageError
-from iqbench.hash_sampling import held_out
+from iqbench.hash_sampling import hash_split
 from iqbench.interfaces import PhotoFile, Split
 from iqbench.labels import PairTable
 
@@ -68,7 +68,7 @@ class PhotoTriage(LabelledPhotos):
         on_disk = _names_in(home / PHOTOS)
         train, val = (_table(lines, home / PHOTOS, on_disk) for lines in (train_lines, val_lines))
         series = np.unique(train.series)
-        test = np.isin(train.series, series[held_out(series.tolist(), self.test_share, self.seed)])
+        test = np.isin(train.series, series[hash_split(series.tolist(), self.test_share, self.seed)])
         agreed = np.maximum(train.preference, 1 - train.preference) >= self.min_agreement - 1e-9
         if left_out := int((~test & ~agreed).sum()):
             log.info("%s: %s training pairs left out by data.min_agreement", self.what, f"{left_out:,}")

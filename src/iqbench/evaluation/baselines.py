@@ -1,11 +1,10 @@
 """Judges that look at no picture, or hardly: what a model must beat before its agreement means anything."""
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from iqbench.hash_sampling import digest
 from iqbench.metrics.pairs import hits
 
 ALWAYS_FIRST, CONSTANT = "always-first", "constant answer"
@@ -51,9 +50,7 @@ def null_answers(predictions: pd.DataFrame, photos: pd.DataFrame, seed: int) -> 
 
 def photo_scores(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return how each null model scores each photo, by the photo's name."""
-    lots = [
-        hashlib.sha256(f"random:{seed}:{name}".encode("utf-8", "surrogatepass")).digest() for name in photos["photo"]
-    ]
+    lots = [digest("random", seed, name) for name in photos["photo"]]
     numbers = photos[["width", "height", "file_bytes", "brightness", "sharpness"]]
     facts = numbers.astype("Float64").to_numpy(np.float64, na_value=np.nan).reshape(-1, 5)
     columns: dict[str, Float[np.ndarray, n]] = {

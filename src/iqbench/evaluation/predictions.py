@@ -10,7 +10,7 @@ from scipy.special import expit
 from torch import Tensor
 
 from iqbench.evaluation.answers import PREDICTED_VOTES, TRUE_VOTES
-from iqbench.hash_sampling import drawn
+from iqbench.hash_sampling import hash_order
 from iqbench.inference.batching import Failure, compare_each
 from iqbench.inference.encoding import Encodings
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer
@@ -92,7 +92,7 @@ def vote_predictions(
     if isinstance(model, Scorer):
         predicted[known] = encodings.values[places[known], 0].double().numpy()
     else:
-        chosen = drawn([photo.name for photo in votes.photos], seed)
+        chosen = hash_order([photo.name for photo in votes.photos], seed)
         chosen = np.sort(places[chosen[known[chosen]][:anchors]])
         predicted[known], failures = _preferred(model, encodings, places[known], chosen, device)
     rows = pd.DataFrame({"photo": about["photo"], "true": votes.means, "predicted": predicted})

@@ -6,7 +6,7 @@ import numpy as np
 
 from iqbench.datasets.labelled import SPLITS, LabelledPhotos
 from iqbench.errors import UsageError
-from iqbench.hash_sampling import drawn
+from iqbench.hash_sampling import hash_order
 from iqbench.labels import LabelTable, PairTable
 
 ALL = "all"
@@ -40,12 +40,12 @@ def limited(table: LabelTable, limit: int, seed: int) -> LabelTable:
     if not (isinstance(limit, int) and limit >= 1):
         raise UsageError(f"data.limit={limit}: must be a whole number, at least 1, or null for all photos")
     if not isinstance(table, PairTable):
-        chosen = drawn([photo.name for photo in table.photos], seed)[:limit]
+        chosen = hash_order([photo.name for photo in table.photos], seed)[:limit]
         return table.where(np.isin(np.arange(len(table)), chosen))
     series, rows = np.unique(table.series, return_inverse=True)
     both = np.unique(np.stack([np.tile(rows, 2), np.concatenate([table.first, table.second])]), axis=1)
     sizes, left, kept = np.bincount(both[0], minlength=len(series)), limit, []
-    for number in drawn(series.tolist(), seed).tolist():
+    for number in hash_order(series.tolist(), seed).tolist():
         if sizes[number] <= left:
             kept.append(number)
             left -= int(sizes[number])

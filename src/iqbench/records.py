@@ -1,0 +1,33 @@
+"""Records: immutable, validated values that are written as JSON and read back."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+
+class Record(BaseModel):
+    """Base of every typed result.
+
+    Unknown keys, NaN and infinity are refused. A reason is written only where there is one, so a value
+    that is ``null`` has its reason beside it and every other value has none.
+
+    Example:
+        >>> class Share(Record):
+        ...     value: float | None
+        ...     reason: str | None = None
+        >>> Share(value=0.5).model_dump(), Share(value=None, reason="no pair").model_dump()
+        ({'value': 0.5}, {'value': None, 'reason': 'no pair'})
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        protected_namespaces=(),
+    )
+
+    @model_serializer(mode="wrap")
+    def _drop_empty_reasons(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if value is not None or not key.endswith("reason")}
