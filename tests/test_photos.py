@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, ImageCms
 from PIL import features as pillow_features
 
+from fixtures import broken_files
 from iqbench import photos
 from iqbench.photos import Limits, PhotoError, decode, read, starts_like_a_photo
 
@@ -40,14 +41,14 @@ def assert_fails(data: bytes, code: str, limits: Limits = photos.STANDARD_LIMITS
 
 @pytest.mark.parametrize(("format", "options"), LOSSLESS)
 def test_a_lossless_photo_comes_back_exactly(format: str, options: dict) -> None:
-    pixels, notes = decode(faults.encoded(scene(), format, **options))
+    pixels, notes = decode(broken_files.encoded(scene(), format, **options))
     assert np.array_equal(pixels, np.asarray(scene()))
     assert (pixels.dtype, pixels.flags.c_contiguous, notes) == (np.uint8, True, ())
 
 
 @pytest.mark.parametrize(("format", "options"), EVERY_FORMAT)
 def test_nothing_can_alter_the_pixels(format: str, options: dict) -> None:
-    pixels, _ = decode(faults.encoded(scene(), format, **options))
+    pixels, _ = decode(broken_files.encoded(scene(), format, **options))
     with pytest.raises(ValueError, match="read-only"):
         pixels[0, 0] = 0
 
@@ -61,7 +62,7 @@ def test_pillow_has_the_codecs_that_are_promised() -> None:
 
 @pytest.mark.parametrize(("format", "options"), [*EVERY_FORMAT, ("TIFF", {"compression": "tiff_lzw"})])
 def test_a_photo_truncated_at_any_byte_is_corrupt(format: str, options: dict) -> None:
-    data = faults.encoded(scene(), format, **options)
+    data = broken_files.encoded(scene(), format, **options)
     # The last two bytes of a GIF are an empty block and an end mark: the picture is whole without them.
     whole = len(data) - (2 if format == "GIF" else 0)
     cuts = {*range(1, 20), *np.linspace(20, whole - 1, 20, dtype=int).tolist(), *range(whole - 24, whole)}
@@ -70,16 +71,16 @@ def test_a_photo_truncated_at_any_byte_is_corrupt(format: str, options: dict) ->
 
 
 def test_a_png_without_its_end_mark_is_corrupt_though_pillow_reads_it() -> None:
-    data = faults.encoded(scene(), "PNG")[:-12]
+    data = broken_files.encoded(scene(), "PNG")[:-12]
     assert "end mark" in str(assert_fails(data, "corrupt"))
 
 
 def test_a_png_with_a_broken_chunk_is_corrupt() -> None:
-    assert_fails(faults.with_broken_chunk(faults.encoded(scene(), "PNG")), "corrupt")
+    assert_fails(broken_files.with_broken_chunk(broken_files.encoded(scene(), "PNG")), "corrupt")
 
 
 def test_a_text_bomb_is_corrupt() -> None:
-    assert_fails(faults.with_text_bomb(faults.encoded(scene(), "PNG")), "corrupt")
+    assert_fails(broken_files.with_text_bomb(broken_files.encoded(scene(), "PNG")), "corrupt")
 
 
 def test_damaged_bytes_give_a_photo_or_a_photo_error_and_nothing_else() -> None:
@@ -88,7 +89,7 @@ def test_damaged_bytes_give_a_photo_or_a_photo_error_and_nothing_else() -> None:
     exif[274] = 6
     codes = set()
     for format, options in EVERY_FORMAT:
-        data = np.frombuffer(faults.encoded(scene(), format, **options, exif=exif), np.uint8)
+        data = np.frombuffer(broken_files.encoded(scene(), format, **options, exif=exif), np.uint8)
         for _ in range(60):
             damaged = data.copy()
             damaged[rng.integers(0, min(len(data), 900), size=4)] = rng.integers(0, 256, size=4)
@@ -131,7 +132,7 @@ def test_what_is_not_an_image_is_called_so_and_no_program_is_started(
 
 
 def test_a_png_named_jpg_is_fine(tmp_path: Path) -> None:
-    (tmp_path / "photo.jpg").write_bytes(faults.encoded(scene(), "PNG"))
+    (tmp_path / "photo.jpg").write_bytes(broken_files.encoded(scene(), "PNG"))
     assert np.array_equal(read(tmp_path / "photo.jpg").pixels, np.asarray(scene()))
 
 
@@ -145,7 +146,7 @@ def test_a_shortage_of_memory_and_a_broken_installation_are_not_the_photos_fault
 
         monkeypatch.setattr(Image, "open", fail)
         with pytest.raises(error):
-            decode(faults.encoded(scene(), "PNG"))
+            decode(broken_files.encoded(scene(), "PNG"))
 
 
 def test_hostile_text_in_a_file_does_not_reach_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +154,7 @@ def test_hostile_text_in_a_file_does_not_reach_the_message(monkeypatch: pytest.M
         raise ValueError("\x1b[31mTraceback (most recent call last):\n\tFile\u202e" + "x" * 5000)
 
     monkeypatch.setattr(Image, "open", fail)
-    assert_fails(faults.encoded(scene(), "PNG"), "corrupt")
+    assert_fails(broken_files.encoded(scene(), "PNG"), "corrupt")
 
 
 def test_a_photo_error_survives_the_way_from_a_worker() -> None:
@@ -169,21 +170,21 @@ def test_too_many_pixels_are_refused_from_the_header_alone(monkeypatch: pytest.M
         raise AssertionError("pixels were decoded")
 
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
-    data = faults.encoded(scene(), "PNG")
+    data = broken_files.encoded(scene(), "PNG")
     for width, height in ((8001, 8000), (10_000, 9_000), (20_000, 20_000), (60_000, 60_000)):
-        assert_fails(faults.with_png_size(data, width, height), "too_many_pixels")
+        assert_fails(broken_files.with_png_size(data, width, height), "too_many_pixels")
 
 
 def test_the_limits_are_settings() -> None:
-    data = faults.encoded(scene(40, 48), "PNG")
+    data = broken_files.encoded(scene(40, 48), "PNG")
     assert decode(data, Limits(40 * 48, 40))[0].shape == (40, 48, 3)
     assert_fails(data, "too_many_pixels", Limits(40 * 48 - 1, 40))
     assert_fails(data, "too_small", Limits(40 * 48, 41))
 
 
 def test_a_photo_of_31_pixels_is_too_small_and_an_extreme_panorama_is_fine() -> None:
-    assert_fails(faults.encoded(scene(400, 31), "PNG"), "too_small")
-    assert decode(faults.encoded(scene(32, 6000), "PNG"))[0].shape == (32, 6000, 3)
+    assert_fails(broken_files.encoded(scene(400, 31), "PNG"), "too_small")
+    assert decode(broken_files.encoded(scene(32, 6000), "PNG"))[0].shape == (32, 6000, 3)
 
 
 # Orientation
@@ -207,7 +208,7 @@ def test_every_orientation_comes_back_upright(format: str, options: dict, orient
     stored = Image.fromarray(np.ascontiguousarray(TURNS[orientation](np.asarray(scene()))))
     exif = Image.Exif()
     exif[274] = orientation
-    pixels, notes = decode(faults.encoded(stored, format, exif=exif, **options))
+    pixels, notes = decode(broken_files.encoded(stored, format, exif=exif, **options))
     assert pixels.shape == (40, 48, 3)
     assert notes == ()
     assert pixels.flags.c_contiguous
@@ -222,7 +223,7 @@ def test_every_orientation_comes_back_upright(format: str, options: dict, orient
 def test_a_photo_with_broken_exif_is_scored_as_it_is_and_noted(format: str, exif: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pixels, notes = decode(faults.encoded(scene(), format, exif=exif, quality=95))
+        pixels, notes = decode(broken_files.encoded(scene(), format, exif=exif, quality=95))
     assert pixels.shape == (40, 48, 3)
     assert len(notes) >= 1
     assert all(note.isprintable() and "EXIF" in note for note in notes)
@@ -231,7 +232,7 @@ def test_a_photo_with_broken_exif_is_scored_as_it_is_and_noted(format: str, exif
 def test_an_orientation_that_does_not_exist_is_noted() -> None:
     exif = Image.Exif()
     exif[274] = 9
-    pixels, notes = decode(faults.encoded(scene(), "PNG", exif=exif))
+    pixels, notes = decode(broken_files.encoded(scene(), "PNG", exif=exif))
     assert np.array_equal(pixels, np.asarray(scene()))
     assert notes == ("EXIF orientation 9 does not exist, shown as stored",)
 
@@ -243,7 +244,7 @@ def test_an_orientation_that_does_not_exist_is_noted() -> None:
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
 def test_16_bit_grey_keeps_its_upper_8_bits(format: str, order: str) -> None:
     grey = (np.arange(40 * 48, dtype=np.uint16).reshape(40, 48) * 34).astype(order)
-    pixels, _ = decode(faults.encoded(Image.fromarray(grey), format))
+    pixels, _ = decode(broken_files.encoded(Image.fromarray(grey), format))
     assert np.array_equal(pixels, np.repeat((grey >> 8)[..., None], 3, axis=2))
 
 
@@ -252,14 +253,14 @@ def test_16_bit_grey_is_turned_upright_and_laid_on_white() -> None:
     grey[0, 0] = 7
     exif = Image.Exif()
     exif[274] = 6
-    pixels, _ = decode(faults.encoded(Image.fromarray(grey), "PNG", exif=exif, transparency=7))
+    pixels, _ = decode(broken_files.encoded(Image.fromarray(grey), "PNG", exif=exif, transparency=7))
     assert pixels.shape == (48, 40, 3)
     assert pixels[0, -1].tolist() == [255, 255, 255]
     assert pixels[1, 1].tolist() == [128, 128, 128]
 
 
 def test_16_bit_grey_in_which_zero_is_white_is_not_shown_as_a_negative() -> None:
-    data = faults.encoded(Image.fromarray(np.full((40, 48), 0x2000, np.uint16)), "TIFF")
+    data = broken_files.encoded(Image.fromarray(np.full((40, 48), 0x2000, np.uint16)), "TIFF")
     black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (1, 0))
     assert data.count(black_is_zero) == 1
     assert decode(data)[0][0, 0, 0] == 0x20
@@ -267,7 +268,7 @@ def test_16_bit_grey_in_which_zero_is_white_is_not_shown_as_a_negative() -> None
 
 
 def test_12_bit_grey_keeps_its_upper_8_bits() -> None:
-    data = faults.encoded(Image.fromarray(np.full((40, 32), 0xABAB, np.uint16)), "TIFF")
+    data = broken_files.encoded(Image.fromarray(np.full((40, 32), 0xABAB, np.uint16)), "TIFF")
     depth16, depth12 = (struct.pack("<HHIHH", 258, 3, 1, bits, 0) for bits in (16, 12))
     assert data.count(depth16) == 1
     pixels, _ = decode(data.replace(depth16, depth12))
@@ -277,7 +278,7 @@ def test_12_bit_grey_keeps_its_upper_8_bits() -> None:
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
 def test_grey_without_an_agreed_white_is_refused(kind: type) -> None:
     image = Image.fromarray(np.full((40, 48), 0.5).astype(kind))
-    assert_fails(faults.encoded(image, "TIFF"), "unsupported_format")
+    assert_fails(broken_files.encoded(image, "TIFF"), "unsupported_format")
 
 
 # Transparency, palettes, inks, frames
@@ -292,7 +293,7 @@ def on_white(value: int, alpha: int) -> int:
 def test_transparent_pixels_lie_on_white(mode: str, format: str, alpha: int) -> None:
     colour = (40, 90, 200)[: len(mode) - 1]
     options = {"lossless": True, "exact": True} if format == "WEBP" else {}
-    pixels, _ = decode(faults.encoded(Image.new(mode, (40, 40), (*colour, alpha)), format, **options))
+    pixels, _ = decode(broken_files.encoded(Image.new(mode, (40, 40), (*colour, alpha)), format, **options))
     expected = [on_white(value, alpha) for value in (colour * 3)[:3]]
     assert np.abs(pixels[0, 0].astype(int) - expected).max() <= (0 if alpha in (0, 255) else 1)
 
@@ -308,28 +309,28 @@ def test_transparent_pixels_lie_on_white(mode: str, format: str, alpha: int) -> 
     ],
 )
 def test_a_transparent_colour_lies_on_white(image: Image.Image, key: object) -> None:
-    assert decode(faults.encoded(image, "PNG", transparency=key))[0].min() == 255
+    assert decode(broken_files.encoded(image, "PNG", transparency=key))[0].min() == 255
 
 
 def test_a_transparent_gif_lies_on_white() -> None:
-    assert decode(faults.encoded(Image.new("P", (40, 40), 0), "GIF", transparency=0))[0].min() == 255
+    assert decode(broken_files.encoded(Image.new("P", (40, 40), 0), "GIF", transparency=0))[0].min() == 255
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P"])
 def test_grey_and_palette_become_rgb(mode: str) -> None:
     image = scene().convert(mode)
-    assert np.array_equal(decode(faults.encoded(image, "PNG"))[0], np.asarray(image.convert("RGB")))
+    assert np.array_equal(decode(broken_files.encoded(image, "PNG"))[0], np.asarray(image.convert("RGB")))
 
 
 def test_a_cmyk_jpeg_is_not_shown_as_a_negative() -> None:
-    pixels, _ = decode(faults.encoded(Image.new("CMYK", (40, 40), (255, 0, 0, 0)), "JPEG"))
+    pixels, _ = decode(broken_files.encoded(Image.new("CMYK", (40, 40), (255, 0, 0, 0)), "JPEG"))
     assert np.abs(pixels[0, 0].astype(int) - [0, 255, 255]).max() <= 2
 
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_of_several_frames_the_first_is_scored(format: str) -> None:
     frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue", "white")]
-    data = faults.encoded(frames[0], format, save_all=True, append_images=frames[1:])
+    data = broken_files.encoded(frames[0], format, save_all=True, append_images=frames[1:])
     assert np.abs(decode(data)[0][20, 20].astype(int) - [255, 0, 0]).max() <= 2
 
 
@@ -338,21 +339,22 @@ def test_of_several_frames_the_first_is_scored(format: str) -> None:
 
 def to_srgb(colour: tuple[int, int, int], primaries: np.ndarray, gamma: float) -> list[int]:
     """The conversion once more, by hand: gamma, primaries, the inverse of sRGB's own, sRGB's curve."""
-    light = (np.array(colour) / 255) ** gamma @ np.array(primaries) @ np.linalg.inv(np.array(faults.SRGB))
+    light = (np.array(colour) / 255) ** gamma @ np.array(primaries) @ np.linalg.inv(np.array(broken_files.SRGB))
     light = light.clip(0, 1)
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return [round(value * 255) for value in curved]
 
 
 @pytest.mark.parametrize(
-    ("primaries", "gamma"), [(faults.ADOBE_RGB, 2.2), (faults.DISPLAY_P3, 2.2), (faults.PROPHOTO, 1.8)]
+    ("primaries", "gamma"),
+    [(broken_files.ADOBE_RGB, 2.2), (broken_files.DISPLAY_P3, 2.2), (broken_files.PROPHOTO, 1.8)],
 )
 @pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP"])
 def test_a_wide_profile_is_converted_to_srgb(format: str, primaries: np.ndarray, gamma: float) -> None:
     colour = (150, 120, 90)
-    profile = faults.matrix_profile(primaries, gamma)
+    profile = broken_files.matrix_profile(primaries, gamma)
     options = {"lossless": True} if format == "WEBP" else {}
-    data = faults.encoded(Image.new("RGB", (40, 40), colour), format, icc_profile=profile, **options)
+    data = broken_files.encoded(Image.new("RGB", (40, 40), colour), format, icc_profile=profile, **options)
     pixels, notes = decode(data)
     expected = to_srgb(colour, primaries, gamma)
     assert max(abs(a - b) for a, b in zip(expected, colour, strict=True)) > 5
@@ -363,11 +365,11 @@ def test_a_wide_profile_is_converted_to_srgb(format: str, primaries: np.ndarray,
 def test_a_profile_that_is_srgb_leaves_pixels_as_they_are() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     own = ImageCms.createProfile("sRGB")
-    rounded = faults.matrix_profile(faults.SRGB, gamma=None)
+    rounded = broken_files.matrix_profile(broken_files.SRGB, gamma=None)
     moved = ImageCms.profileToProfile(Image.fromarray(colours), ImageCms.ImageCmsProfile(io.BytesIO(rounded)), own)
     assert not np.array_equal(moved, colours)
     for profile in (ImageCms.ImageCmsProfile(own).tobytes(), rounded):
-        pixels, notes = decode(faults.encoded(Image.fromarray(colours), "PNG", icc_profile=profile))
+        pixels, notes = decode(broken_files.encoded(Image.fromarray(colours), "PNG", icc_profile=profile))
         assert np.array_equal(pixels, colours)
         assert notes == ()
 
@@ -376,29 +378,31 @@ def test_a_profile_that_is_srgb_leaves_pixels_as_they_are() -> None:
 def test_a_grey_profile_is_used(mode: str) -> None:
     colour = {"L": 55, "1": 255, "LA": (55, 255)}[mode]
     image = Image.new(mode, (40, 40), colour)
-    pixels, notes = decode(faults.encoded(image, "PNG", icc_profile=faults.grey_profile(gamma=1.0)))
+    pixels, notes = decode(broken_files.encoded(image, "PNG", icc_profile=broken_files.grey_profile(gamma=1.0)))
     expected = {"L": 128, "1": 255, "LA": 128}[mode]  # 55/255 of the light is 128 in sRGB
     assert np.abs(pixels.astype(int) - expected).max() <= 1
     assert notes == ()
 
 
 def test_a_grey_photo_with_an_rgb_profile_is_converted_too() -> None:
-    profile = faults.matrix_profile(faults.ADOBE_RGB, gamma=1.0)
-    pixels, notes = decode(faults.encoded(Image.new("L", (40, 40), 55), "PNG", icc_profile=profile))
+    profile = broken_files.matrix_profile(broken_files.ADOBE_RGB, gamma=1.0)
+    pixels, notes = decode(broken_files.encoded(Image.new("L", (40, 40), 55), "PNG", icc_profile=profile))
     assert np.abs(pixels.astype(int) - 128).max() <= 1
     assert notes == ()
 
 
 def test_a_cmyk_profile_is_used() -> None:
     inks = Image.new("CMYK", (40, 40), (255, 0, 0, 0))  # clear, says the profile; cyan, says Pillow
-    pixels, notes = decode(faults.encoded(inks, "TIFF", icc_profile=faults.cmyk_profile()))
+    pixels, notes = decode(broken_files.encoded(inks, "TIFF", icc_profile=broken_files.cmyk_profile()))
     assert pixels.min() >= 254
     assert notes == ()
 
 
-@pytest.mark.parametrize("profile", [b"garbage", bytes(200), faults.cmyk_profile(), faults.grey_profile(1.0)])
+@pytest.mark.parametrize(
+    "profile", [b"garbage", bytes(200), broken_files.cmyk_profile(), broken_files.grey_profile(1.0)]
+)
 def test_a_profile_that_is_broken_or_does_not_fit_is_noted_and_left_out(profile: bytes) -> None:
-    pixels, notes = decode(faults.encoded(scene(), "PNG", icc_profile=profile))
+    pixels, notes = decode(broken_files.encoded(scene(), "PNG", icc_profile=profile))
     assert np.array_equal(pixels, np.asarray(scene()))
     assert len(notes) == 1
     assert notes[0].startswith("colour profile cannot be used")
@@ -409,11 +413,11 @@ def test_a_profile_that_is_broken_or_does_not_fit_is_noted_and_left_out(profile:
 
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"hevc", b"mif1", b"msf1"])
 def test_heic_is_refused_with_what_to_do(brand: bytes) -> None:
-    assert "convert it to JPEG or PNG" in str(assert_fails(faults.heic(brand), "unsupported_format"))
+    assert "convert it to JPEG or PNG" in str(assert_fails(broken_files.heic(brand), "unsupported_format"))
 
 
 def test_an_avif_that_starts_like_heic_is_read() -> None:
-    data = faults.encoded(scene(), "AVIF")
+    data = broken_files.encoded(scene(), "AVIF")
     assert decode(data[:8] + b"mif1" + data[12:])[0].shape == (40, 48, 3)
 
 
@@ -423,11 +427,11 @@ def test_jpeg_xl_is_refused() -> None:
 
 
 def test_a_raw_file_is_refused_though_pillow_sees_a_thumbnail() -> None:
-    assert_fails(faults.dng(), "unsupported_format", Limits(64_000_000, 1))
+    assert_fails(broken_files.dng(), "unsupported_format", Limits(64_000_000, 1))
 
 
 def test_a_tiff_whose_first_picture_is_a_preview_is_refused() -> None:
-    assert_fails(faults.encoded(scene(), "TIFF", tiffinfo={254: 1}), "unsupported_format")
+    assert_fails(broken_files.encoded(scene(), "TIFF", tiffinfo={254: 1}), "unsupported_format")
 
 
 @pytest.mark.parametrize(
@@ -439,7 +443,7 @@ def test_raw_files_are_known_by_their_first_bytes(start: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["a.dng", "a.NEF", "a.cr2", "new\nline.arw"])
 def test_raw_files_are_known_by_their_names(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_bytes(faults.encoded(scene(), "TIFF"))
+    (tmp_path / name).write_bytes(broken_files.encoded(scene(), "TIFF"))
     with pytest.raises(PhotoError, match="raw file") as caught:
         read(tmp_path / name)
     assert caught.value.code == "unsupported_format"
@@ -447,8 +451,8 @@ def test_raw_files_are_known_by_their_names(name: str, tmp_path: Path) -> None:
 
 def test_every_format_is_known_by_its_first_bytes_and_other_files_are_not() -> None:
     for format, options in EVERY_FORMAT:
-        assert starts_like_a_photo(faults.encoded(scene(), format, **options)[:16]), format
-    assert starts_like_a_photo(faults.heic()[:16])
+        assert starts_like_a_photo(broken_files.encoded(scene(), format, **options)[:16]), format
+    assert starts_like_a_photo(broken_files.heic()[:16])
     assert not any(starts_like_a_photo(content[:16]) for content in NOT_IMAGES.values())
     assert not any(starts_like_a_photo(head) for head in (b"", b"\xff", b"BM is short for bitmap"[:16]))
 
@@ -463,7 +467,7 @@ def code_of(path: Path) -> str:
 
 
 def test_the_hash_and_size_are_those_of_the_bytes(tmp_path: Path) -> None:
-    data = faults.encoded(scene(), "JPEG")
+    data = broken_files.encoded(scene(), "JPEG")
     (tmp_path / "a.jpg").write_bytes(data)
     photo = read(tmp_path / "a.jpg")
     assert (photo.sha256, photo.file_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
@@ -473,7 +477,7 @@ def test_a_photo_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     reads = []
     real = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(path) or real(path))
-    (tmp_path / "a.png").write_bytes(faults.encoded(scene(), "PNG"))
+    (tmp_path / "a.png").write_bytes(broken_files.encoded(scene(), "PNG"))
     read(tmp_path / "a.png")
     assert reads == [tmp_path / "a.png"]
 
@@ -517,7 +521,7 @@ def test_a_photo_that_may_not_be_read_is_a_matter_of_permission(
 
 
 def test_a_photo_that_is_being_written_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = faults.encoded(scene(), "PNG")
+    data = broken_files.encoded(scene(), "PNG")
     (tmp_path / "a.png").write_bytes(data)
     monkeypatch.setattr(Path, "read_bytes", lambda path: data + b"more")
     assert code_of(tmp_path / "a.png") == "changed"

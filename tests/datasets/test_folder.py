@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fixtures import broken_files
 from iqbench.benchmark.pairs import answers
 from iqbench.datasets.folder import Folder, path_of, sample, shown
 from iqbench.errors import UsageError
@@ -16,7 +17,7 @@ from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile, PhotoListing
 from iqbench.models.rules import Rules
 
-PNG = faults.encoded(Image.new("RGB", (40, 40)), "PNG")
+PNG = broken_files.encoded(Image.new("RGB", (40, 40)), "PNG")
 
 
 def put(root: Path, *names: str | bytes, content: bytes = PNG) -> None:
@@ -92,7 +93,7 @@ def test_other_files_are_ignored_and_counted(tmp_path: Path) -> None:
 
 def test_a_photo_with_another_name_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     put(tmp_path, "no_suffix", "backup.bak", "IMG_1.jpg.orig")
-    put(tmp_path, "phone", content=faults.heic())
+    put(tmp_path, "phone", content=broken_files.heic())
     assert names(tmp_path) == ["./IMG_1.jpg.orig", "./backup.bak", "./no_suffix", "./phone"]
 
 

@@ -80,7 +80,7 @@ def test_circles_agree_with_counting_all_threes_one_by_one(seed):
 
 def test_too_many_pairs_that_hang_together_are_not_counted(monkeypatch):
     table = pair_table("a>b", "b>c", "c>a")
-    monkeypatch.setattr(contradictions, "MOST_PATHS", 11)  # three photos with two pairs each: 12 paths
+    monkeypatch.setattr(consistency, "MOST_PATHS", 11)  # three photos with two pairs each: 12 paths
     assert circles(table) is None
-    monkeypatch.setattr(contradictions, "MOST_PATHS", 12)
+    monkeypatch.setattr(consistency, "MOST_PATHS", 12)
     assert circles(table).circular == 1
