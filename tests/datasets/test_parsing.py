@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from fixtures import broken_files
 from iqbench.datasets.parsing import Faults, numbered_lines, quoted, read_text, wrong_columns
 from iqbench.errors import UsageError
 
@@ -18,7 +17,7 @@ def lines_of(folder: Path, content: bytes) -> list[tuple[int, str]]:
     file = written(folder, content)
     faults = Faults(file)
     lines = numbered_lines(file, faults)
-    broken_files.raise_if_any()
+    faults.raise_if_any()
     return lines
 
 
@@ -106,9 +105,9 @@ def test_a_file_that_cannot_be_opened_is_named_with_its_reason(tmp_path: Path, m
 def test_the_first_twenty_wrong_lines_are_shown_in_order_and_the_others_counted() -> None:
     faults = Faults(Path("list.txt"))
     for line in range(1037, 1000, -1):
-        broken_files.add(line, f"reason {line}")
+        faults.add(line, f"reason {line}")
     with pytest.raises(UsageError) as caught:
-        broken_files.raise_if_any()
+        faults.raise_if_any()
     shown = "; ".join(f"line {line}: reason {line}" for line in range(1001, 1021))
     assert str(caught.value) == f"list.txt: 37 lines are wrong: {shown}; and 17 more"
 
@@ -117,17 +116,17 @@ def test_the_first_twenty_wrong_lines_are_shown_in_order_and_the_others_counted(
 def test_what_is_shown_ends_where_it_should(count: int, end: str) -> None:
     faults = Faults(Path("list.txt"))
     for line in range(1, count + 1):
-        broken_files.add(line, f"reason {line}")
+        faults.add(line, f"reason {line}")
     with pytest.raises(UsageError, match=f"{end}$"):
-        broken_files.raise_if_any()
+        faults.raise_if_any()
 
 
 def test_several_reasons_of_one_line_are_one_wrong_line() -> None:
     faults = Faults(Path("list.txt"))
-    broken_files.add(3, "one")
-    broken_files.add(3, "two")
+    faults.add(3, "one")
+    faults.add(3, "two")
     with pytest.raises(UsageError, match=r"^list.txt: 1 line is wrong: line 3: one, two$"):
-        broken_files.raise_if_any()
+        faults.raise_if_any()
 
 
 @pytest.mark.parametrize("line", ["1  2 3", " 1 2 3", "1 2 3 ", "1\t2\t3", "1 2\t3", "1,2,3", "1;2;3", "1 2\u00a03"])

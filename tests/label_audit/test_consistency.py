@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fixtures.label_tables import pair_table
+from iqbench.label_audit import consistency
 from iqbench.label_audit.consistency import Circles, circles, contradicted, repeated
 
 
