@@ -20,7 +20,7 @@ from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile
-from iqbench.protocol import Protocol, judge
+from iqbench.protocol import Protocol, decide
 from iqbench.results.schema import ORIGINAL
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
@@ -63,7 +63,7 @@ def judged(model: Any, files: list[PhotoFile]) -> tuple[float, float]:
     table = pd.DataFrame([row for row in rows if row["reference"] == ORIGINAL])
     assert len(table) == len(files) * len(DARKER)
     table = table.rename(columns={"score_reference": "score_original", "score_variant": "score_degraded"})
-    verdicts = judge(table, FAIR)
+    verdicts = decide(table, FAIR)
     return float(verdicts["correct"].mean()), float(verdicts["margin"].mean())
 
 

@@ -1,4 +1,4 @@
-"""From margins to verdicts: better, worse, tie; and what each is worth."""
+"""The protocol: how two answers about a pair become a margin, a verdict and its worth."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,21 +10,21 @@ from jaxtyping import Float64
 from iqbench.errors import UsageError
 
 Orders = Literal["both", "original_first"]
+Values = Float64[np.ndarray, "n"]
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """The rule by which a model's two answers about a pair become one verdict.
+    """The rule that turns a model's two answers about a pair into one verdict.
 
-    With ``both`` orders the margin is half the difference of the answer to (original, degraded) and
-    the answer to (degraded, original), so whatever a model says for standing first cancels. With
-    ``original_first`` only the first answer counts, as in the predecessor, whose result this repeats:
-    a model that always says "first" is then right every time.
+    With ``both`` orders the margin is half the difference between the answer to (original, degraded) and
+    the answer to (degraded, original), so position bias cancels. With ``original_first`` only the first
+    answer counts, as in the predecessor: a model that always chooses the first photo is then always right.
 
     Args:
-        name: What results call the rule.
-        orders: Which answers count.
-        tie_worth: What a tie adds to accuracy.
+        name: The name of the rule in results.
+        orders: The answers that count.
+        tie_worth: The accuracy of a tie.
         tie_margin: Margins of at most this size, in the model's own units, are ties.
     """
 
@@ -42,61 +42,90 @@ class Protocol:
             raise UsageError(f"protocol.tie_margin={self.tie_margin}: must be 0 or more")
 
 
-def judge(answers: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
-    """Return the verdict on each pair.
+def combine_orders(forward: Values, backward: Values, protocol: Protocol) -> Values:
+    """Return the margin of the first photo of each pair, NaN where an answer that counts is missing.
 
     Args:
-        answers: A row per pair: ``forward`` and ``backward`` (the model's margins for original first
-            and for original second; NaN where it gave none), and ``score_original``,
-            ``score_degraded`` (NaN where it has none).
+        forward: The model's margin of the first photo, which it saw first.
+        backward: The model's margin of the other photo, which it saw first.
         protocol: The rule.
-
-    Returns:
-        A row per pair: ``margin``; ``prediction`` (1 original better, 0 degraded better, missing for
-        a tie); ``correct`` (1, 0, or what a tie is worth); ``order_consistent`` (both orders say the
-        same); ``confidence`` (of the verdict, on the scale of probabilities; the legacy rule reports
-        the predecessor's) and ``legacy_confidence`` (the predecessor's: relative difference for a
-        score, else the same as ``confidence`` of the first answer).
 
     Example:
         >>> fair = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=0.0)
-        >>> says_first = pd.DataFrame({"forward": [1.0], "backward": [1.0], "score_original": [np.nan],
-        ...                            "score_degraded": [np.nan]})
-        >>> judge(says_first, fair)["correct"].item()
+        >>> combine_orders(np.array([3.0, 1.0]), np.array([-1.0, 1.0]), fair).tolist()
+        [2.0, 0.0]
+    """
+    return (forward - backward) / 2 if protocol.orders == "both" else forward
+
+
+def verdict_signs(margins: Values, protocol: Protocol) -> Values:
+    """Return 1 where the first photo is better, -1 where the other is, 0 for a tie, NaN without a margin.
+
+    Example:
+        >>> wide = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=0.5)
+        >>> verdict_signs(np.array([0.6, -0.4, -2.0]), wide).tolist()
+        [1.0, 0.0, -1.0]
+    """
+    return np.where(np.abs(margins) <= protocol.tie_margin, 0.0, np.sign(margins))
+
+
+def orders_agree(forward: Values, backward: Values, protocol: Protocol) -> Values:
+    """Return 1 where both orders name the same photo, else 0; NaN where an answer that counts is missing."""
+    agree = (verdict_signs(forward, protocol) == -verdict_signs(backward, protocol)).astype(np.float64)
+    return np.where(np.isnan(combine_orders(forward, backward, protocol)), np.nan, agree)
+
+
+def decide(answers: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
+    """Return the verdict on each pair of an original and a degraded copy.
+
+    Args:
+        answers: A row per pair: ``forward`` and ``backward`` (the model's margins for original first
+            and for original second; NaN without an answer), ``score_original`` and ``score_degraded``
+            (NaN for a model without a score).
+        protocol: The rule.
+
+    Returns:
+        A row per pair: ``margin``; ``prediction`` (1 original better, 0 degraded better, missing for a
+        tie); ``correct`` (1, 0, or the worth of a tie); ``order_consistent`` (both orders name the same
+        photo); ``confidence`` (of the verdict, a probability; the legacy rule reports the predecessor's)
+        and ``legacy_confidence`` (the predecessor's: the relative difference of two scores, else the
+        probability of the first answer).
+
+    Example:
+        >>> fair = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=0.0)
+        >>> always_first = pd.DataFrame({"forward": [1.0], "backward": [1.0], "score_original": [np.nan],
+        ...                              "score_degraded": [np.nan]})
+        >>> decide(always_first, fair)["correct"].item()
         0.5
     """
     forward, backward = answers["forward"].to_numpy(np.float64), answers["backward"].to_numpy(np.float64)
-    margin = (forward - backward) / 2 if protocol.orders == "both" else forward
-    sign = _sign(margin, protocol.tie_margin)
-    consistent = _sign(forward, protocol.tie_margin) == -_sign(backward, protocol.tie_margin)
-    asked = ~np.isnan(margin)
+    margins = combine_orders(forward, backward, protocol)
+    signs = verdict_signs(margins, protocol)
+    answered = ~np.isnan(margins)
+    consistent = orders_agree(forward, backward, protocol)
     legacy = _legacy_confidence(forward, answers)
+    predictions = pd.Series(pd.array(np.where(signs > 0, 1, 0), dtype="Int64"), index=answers.index)
     return pd.DataFrame(
         {
-            "margin": margin,
-            "prediction": pd.array(np.where(sign > 0, 1, 0), dtype="Int64").copy(),
-            "correct": np.where(asked, np.where(sign == 0, protocol.tie_worth, sign > 0), np.nan),
-            "order_consistent": pd.array(consistent, dtype="boolean"),
-            "confidence": legacy if protocol.orders == "original_first" else _probability(np.abs(margin)),
+            "margin": margins,
+            "prediction": predictions.mask((signs == 0) | ~answered),
+            "correct": np.where(answered, np.where(signs == 0, protocol.tie_worth, signs > 0), np.nan),
+            "order_consistent": pd.Series(pd.array(consistent == 1, dtype="boolean"), answers.index).mask(~answered),
+            "confidence": legacy if protocol.orders == "original_first" else _probability(np.abs(margins)),
             "legacy_confidence": legacy,
         },
         index=answers.index,
-    ).assign(
-        prediction=lambda verdicts: verdicts["prediction"].mask((sign == 0) | ~asked),
-        order_consistent=lambda verdicts: verdicts["order_consistent"].mask(~asked),
     )
 
 
-def _sign(margin: Float64[np.ndarray, "n"], tie_margin: float) -> Float64[np.ndarray, "n"]:
-    return np.where(np.abs(margin) <= tie_margin, 0.0, np.sign(margin))
-
-
-def _probability(margin: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
-    probability: Float64[np.ndarray, n] = 1 / (1 + np.exp(-margin))
+def _probability(margins: Values) -> Values:
+    """Return the sigmoid of the margins, which are not negative, so that nothing overflows."""
+    probability: Values = 1 / (1 + np.exp(-margins))
     return probability
 
 
-def _legacy_confidence(forward: Float64[np.ndarray, "n"], answers: pd.DataFrame) -> Float64[np.ndarray, "n"]:
+def _legacy_confidence(forward: Values, answers: pd.DataFrame) -> Values:
+    """Return the predecessor's confidence: see `decide`."""
     original = answers["score_original"].to_numpy(np.float64)
     degraded = answers["score_degraded"].to_numpy(np.float64)
     higher = np.maximum(np.abs(original), np.abs(degraded))

@@ -1,5 +1,6 @@
 """Records: immutable, validated values that are written as JSON and read back."""
 
+import math
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -31,3 +32,15 @@ class Record(BaseModel):
     @model_serializer(mode="wrap")
     def _drop_empty_reasons(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in serialize(self).items() if value is not None or not key.endswith("reason")}
+
+
+def value_or_reason(name: str, value: float | None, reason: str) -> dict[str, Any]:
+    """Return a value as a field of a record, or None with the reason in the field beside it.
+
+    Example:
+        >>> value_or_reason("brier", 0.25, "no pair"), value_or_reason("brier", None, "no pair")
+        ({'brier': 0.25}, {'brier': None, 'brier_reason': 'no pair'})
+    """
+    if value is None or not math.isfinite(value):
+        return {name: None, f"{name}_reason": reason}
+    return {name: value}

@@ -23,7 +23,7 @@ from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
 from iqbench.errors import Stopped, UsageError
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Scorer, Variant
-from iqbench.protocol import Protocol, judge
+from iqbench.protocol import Protocol, decide
 from iqbench.results.schema import ORIGINAL, PairRow, PhotoRow
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
@@ -52,7 +52,7 @@ def run(
 def verdicts(pairs: list[PairRow]) -> pd.DataFrame:
     table = pd.DataFrame([asdict(pair) for pair in pairs])
     table = table.rename(columns={"score_reference": "score_original", "score_variant": "score_degraded"})
-    return judge(table.astype({"forward": float, "backward": float}), FAIR)
+    return decide(table.astype({"forward": float, "backward": float}), FAIR)
 
 
 class Brightness(Scorer):
@@ -501,7 +501,7 @@ def test_a_love_for_the_first_place_changes_no_verdict(files: list[PhotoFile], l
         legacy = Protocol("legacy", orders="original_first", tie_worth=0.0, tie_margin=0.0)
         table = pd.DataFrame([asdict(pair) for pair in biased_pairs])
         table = table.rename(columns={"score_reference": "score_original", "score_variant": "score_degraded"})
-        assert set(judge(table, legacy)["correct"]) == {float(love > 0)}  # as the predecessor's table would have it
+        assert set(decide(table, legacy)["correct"]) == {float(love > 0)}  # as the predecessor's table would have it
 
 
 # Settings

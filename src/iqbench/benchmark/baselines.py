@@ -1,14 +1,14 @@
 """Judges that look at no picture, or hardly: what a model must beat before its accuracy means anything."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.hash_sampling import digest
-from iqbench.protocol import Protocol, judge
-from iqbench.statistics.bootstrap import NO_PAIR, Bootstrap, known, mean_estimate
+from iqbench.protocol import Protocol, decide
+from iqbench.results.model_summary import AgainstBaseline, AgainstBaselines, BaselineAccuracies, ChoosesLike
+from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.estimate import NO_PAIR, Accuracy
 
 Margins = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Per row: the margin with the original first, and the margin with the degraded photo first."""
@@ -60,7 +60,7 @@ def null_margins(rows: pd.DataFrame, seed: int) -> dict[str, Margins]:
     return margins
 
 
-def null_rows(rows: pd.DataFrame, protocol: Protocol, seed: int) -> pd.DataFrame:
+def baseline_verdicts(rows: pd.DataFrame, protocol: Protocol, seed: int) -> pd.DataFrame:
     """Return the null models' verdicts on every pair that any model judged, in the columns of verdict rows."""
     cells = rows[(rows["degradation_group"] != "control") & (rows["status"] == "ok")]
     cells = cells.drop_duplicates(["original", "degraded"]).reset_index(drop=True)
@@ -68,27 +68,27 @@ def null_rows(rows: pd.DataFrame, protocol: Protocol, seed: int) -> pd.DataFrame
     found = []
     for name, (forward, backward) in null_margins(cells, seed).items():
         scores = {"score_original": np.nan, "score_degraded": np.nan}
-        verdicts = judge(pd.DataFrame({"forward": forward, "backward": backward, **scores}), protocol)
+        verdicts = decide(pd.DataFrame({"forward": forward, "backward": backward, **scores}), protocol)
         found.append(kept.assign(model_name=name, correct=verdicts["correct"], margin=verdicts["margin"]))
     return pd.concat(found, ignore_index=True)
 
 
-def null_accuracies(nulls: pd.DataFrame, boot: Bootstrap, types: list[str]) -> dict[str, dict[str, Any]]:
+def baseline_accuracies(nulls: pd.DataFrame, boot: Bootstrap, types: list[str]) -> dict[str, BaselineAccuracies]:
     """Return each null model's accuracy over all pairs and on each type, with intervals."""
     return {
-        str(name): {
-            "overall": _estimate(rows, boot),
-            "by_degradation": {
+        str(name): BaselineAccuracies(
+            overall=_estimate(rows, boot),
+            by_degradation={
                 kind: _estimate(rows[rows["degradation_type"] == kind], boot)
                 for kind in types
                 if (rows["degradation_type"] == kind).any()
             },
-        }
+        )
         for name, rows in nulls.groupby("model_name", sort=False)
     }
 
 
-def against_nulls(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, types: list[str]) -> dict[str, Any]:
+def against_baselines(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, types: list[str]) -> AgainstBaselines:
     """Return whether a model beats the best null model, on the same pairs, and which null models it chooses like.
 
     A null model is beaten where the 95 % interval of the paired difference lies above 0. Which null is the
@@ -97,7 +97,7 @@ def against_nulls(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, ty
 
     Args:
         judged: One model's verdict rows that are ok.
-        nulls: As `null_rows` returns them.
+        nulls: As `baseline_verdicts` returns them.
         boot: The photos' resamples.
         types: The degradation types.
     """
@@ -109,25 +109,34 @@ def against_nulls(judged: pd.DataFrame, nulls: pd.DataFrame, boot: Bootstrap, ty
         for kind in types
         if (cells["degradation_type"] == kind).any()
     }
-    return {
-        "overall": _beaten(cells, wide, boot),
-        "by_degradation": by_type,
-        "chooses_like": _alike(cells, nulls, wide, boot),
-    }
+    return AgainstBaselines(
+        overall=_beaten(cells, wide, boot), by_degradation=by_type, chooses_like=_alike(cells, nulls, wide, boot)
+    )
 
 
-def _beaten(cells: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> dict[str, Any]:
+def _beaten(cells: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> AgainstBaseline:
     means = wide.mean()
     best = str(means.idxmax()) if len(cells) and means.notna().any() else None
     if best is None:
-        return {"null": None, "beaten": None} | known("difference", None, NO_PAIR) | {"interval": None}
+        return AgainstBaseline(
+            baseline=None, beaten=None, difference=None, difference_reason=NO_PAIR, interval_reason=NO_PAIR
+        )
     gap = (cells["correct"] - wide[best]).dropna()
-    found = mean_estimate("difference", cells.loc[gap.index, "original"], gap.to_numpy(np.float64), boot, NO_PAIR)
-    spread = found["interval"]
-    return {"null": best, "null_accuracy": float(means[best])} | found | {"beaten": spread and spread[0] > 0}
+    photos = cells.loc[gap.index, "original"]
+    draws = boot.mean_draws(photos, gap.to_numpy(np.float64))
+    found = AgainstBaseline.from_draws(
+        draws,
+        len(gap),
+        NO_PAIR,
+        boot.too_few(photos.nunique()),
+        baseline=best,
+        baseline_accuracy=float(means[best]),
+        beaten=None,
+    )
+    return found if found.interval is None else found.model_copy(update={"beaten": found.interval[0] > 0})
 
 
-def _alike(cells: pd.DataFrame, nulls: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> dict[str, dict[str, Any]]:
+def _alike(cells: pd.DataFrame, nulls: pd.DataFrame, wide: pd.DataFrame, boot: Bootstrap) -> dict[str, ChoosesLike]:
     """Return in how many of the pairs the model says what a null model says, and whether it may be that null model.
 
     That of a null model that looks at no pixel of the pair, and one that hardly ever chooses, says nothing.
@@ -140,14 +149,14 @@ def _alike(cells: pd.DataFrame, nulls: pd.DataFrame, wide: pd.DataFrame, boot: B
         if chosen.sum() > ENOUGH * len(cells):
             told = margins.notna()
             share = float((np.sign(margins[told]) == opinion[told]).mean())
-            better = bool(_beaten(cells, wide[[name]], boot)["beaten"])
-            found[name] = {"share": share, "suspect": share >= (THE_SAME if better else ALIKE)}
+            better = bool(_beaten(cells, wide[[name]], boot).beaten)
+            found[name] = ChoosesLike(share=share, suspect=share >= (THE_SAME if better else ALIKE))
     return found
 
 
-def _estimate(rows: pd.DataFrame, boot: Bootstrap) -> dict[str, Any]:
+def _estimate(rows: pd.DataFrame, boot: Bootstrap) -> Accuracy:
     judged = rows.dropna(subset=["correct"])
-    return mean_estimate("accuracy", judged["original"], judged["correct"].to_numpy(np.float64), boot, NO_PAIR)
+    return boot.mean(Accuracy, judged["original"], judged["correct"].to_numpy(np.float64))
 
 
 def _coins(rows: pd.DataFrame, seed: int) -> NDArray[np.float64]:

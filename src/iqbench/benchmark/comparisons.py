@@ -1,187 +1,186 @@
-"""Comparisons of models, paired by photo: which differences are real, and which are too close to call."""
+"""Comparisons of models, paired by photo: differences, ranking, agreement, and the best model per type."""
 
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import logit
-from scipy.stats import binomtest
 
-from iqbench.statistics.bootstrap import (
-    ALPHA,
-    NO_PAIR,
-    ONE_PHOTO,
-    Bootstrap,
-    holm,
-    interval,
-    known,
-    mean_estimate,
-    ratio,
-    two_sided_p,
+from iqbench.benchmark.tables import CELL
+from iqbench.records import value_or_reason
+from iqbench.results.summary import (
+    BestPerType,
+    ModelAgreement,
+    ModelDifference,
+    NobodyRight,
+    PhotoDifference,
+    RankedModel,
+    TypeWinner,
 )
+from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.estimate import NO_PAIR, Accuracy, Share
+from iqbench.statistics.paired_tests import sign_test, two_sided_p, with_holm
 
 TOO_CLOSE = "too close to call"
 NO_DIFFERENCE = "no difference shown"
 
+NOT_BOTH = "no pair judged by both"
+ONLY_ONE = "only one model judged this type"
+NOT_CALIBRATED = "calibration needs pairs of at least two photos that both judged"
+
 SAME_ODDS = 1e-9
-"""Log-odds that are this close to 0 are a tie."""
-
-CELL = ["original", "degradation_type", "ladder", "degradation_level"]
-"""The columns that name a photo and its variant: what two models must both have judged to be compared."""
+"""Log-odds of at most this size are a tie."""
 
 
-class Differences:
-    """Differences of accuracy between every two models, on the pairs that both of them judged."""
+class Comparisons:
+    """Comparisons of every two models on the pairs that both judged.
 
-    def __init__(self, judged: pd.DataFrame, names: list[str], types: list[str], boot: Bootstrap) -> None:
+    Args:
+        judged: Judged rows of the verdict table.
+        models: The names of the models.
+        types: The degradation types.
+        bootstrap: Resamples of the photos.
+    """
+
+    def __init__(self, judged: pd.DataFrame, models: list[str], types: list[str], bootstrap: Bootstrap) -> None:
         cells = judged.assign(cell=judged.groupby(CELL, dropna=False).ngroup())
-        self.correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=names)
-        chances = cells.pivot(index="cell", columns="model_name", values="probability").reindex(columns=names)
-        self.log_odds = pd.DataFrame(logit(chances.to_numpy(np.float64)), chances.index, chances.columns)
-        about = cells.drop_duplicates("cell").set_index("cell").reindex(self.correct.index)
-        self.photos, self.kinds = about["original"], about["degradation_type"]
-        self.names, self.types, self.boot = names, types, boot
+        self._correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=models)
+        chances = cells.pivot(index="cell", columns="model_name", values="probability").reindex(columns=models)
+        self._log_odds = pd.DataFrame(logit(chances.to_numpy(np.float64)), chances.index, chances.columns)
+        facts = cells.drop_duplicates("cell").set_index("cell").reindex(self._correct.index)
+        self._photos, self._kinds = facts["original"], facts["degradation_type"]
+        self._models, self._types, self._bootstrap = models, types, bootstrap
 
-    def between(self, a: str, b: str, kind: str | None = None) -> dict[str, Any]:
-        """Return how much better ``a`` is than ``b``, on one type or on all."""
-        gap = (self.correct[a] - self.correct[b]).dropna()
-        gap = gap if kind is None else gap[self.kinds[gap.index] == kind]
-        photos, codes = self.photos[gap.index], np.zeros(len(gap), dtype=np.intp)
-        sums = self.boot.totals(photos, codes, gap.to_numpy(np.float64), 1)[:, 0]
-        draws = ratio(sums, self.boot.totals(photos, codes, np.ones(len(gap)), 1)[:, 0])
-        count = photos.nunique()
-        shared = {"pairs": len(gap), "photos": count} | known("difference", float(draws[0]), "no pair judged by both")
-        if count < 2:
-            reason = ONE_PHOTO if count else "no pair judged by both"
-            return shared | {"interval": None, "interval_reason": reason, "p": None, "p_reason": reason}
-        of_photos = gap.groupby(photos).mean()
-        signs = {"p_sign_test": _sign_test(int((of_photos > 0).sum()), int((of_photos < 0).sum()))}
-        return shared | {"interval": interval(draws), "p": two_sided_p(draws, count)} | signs
+    def difference(self, a: str, b: str, kind: str | None = None) -> PhotoDifference:
+        """Return the accuracy of ``a`` minus the accuracy of ``b``, on one type or on all pairs."""
+        gap = (self._correct[a] - self._correct[b]).dropna()
+        gap = gap if kind is None else gap[self._kinds[gap.index] == kind]
+        photos = self._photos[gap.index]
+        draws, count = self._bootstrap.mean_draws(photos, gap.to_numpy(np.float64)), photos.nunique()
+        few = self._bootstrap.too_few(count)
+        tests: dict[str, Any] = {"p": None, "p_reason": few if count else NOT_BOTH}
+        if not few:
+            of_photos = gap.groupby(photos).mean()
+            p_sign_test = sign_test(int((of_photos > 0).sum()), int((of_photos < 0).sum()))
+            tests = {"p": two_sided_p(draws, count), "p_sign_test": p_sign_test}
+        return PhotoDifference.from_draws(draws, len(gap), NOT_BOTH, few, photos=count, **tests)
 
-    def agreement(self) -> list[dict[str, Any]]:
-        """Return for every two models how often both, one or neither is right on the pairs that both judged."""
-        found = []
-        for a, b in combinations(self.names, 2):
-            both = self.correct[[a, b]].dropna()
-            right, other = both[a] == 1, both[b] == 1
-            wrong, other_wrong = both[a] == 0, both[b] == 0
-            shares = {
-                "same": both[a] == both[b],
-                "both_right": right & other,
-                "only_a": right & other_wrong,
-                "only_b": wrong & other,
-                "neither": wrong & other_wrong,
-            }
-            means = {name: float(share.mean()) if len(both) else None for name, share in shares.items()}
-            either = self._estimate(right | other, "no pair judged by both")
-            found.append(
-                {"a": a, "b": b, "pairs": len(both)}
-                | means
-                | {"either_right": either, "averaged": self._averaged(a, b)}
+    def pairwise(self) -> list[ModelDifference]:
+        """Return the difference of every two models over all pairs, and its verdict."""
+        pairs = list(combinations(self._models, 2))
+        differences = []
+        for (a, b), difference in zip(pairs, with_holm([self.difference(a, b) for a, b in pairs]), strict=True):
+            ahead = a if (difference.value or 0) > 0 else b
+            verdict = f"{ahead} better" if difference.shown else TOO_CLOSE
+            better = ahead if difference.shown else None
+            differences.append(ModelDifference(**dict(difference), a=a, b=b, better=better, verdict=verdict))
+        return differences
+
+    def winners(self, accuracies: Mapping[str, Mapping[str, Accuracy]]) -> dict[str, TypeWinner]:
+        """Return per type the most accurate model, and its difference from the runner-up.
+
+        Args:
+            accuracies: The accuracy of each model on each type.
+        """
+        ranked = {kind: self._ranked(kind, accuracies) for kind in self._types}
+        ranked = {kind: models for kind, models in ranked.items() if models}
+        differences = with_holm([self._lead(kind, list(models)) for kind, models in ranked.items()])
+        winners = {}
+        for (kind, models), difference in zip(ranked.items(), differences, strict=True):
+            best, *others = models
+            shown = difference.shown and difference.interval is not None and difference.interval[0] > 0
+            winners[kind] = TypeWinner(
+                **dict(difference),
+                best=best,
+                accuracy=models[best],
+                runner_up=others[0] if others else None,
+                better=best if shown else None,
+                verdict=f"{best} better" if shown else NO_DIFFERENCE,
             )
-        return found
+        return winners
 
-    def _averaged(self, a: str, b: str) -> dict[str, Any]:
-        """Return the accuracy of the mean of both models' calibrated log-odds: what they reach as one judge."""
-        mean = self.log_odds[[a, b]].dropna().mean(axis=1)
-        right = (mean > 0).astype(float).mask(mean.abs() <= SAME_ODDS, 0.5)
-        return self._estimate(right, "calibration needs pairs of at least two photos that both judged")
+    def agreement(self) -> list[ModelAgreement]:
+        """Return for every two models how often both, one or neither is right on the pairs that both judged."""
+        return [self._agreement(a, b) for a, b in combinations(self._models, 2)]
 
-    def nobody_right(self) -> dict[str, Any]:
+    def nobody_right(self) -> NobodyRight:
         """Return the share of pairs that no model gets right, among those that all of them judged."""
-        all_judged = self.correct.dropna()
-        nobody = ~(all_judged == 1).any(axis=1)
-        kinds = self.kinds[nobody.index]
-        return {
-            "overall": self._estimate(nobody, NO_PAIR),
-            "by_degradation": {kind: self._estimate(nobody[kinds == kind], NO_PAIR) for kind in self.types},
+        judged_by_all = self._correct.dropna()
+        nobody = ~(judged_by_all == 1).any(axis=1)
+        kinds = self._kinds[nobody.index]
+        return NobodyRight(
+            overall=self._share(nobody, NO_PAIR),
+            by_degradation={kind: self._share(nobody[kinds == kind], NO_PAIR) for kind in self._types},
+        )
+
+    def _ranked(self, kind: str, accuracies: Mapping[str, Mapping[str, Accuracy]]) -> dict[str, float]:
+        """Return the accuracy of each model that judged a type, the most accurate first."""
+        values = {model: types[kind].value for model, types in accuracies.items() if kind in types}
+        judged = {model: value for model, value in values.items() if value is not None}
+        return {model: judged[model] for model in sorted(judged, key=lambda model: -judged[model])}
+
+    def _lead(self, kind: str, ranked: Sequence[str]) -> PhotoDifference:
+        """Return the difference of the first two models on a type."""
+        if len(ranked) > 1:
+            return self.difference(ranked[0], ranked[1], kind)
+        return PhotoDifference(
+            difference=None, difference_reason=ONLY_ONE, interval_reason=ONLY_ONE, p=None, p_reason=ONLY_ONE
+        )
+
+    def _agreement(self, a: str, b: str) -> ModelAgreement:
+        both = self._correct[[a, b]].dropna()
+        right_a, right_b, wrong_a, wrong_b = both[a] == 1, both[b] == 1, both[a] == 0, both[b] == 0
+        shares = {
+            "same": both[a] == both[b],
+            "both_right": right_a & right_b,
+            "only_a": right_a & wrong_b,
+            "only_b": wrong_a & right_b,
+            "neither": wrong_a & wrong_b,
         }
+        means = {name: float(share.mean()) if len(both) else None for name, share in shares.items()}
+        either = self._share(right_a | right_b, NOT_BOTH)
+        return ModelAgreement(a=a, b=b, pairs=len(both), either_right=either, averaged=self._averaged(a, b), **means)
 
-    def _estimate(self, values: "pd.Series[Any]", undefined: str) -> dict[str, Any]:
+    def _averaged(self, a: str, b: str) -> Share:
+        """Return the accuracy of the mean of both models' calibrated log-odds."""
+        mean = self._log_odds[[a, b]].dropna().mean(axis=1)
+        return self._share((mean > 0).astype(float).mask(mean.abs() <= SAME_ODDS, 0.5), NOT_CALIBRATED)
+
+    def _share(self, values: "pd.Series[Any]", undefined: str) -> Share:
         """Return the mean of a value per pair, with its interval over photos."""
-        photos, numbers = self.photos[values.index], values.to_numpy(np.float64)
-        return mean_estimate("share", photos, numbers, self.boot, undefined) | {"pairs": len(values)}
-
-    def pairwise(self) -> list[dict[str, Any]]:
-        """Return every two models' comparison over all pairs and what it shows."""
-        found = [{"a": a, "b": b} | self.between(a, b) for a, b in combinations(self.names, 2)]
-        for one in corrected(found):
-            ahead = one["a"] if (one["difference"] or 0) > 0 else one["b"]
-            one["better"] = ahead if _shown(one) else None
-            one["verdict"] = f"{ahead} better" if _shown(one) else TOO_CLOSE
-        return found
+        return self._bootstrap.mean(Share, self._photos[values.index], values.to_numpy(np.float64), undefined)
 
 
-def ranking(models: dict[str, Any], pairwise: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the models from the most accurate down, each with its place: one more than there are shown to be better.
+def ranking(accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference]) -> list[RankedModel]:
+    """Return the models, the most accurate first, each with its place: one plus the models shown to be better.
 
-    Models that cannot be told apart share a place, so two may share one with a third and not with each other.
+    Models that cannot be told apart share a place. Two of them may share it with a third, but not with each other.
+
+    Args:
+        accuracies: The accuracy of each model over all pairs.
+        pairwise: The difference of every two models.
 
     Example:
-        >>> models = {name: {"overall": {"accuracy": share}} for name, share in (("a", 0.9), ("b", 0.8), ("c", 0.6))}
-        >>> pairwise = [{"a": "a", "b": "b", "better": None}, {"a": "b", "b": "c", "better": "b"}]
-        >>> [(one["model"], one["place"]) for one in ranking(models, pairwise)]
+        >>> first = ModelDifference(a="a", b="b", difference=0.1, better=None, verdict=TOO_CLOSE)
+        >>> second = ModelDifference(a="b", b="c", difference=0.2, better="b", verdict="b better")
+        >>> places = ranking({"a": 0.9, "b": 0.8, "c": 0.6}, [first, second])
+        >>> [(model.model, model.place) for model in places]
         [('a', 1), ('b', 1), ('c', 2)]
     """
-    beaten = dict.fromkeys(models, 0)
-    for one in pairwise:
-        if one["better"] is not None:
-            beaten[one["b"] if one["better"] == one["a"] else one["a"]] += 1
-    known_first = sorted(models, key=lambda name: -(models[name]["overall"]["accuracy"] or 0.0))
-    return [{"model": name, "place": 1 + beaten[name]} for name in known_first]
+    places = dict.fromkeys(accuracies, 1)
+    for pair in pairwise:
+        if pair.better is not None:
+            places[pair.b if pair.better == pair.a else pair.a] += 1
+    ordered = sorted(accuracies, key=lambda model: -(accuracies[model] or 0.0))
+    return [RankedModel(model=model, place=places[model]) for model in ordered]
 
 
-def winners(differences: Differences, models: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return per type the most accurate model and whether it is shown to be better than the runner-up."""
-    found: dict[str, dict[str, Any]] = {}
-    for kind in differences.types:
-        accuracy = {name: model["by_degradation"].get(kind, {}).get("accuracy") for name, model in models.items()}
-        ranked = sorted((name for name, value in accuracy.items() if value is not None), key=lambda n: -accuracy[n])
-        if len(ranked) > 1:
-            versus = differences.between(ranked[0], ranked[1], kind)
-        elif ranked:
-            alone = "only one model judged this type"
-            versus = known("difference", None, alone) | known("interval", None, alone) | known("p", None, alone)
-        else:
-            continue
-        runner_up = ranked[1] if len(ranked) > 1 else None
-        found[kind] = {"best": ranked[0], "accuracy": accuracy[ranked[0]], "runner_up": runner_up} | versus
-    for one in corrected(list(found.values())):
-        shown = _shown(one) and one["interval"][0] > 0
-        one["better"] = one["best"] if shown else None
-        one["verdict"] = f"{one['best']} better" if shown else NO_DIFFERENCE
-    return found
-
-
-def best_per_type(winners: dict[str, dict[str, Any]], judged: pd.DataFrame) -> dict[str, Any]:
-    """Return the accuracy of a perfect choice of model per type, each type weighing as many pairs as it has."""
+def best_per_type(winners: Mapping[str, TypeWinner], judged: pd.DataFrame) -> BestPerType:
+    """Return the accuracy of a perfect choice of model per type, weighted by the pairs of each type."""
     pairs = judged.drop_duplicates(CELL).groupby("degradation_type").size()
-    right = sum(winner["accuracy"] * int(pairs[kind]) for kind, winner in winners.items())
-    choice = {kind: winner["best"] for kind, winner in winners.items()}
-    return known("accuracy", right / int(pairs.sum()) if winners else None, NO_PAIR) | {"choice": choice}
-
-
-def _sign_test(better: int, worse: int) -> float:
-    """Return the p-value of "as many photos on either side", exactly; a cross-check, in which no size counts.
-
-    Example:
-        >>> _sign_test(5, 0), _sign_test(0, 0)
-        (0.0625, 1.0)
-    """
-    return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
-
-
-def corrected(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the comparisons, with the Holm-corrected p added to each that has a p."""
-    tested = [one for one in found if one["p"] is not None]
-    for one, p in zip(tested, holm([one["p"] for one in tested]), strict=True):
-        one["p_holm"] = p
-    for one in found:
-        if one["p"] is None:
-            one |= {"p_holm": None, "p_holm_reason": one["p_reason"]}
-    return found
-
-
-def _shown(one: dict[str, Any]) -> bool:
-    return one["p_holm"] is not None and one["p_holm"] < ALPHA
+    right = sum(winner.accuracy * int(pairs[kind]) for kind, winner in winners.items())
+    accuracy = right / int(pairs.sum()) if winners else None
+    choice = {kind: winner.best for kind, winner in winners.items()}
+    return BestPerType(**value_or_reason("accuracy", accuracy, NO_PAIR), choice=choice)

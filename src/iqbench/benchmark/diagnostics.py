@@ -1,150 +1,159 @@
-"""What there is to say of a model beside its accuracy: whether its verdicts can be trusted, and what they rest on."""
-
-from typing import Any
+"""Diagnostics of one model besides its accuracy: calibration, visibility of changes, and strata of originals."""
 
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.baselines import against_nulls, null_accuracies, null_rows
-from iqbench.benchmark.monotonicity import ranking_consistency, thresholds
-from iqbench.protocol import Protocol
-from iqbench.statistics.bootstrap import NO_PAIR, Bootstrap, known, mean_estimate
-from iqbench.statistics.calibration import calibrated, confidence, said_and_found
+from iqbench.benchmark.accuracies import IDENTITY, REENCODE
+from iqbench.benchmark.tables import CONTROL, ModelTables
+from iqbench.records import value_or_reason
+from iqbench.results.model_summary import Confidence, Stratum, TypeCalibration, Visibility
+from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.calibration import auroc, cross_fitted, reliability
+from iqbench.statistics.estimate import NO_PAIR, Accuracy
 
-REENCODED = "reencode"
-"""The control whose change at the model's own input is the least that counts as visible."""
+CALIBRATED = "P(original better), calibrated on other photos; each pair in both orders"
+
+FEW_PHOTOS = "calibration needs at least two photos"
+ONE_KIND = "all verdicts are right, or all wrong"
+SHAPES_DIFFER = "the model's inputs have different shapes"
 
 STRATA = {"brightness": "original_brightness", "sharpness": "original_sharpness", "pixels": "original_pixels"}
-"""What originals are divided by, into thirds: on a dark photo one stop more may be no damage at all."""
+"""Image statistics that divide the originals into thirds: one stop more may be no damage to a dark photo."""
 
-SAME_INPUT = "the model's inputs have different shapes"
+THIRDS = ("low", "middle", "high")
 
 
-def evidence(
-    rows: pd.DataFrame, adjacent: pd.DataFrame, protocol: Protocol, seed: int, resamples: int
-) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Return what is known of each model by name, and the null models' accuracies; as plain JSON values.
+def probabilities(verdicts: pd.DataFrame) -> "pd.Series[float]":
+    """Return the calibrated probability of the original for each row; NaN for controls, failures and a single photo.
+
+    Each model is calibrated on its own pairs of other photos.
+    """
+    chances = pd.Series(np.nan, index=verdicts.index)
+    judged = verdicts[(verdicts["degradation_group"] != CONTROL) & (verdicts["status"] == "ok")]
+    for _, rows in judged.groupby("model_name", sort=False):
+        ordered = rows.iloc[np.argsort(rows["degraded"].to_numpy(str), kind="stable")]
+        margins, photos = ordered["margin"].to_numpy(np.float64), ordered["original"].to_numpy(str)
+        chances[ordered.index] = cross_fitted(margins, photos)
+    return chances
+
+
+def confidence(judged: pd.DataFrame, types: list[str]) -> Confidence:
+    """Return the reliability of a model's calibrated probabilities, overall and by type.
+
+    ``auroc`` is how well |P - 1/2| separates right verdicts from wrong ones; 0.5 is chance.
 
     Args:
-        rows: A row per model, photo and variant, as `iqbench.benchmark.verdict_table.verdict_rows` returns them, with
-            the ``probability`` of `probabilities`.
-        adjacent: A row per model, photo and two neighbouring levels of a ladder.
-        protocol: The rule of the verdicts.
-        seed: Seed of the resampling of photos and of the random null model.
-        resamples: Number of resamples.
+        judged: The model's judged rows, with their ``probability``.
+        types: The degradation types.
     """
-    pairs = rows[rows["degradation_group"] != "control"]
-    judged = pairs[pairs["status"] == "ok"]
-    boot = Bootstrap(sorted(judged["original"].unique()), seed, resamples)
-    types = sorted(pairs["degradation_type"].unique())
-    nulls = null_rows(rows, protocol, seed)
-    thirds = _thirds(judged)
-    found = {}
-    for name in rows["model_name"].unique():
-        ok = judged[judged["model_name"] == name]
-        chances = ok["probability"].to_numpy(np.float64)
-        steps = adjacent[(adjacent["model_name"] == name) & (adjacent["status"] == "ok")]
-        controls = rows[(rows["model_name"] == name) & (rows["degradation_group"] == "control")]
-        found[str(name)] = {
-            "against_nulls": against_nulls(ok, nulls, boot, types),
-            "ranking_consistency": ranking_consistency(ok, steps, types, boot, protocol.tie_margin),
-            "thresholds": thresholds(ok, boot),
-            "confidence": confidence(ok, chances) | {"by_degradation": said_and_found(ok, chances, types)},
-            "visibility": visibility(ok, controls, types, boot),
-            "strata": _strata(ok, thirds, boot),
-            "repeatability": _repeatability(controls),
-        }
-    return found, null_accuracies(nulls, boot, types)
+    chances = judged["probability"].to_numpy(np.float64)
+    correct = judged["correct"].to_numpy(np.float64)
+    calibrated = ~np.isnan(chances)
+    undefined = FEW_PHOTOS if len(judged) else NO_PAIR
+    decided = (correct != 0.5) & calibrated
+    area = auroc(correct[decided] == 1, np.abs(chances[decided] - 0.5))
+    return Confidence(
+        **dict(reliability(chances, CALIBRATED, undefined)),
+        **value_or_reason("auroc", area, ONE_KIND if calibrated.any() else undefined),
+        by_degradation={kind: _type_calibration(judged, kind) for kind in types},
+    )
 
 
-def probabilities(rows: pd.DataFrame) -> "pd.Series[float]":
-    """Return the calibrated probability that the original is better for each row; NaN for controls and failures."""
-    found = pd.Series(np.nan, index=rows.index)
-    counting = rows[(rows["degradation_group"] != "control") & (rows["status"] == "ok")]
-    for _, ok in counting.groupby("model_name", sort=False):
-        found[ok.index] = calibrated(ok)
-    return found
-
-
-def visibility(ok: pd.DataFrame, controls: pd.DataFrame, types: list[str], boot: Bootstrap) -> dict[str, Any]:
+def visibility(tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> dict[str, Visibility]:
     """Return how much of each type's change reaches the model's own input, and the accuracy where it does.
 
-    A change is visible where it alters the input more than saving the same photo as JPEG of quality 95
-    does, on the mean: a model that errs below that cannot see it, one that errs above does not mind it.
+    A change is visible where it alters the input more, on the mean, than saving the same photo as JPEG of
+    quality 95 does. A model cannot see a change below that; an error above it is the model's judgement.
 
     Args:
-        ok: One model's verdict rows.
-        controls: Its rows about controls.
+        tables: The rows of the model.
         types: The degradation types.
-        boot: The photos' resamples.
+        bootstrap: Resamples of the photos.
     """
-    harmless = controls[(controls["degradation_level"] == REENCODED) & (controls["status"] == "ok")]
-    least = ok["original"].map(harmless.drop_duplicates("original").set_index("original")["input_change"]).astype(float)
-    comparable = ok["input_change"].notna() & least.notna()
-    visible = comparable & (ok["input_change"] > least)
+    judged, controls = tables.judged, tables.controls
+    reencoded = controls[(controls["degradation_level"] == REENCODE) & (controls["status"] == "ok")]
+    changes = reencoded.drop_duplicates("original").set_index("original")["input_change"]
+    least = judged["original"].map(changes).astype(float)
+    comparable = judged["input_change"].notna() & least.notna()
+    visible = comparable & (judged["input_change"] > least)
     found = {}
     for kind in types:
-        own = ok["degradation_type"] == kind
-        changes = ok.loc[own & comparable]
-        reason = SAME_INPUT if own.any() else NO_PAIR
-        found[kind] = (
-            known("input_change", _mean(changes["input_change"]), reason)
-            | known("input_change_max", _largest(changes["input_change_max"]), reason)
-            | known("visible", float(visible[own].sum() / len(changes)) if len(changes) else None, reason)
-            | {"accuracy_where_visible": _estimate(ok[own & visible], boot)}
-            | {"accuracy_where_invisible": _estimate(ok[own & comparable & ~visible], boot)}
+        of_type = judged["degradation_type"] == kind
+        rows = judged.loc[of_type & comparable]
+        reason = SHAPES_DIFFER if of_type.any() else NO_PAIR
+        share = float(visible[of_type].sum() / len(rows)) if len(rows) else None
+        found[kind] = Visibility(
+            **value_or_reason("input_change", float(rows["input_change"].mean()), reason),
+            **value_or_reason("input_change_max", float(rows["input_change_max"].max()), reason),
+            **value_or_reason("visible", share, reason),
+            accuracy_where_visible=_accuracy(judged[of_type & visible], bootstrap),
+            accuracy_where_invisible=_accuracy(judged[of_type & comparable & ~visible], bootstrap),
         )
     return found
 
 
-def _thirds(judged: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
-    """Return for each fact the third that each original is in; none for a fact that does not vary."""
+def thirds(judged: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
+    """Return for each image statistic the third of each original; nothing for a statistic that hardly varies.
+
+    Args:
+        judged: The judged rows of all models.
+    """
     photos = judged.drop_duplicates("original").set_index("original")
-    found = {}
-    for fact, column in STRATA.items():
+    labels = {}
+    for statistic, column in STRATA.items():
         values = photos[column].astype("Float64").dropna()
-        if values.nunique() >= 3:
+        if values.nunique() >= len(THIRDS):
             ranks = values.rank(method="average", pct=True)
-            found[fact] = pd.cut(ranks, [0, 1 / 3, 2 / 3, 1], labels=["low", "middle", "high"]).astype(str)
+            labels[statistic] = pd.cut(ranks, [0, 1 / 3, 2 / 3, 1], labels=list(THIRDS)).astype(str)
+    return labels
+
+
+def strata(
+    judged: pd.DataFrame, labels: dict[str, "pd.Series[str]"], bootstrap: Bootstrap
+) -> dict[str, dict[str, Stratum]]:
+    """Return a model's accuracy on each ladder in each third of the originals.
+
+    Args:
+        judged: The model's judged rows.
+        labels: The third of each original by image statistic; see `thirds`.
+        bootstrap: Resamples of the photos.
+    """
+    found: dict[str, dict[str, Stratum]] = {}
+    for statistic, third in labels.items():
+        of_row, column = judged["original"].map(third), STRATA[statistic]
+        parts = {label: judged[of_row == label] for label in THIRDS}
+        found[statistic] = {label: _stratum(rows, column, bootstrap) for label, rows in parts.items() if len(rows)}
     return found
 
 
-def _strata(ok: pd.DataFrame, thirds: dict[str, "pd.Series[str]"], boot: Bootstrap) -> dict[str, Any]:
-    """Return the accuracy on each ladder in each third of the originals."""
-    found: dict[str, Any] = {}
-    for fact, third in thirds.items():
-        of_row = ok["original"].map(third)
-        column = STRATA[fact]
-        found[fact] = {}
-        for label in ("low", "middle", "high"):
-            own = ok[of_row == label]
-            if not len(own):
-                continue
-            values = own[column].astype(float)
-            ladders = {str(ladder): _estimate(rows, boot) for ladder, rows in own.groupby("ladder", sort=False)}
-            found[fact][label] = {
-                "from": float(values.min()),
-                "to": float(values.max()),
-                "photos": int(own["original"].nunique()),
-                "by_ladder": ladders,
-            }
-    return found
+def largest_identity_margin(controls: pd.DataFrame) -> tuple[float | None, int]:
+    """Return the largest margin between a photo and an identical copy, which should be 0, and the number of pairs."""
+    identical = controls[(controls["degradation_level"] == IDENTITY) & (controls["status"] == "ok")]
+    margins = identical["margin"].abs()
+    return (float(margins.max()) if margins.notna().any() else None), len(identical)
 
 
-def _repeatability(controls: pd.DataFrame) -> dict[str, Any]:
-    """Return how far the answer about a photo and an identical copy, looked at anew, is from the promised 0."""
-    same = controls[(controls["degradation_level"] == "identity") & (controls["status"] == "ok")]
-    return known("largest_margin", _largest(same["margin"].abs()), NO_PAIR) | {"pairs": len(same)}
+def _type_calibration(judged: pd.DataFrame, kind: str) -> TypeCalibration:
+    """Return the mean stated probability and the accuracy on one type.
+
+    One curve is fitted to all types, and may be wrong on each: where more is stated than found, the model
+    is overconfident about that type.
+    """
+    rows = judged[(judged["degradation_type"] == kind) & judged["probability"].notna()]
+    return TypeCalibration(
+        **value_or_reason("stated", float(rows["probability"].mean()), FEW_PHOTOS),
+        **value_or_reason("found", float(rows["correct"].mean()), FEW_PHOTOS),
+    )
 
 
-def _mean(values: "pd.Series[float]") -> float | None:
-    return float(values.mean()) if values.notna().any() else None
+def _stratum(rows: pd.DataFrame, column: str, bootstrap: Bootstrap) -> Stratum:
+    values = rows[column].astype(float)
+    return Stratum(
+        **{"from": float(values.min()), "to": float(values.max())},
+        photos=int(rows["original"].nunique()),
+        by_ladder={str(ladder): _accuracy(part, bootstrap) for ladder, part in rows.groupby("ladder", sort=False)},
+    )
 
 
-def _largest(values: "pd.Series[float]") -> float | None:
-    return float(values.max()) if values.notna().any() else None
-
-
-def _estimate(rows: pd.DataFrame, boot: Bootstrap) -> dict[str, Any]:
-    found = mean_estimate("accuracy", rows["original"], rows["correct"].to_numpy(np.float64), boot, NO_PAIR)
-    return found | {"pairs": len(rows)}
+def _accuracy(rows: pd.DataFrame, bootstrap: Bootstrap) -> Accuracy:
+    return bootstrap.mean(Accuracy, rows["original"], rows["correct"].to_numpy(np.float64))

@@ -1,148 +1,132 @@
-"""The L-test: does the preference for the original grow as the damage does, and from which amount on is it there?
+"""The L-test: does the preference for the original grow with the damage, and from which amount on is it shown?
 
 Reference:
     Ma et al., *Waterloo Exploration Database: New challenges for image quality assessment models*, IEEE TIP 2017.
 """
 
-from itertools import combinations
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from iqbench.statistics.bootstrap import ONE_PHOTO, Array, Bootstrap, known, mean_estimate, ratio
+from iqbench.benchmark.tables import ModelTables
+from iqbench.records import value_or_reason
+from iqbench.results.model_summary import MonotonicityTest, Threshold
+from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.estimate import Array, Estimate
+from iqbench.statistics.monotonicity import crossing, kendall_taus, monotone
 
 NOTICED = 0.75
-"""A level is noticed where the original is preferred this often: halfway between chance and certainty."""
+"""Accuracy at which a level counts as noticed: halfway between chance and certainty."""
 
 NO_LADDER = "no ladder of two levels was judged in full"
 ALL_TIED = "the model has no opinion about any ladder"
+NO_NEIGHBOURS = "no neighbouring levels"
 NO_MEASURE = "its levels have no measure"
 
 
-def ranking_consistency(
-    ok: pd.DataFrame, adjacent: pd.DataFrame, types: list[str], boot: Bootstrap, tie_margin: float
-) -> dict[str, Any]:
-    """Return for each type how far one model's preferences follow the severity.
+def monotonicity_tests(
+    tables: ModelTables, types: list[str], bootstrap: Bootstrap, tie_margin: float
+) -> dict[str, MonotonicityTest]:
+    """Return the L-test of each type.
 
     ``tau`` is the mean, over photos and ladders, of Kendall's tau-b between severity and the margin of
-    the original over each level, with the original itself, of margin 0, as the first: 1 if it is
-    preferred the more, the harsher the damage. ``violations`` is the share of neighbouring levels,
+    the original over each level, with the original itself, of margin 0, as the first level. It is 1 if
+    the preference grows with every step of damage. ``violations`` is the share of neighbouring levels,
     compared directly, of which the harsher one is preferred; a tie is half a violation.
 
     Args:
-        ok: One model's verdict rows.
-        adjacent: Its verdict rows about each level against the next harsher one.
+        tables: The rows of the model.
         types: The degradation types.
-        boot: The photos' resamples.
+        bootstrap: Resamples of the photos.
         tie_margin: Margins that differ by at most this are equal.
     """
-    taus = _taus(ok, tie_margin)
-    found = {}
+    taus = _taus(tables.judged, tie_margin)
+    tests = {}
     for kind in types:
-        own = taus[taus["degradation_type"] == kind]
-        steps = adjacent[adjacent["degradation_type"] == kind]
-        undefined = ALL_TIED if len(own) else NO_LADDER
-        decided, wrong = own.dropna(subset=["tau"]), 1 - steps["correct"].to_numpy(np.float64)
-        found[kind] = {
-            "tau": mean_estimate("value", decided["original"], decided["tau"].to_numpy(np.float64), boot, undefined),
-            "violations": mean_estimate("value", steps["original"], wrong, boot, "no neighbouring levels"),
-            "ladders": len(own),
-            "without_opinion": int(own["tau"].isna().sum()),
-        }
-    return found
+        of_type = taus[taus["degradation_type"] == kind]
+        decided = of_type.dropna(subset=["tau"])
+        steps = tables.neighbours[tables.neighbours["degradation_type"] == kind]
+        undefined = ALL_TIED if len(of_type) else NO_LADDER
+        tau = bootstrap.mean(Estimate, decided["original"], decided["tau"].to_numpy(np.float64), undefined)
+        wrong = 1 - steps["correct"].to_numpy(np.float64)
+        tests[kind] = MonotonicityTest(
+            tau=tau,
+            violations=bootstrap.mean(Estimate, steps["original"], wrong, NO_NEIGHBOURS),
+            ladders=len(of_type),
+            without_opinion=int(of_type["tau"].isna().sum()),
+        )
+    return tests
 
 
-def thresholds(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, dict[str, Any]]:
-    """Return for each ladder the amount of damage from which on one model notices it, with an interval over photos.
+def thresholds(judged: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Threshold]:
+    """Return for each ladder the amount of damage from which on a model notices it, with an interval over photos.
 
-    Accuracy over amount is made monotone (isotonic regression), and the threshold is where it crosses
-    `NOTICED`, between two levels on a straight line. Where the mildest level is noticed already, the
-    threshold is said to be that level, ``at_most``; an end of the interval is None where the crossing
-    lies beyond the harshest level.
+    Accuracy over amount is made monotone (isotonic regression). The threshold is its crossing of `NOTICED`,
+    on a straight line between two levels. Where the mildest level is noticed, the threshold is that level,
+    ``at_most``. An end of the interval is None where the crossing lies beyond the harshest level.
 
     Args:
-        ok: One model's verdict rows.
-        boot: The photos' resamples.
+        judged: The model's judged rows.
+        bootstrap: Resamples of the photos.
     """
     found = {}
-    for ladder, rows in ok.groupby("ladder", sort=False):
+    for ladder, rows in judged.groupby("ladder", sort=False):
         steps = rows.drop_duplicates("severity").sort_values("severity")
-        about = {"degradation_type": str(steps["degradation_type"].iloc[0]), "unit": str(steps["unit"].iloc[0])}
-        if steps["amount"].isna().any():
-            found[str(ladder)] = about | known("amount", None, NO_MEASURE) | {"interval": None}
-            continue
-        codes = pd.Index(steps["severity"]).get_indexer(pd.Index(rows["severity"]))
-        sums = boot.totals(rows["original"], codes, rows["correct"].to_numpy(np.float64), len(steps))
-        accuracy = ratio(sums, boot.totals(rows["original"], codes, np.ones(len(rows)), len(steps)))
-        amounts = steps["amount"].to_numpy(np.float64)
-        crossings = crossing(monotone(accuracy), amounts)
-        found[str(ladder)] = about | _threshold(crossings, amounts, rows["original"].nunique())
+        found[str(ladder)] = _threshold(rows, steps, bootstrap)
     return found
 
 
-def monotone(accuracy: Array) -> Array:
-    """Return the non-decreasing rows nearest to these (isotonic regression with equal weights).
-
-    Example:
-        >>> monotone(np.array([[0.5, 0.9, 0.7, 1.0]])).round(2).tolist()
-        [[0.5, 0.8, 0.8, 1.0]]
-    """
-    width = accuracy.shape[1]
-    sums = np.cumsum(np.hstack([np.zeros((len(accuracy), 1)), accuracy]), axis=1)
-    means = np.full((len(accuracy), width, width), np.inf)  # of the steps from the second index to the third
-    for first in range(width):
-        for last in range(first, width):
-            means[:, first, last] = (sums[:, last + 1] - sums[:, first]) / (last + 1 - first)
-    least = np.minimum.accumulate(means[:, :, ::-1], axis=2)[:, :, ::-1]
-    fitted: Array = np.stack([least[:, : at + 1, at].max(axis=1) for at in range(width)], axis=1)
-    return fitted
-
-
-def crossing(accuracy: Array, amounts: Array) -> Array:
-    """Return where each row of non-decreasing accuracies first reaches `NOTICED`, infinite where it does not.
-
-    Example:
-        >>> crossing(np.array([[0.5, 0.5, 1.0], [0.8, 0.9, 1.0], [0.5, 0.6, 0.7]]), np.array([0.0, 1.0, 3.0])).tolist()
-        [2.0, 0.0, inf]
-    """
-    reached = accuracy >= NOTICED
-    at = np.maximum(reached.argmax(axis=1), 1) if accuracy.shape[1] > 1 else reached.argmax(axis=1)
-    rows = np.arange(len(accuracy))
-    low, high = accuracy[rows, at - 1], accuracy[rows, at]
-    share = np.divide(NOTICED - low, high - low, out=np.ones(len(at)), where=high > low)
-    where = amounts[at - 1] + share * (amounts[at] - amounts[at - 1])
-    return np.where(reached[:, 0], amounts[0], np.where(reached.any(axis=1), where, np.inf))
-
-
-def _threshold(crossings: Array, amounts: Array, photos: int) -> dict[str, Any]:
-    # measured in damage, so that more is harsher on every ladder
-    sign = 1.0 if amounts[-1] >= amounts[0] else -1.0
-    damage = np.where(np.isinf(crossings), np.inf, sign * crossings)
-    value = None if np.isinf(damage[0]) else float(crossings[0])
+def _threshold(rows: pd.DataFrame, steps: pd.DataFrame, bootstrap: Bootstrap) -> Threshold:
+    """Return the threshold on one ladder, of which ``steps`` holds a row per level, the mildest first."""
+    kind, unit = str(steps["degradation_type"].iloc[0]), str(steps["unit"].iloc[0])
+    if steps["amount"].isna().any():
+        return Threshold(
+            degradation_type=kind,
+            unit=unit,
+            amount=None,
+            amount_reason=NO_MEASURE,
+            interval=None,
+            interval_reason=NO_MEASURE,
+        )
+    codes = pd.Index(steps["severity"]).get_indexer(pd.Index(rows["severity"]))
+    correct = rows["correct"].to_numpy(np.float64)
+    accuracy = bootstrap.column_means(rows["original"], codes, correct, len(steps))
+    amounts = steps["amount"].to_numpy(np.float64)
+    crossings = crossing(monotone(accuracy), amounts, NOTICED)
+    amount = float(crossings[0]) if np.isfinite(crossings[0]) else None
+    few = bootstrap.too_few(rows["original"].nunique())
     beyond = f"{100 * NOTICED:.0f} % is not reached at {amounts[-1]:g}"
-    found = known("amount", value, beyond) | {"at_most": value is not None and value == float(amounts[0])}
-    if photos < 2:
-        return found | {"interval": None, "interval_reason": ONE_PHOTO}
+    return Threshold(
+        degradation_type=kind,
+        unit=unit,
+        **value_or_reason("amount", amount, beyond),
+        at_most=amount is not None and amount == float(amounts[0]),
+        interval=None if few else _threshold_interval(crossings, amounts),
+        interval_reason=few or None,
+    )
+
+
+def _threshold_interval(crossings: Array, amounts: Array) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of the crossings, from mild to harsh; None is beyond the harshest level."""
+    sign = 1.0 if amounts[-1] >= amounts[0] else -1.0  # a harsher JPEG has a lower quality
+    damage = np.where(np.isinf(crossings), np.inf, sign * crossings)
     low, high = np.nanquantile(damage[1:], [0.025, 0.975], method="nearest")
-    return found | {"interval": [None if np.isinf(end) else float(sign * end) for end in (low, high)]}
+    return (
+        None if np.isinf(low) else float(sign * low),
+        None if np.isinf(high) else float(sign * high),
+    )
 
 
-def _taus(ok: pd.DataFrame, tie_margin: float) -> pd.DataFrame:
-    """Return Kendall's tau-b of each photo and ladder that has every level of the ladder, NaN where all is tied."""
-    found = []
-    for ladder, rows in ok.groupby("ladder", sort=False):
+def _taus(judged: pd.DataFrame, tie_margin: float) -> pd.DataFrame:
+    """Return Kendall's tau-b of each photo on each ladder of which it has every level, NaN where all is tied."""
+    tables = []
+    for ladder, rows in judged.groupby("ladder", sort=False):
         margins = rows.pivot(index="original", columns="severity", values="margin").dropna()
         if margins.shape[1] < 2 or margins.empty:
             continue
-        values = np.hstack([np.zeros((len(margins), 1)), margins.to_numpy(np.float64)])
-        pairs = list(combinations(range(values.shape[1]), 2))
-        growth = np.stack([values[:, harsh] - values[:, mild] for mild, harsh in pairs], axis=1)
-        signs = np.where(np.abs(growth) <= tie_margin, 0.0, np.sign(growth))
-        untied = np.abs(signs).sum(axis=1)
-        scale = np.sqrt(untied * len(pairs))
-        tau = np.divide(signs.sum(axis=1), scale, out=np.full(len(values), np.nan), where=scale > 0)
+        with_original = np.hstack([np.zeros((len(margins), 1)), margins.to_numpy(np.float64)])
+        taus = kendall_taus(with_original, tie_margin)
         kind = rows["degradation_type"].iloc[0]
-        found.append(pd.DataFrame({"original": margins.index, "ladder": ladder, "degradation_type": kind, "tau": tau}))
+        table = {"original": margins.index, "ladder": ladder, "degradation_type": kind, "tau": taus}
+        tables.append(pd.DataFrame(table))
     columns = {"original": str, "ladder": str, "degradation_type": str, "tau": float}
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(columns)).astype(columns)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns)).astype(columns)

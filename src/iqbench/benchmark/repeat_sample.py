@@ -12,11 +12,11 @@ from iqbench.benchmark.verdict_table import KEY, protocol_of, repeated_answers
 from iqbench.hash_sampling import digest
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
-from iqbench.protocol import Protocol, judge
+from iqbench.protocol import Protocol, decide
+from iqbench.records import value_or_reason
 from iqbench.results.reader import Run
 from iqbench.results.schema import ORIGINAL, Repeat
 from iqbench.results.store import Store
-from iqbench.statistics.bootstrap import known
 
 SHARE, MOST = 0.02, 20
 """Of the photos, so many are asked about again, but at least one and no more than so many."""
@@ -81,7 +81,7 @@ def repeatability(runs: Sequence[Run], fingerprints: dict[str, str]) -> dict[str
 
 def _told(asked: pd.DataFrame, fingerprint: str, reason: str) -> dict[str, Any]:
     own = asked[asked["model_fingerprint"] == fingerprint]
-    return known("largest_change", float(own["change"].max()) if len(own) else None, reason) | {
+    return value_or_reason("largest_change", float(own["change"].max()) if len(own) else None, reason) | {
         "pairs": len(own),
         "verdicts_changed": int(own["changed"].sum()),
     }
@@ -105,7 +105,7 @@ def _other_runs(runs: Sequence[Run], protocol: Protocol) -> pd.DataFrame:
 
 def _compared(first: pd.DataFrame, again: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     one, other = (
-        judge(
+        decide(
             asked[["forward", "backward"]].astype(np.float64).assign(score_original=np.nan, score_degraded=np.nan),
             protocol,
         )

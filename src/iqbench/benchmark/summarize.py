@@ -1,202 +1,238 @@
-"""What a run shows: accuracies with intervals over photos, and which differences between models are real.
+"""The summary of one or several runs: the single source of every report."""
 
-Every interval resamples *photos*, because the 27 variants of one photo are not independent, and every
-model is resampled with the same photos, so that differences between models are paired.
-"""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
-from scipy.special import expit
 
-from iqbench.benchmark.comparisons import CELL, Differences, best_per_type, ranking, winners
+from iqbench.benchmark.accuracies import (
+    ModelAccuracies,
+    control_results,
+    level_accuracies,
+    raw_calibration,
+    severity_steps,
+    type_severity_steps,
+)
+from iqbench.benchmark.baselines import against_baselines, baseline_accuracies, baseline_verdicts
+from iqbench.benchmark.comparisons import Comparisons, best_per_type, ranking
+from iqbench.benchmark.diagnostics import (
+    confidence,
+    largest_identity_margin,
+    probabilities,
+    strata,
+    thirds,
+    visibility,
+)
+from iqbench.benchmark.gallery import failures
+from iqbench.benchmark.monotonicity import monotonicity_tests, thresholds
+from iqbench.benchmark.repeat_sample import repeatability
+from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
+from iqbench.benchmark.tables import CELL, BenchmarkSample, ModelTables, Tables
+from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, verdict_rows
 from iqbench.errors import UsageError
-from iqbench.statistics.bootstrap import ALPHA, NO_PAIR, ONE_PHOTO, Array, Bootstrap, interval, known, ratio
-from iqbench.statistics.calibration import reliability
+from iqbench.records import value_or_reason
+from iqbench.results.model_summary import (
+    AgainstBaselines,
+    ModelSummary,
+    Repeatability,
+    RepeatSample,
+    SecondAnswers,
+    TypeMistakes,
+)
+from iqbench.results.reader import Run
+from iqbench.results.summary import BootstrapSettings, Counts, FailedJob, RowCounts, RunRecord, Summary
+from iqbench.statistics.bootstrap import BootstrapConfig
+from iqbench.statistics.estimate import ALPHA, NO_PAIR
 
 
-def summarize(rows: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
-    """Return all statistics of a run as plain JSON values.
+@dataclass(frozen=True)
+class BenchmarkResults:
+    """The summary of some runs and their verdict table."""
 
-    What is undefined is ``None`` and has its reason beside it, as ``<key>_reason``. Rows of the type or
-    group ``control`` enter only ``controls``; rows that failed enter only the counts of failures.
+    summary: Summary
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Facts about the runs that the verdict table does not hold.
 
     Args:
-        rows: A row per model, photo and variant, as the protocol's section 6 lists them.
-        seed: Seed of the resampling of photos.
-        resamples: Number of resamples. With k comparisons, fewer than 40 k can show nothing.
+        iqbench: The version of iqbench that judged.
+        complete: Whether every planned pair has its row.
+        records: A record per run.
+        failed_jobs: Jobs that left no complete results.
+        origins: The origin of each model.
+        repeat_samples: The repeat sample of each model, and its answers in other runs.
+        mistakes: The mistakes of each model by type.
+    """
+
+    iqbench: str
+    complete: bool
+    records: Sequence[RunRecord]
+    failed_jobs: Sequence[FailedJob]
+    origins: Mapping[str, ModelOrigin]
+    repeat_samples: Mapping[str, tuple[RepeatSample, SecondAnswers]]
+    mistakes: Mapping[str, dict[str, TypeMistakes]]
+
+
+def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config: BootstrapConfig) -> BenchmarkResults:
+    """Return the summary of some runs, and their verdict table with calibrated probabilities.
+
+    Args:
+        runs: The runs, which share a protocol.
+        failed_jobs: Jobs that left no complete results.
+        config: Seed and number of resamples of the bootstrap.
 
     Raises:
         UsageError: If two models share a name, or a model judged one variant of a photo twice.
     """
-    _refuse_merged_models(rows)
-    control = (rows["degradation_type"] == "control") | (rows["degradation_group"] == "control")
-    pairs, controls = rows[~control], rows[control]
-    judged = pairs[pairs["status"] == "ok"]
-    boot = Bootstrap(sorted(judged["original"].unique()), seed, resamples)
-    types = sorted(pairs["degradation_type"].unique())
-    names = list(rows["model_name"].unique())
-    models = {
-        name: _model(pairs[pairs["model_name"] == name], controls[controls["model_name"] == name], types, boot)
-        | _identity_of(rows[rows["model_name"] == name])
-        for name in names
-    }
-    differences = Differences(judged, names, types, boot)
-    best, pairwise = winners(differences, models), differences.pairwise()
-    return {
-        "photos": int(pairs["original"].nunique()),
-        "photos_judged": len(boot.index),
-        "bootstrap": {"unit": "photo", "confidence": 1 - ALPHA, "resamples": resamples, "seed": seed},
-        "counts": {"rows": len(rows), "pairs": _counts(pairs), "controls": _counts(controls)},
-        "models": models,
-        "pairwise": pairwise,
-        "ranking": ranking(models, pairwise),
-        "agreement": differences.agreement(),
-        "nobody_right": differences.nobody_right(),
-        "by_degradation_winner": best,
-        "best_per_type": best_per_type(best, judged),
-    }
+    table = verdict_rows(runs)
+    table["probability"] = probabilities(table)
+    sample = BenchmarkSample(Tables(table, adjacent_rows(runs)), protocol_of(runs), config)
+    return BenchmarkResults(summarize(sample, _facts(runs, failed_jobs, table)), table)
 
 
-def _refuse_merged_models(rows: pd.DataFrame) -> None:
-    prints = rows.groupby("model_name", sort=False)["model_fingerprint"].nunique()
-    for name in prints.index[prints > 1]:
-        raise UsageError(f"two models are called {name!r}: give each its own name, or their rows would be merged")
-    twice = rows[rows.duplicated(["model_name", *CELL])]
-    for row in twice[["model_name", *CELL]].astype(str).to_numpy().tolist()[:1]:
-        raise UsageError(f"{row[0]!r} judged {row[1]} twice as {row[3]} {row[4]}: levels must differ on a ladder")
+def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
+    """Return all statistics of a benchmark.
 
+    An undefined value is None and has its reason beside it. Rows of the type or group ``control`` enter
+    only ``controls``; failed rows enter only the counts of failures.
 
-def _identity_of(rows: pd.DataFrame) -> dict[str, Any]:
-    return {"model_type": str(rows["model_type"].iloc[0]), "fingerprint": str(rows["model_fingerprint"].iloc[0])}
+    Args:
+        sample: The verdict tables and the bootstrap.
+        facts: Facts about the runs.
 
-
-def _counts(rows: pd.DataFrame) -> dict[str, int]:
-    ok = int((rows["status"] == "ok").sum())
-    return {"planned": len(rows), "ok": ok, "failed": len(rows) - ok}
-
-
-def _mean(values: "pd.Series[Any]") -> float | None:
-    numbers = values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = numbers[np.isfinite(numbers)]
-    return float(numbers.mean()) if numbers.size else None
-
-
-def _estimate(draws: Array, photos: int) -> dict[str, Any]:
-    """Return the accuracy of the sample and its interval over ``photos`` photos."""
-    accuracy = known("accuracy", float(draws[0]), NO_PAIR)
-    if photos < 2:
-        return accuracy | {"interval": None, "interval_reason": ONE_PHOTO if photos else NO_PAIR}
-    return accuracy | {"interval": interval(draws)}
-
-
-def _cell(pairs: pd.DataFrame, draws: Array) -> dict[str, Any]:
-    """Return everything that is said about one set of a model's pairs, ``draws`` being their accuracy."""
-    ok = pairs[pairs["status"] == "ok"]
-    ties = int(ok["prediction"].isna().sum())
-    return (
-        _estimate(draws, ok["original"].nunique())
-        | known("avg_confidence", _mean(ok["confidence"]), NO_PAIR)
-        | known("avg_legacy_confidence", _mean(ok["legacy_confidence"]), "no legacy confidence")
-        | {"total_pairs": len(ok)}
-        | known("avg_score_drop", _mean(ok["score_original"] - ok["score_degraded"]), "the model has no score")
-        | {"ties": ties}
-        | known("tie_rate", ties / len(ok) if len(ok) else None, NO_PAIR)
-        | known("order_consistency", _mean(ok["order_consistent"]), NO_PAIR)
-        | {"failed": len(pairs) - len(ok)}
+    Raises:
+        UsageError: If two models share a name, or a model judged one variant of a photo twice.
+    """
+    _refuse_merged_models(sample.verdicts)
+    baselines = baseline_verdicts(sample.verdicts, sample.protocol, sample.bootstrap.config.seed)
+    labels = thirds(sample.judged)
+    models = {}
+    for name in sample.models:
+        tables = sample.of_model(name)
+        against = against_baselines(tables.judged, baselines, sample.bootstrap, sample.types)
+        models[name] = _model_summary(tables, sample, facts, against, labels)
+    comparisons = Comparisons(sample.judged, sample.models, sample.types, sample.bootstrap)
+    winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
+    pairwise = comparisons.pairwise()
+    missing = sorted({shard for record in facts.records for shard in record.missing_shards})
+    config = sample.bootstrap.config
+    return Summary(
+        iqbench=facts.iqbench,
+        complete=facts.complete and not facts.failed_jobs and not missing,
+        missing_shards=missing,
+        failed_jobs=list(facts.failed_jobs),
+        protocol=sample.protocol,
+        photos=int(sample.pairs["original"].nunique()),
+        photos_judged=len(sample.bootstrap.index),
+        duplicate_photos=_duplicates(sample.verdicts),
+        bootstrap=BootstrapSettings(unit="photo", confidence=1 - ALPHA, resamples=config.resamples, seed=config.seed),
+        counts=RowCounts(rows=len(sample.verdicts), pairs=_counts(sample.pairs), controls=_counts(sample.controls)),
+        models=models,
+        baselines=baseline_accuracies(baselines, sample.bootstrap, sample.types),
+        pairwise=pairwise,
+        ranking=ranking({name: model.overall.value for name, model in models.items()}, pairwise),
+        agreement=comparisons.agreement(),
+        nobody_right=comparisons.nobody_right(),
+        by_degradation_winner=winners,
+        best_per_type=best_per_type(winners, sample.judged),
+        runs=list(facts.records),
     )
 
 
-def _model(pairs: pd.DataFrame, controls: pd.DataFrame, types: list[str], boot: Bootstrap) -> dict[str, Any]:
-    ok, failed = pairs[pairs["status"] == "ok"], pairs[pairs["status"] != "ok"]
-    codes = pd.Index(types).get_indexer(pd.Index(ok["degradation_type"]))
-    sums = boot.totals(ok["original"], codes, ok["correct"].to_numpy(np.float64), len(types))
-    counts = boot.totals(ok["original"], codes, np.ones(len(ok)), len(types))
-    accuracy, seen = ratio(sums, counts), counts[0] > 0
-    groups = pairs.groupby("degradation_type")["degradation_group"].first().reindex(types)
-    own = {kind: pairs[pairs["degradation_type"] == kind] for kind in types}
-    photos = ok["original"].nunique()
-    macro = accuracy[:, seen].mean(axis=1) if seen.any() else np.full(len(accuracy), np.nan)
-    return {
-        "overall": _cell(pairs, ratio(sums.sum(axis=1), counts.sum(axis=1))),
-        "macro": _estimate(macro, photos) | {"types": int(seen.sum())},
-        "groups": {
-            str(group): _estimate(
-                ratio(sums[:, groups == group].sum(axis=1), counts[:, groups == group].sum(axis=1)),
-                ok["original"][ok["degradation_group"] == group].nunique(),
+def _model_summary(
+    tables: ModelTables,
+    sample: BenchmarkSample,
+    facts: RunFacts,
+    against: AgainstBaselines,
+    labels: dict[str, "pd.Series[str]"],
+) -> ModelSummary:
+    """Return the statistics of one model, ``labels`` being the third of each original by image statistic."""
+    name, judged, types, bootstrap = tables.name, tables.judged, sample.types, sample.bootstrap
+    accuracies = ModelAccuracies(tables, types, bootstrap)
+    origin, failed = facts.origins[name], tables.pairs[tables.pairs["status"] != "ok"]
+    first = sample.verdicts[sample.verdicts["model_name"] == name].iloc[0]
+    return ModelSummary(
+        model_type=str(first["model_type"]),
+        fingerprint=str(first["model_fingerprint"]),
+        trained_on=origin.trained_on,
+        photos_seen_in_training=origin.photos_seen_in_training,
+        overall=accuracies.overall(),
+        macro=accuracies.macro(),
+        groups=accuracies.groups(),
+        by_degradation=accuracies.by_degradation(),
+        severity=severity_steps(judged, bootstrap),
+        by_severity=type_severity_steps(judged, bootstrap),
+        by_level=level_accuracies(judged),
+        controls=control_results(tables.controls),
+        calibration=raw_calibration(judged),
+        confidence=confidence(judged, types),
+        against_baselines=against,
+        monotonicity=monotonicity_tests(tables, types, bootstrap, sample.protocol.tie_margin),
+        thresholds=thresholds(judged, bootstrap),
+        visibility=visibility(tables, types, bootstrap),
+        strata=strata(judged, labels, bootstrap),
+        repeatability=_repeatability(tables, facts),
+        failures={str(status): int(rows) for status, rows in failed.groupby("status").size().items()},
+        failures_by_type=facts.mistakes.get(name, {}),
+    )
+
+
+def _repeatability(tables: ModelTables, facts: RunFacts) -> Repeatability:
+    margin, pairs = largest_identity_margin(tables.controls)
+    repeat_sample, other_runs = facts.repeat_samples[tables.name]
+    return Repeatability(
+        **value_or_reason("largest_margin", margin, NO_PAIR),
+        pairs=pairs,
+        repeat_sample=repeat_sample,
+        other_runs=other_runs,
+    )
+
+
+def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.DataFrame) -> RunFacts:
+    models = table.drop_duplicates("model_name")
+    fingerprints = dict(zip(models["model_name"].astype(str), models["model_fingerprint"].astype(str), strict=True))
+    repeats = repeatability(runs, fingerprints)
+    mistakes = failures(table, max(run.details["config"]["gallery"] for run in runs))
+    return RunFacts(
+        iqbench=runs[0].identity["versions"]["iqbench"],
+        complete=all(run.complete for run in runs),
+        records=run_records(runs),
+        failed_jobs=failed_jobs,
+        origins=model_origins(runs, fingerprints),
+        repeat_samples={
+            name: (
+                RepeatSample.model_validate(repeats[name]["second_look"]),
+                SecondAnswers.model_validate(repeats[name]["other_runs"]),
             )
-            | {"pairs": int(counts[0, groups == group].sum())}
-            for group in sorted(groups.dropna().unique())
+            for name in fingerprints
         },
-        "by_degradation": {kind: _cell(own[kind], accuracy[:, at]) for at, kind in enumerate(types) if len(own[kind])},
-        "severity": _severity(ok, boot),
-        "by_severity": _by_severity(ok, boot),
-        "by_level": _by_level(ok),
-        "controls": _controls(controls),
-        "calibration": _calibration(ok),
-        "failures": {str(status): int(n) for status, n in failed.groupby("status").size().items()},
-    }
+        mistakes={
+            name: {kind: TypeMistakes.model_validate(found) for kind, found in types.items()}
+            for name, types in mistakes.items()
+        },
+    )
 
 
-Step = tuple[pd.DataFrame, dict[str, Any]]
+def _refuse_merged_models(verdicts: pd.DataFrame) -> None:
+    """Refuse a table in which two models share a name, or a row is there twice."""
+    fingerprints = verdicts.groupby("model_name", sort=False)["model_fingerprint"].nunique()
+    for name in fingerprints.index[fingerprints > 1]:
+        raise UsageError(f"two models are called {name!r}: give each its own name, or their rows would be merged")
+    repeated = verdicts[verdicts.duplicated(["model_name", *CELL])]
+    if len(repeated):
+        name, photo, _, ladder, level = repeated.iloc[0][["model_name", *CELL]].astype(str)
+        raise UsageError(f"{name!r} judged {photo} twice as {ladder} {level}: levels must differ on a ladder")
 
 
-def _steps(ok: pd.DataFrame, by: list[str], boot: Bootstrap) -> list[Step]:
-    """Return the rows of each group with what is told of them."""
-    steps = ok.groupby(by)
-    codes, width = steps.ngroup().to_numpy(), steps.ngroups
-    sums = boot.totals(ok["original"], codes, ok["correct"].to_numpy(np.float64), width)
-    accuracy = ratio(sums, boot.totals(ok["original"], codes, np.ones(len(ok)), width))
-    return [
-        (step, _estimate(accuracy[:, at], step["original"].nunique()) | {"pairs": len(step)})
-        for at, (_, step) in enumerate(steps)
-    ]
+def _counts(rows: pd.DataFrame) -> Counts:
+    judged = int((rows["status"] == "ok").sum())
+    return Counts(planned=len(rows), ok=judged, failed=len(rows) - judged)
 
 
-def _severity(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, list[dict[str, Any]]]:
-    ladders: dict[str, list[dict[str, Any]]] = {}
-    for step, estimate in _steps(ok, ["ladder", "severity"], boot):
-        first = step.iloc[0]
-        ladders.setdefault(str(first["ladder"]), []).append(
-            {"severity": int(first["severity"]), "level": str(first["degradation_level"])}
-            | {"degradation_type": str(first["degradation_type"])}
-            | estimate
-            | known("avg_margin", _mean(step["margin"]), "no finite margin")
-        )
-    return ladders
-
-
-def _by_severity(ok: pd.DataFrame, boot: Bootstrap) -> dict[str, list[dict[str, Any]]]:
-    """Return the accuracy at each severity of a type, over all of its ladders."""
-    types: dict[str, list[dict[str, Any]]] = {}
-    for step, estimate in _steps(ok, ["degradation_type", "severity"], boot):
-        levels = {"severity": int(step["severity"].iloc[0]), "levels": sorted(set(step["degradation_level"]))}
-        types.setdefault(str(step["degradation_type"].iloc[0]), []).append(levels | estimate)
-    return types
-
-
-def _by_level(ok: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
-    levels: dict[str, dict[str, dict[str, Any]]] = {}
-    for (kind, level), step in ok.groupby(["degradation_type", "degradation_level"], sort=False):
-        levels.setdefault(str(kind), {})[str(level)] = {"accuracy": _mean(step["correct"]), "pairs": len(step)}
-    return {kind: levels[kind] for kind in sorted(levels)}
-
-
-def _controls(controls: pd.DataFrame) -> dict[str, Any]:
-    ok = controls[controls["status"] == "ok"]
-    same, again = (ok[ok["degradation_level"] == level] for level in ("identity", "reencode"))
-    failed = controls[controls["status"] != "ok"]["degradation_level"].value_counts()
-    ties = int(same["prediction"].isna().sum())
-    tied: dict[str, Any] = {"all_tie": ties == len(same)} if len(same) else {"all_tie": None, "all_tie_reason": NO_PAIR}
-    return {
-        "identity": {"pairs": len(same), "ties": ties, "failed": int(failed.get("identity", 0))} | tied,
-        "reencode": known("accuracy", _mean(again["correct"]), NO_PAIR)
-        | {"pairs": len(again), "failed": int(failed.get("reencode", 0))},
-    }
-
-
-def _calibration(ok: pd.DataFrame) -> dict[str, Any]:
-    """Return the reliability of sigmoid(margin), for a model that says its margins are log-odds."""
-    said = "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders"
-    return {"of": said} | reliability(expit(ok["margin"].to_numpy(np.float64)))
+def _duplicates(verdicts: pd.DataFrame) -> int:
+    """Return how many photos have the content of another photo under another name."""
+    photos = verdicts.loc[verdicts["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
+    return int(photos["photo_sha256"].duplicated().sum())

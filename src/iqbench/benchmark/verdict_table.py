@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.errors import UsageError
-from iqbench.protocol import Protocol, judge
+from iqbench.protocol import Protocol, decide
 from iqbench.results.reader import Run, read_store
 from iqbench.results.schema import FILE_NAME, LADDER_KEYS, ORIGINAL
 
@@ -76,7 +76,7 @@ def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
     answers["original"] = _told_apart(answers["original"], answers["photo_sha256"])
     answers["degraded"] = answers["original"] + "#" + answers["variant"]
     answers = answers.drop_duplicates(KEY, ignore_index=True)
-    verdicts = judge(answers, protocol_of(runs))
+    verdicts = decide(answers, protocol_of(runs))
     failed = answers["status"] != "ok"
     rows = pd.concat([answers, verdicts.mask(failed)], axis=1)
     return _in_suite_order(rows).drop(columns=["variant", "position", "run"])
@@ -91,7 +91,7 @@ def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
     answers["model_name"] = _told_apart(answers["model_name"], answers["model_fingerprint"])
     answers["original"] = _told_apart(answers["original"], answers["photo_sha256"])
     answers = answers.drop_duplicates(["model_name", "model_fingerprint", "original", "variant"], ignore_index=True)
-    verdicts = judge(answers, protocol_of(runs))
+    verdicts = decide(answers, protocol_of(runs))
     return pd.concat([answers, verdicts.mask(answers["status"] != "ok")], axis=1)
 
 

@@ -9,7 +9,9 @@ from iqbench.errors import UsageError
 from iqbench.evaluation.answers import pair_answers, vote_answers
 from iqbench.evaluation.measures import CONSTANT, NO_WINNER, bootstrap
 from iqbench.metrics.pairs import hits
-from iqbench.statistics.bootstrap import Array, Bootstrap, two_sided_p
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.estimate import Array
+from iqbench.statistics.paired_tests import two_sided_p
 from iqbench.statistics.resampled_measures import ONE_PHOTO, PairDraws, estimate, srcc_draws
 
 
@@ -17,7 +19,7 @@ def paired_difference(answers_a: pd.DataFrame, answers_b: pd.DataFrame, seed: in
     """Return how much better model a is than model b: in accuracy about pairs, or in SRCC about votes.
 
     Both are judged on what both of them answered, and resampled alike. ``p`` is that of no difference
-    in a single comparison: several need `iqbench.statistics.bootstrap.holm`.
+    in a single comparison: several need `iqbench.statistics.paired_tests.holm`.
 
     Args:
         answers_a: As for `iqbench.evaluation.measures.pair_measures`, or `vote_measures`.
@@ -47,7 +49,7 @@ def _of_accuracies(a: pd.DataFrame, b: pd.DataFrame, seed: int, resamples: int) 
 
 def _of_srccs(a: pd.DataFrame, b: pd.DataFrame, seed: int, resamples: int) -> dict[str, Any]:
     judged = _judged_by_both(a, b, ["photo"], ["true"])
-    weights, count = Bootstrap(judged["photo"].tolist(), seed, resamples).weights, len(judged)
+    weights, count = Bootstrap(judged["photo"].tolist(), BootstrapConfig(seed, resamples)).weights, len(judged)
     true, *predicted = (judged[name].to_numpy(np.float64) for name in ("true", "predicted", "predicted_b"))
     one, other = (srcc_draws(weights, scores, true) for scores in predicted)
     found = _difference(one, other, count, count, CONSTANT, ONE_PHOTO if count < 2 else "")

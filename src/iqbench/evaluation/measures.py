@@ -23,7 +23,8 @@ from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import AGREEMENT, agreement_bins, agreements, cross_entropies, hits
 from iqbench.metrics.series import blind_tops, standings, taus, tops
 from iqbench.metrics.votes import GOOD, distances
-from iqbench.statistics.bootstrap import ALPHA, Array, Bootstrap
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.estimate import ALPHA, Array
 from iqbench.statistics.resampled_measures import (
     ONE_PHOTO,
     ONE_SERIES,
@@ -83,7 +84,7 @@ def vote_measures(answers: pd.DataFrame, seed: int, resamples: int, score_is_mea
     """
     photos = vote_answers(answers)
     judged = photos[photos["status"] == "ok"]
-    weights, count = Bootstrap(judged["photo"].tolist(), seed, resamples).weights, len(judged)
+    weights, count = Bootstrap(judged["photo"].tolist(), BootstrapConfig(seed, resamples)).weights, len(judged)
     predicted, true = (judged[name].to_numpy(np.float64) for name in ("predicted", "true"))
     kendall = krcc_draws(weights, predicted, true)
     draws = {"srcc": srcc_draws(weights, predicted, true), "plcc": plcc_draws(weights, predicted, true)}

@@ -11,7 +11,8 @@ from iqbench.evaluation.compare import paired_difference
 from iqbench.evaluation.measures import pair_measures, vote_measures
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.progress import track
-from iqbench.statistics.bootstrap import ALPHA, holm
+from iqbench.statistics.estimate import ALPHA
+from iqbench.statistics.paired_tests import holm
 
 TOO_CLOSE = "too close to call"
 

@@ -13,7 +13,7 @@ from iqbench.interfaces import PhotoFile, Split
 from iqbench.label_audit.findings import Finding, counted, percent
 from iqbench.labels import LabelTable, PairTable, VoteTable
 from iqbench.models.rules import Rules
-from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.resampled_measures import ONE_PHOTO, estimate, srcc_draws
 
 RESAMPLES = 2000
@@ -102,6 +102,6 @@ def _correlation(votes: VoteTable, sharpness: "pd.Series[float]", seed: int) -> 
     names = [photo.name for photo in votes.photos]
     of_each = np.asarray(sharpness.reindex(names), dtype=np.float64)
     known = np.isfinite(of_each)
-    weights = Bootstrap(np.array(names, dtype=object)[known].tolist(), seed, RESAMPLES).weights
+    weights = Bootstrap(np.array(names, dtype=object)[known].tolist(), BootstrapConfig(seed, RESAMPLES)).weights
     draws = srcc_draws(weights, of_each[known], votes.means[known])
     return estimate(draws, int(known.sum()), CONSTANT, ONE_PHOTO if known.sum() < 2 else "")

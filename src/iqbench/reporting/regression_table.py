@@ -1,28 +1,28 @@
 """How models compare with a baseline, for the terminal."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iqbench.benchmark.regression import Regression
 from iqbench.reporting.wording import UNKNOWN, one_line, percent
 
 STYLES = {"worse": "bold red", "better": "green"}
 
 
-def print_regressions(found: Sequence[dict[str, Any]], console: Console | None = None) -> None:
+def print_regressions(changes: Sequence[Regression], console: Console | None = None) -> None:
     """Print a row per model and type; into a file or a pipe at least 100 columns wide."""
     if console is None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=max(100, console.width))
-    console.print(regression_table(found))
+    console.print(regression_table(changes))
 
 
-def regression_table(found: Sequence[dict[str, Any]]) -> Table:
+def regression_table(changes: Sequence[Regression]) -> Table:
     """Return the table: accuracies in %, differences in points with 95 % intervals over photos, corrected p."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for heading, justify in (("model", "left"), ("on", "left"), ("before", "right"), ("now", "right")):
@@ -30,19 +30,22 @@ def regression_table(found: Sequence[dict[str, Any]]) -> Table:
     for heading in ("difference", "p", "verdict"):
         table.add_column(heading, justify="right")
     last = None
-    for one in found:
-        if last not in (None, one["model"]):
+    for change in changes:
+        if last not in (None, change.model):
             table.add_section()
-        last = one["model"]
-        p = UNKNOWN if one["p_holm"] is None else f"{one['p_holm']:.2g}"
-        verdict = Text(one["verdict"], STYLES.get(one["verdict"], ""))
-        cells = [one_line(one["model"]), one_line(one["type"]), percent(one["before"]), percent(one["now"])]
-        table.add_row(*map(Text, cells), _difference(one), p, verdict)
+        last = change.model
+        p = UNKNOWN if change.p_holm is None else f"{change.p_holm:.2g}"
+        verdict = Text(change.verdict, STYLES.get(change.verdict, ""))
+        cells = [one_line(change.model), one_line(change.type), percent(change.before), percent(change.now)]
+        table.add_row(*map(Text, cells), _difference(change), p, verdict)
     return table
 
 
-def _difference(one: dict[str, Any]) -> str:
-    said = f"{100 * one['difference']:+.1f}"
-    if one["interval"] is None:
-        return said
-    return f"{said} [{100 * one['interval'][0]:+.1f}, {100 * one['interval'][1]:+.1f}]"
+def _difference(change: Regression) -> str:
+    if change.value is None:
+        return UNKNOWN
+    points = f"{100 * change.value:+.1f}"
+    if change.interval is None:
+        return points
+    low, high = change.interval
+    return f"{points} [{100 * low:+.1f}, {100 * high:+.1f}]"

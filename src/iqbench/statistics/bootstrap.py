@@ -1,118 +1,108 @@
-"""Resampling of photos: intervals, p-values, and their correction for the number of comparisons."""
+"""The bootstrap over clusters: units that are drawn with replacement, each with all of its rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
-ALPHA = 0.05
-"""Intervals hold ``1 - ALPHA``; a difference is shown when its Holm-corrected p is below ``ALPHA``."""
+from iqbench.statistics.estimate import NO_PAIR, Array, EstimateType
 
-NO_PAIR = "no pair judged"
-ONE_PHOTO = "an interval needs at least two photos"
+Columns = NDArray[np.integer[Any]]
 
-Array = NDArray[np.float64]
+CELLS = 10_000_000
+"""Weights that are multiplied at once, so that memory stays small."""
+
+
+@dataclass(frozen=True)
+class BootstrapConfig:
+    """The seed and the number of resamples. Both are fixed, so that a second report is identical to the first.
+
+    Args:
+        seed: Seed of the random numbers.
+        resamples: Number of resamples. With k comparisons, fewer than 40 k cannot show a difference.
+    """
+
+    seed: int = 0
+    resamples: int = 2000
 
 
 class Bootstrap:
-    """Resamples of the photos, drawn once and shared by all models.
+    """Resamples of clusters, drawn once and shared by all statistics.
 
-    Row 0 of everything it returns is the sample as it was observed; the other rows are resamples.
+    Row 0 of every result is the observed sample; the other rows are resamples.
 
     Args:
-        photos: The names of the photos, in an order that does not depend on the rows.
-        seed: Seed of the only random numbers in this module.
-        resamples: Number of times that the photos are drawn anew, with replacement.
+        clusters: The names of the clusters, in an order that does not depend on the rows.
+        config: The seed and the number of resamples.
+        unit: The noun for a cluster in reasons.
     """
 
-    def __init__(self, photos: Sequence[str], seed: int, resamples: int) -> None:
-        generator, count = np.random.default_rng(seed), len(photos)
-        self.index = pd.Index(photos)
-        self.weights = np.ones((resamples + 1, count), dtype=np.uint8)  # small: 255,000 photos must fit
+    def __init__(self, clusters: Sequence[str], config: BootstrapConfig, unit: str = "photo") -> None:
+        generator, count = np.random.default_rng(config.seed), len(clusters)
+        self.config, self.unit = config, unit
+        self.index = pd.Index(clusters)
+        # uint8: 2,000 resamples of 255,000 clusters take 0.5 GB
+        self.weights = np.ones((config.resamples + 1, count), dtype=np.uint8)
         for draw in self.weights[1:] if count else ():
             draw[:] = np.bincount(generator.integers(count, size=count), minlength=count)
 
-    def totals(self, photos: "pd.Series[str]", columns: NDArray[np.integer[Any]], values: Array, width: int) -> Array:
-        """Return the sum of ``values`` per column (one of ``width``), a row per resample."""
-        cells = self.index.get_indexer(pd.Index(photos)) * width + columns
+    def totals(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
+        """Return the sum of ``values`` per column, a row per resample.
+
+        Args:
+            clusters: The cluster of each value.
+            columns: The column of each value, from 0 to ``width - 1``.
+            values: The values.
+            width: The number of columns.
+        """
+        cells = self.index.get_indexer(pd.Index(clusters)) * width + columns
         table = np.bincount(cells, weights=values, minlength=len(self.index) * width).reshape(len(self.index), width)
-        step = max(1, 10_000_000 // max(1, len(self.index)))
+        step = max(1, CELLS // max(1, len(self.index)))
         return np.vstack([self.weights[at : at + step] @ table for at in range(0, len(self.weights), step)])
 
+    def column_means(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
+        """Return the mean of ``values`` per column, a row per resample; NaN where a column has no value."""
+        sums = self.totals(clusters, columns, values, width)
+        return ratio(sums, self.totals(clusters, columns, np.ones(len(values)), width))
 
-def interval(draws: Array) -> list[float]:
-    """Return the 95 % percentile interval of the resamples, which are all of ``draws`` but the first.
+    def mean_draws(self, clusters: "pd.Series[str]", values: Array) -> Array:
+        """Return the mean of ``values`` in the sample and in each resample."""
+        return self.column_means(clusters, np.zeros(len(values), dtype=np.intp), values, 1)[:, 0]
 
-    Example:
-        >>> interval(np.array([0.5, 0.0, 0.25, 0.5, 0.75, 1.0]))
-        [0.025, 0.975]
-    """
-    low, high = np.nanpercentile(draws[1:], [50 * ALPHA, 100 - 50 * ALPHA])
-    return [float(low), float(high)]
+    def mean(
+        self, kind: type[EstimateType], clusters: "pd.Series[str]", values: Array, undefined: str = NO_PAIR
+    ) -> EstimateType:
+        """Return the mean of ``values`` with its interval.
 
+        Args:
+            kind: The class of the estimate.
+            clusters: The cluster of each value.
+            values: The values.
+            undefined: The reason if there are no values.
+        """
+        draws = self.mean_draws(clusters, values)
+        return kind.from_draws(draws, len(values), undefined, self.too_few(clusters.nunique()))
 
-def two_sided_p(draws: Array, photos: int) -> float:
-    """Return the p-value of "no difference" from resampled differences.
+    def too_few(self, clusters: int) -> str:
+        """Return the reason why so many clusters have no interval, or "".
 
-    Twice the share of resamples on the rarer side of 0, where one more is counted on each side so that p
-    is never 0 (Davison & Hinkley 1997, 4.2). Resamples of few photos are too narrow, so p is widened as the
-    expanded percentile interval is (Hesterberg 2015, 3.4). It is at least 2^(1 - photos), the least that a
-    sign test can say about so few photos: resamples of three that agree never cross 0, however many are drawn.
-
-    Example:
-        >>> round(two_sided_p(np.array([0.1, 0.1, 0.2, -0.1, 0.2]), photos=50), 3)
-        0.803
-        >>> two_sided_p(np.full(2001, 0.1), photos=3)
-        0.25
-    """
-    drawn = draws[1:][~np.isnan(draws[1:])]
-    rarer = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    p = min(1.0, 2.0 * (rarer + 1) / (len(drawn) + 1))
-    widened = 2 * stats.t.cdf(stats.norm.ppf(p / 2) * np.sqrt((photos - 1) / photos), df=photos - 1)
-    return float(max(widened, 2.0 ** (1 - photos)))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number, in the order given (Holm 1979).
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    count, corrected, highest = len(p_values), [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(np.argsort(p_values, kind="stable")):
-        highest = max(highest, min(1.0, (count - rank) * p_values[at]))
-        corrected[at] = highest
-    return corrected
+        Example:
+            >>> Bootstrap(["a", "b"], BootstrapConfig(resamples=1)).too_few(1)
+            'an interval needs at least two photos'
+        """
+        return f"an interval needs at least two {self.unit}s" if clusters < 2 else ""
 
 
 def ratio(sums: Array, counts: Array) -> Array:
-    """Return the ratio of each sum to its count, NaN where there is none."""
+    """Return each sum divided by its count, NaN where the count is 0.
+
+    Example:
+        >>> ratio(np.array([1.0, 0.0]), np.array([2.0, 0.0]))
+        array([0.5, nan])
+    """
     quotient = np.full(sums.shape, np.nan)
     np.divide(sums, counts, out=quotient, where=counts > 0)
     return quotient
-
-
-def mean_draws(photos: "pd.Series[str]", values: Array, boot: Bootstrap) -> Array:
-    """Return the mean of one value per row, in the sample and in its resamples of photos."""
-    codes = np.zeros(len(values), dtype=np.intp)
-    sums, counts = (boot.totals(photos, codes, column, 1)[:, 0] for column in (values, np.ones(len(values))))
-    return ratio(sums, counts)
-
-
-def mean_estimate(key: str, photos: "pd.Series[str]", values: Array, boot: Bootstrap, undefined: str) -> dict[str, Any]:
-    """Return that mean under ``key`` with its interval, as plain JSON values, and a reason for each that is None."""
-    draws = mean_draws(photos, values, boot)
-    found = known(key, float(draws[0]), undefined)
-    count = photos.nunique()
-    if count < 2:
-        return found | {"interval": None, "interval_reason": ONE_PHOTO if count else undefined}
-    return found | {"interval": interval(draws)}
-
-
-def known(key: str, value: float | None, reason: str) -> dict[str, Any]:
-    """Return ``value`` under ``key``, or nothing known and why."""
-    return {key: value} if value is not None and np.isfinite(value) else {key: None, f"{key}_reason": reason}

@@ -1,5 +1,7 @@
 """Estimates: a statistic, its interval, and the reason where one of them is undefined."""
 
+from typing import Any, Self, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -13,7 +15,6 @@ Array = NDArray[np.float64]
 Interval = tuple[float, float]
 
 NO_PAIR = "no pair judged"
-ONE_PHOTO = "an interval needs at least two photos"
 NO_RESAMPLE = "no resample defines it"
 
 
@@ -36,7 +37,7 @@ class Estimate(Record):
     interval_reason: str | None = None
 
     @classmethod
-    def from_draws(cls, draws: Array, n: int, undefined: str, no_interval: str = "") -> "Estimate":
+    def from_draws(cls, draws: Array, n: int, undefined: str, no_interval: str = "", **fields: Any) -> Self:
         """Return the estimate from its value in the sample (the first draw) and in the resamples (the others).
 
         Args:
@@ -44,14 +45,18 @@ class Estimate(Record):
             n: The number of pairs, series or photos.
             undefined: The reason if the value is not finite.
             no_interval: The reason why there is no interval, or "".
+            fields: The other fields of a subclass.
         """
         value = float(draws[0])
         if not np.isfinite(value):
-            return cls(value=None, n=n, reason=undefined, interval_reason=undefined)
+            return cls(value=None, n=n, reason=undefined, interval_reason=undefined, **fields)
         reason = no_interval or ("" if np.isfinite(draws[1:]).any() else NO_RESAMPLE)
         if reason:
-            return cls(value=value, n=n, interval_reason=reason)
-        return cls(value=value, interval=percentile_interval(draws), n=n)
+            return cls(value=value, n=n, interval_reason=reason, **fields)
+        return cls(value=value, interval=percentile_interval(draws), n=n, **fields)
+
+
+EstimateType = TypeVar("EstimateType", bound=Estimate)
 
 
 class Accuracy(Estimate):

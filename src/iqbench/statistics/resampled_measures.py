@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.metrics.votes import krcc
-from iqbench.statistics.bootstrap import Array, Bootstrap, interval, ratio
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig, ratio
+from iqbench.statistics.estimate import Array, percentile_interval
 
 Integers = NDArray[np.integer[Any]]
 
@@ -56,8 +57,8 @@ class PairDraws:
         """Whether no photo is in two series."""
         largest = int(np.bincount(self._series, minlength=1).max())
         self.unit: Literal["series", "photo"] = "series" if self.divided and 2 * largest <= len(pairs) else "photo"
-        self._of_series = Bootstrap(series.tolist() if self.divided else [], seed, resamples)
-        self._of_photos = Bootstrap(photos.tolist(), seed, resamples) if self.unit == "photo" else None
+        self._of_series = Bootstrap(series.tolist() if self.divided else [], BootstrapConfig(seed, resamples))
+        self._of_photos = Bootstrap(photos.tolist(), BootstrapConfig(seed, resamples)) if self.unit == "photo" else None
         self.units = len(series) if self._of_photos is None else len(photos)
         self.reason = FEW_PHOTOS if self.unit == "photo" and len(photos) < FEWEST_PHOTOS else ""
         """Why there is no interval, or nothing."""
@@ -163,7 +164,7 @@ def estimate(draws: Array, count: int, undefined: str, no_interval: str) -> dict
     why = no_interval or ("" if np.isfinite(draws[1:]).any() else NO_DRAW)
     if why:
         return {"value": value, "interval": None, "n": count, "interval_reason": why}
-    return {"value": value, "interval": interval(draws), "n": count}
+    return {"value": value, "interval": list(percentile_interval(draws)), "n": count}
 
 
 def _sums(weights: NDArray[np.uint8], table: Array) -> Array:

@@ -1,0 +1,68 @@
+"""Facts about runs that no verdict table holds: their records, missing shards, and each model's origin."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from iqbench.results.reader import Run
+from iqbench.results.summary import RunRecord
+
+
+@dataclass(frozen=True)
+class ModelOrigin:
+    """The training data of a model, and how many photos of the runs were in it."""
+
+    trained_on: str | None
+    photos_seen_in_training: int
+
+
+def model_origins(runs: Sequence[Run], fingerprints: dict[str, str]) -> dict[str, ModelOrigin]:
+    """Return the origin of each model.
+
+    Args:
+        runs: The runs.
+        fingerprints: The fingerprint of each model.
+    """
+    origins = {}
+    for name, fingerprint in fingerprints.items():
+        of_model = [run for run in runs if run.identity["model_fingerprint"] == fingerprint]
+        seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
+        trained_on = of_model[0].details["trained_on"].get("what")
+        origins[name] = ModelOrigin(trained_on, int(seen["sha256"].nunique()))
+    return origins
+
+
+def run_records(runs: Sequence[Run]) -> list[RunRecord]:
+    """Return a record per run. The shards of a run become one record with all of their photos.
+
+    Ignored files and the engine config may differ between shards; the record keeps those of the first.
+    """
+    merged: dict[str, list[Run]] = {}
+    for run in runs:
+        merged.setdefault(_key(run), []).append(run)
+    return [_record(shards) for shards in merged.values()]
+
+
+def _key(run: Run) -> str:
+    """Return what the shards of one run have in common."""
+    identity, details = _without(run.identity, "photos"), _without(run.details, "shard")
+    shared = details | {"ignored_files": None, "config": _without(details["config"], "engine")}
+    return json.dumps([identity, shared], sort_keys=True)
+
+
+def _record(shards: Sequence[Run]) -> RunRecord:
+    first = shards[0]
+    photos = sorted({photo for shard in shards for photo in shard.identity["photos"]})
+    present = {shard.details["shard"][0] for shard in shards}
+    return RunRecord(
+        identity=_without(first.identity, "photos") | {"photos": photos},
+        details=_without(first.details, "shard"),
+        missing_shards=sorted(set(range(shards[-1].details["shard"][1])) - present),
+    )
+
+
+def _without(content: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name != key}

@@ -1,0 +1,78 @@
+"""The verdict table, cut into the rows that each statistic needs, with one bootstrap for all of them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from iqbench.protocol import Protocol
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+
+CONTROL = "control"
+
+CELL = ["original", "degradation_type", "ladder", "degradation_level"]
+"""The columns that identify a photo and its variant. Two models are compared on the cells that both judged."""
+
+
+class Tables(NamedTuple):
+    """The tables of one or several runs: verdicts, and verdicts on neighbouring levels of ladders.
+
+    ``verdicts`` is the table of `iqbench.benchmark.verdict_table` with the ``probability`` of
+    `iqbench.benchmark.diagnostics.probabilities`; ``neighbours`` compares each level with the next harsher one.
+    """
+
+    verdicts: pd.DataFrame
+    neighbours: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class ModelTables:
+    """The rows of one model.
+
+    Args:
+        name: The model.
+        pairs: Planned pairs of an original and a degraded copy.
+        judged: The pairs that have an answer.
+        controls: Rows about controls.
+        neighbours: Judged pairs of neighbouring levels.
+    """
+
+    name: str
+    pairs: pd.DataFrame
+    judged: pd.DataFrame
+    controls: pd.DataFrame
+    neighbours: pd.DataFrame
+
+
+class BenchmarkSample:
+    """The pairs of a benchmark, and the bootstrap over their photos, which is drawn once.
+
+    The 27 variants of a photo are not independent, so photos are resampled. All models share the
+    resamples, so differences between models are paired.
+
+    Args:
+        tables: The verdict tables.
+        protocol: The rule of the verdicts.
+        config: Seed and number of resamples.
+    """
+
+    def __init__(self, tables: Tables, protocol: Protocol, config: BootstrapConfig) -> None:
+        verdicts = tables.verdicts
+        control = (verdicts["degradation_type"] == CONTROL) | (verdicts["degradation_group"] == CONTROL)
+        self.verdicts, self.neighbours, self.protocol = verdicts, tables.neighbours, protocol
+        self.pairs, self.controls = verdicts[~control], verdicts[control]
+        self.judged = self.pairs[self.pairs["status"] == "ok"]
+        self.bootstrap = Bootstrap(sorted(self.judged["original"].unique()), config)
+        self.types = sorted(self.pairs["degradation_type"].unique())
+        self.models = [str(name) for name in verdicts["model_name"].unique()]
+
+    def of_model(self, name: str) -> ModelTables:
+        """Return the rows of one model."""
+        neighbours = self.neighbours[self.neighbours["model_name"] == name]
+        return ModelTables(
+            name,
+            pairs=self.pairs[self.pairs["model_name"] == name],
+            judged=self.judged[self.judged["model_name"] == name],
+            controls=self.controls[self.controls["model_name"] == name],
+            neighbours=neighbours[neighbours["status"] == "ok"],
+        )
