@@ -1,18 +1,22 @@
 """The gate: a model that got worse fails it, one that did not passes."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fixtures.command_line import Outcome, run
-from fixtures.verdict_tables import noisy
+from fixtures.verdict_tables import noisy, summary_of_table
 from iqbench.benchmark.regression import regressions
+from iqbench.protocol import Protocol
+from iqbench.results.summary import RunRecord
+from iqbench.statistics.bootstrap import BootstrapConfig
 
 
 def rows(lift: float, seed: int = 0, photos: int = 40) -> pd.DataFrame:
+    """Return the verdict table of a model whose margins are raised by ``lift``."""
     return noisy(["a"], photos, seed).assign(status="ok").pipe(lifted, lift)
 
 
@@ -21,17 +25,26 @@ def lifted(table: pd.DataFrame, lift: float) -> pd.DataFrame:
     return table.assign(margin=margin, correct=(margin > 0).astype(float))
 
 
-STANDARD = {"protocol": {"name": "standard", "tie_worth": 0.5}, "degradation": {"exposure": {"light": "encoded"}}}
+STANDARD = Protocol("standard", "both", 0.5, 1e-5)
+LEGACY = Protocol("legacy", "original_first", 0.0, 0.0)
+EXPOSURE = {"exposure": {"light": "encoded"}}
+
+SUMMARY = summary_of_table(rows(0.0, photos=2))
+"""Any summary: the gate reads its rules only."""
 
 
-def write(folder: Path, table: pd.DataFrame, **rules: object) -> Path:
+def write(folder: Path, table: pd.DataFrame, protocol: Protocol = STANDARD, degradation: object = EXPOSURE) -> Path:
+    """Write the exports of a run that the gate reads."""
     folder.mkdir(parents=True)
     table.drop(columns="prediction").to_parquet(folder / "unified_results.parquet", index=False)
-    (folder / "summary.json").write_text(json.dumps({"runs": [{"identity": {**STANDARD, **rules}}]}))
+    record = RunRecord(identity={"degradation": degradation}, details={}, missing_shards=[])
+    summary = SUMMARY.model_copy(update={"protocol": protocol, "runs": [record]})
+    (folder / "summary.json").write_text(summary.model_dump_json())
     return folder
 
 
-def check(tmp_path: Path, now: pd.DataFrame, before: pd.DataFrame, **rules: object) -> Outcome:
+def check(tmp_path: Path, now: pd.DataFrame, before: pd.DataFrame, **rules: Any) -> Outcome:
+    """Compare two tables as two runs."""
     return run("check", write(tmp_path / "now", now, **rules), "--baseline", write(tmp_path / "before", before))
 
 
@@ -66,24 +79,26 @@ def test_a_model_that_got_better_passes_and_the_table_says_so(tmp_path: Path) ->
 def test_noise_alone_rarely_fails() -> None:
     shown = 0
     for seed in range(20):
-        found = regressions(rows(0.0, seed=2 * seed, photos=25), rows(0.0, seed=2 * seed + 1, photos=25), 0, 400)
-        shown += any(one["verdict"] != "no difference shown" for one in found)
+        now, before = (rows(0.0, seed=2 * seed + later, photos=25) for later in (0, 1))
+        changes = regressions(now, before, BootstrapConfig(resamples=400))
+        shown += any(change.verdict != "no difference shown" for change in changes)
     assert shown <= 3
 
 
 def test_pairs_are_the_same_by_the_photos_content_whatever_it_is_called(tmp_path: Path) -> None:
     renamed = rows(0.0)
     renamed["original"] = "./elsewhere/" + renamed["original"].str[2:]
-    found = regressions(renamed, rows(0.0), 0, 50)
-    assert [one["difference"] for one in found] == [0.0] * 4
-    assert found[0]["photos"] == 40
+    changes = regressions(renamed, rows(0.0), BootstrapConfig(resamples=50))
+    assert [change.value for change in changes] == [0.0] * 4
+    assert changes[0].photos == 40
 
 
 def test_only_pairs_of_both_runs_count() -> None:
     before = rows(0.0)
-    found = regressions(rows(0.0)[lambda table: table["degradation_type"] != "blur"], before, 0, 50)
-    assert [one["type"] for one in found] == ["all", "crop_edge", "jpeg"]
-    assert found[0]["pairs"] == (before["degradation_type"] != "blur").sum()
+    now = rows(0.0)[lambda table: table["degradation_type"] != "blur"]
+    changes = regressions(now, before, BootstrapConfig(resamples=50))
+    assert [change.type for change in changes] == ["all", "crop_edge", "jpeg"]
+    assert changes[0].n == (before["degradation_type"] != "blur").sum()
 
 
 @pytest.mark.parametrize(
@@ -148,22 +163,22 @@ def test_what_failed_before_and_what_was_not_asked_before_may_fail(tmp_path: Pat
 @pytest.mark.parametrize(
     ("rules", "difference"),
     [
-        ({"protocol": {"name": "legacy", "tie_worth": 0.0}}, "differ in protocol.name (legacy, not standard)"),
+        ({"protocol": LEGACY}, "differ in protocol.name (legacy, not standard)"),
         (
             {"degradation": {"exposure": {"light": "linear"}}},
             "differ in degradation.exposure.light (linear, not encoded)",
         ),
     ],
 )
-def test_runs_by_different_rules_are_refused(tmp_path: Path, rules: dict[str, object], difference: str) -> None:
+def test_runs_by_different_rules_are_refused(tmp_path: Path, rules: dict[str, Any], difference: str) -> None:
     outcome = check(tmp_path, rows(0.0), rows(0.0), **rules)
     assert outcome.exit_code == 2
     assert difference in outcome.last_line
 
 
 def test_more_levels_or_types_are_no_other_rules(tmp_path: Path) -> None:
-    more = {"degradation": {"exposure": {"light": "encoded", "stops": [1]}, "blur": {"sigma": [1]}}}
-    assert check(tmp_path, rows(0.0), rows(0.0), **more).exit_code == 0
+    more = {"exposure": {"light": "encoded", "stops": [1]}, "blur": {"sigma": [1]}}
+    assert check(tmp_path, rows(0.0), rows(0.0), degradation=more).exit_code == 0
 
 
 def test_a_baseline_of_one_file_is_compared_and_what_is_not_known_of_it_is_said(tmp_path: Path) -> None:
@@ -172,7 +187,20 @@ def test_a_baseline_of_one_file_is_compared_and_what_is_not_known_of_it_is_said(
     outcome = run("check", now, "--baseline", before)
     assert outcome.exit_code == 0
     assert f"{before}: no summary.json" in outcome.out
-    (before / "summary.json").write_text('{"runs": []}')
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ('{"runs": [], "iqbench": "0.1.0"}', ["schema version 1", "iqbench 0.1.0", "iqbench.report"]),
+        ('{"schema_version": 2, "iqbench": "0.2"}', ["damaged", "complete", "iqbench.report"]),
+        ("[]", ["damaged", "iqbench.report"]),
+        ("", ["damaged", "iqbench.report"]),
+    ],
+)
+def test_a_damaged_summary_or_one_of_another_version_is_refused(tmp_path: Path, content: str, facts: list[str]) -> None:
+    now, before = write(tmp_path / "now", rows(0.0)), write(tmp_path / "before", rows(0.0))
+    (before / "summary.json").write_text(content)
     outcome = run("check", now, "--baseline", before)
-    assert outcome.exit_code == 2
-    assert "summary.json: cannot be read (IndexError)" in outcome.last_line
+    assert (outcome.exit_code, len(outcome.err.strip().splitlines())) == (2, 1)
+    assert all(fact in outcome.last_line for fact in [str(before / "summary.json"), *facts])

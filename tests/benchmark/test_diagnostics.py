@@ -1,68 +1,62 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from fixtures.verdict_tables import frame, noisy, row
-from iqbench.benchmark.baselines import against_nulls, null_rows
-from iqbench.benchmark.diagnostics import evidence, probabilities, visibility
-from iqbench.protocol import Protocol
-from iqbench.statistics.bootstrap import Bootstrap
+from fixtures.verdict_tables import STANDARD, frame, noisy, row, sample_of
+from iqbench.benchmark.baselines import against_baselines, baseline_verdicts
+from iqbench.benchmark.diagnostics import confidence, probabilities, strata, thirds, visibility
+from iqbench.results.model_summary import ChoosesLike
 
-FAIR = Protocol("standard", "both", 0.5, 1e-5)
 LEVELS = [("blur", "1"), ("jpeg", "1"), ("crop_edge", "1")]
 
 
-def judged(margin, photos=30, name="a", **facts):
-    """Rows of a model whose margin is a function of photo and type; facts of the variants by type."""
+def judged(margin, photos=30, name="a", **statistics):
+    """Return rows of a model whose margin depends on photo and type; image statistics of the variants by type."""
     rows = []
     for at in range(photos):
         for kind, level in LEVELS:
-            more = {f"variant_{fact}": by_type.get(kind, 100.0) for fact, by_type in facts.items()}
+            more = {f"variant_{key}": by_type.get(kind, 100.0) for key, by_type in statistics.items()}
             rows.append(row(name, f"./{at:02}.png", kind, level, margin(at, kind), **more))
     return frame(rows)
 
 
-def nulls_of(rows):
-    boot = Bootstrap(sorted(rows["original"].unique()), 0, 200)
-    return against_nulls(rows, null_rows(rows, FAIR, 0), boot, sorted(rows["degradation_type"].unique()))
+def baselines_of(rows):
+    """Return the comparison of a model with the baselines."""
+    sample = sample_of(rows, resamples=200)
+    return against_baselines(rows, baseline_verdicts(rows, STANDARD, 0), sample.bootstrap, sample.types)
 
 
-def test_a_judge_of_file_sizes_chooses_like_the_null_model_and_does_not_beat_it():
+def test_a_judge_of_file_sizes_chooses_like_the_baseline_and_does_not_beat_it():
     sizes = {"blur": 60.0, "jpeg": 40.0, "crop_edge": 80.0}
-    found = nulls_of(judged(lambda at, kind: 1.0, bytes=sizes))
-    assert found["chooses_like"]["larger file"] == {"share": 1.0, "suspect": True}
-    assert found["overall"]["null"] == "larger file"
-    assert found["overall"]["difference"] == 0.0
-    assert found["overall"]["beaten"] is False
+    against = baselines_of(judged(lambda at, kind: 1.0, bytes=sizes))
+    assert against.chooses_like["larger file"] == ChoosesLike(share=1.0, suspect=True)
+    assert against.overall.baseline == "larger file"
+    assert against.overall.value == 0.0
+    assert against.overall.beaten is False
 
 
-def test_a_model_beats_the_best_null_model_where_their_paired_difference_is_shown():
-    found = nulls_of(judged(lambda at, kind: 1.0 if kind != "jpeg" or at % 2 else -1.0, pixels={"crop_edge": 50.0}))
-    assert found["by_degradation"]["blur"]["beaten"] is True  # the nulls tie there
-    assert found["by_degradation"]["jpeg"]["beaten"] is False
-    assert found["by_degradation"]["crop_edge"] == found["by_degradation"]["crop_edge"] | {
-        "null": "more pixels",
-        "beaten": False,
-        "difference": 0.0,
-    }
+def test_a_model_beats_the_best_baseline_where_their_paired_difference_is_shown():
+    against = baselines_of(
+        judged(lambda at, kind: 1.0 if kind != "jpeg" or at % 2 else -1.0, pixels={"crop_edge": 50.0})
+    )
+    assert against.by_degradation["blur"].beaten is True  # the baselines tie there
+    assert against.by_degradation["jpeg"].beaten is False
+    crops = against.by_degradation["crop_edge"]
+    assert (crops.baseline, crops.beaten, crops.value) == ("more pixels", False, 0.0)
 
 
-def test_a_model_that_is_right_where_the_null_model_has_no_opinion_is_no_suspect():
-    found = nulls_of(judged(lambda at, kind: 1.0, pixels={"crop_edge": 50.0}))
-    share = found["chooses_like"]["more pixels"]["share"]
+def test_a_model_that_is_right_where_the_baseline_has_no_opinion_is_no_suspect():
+    against = baselines_of(judged(lambda at, kind: 1.0, pixels={"crop_edge": 50.0}))
     crops = sum(kind == "crop_edge" for kind, _ in LEVELS) / len(LEVELS)
-    assert found["chooses_like"]["more pixels"] == {"share": share, "suspect": False}
-    assert share == crops
-    counting = nulls_of(judged(lambda at, kind: float(kind == "crop_edge"), pixels={"crop_edge": 50.0}))
-    assert counting["chooses_like"]["more pixels"] == {"share": 1.0, "suspect": True}
+    assert against.chooses_like["more pixels"] == ChoosesLike(share=crops, suspect=False)
+    counting = baselines_of(judged(lambda at, kind: float(kind == "crop_edge"), pixels={"crop_edge": 50.0}))
+    assert counting.chooses_like["more pixels"] == ChoosesLike(share=1.0, suspect=True)
 
 
-def test_a_null_model_that_hardly_ever_chooses_says_nothing_of_a_model_that_chooses_like_it():
+def test_a_baseline_that_hardly_ever_chooses_says_nothing_of_a_model_that_chooses_like_it():
     rows = judged(lambda at, kind: 1.0)
     rows.loc[0, "variant_sharpness"] = 50.0
-    assert "sharper" not in nulls_of(rows)["chooses_like"]
+    assert "sharper" not in baselines_of(rows).chooses_like
 
 
 def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
@@ -73,44 +67,28 @@ def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
         ]
     )
     controls = frame([row("a", f"./{at}.png", "control", "reencode", 0, input_change=0.5) for at in range(10)])
-    boot = Bootstrap(sorted(rows["original"]), 0, 50)
-    found = visibility(rows, controls, ["blur"], boot)["blur"]
-    assert (found["visible"], found["input_change_max"]) == (0.5, 2.0)
-    assert found["input_change"] == pytest.approx((5 * 3.0 + 5 * 0.1) / 10)
-    assert found["accuracy_where_visible"]["accuracy"] == 1.0
-    assert found["accuracy_where_invisible"]["accuracy"] == pytest.approx(0.2)
-    unknown = visibility(rows.assign(input_change=np.nan), controls, ["blur"], boot)["blur"]
-    assert (unknown["visible"], unknown["visible_reason"]) == (None, "the model's inputs have different shapes")
+
+    def blur_visibility(pairs):
+        sample = sample_of(pd.concat([pairs, controls], ignore_index=True))
+        return visibility(sample.of_model("a"), ["blur"], sample.bootstrap)["blur"]
+
+    seen = blur_visibility(rows)
+    assert (seen.visible, seen.input_change_max) == (0.5, 2.0)
+    assert seen.input_change == pytest.approx((5 * 3.0 + 5 * 0.1) / 10)
+    assert seen.accuracy_where_visible.value == 1.0
+    assert seen.accuracy_where_invisible.value == pytest.approx(0.2)
+    unknown = blur_visibility(rows.assign(input_change=np.nan))
+    assert (unknown.visible, unknown.visible_reason) == (None, "the model's inputs have different shapes")
 
 
 def test_thirds_of_the_originals_show_where_a_change_is_no_damage():
     rows = judged(lambda at, kind: -1.0 if at < 10 else 1.0)
     rows["original_brightness"] = rows["original"].str[2:4].astype(float)
-    rows["probability"] = probabilities(rows)
-    found = evidence(rows, rows[:0], FAIR, 0, 100)[0]["a"]["strata"]["brightness"]
-    assert [found[third]["by_ladder"]["blur"]["accuracy"] for third in ("low", "middle", "high")] == [0.0, 1.0, 1.0]
-    assert (found["low"]["from"], found["low"]["to"], found["low"]["photos"]) == (0.0, 9.0, 10)
-
-
-def test_the_evidence_is_strict_json_and_the_order_of_the_rows_changes_no_interval():
-    rows = noisy(["a", "b"], 12, seed=0)
-    rows["probability"] = probabilities(rows)
-    steps = rows[rows["severity"] == 2]
-    first, again = (json.dumps(evidence(rows, steps, FAIR, 0, 50), allow_nan=False) for _ in range(2))
-    assert first == again
-    shuffled = evidence(rows.sample(frac=1.0, random_state=0), steps, FAIR, 0, 50)[0]
-    for name, model in json.loads(first)[0].items():
-        for part in ("against_nulls", "thresholds", "ranking_consistency"):
-            assert shuffled[name][part] == model[part]
-
-
-def test_a_run_in_which_everything_failed_has_evidence_without_numbers():
-    rows = frame([row("a", f"./{at}.png", "blur", "1", 0, status="decode") for at in range(3)])
-    rows["probability"] = probabilities(rows)
-    found = evidence(rows, rows[:0], FAIR, 0, 20)[0]["a"]
-    assert found["against_nulls"]["overall"]["beaten"] is None
-    assert found["confidence"]["ece"] is None
-    json.dumps(found, allow_nan=False)
+    parts = strata(rows, thirds(rows), sample_of(rows).bootstrap)
+    assert set(parts) == {"brightness"}  # the other statistics do not vary
+    parts = parts["brightness"]
+    assert [parts[third].by_ladder["blur"].value for third in ("low", "middle", "high")] == [0.0, 1.0, 1.0]
+    assert (parts["low"].low, parts["low"].high, parts["low"].photos) == (0.0, 9.0, 10)
 
 
 def test_probabilities_are_for_judged_pairs_only():
@@ -118,3 +96,38 @@ def test_probabilities_are_for_judged_pairs_only():
         [noisy(["a"], 4, seed=0), frame([row("a", "./0.png", "control", "identity", 0)])], ignore_index=True
     )
     assert probabilities(rows).isna().tolist() == [False] * 16 + [True]
+
+
+def test_the_order_of_the_rows_changes_no_probability():
+    rows = noisy(["a", "b"], 30, seed=0)
+    shuffled = rows.sample(frac=1.0, random_state=1)
+    assert probabilities(shuffled).tolist() == probabilities(rows)[shuffled.index].tolist()
+
+
+def test_no_photo_calibrates_itself():
+    rows = noisy(["a"], 40, seed=0)
+    before = probabilities(rows)
+    first = rows["original"] == "./0.png"
+    turned = rows.assign(margin=rows["margin"].where(~first, -rows["margin"]))
+    np.testing.assert_allclose(probabilities(turned)[first], 1 - before[first])
+
+
+def test_confidence_separates_right_from_wrong_or_says_why_it_is_unknown():
+    rows = frame([row("a", f"./{i}.png", "blur", "1", margin) for i, margin in enumerate([1, 1, -1, -1])])
+    assert confidence(rows.assign(probability=[0.9, 0.8, 0.4, 0.3]), ["blur"]).auroc == 1.0
+    assert confidence(rows.assign(probability=[0.6, 0.6, 0.1, 0.1]), ["blur"]).auroc == 0.0
+    sure = confidence(rows[:2].assign(probability=[0.9, 0.8]), ["blur"])
+    assert (sure.auroc, sure.auroc_reason) == (None, "all verdicts are right, or all wrong")
+    alone = confidence(rows[:1], ["blur"])
+    assert (alone.ece, alone.ece_reason) == (None, "calibration needs at least two photos")
+    assert confidence(rows[:0], ["blur"]).ece_reason == "no pair judged"
+
+
+def test_a_curve_that_fits_on_the_whole_may_be_wrong_on_each_type():
+    rows = frame(
+        [row("a", f"./{at}.png", kind, "1", margin) for at in range(4) for kind, margin in (("blur", 1), ("jpeg", -1))]
+    )
+    by_type = confidence(rows.assign(probability=0.5), ["blur", "jpeg", "crop_edge"]).by_degradation
+    assert (by_type["blur"].stated, by_type["blur"].found) == (0.5, 1.0)
+    assert (by_type["jpeg"].stated, by_type["jpeg"].found) == (0.5, 0.0)
+    assert by_type["crop_edge"].stated is None

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from fixtures.verdict_tables import frame, row
-from iqbench.benchmark.summarize import summarize
+from fixtures.verdict_tables import frame, row, summary_of_table
 
 PAIRS = {"jpeg": 5, "crop_edge": 4, "crop_aspect": 4, "crop_center": 2, "crop_corner": 4, "blur": 4, "exposure": 4}
 """Levels of each type; 50 photos of each."""
@@ -33,26 +32,26 @@ def published():
 
 @pytest.fixture(scope="module")
 def summary():
-    return summarize(published(), seed=0, resamples=2000)
+    return summary_of_table(published(), resamples=2000)
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_its_numbers_come_back_each_within_its_interval(summary, name):
     overall, shares = TABLE[name]
-    model = summary["models"][name]
-    assert model["overall"]["total_pairs"] == 1350
-    assert 100 * model["overall"]["accuracy"] == pytest.approx(overall, abs=0.06)
+    model = summary.models[name]
+    assert model.overall.n == 1350
+    assert 100 * model.overall.value == pytest.approx(overall, abs=0.06)
     for kind, share in zip(PAIRS, shares, strict=True):
-        found = model["by_degradation"][kind]
-        assert 100 * found["accuracy"] == pytest.approx(share, abs=0.06)
-        assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
-    low, high = model["overall"]["interval"]
+        statistics = model.by_degradation[kind]
+        assert 100 * statistics.value == pytest.approx(share, abs=0.06)
+        assert statistics.interval[0] <= statistics.value <= statistics.interval[1]
+    low, high = model.overall.interval
     assert 0.02 < high - low < 0.2
 
 
 def test_the_best_of_the_three_per_type_is_what_it_was(summary):
-    assert 100 * summary["best_per_type"]["accuracy"] == pytest.approx(94.7, abs=0.06)
-    assert summary["best_per_type"]["choice"] == {
+    assert 100 * summary.best_per_type.accuracy == pytest.approx(94.7, abs=0.06)
+    assert summary.best_per_type.choice == {
         **dict.fromkeys(("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner"), "siamese"),
         "blur": "rules",
         "exposure": "ava",
@@ -60,11 +59,11 @@ def test_the_best_of_the_three_per_type_is_what_it_was(summary):
 
 
 def test_some_of_its_claims_stand_and_some_do_not(summary):
-    assert [(one["model"], one["place"]) for one in summary["ranking"]] == [("siamese", 1), ("ava", 2), ("rules", 3)]
-    better = {kind: winner["better"] for kind, winner in summary["by_degradation_winner"].items()}
+    assert [(model.model, model.place) for model in summary.ranking] == [("siamese", 1), ("ava", 2), ("rules", 3)]
+    better = {kind: winner.better for kind, winner in summary.by_degradation_winner.items()}
     assert better["crop_edge"] == better["crop_aspect"] == better["crop_center"] == "siamese"
     assert better["blur"] == "rules"
-    assert summary["by_degradation_winner"]["blur"]["runner_up"] == "ava"
+    assert summary.by_degradation_winner["blur"].runner_up == "ava"
 
 
 def test_with_the_original_always_first_its_winner_is_a_tie_by_position(summary):
@@ -72,5 +71,5 @@ def test_with_the_original_always_first_its_winner_is_a_tie_by_position(summary)
     says_first = says_first[says_first["model_name"] == "siamese"].assign(
         correct=0.5, margin=0.0, order_consistent=False, prediction=None
     )
-    found = summarize(says_first.astype({"prediction": "Int64"}), seed=0, resamples=100)["models"]["siamese"]["overall"]
-    assert (found["accuracy"], found["interval"], found["order_consistency"]) == (0.5, [0.5, 0.5], 0.0)
+    overall = summary_of_table(says_first.astype({"prediction": "Int64"}), resamples=100).models["siamese"].overall
+    assert (overall.value, overall.interval, overall.order_consistency) == (0.5, (0.5, 0.5), 0.0)

@@ -6,7 +6,8 @@ from scipy import stats
 from fixtures.predictions import pair_answers, tangled_answers
 from iqbench.metrics.pairs import hits
 from iqbench.statistics import resampled_measures
-from iqbench.statistics.bootstrap import Bootstrap, interval
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.estimate import percentile_interval
 from iqbench.statistics.resampled_measures import PairDraws, estimate, krcc_draws, mean_draws, plcc_draws, srcc_draws
 
 
@@ -29,7 +30,7 @@ def expanded(weights, *sides):
 def test_a_resampled_correlation_is_that_of_photos_copied_as_often_as_they_were_drawn(draws, slow, cells, monkeypatch):
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     predicted, true = scores(30)
-    weights = Bootstrap([str(at) for at in range(30)], seed=1, resamples=50).weights
+    weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(seed=1, resamples=50)).weights
     expected = [slow(one, other).statistic for one, other in expanded(weights, predicted, true)]
     assert draws(weights, predicted, true) == pytest.approx(expected)
 
@@ -50,7 +51,7 @@ def test_rounding_does_not_make_a_correlation_of_copies_of_one_photo():
 
 def test_kendall_is_resampled_less_often_where_there_are_many_photos(monkeypatch):
     predicted, true = scores(100)
-    weights = Bootstrap([str(at) for at in range(100)], seed=1, resamples=50).weights
+    weights = Bootstrap([str(at) for at in range(100)], BootstrapConfig(seed=1, resamples=50)).weights
     assert len(krcc_draws(weights, predicted, true)) == 51
     monkeypatch.setattr(resampled_measures, "KENDALL_DRAWS", 5)
     monkeypatch.setattr(resampled_measures, "KENDALL_CELLS", 2000)
@@ -63,7 +64,7 @@ def test_kendall_is_resampled_less_often_where_there_are_many_photos(monkeypatch
 def test_a_resampled_mean_is_that_of_copied_photos(cells, monkeypatch):
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     values, _ = scores(30)
-    weights = Bootstrap([str(at) for at in range(30)], seed=1, resamples=50).weights
+    weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(seed=1, resamples=50)).weights
     assert mean_draws(weights, values) == pytest.approx([copies.mean() for (copies,) in expanded(weights, values)])
     assert np.isnan(mean_draws(np.ones((3, 0), dtype=np.uint8), np.empty(0))).all()
 
@@ -146,7 +147,7 @@ def test_intervals_over_series_cover_where_intervals_over_pairs_would_not():
     order = np.unique(pairs["series"].astype(str), return_inverse=True)[1]
     for _ in range(runs):
         right = (random.random(40) < 0.7).astype(float)[order]  # the six pairs of a series share one fate
-        low, high = interval(draws.means(right[:, None], np.ones(240))[:, 0])
+        low, high = percentile_interval(draws.means(right[:, None], np.ones(240))[:, 0])
         covered += low <= 0.7 <= high
         naive += abs(right.mean() - 0.7) <= 1.96 * np.sqrt(0.7 * 0.3 / 240)
     assert 0.88 <= covered / runs <= 1.0
@@ -158,7 +159,7 @@ def test_intervals_over_photos_cover_where_intervals_over_pairs_would_not():
     for seed in range(runs):
         pairs = tangled_answers(30, 600, seed)  # expected accuracy: 3/4, as margins correlate with truth by 1/sqrt(2)
         right = hits(pairs["margin"].to_numpy(), pairs["preference"].to_numpy())
-        low, high = interval(PairDraws(pairs, 0, 200).means(right[:, None], np.ones(600))[:, 0])
+        low, high = percentile_interval(PairDraws(pairs, 0, 200).means(right[:, None], np.ones(600))[:, 0])
         covered += low <= 0.75 <= high
         naive += abs(right.mean() - 0.75) <= 1.96 * np.sqrt(0.75 * 0.25 / 600)
     assert covered / runs >= 0.9

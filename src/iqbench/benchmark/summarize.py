@@ -27,9 +27,8 @@ from iqbench.benchmark.gallery import failures
 from iqbench.benchmark.monotonicity import monotonicity_tests, thresholds
 from iqbench.benchmark.repeat_sample import repeatability
 from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
-from iqbench.benchmark.tables import CELL, BenchmarkSample, ModelTables, Tables
+from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
 from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, verdict_rows
-from iqbench.errors import UsageError
 from iqbench.records import value_or_reason
 from iqbench.results.model_summary import (
     AgainstBaselines,
@@ -102,11 +101,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     Args:
         sample: The verdict tables and the bootstrap.
         facts: Facts about the runs.
-
-    Raises:
-        UsageError: If two models share a name, or a model judged one variant of a photo twice.
     """
-    _refuse_merged_models(sample.verdicts)
     baselines = baseline_verdicts(sample.verdicts, sample.protocol, sample.bootstrap.config.seed)
     labels = thirds(sample.judged)
     models = {}
@@ -214,17 +209,6 @@ def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.Data
             for name, types in mistakes.items()
         },
     )
-
-
-def _refuse_merged_models(verdicts: pd.DataFrame) -> None:
-    """Refuse a table in which two models share a name, or a row is there twice."""
-    fingerprints = verdicts.groupby("model_name", sort=False)["model_fingerprint"].nunique()
-    for name in fingerprints.index[fingerprints > 1]:
-        raise UsageError(f"two models are called {name!r}: give each its own name, or their rows would be merged")
-    repeated = verdicts[verdicts.duplicated(["model_name", *CELL])]
-    if len(repeated):
-        name, photo, _, ladder, level = repeated.iloc[0][["model_name", *CELL]].astype(str)
-        raise UsageError(f"{name!r} judged {photo} twice as {ladder} {level}: levels must differ on a ladder")
 
 
 def _counts(rows: pd.DataFrame) -> Counts:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from iqbench.errors import UsageError
 from iqbench.protocol import Protocol
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 
@@ -54,10 +55,14 @@ class BenchmarkSample:
         tables: The verdict tables.
         protocol: The rule of the verdicts.
         config: Seed and number of resamples.
+
+    Raises:
+        UsageError: If two models share a name, or a model judged one variant of a photo twice.
     """
 
     def __init__(self, tables: Tables, protocol: Protocol, config: BootstrapConfig) -> None:
         verdicts = tables.verdicts
+        _refuse_merged_models(verdicts)
         control = (verdicts["degradation_type"] == CONTROL) | (verdicts["degradation_group"] == CONTROL)
         self.verdicts, self.neighbours, self.protocol = verdicts, tables.neighbours, protocol
         self.pairs, self.controls = verdicts[~control], verdicts[control]
@@ -76,3 +81,14 @@ class BenchmarkSample:
             controls=self.controls[self.controls["model_name"] == name],
             neighbours=neighbours[neighbours["status"] == "ok"],
         )
+
+
+def _refuse_merged_models(verdicts: pd.DataFrame) -> None:
+    """Refuse a table in which two models share a name, or a row is there twice."""
+    fingerprints = verdicts.groupby("model_name", sort=False)["model_fingerprint"].nunique()
+    for name in fingerprints.index[fingerprints > 1]:
+        raise UsageError(f"two models are called {name!r}: give each its own name, or their rows would be merged")
+    repeated = verdicts[verdicts.duplicated(["model_name", *CELL])]
+    if len(repeated):
+        name, photo, _, ladder, level = repeated.iloc[0][["model_name", *CELL]].astype(str)
+        raise UsageError(f"{name!r} judged {photo} twice as {ladder} {level}: levels must differ on a ladder")
