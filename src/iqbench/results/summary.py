@@ -164,15 +164,12 @@ def read_summary(folder: Path) -> Summary:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version = content.get("schema_version", 1)
-        if version != SCHEMA_VERSION:
-            raise UsageError(
-                f"{path}: summary.json is of schema version {version} (iqbench {content.get('iqbench', '?')}), "
-                f"this iqbench reads {SCHEMA_VERSION}; make it again with iqbench.report"
-            )
-        return Summary.model_validate(content)
+        if version == SCHEMA_VERSION:
+            return Summary.model_validate(content)
+        reason = f"of schema version {version} (iqbench {content.get('iqbench', '?')}), not {SCHEMA_VERSION}"
     except ValidationError as error:
         first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    except (OSError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:160]
-    raise UsageError(f"{path}: damaged ({reason}); make it again with iqbench.report")
+        reason = f"damaged ({'.'.join(map(str, first['loc']))}: {first['msg']})"
+    except (OSError, ValueError, AttributeError, UsageError) as error:
+        reason = f"damaged ({' '.join(str(error).split())[:160]})"
+    raise UsageError(f"{path}: {reason}; make it again with iqbench.report")
