@@ -52,13 +52,13 @@ def test_a_damaged_summary_or_one_of_another_version_is_refused_with_its_key(
 
 
 def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="iqbench.report"):
+    with pytest.raises(UsageError, match=r"iqbench\.report"):
         read_summary(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 2, "photos": NaN}'])
 def test_a_file_that_is_no_summary_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UsageError, match="iqbench.report"):
+    with pytest.raises(UsageError, match=r"iqbench\.report"):
         read_summary(write(tmp_path, text))
 
 

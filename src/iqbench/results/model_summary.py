@@ -8,7 +8,7 @@ from iqbench.statistics.estimate import Accuracy, Difference, Estimate
 
 
 class PairStatistics(Accuracy):
-    """Everything about one set of a model's pairs: accuracy, confidence, ties, order consistency, failures."""
+    """The statistics of one set of a model's pairs: accuracy, confidence, ties, order consistency, failures."""
 
     n: int = Field(default=0, alias="total_pairs")
     avg_confidence: float | None
@@ -82,7 +82,7 @@ class Controls(Record):
 
 
 class TypeCalibration(Record):
-    """The mean probability stated for a type, and the accuracy found."""
+    """The mean stated probability on a type, and the measured accuracy (``found``)."""
 
     stated: float | None
     stated_reason: str | None = None
@@ -101,7 +101,7 @@ class Confidence(Calibration):
 class AgainstBaseline(Difference):
     """The paired difference from the best baseline on the same pairs.
 
-    ``beaten`` is True where the interval lies above 0, None where it is unknown.
+    ``beaten`` is True if the interval lies above 0, and None without an interval.
     """
 
     baseline: str | None
@@ -110,14 +110,14 @@ class AgainstBaseline(Difference):
 
 
 class ChoosesLike(Record):
-    """The share of pairs in which a model chooses what a baseline chooses; ``suspect`` if it may be that baseline."""
+    """The share of pairs in which a model chooses like a baseline; ``suspect`` if it may be no more than it."""
 
     share: float
     suspect: bool
 
 
 class AgainstBaselines(Record):
-    """A model against the best baseline, over all pairs and per type, and the baselines that it resembles."""
+    """A model against the best baseline, overall and per type, and its likeness to each baseline."""
 
     overall: AgainstBaseline
     by_degradation: dict[str, AgainstBaseline]
@@ -141,9 +141,9 @@ class MonotonicityTest(Record):
 
 
 class Threshold(Record):
-    """The amount of damage from which on a model notices it (75 % accuracy), on one ladder.
+    """The least amount of damage that a model notices (75 % accuracy), on one ladder.
 
-    An end of the interval is None where the crossing lies beyond the harshest level.
+    An end of the interval is None if the crossing lies beyond the harshest level.
     """
 
     degradation_type: str
@@ -156,7 +156,7 @@ class Threshold(Record):
 
 
 class Visibility(Record):
-    """How much of a type's change reaches the model's own input, and the accuracy where it does and does not."""
+    """The change of a model's input by a type, and the accuracy where the change is visible and where it is not."""
 
     input_change: float | None
     input_change_reason: str | None = None
@@ -178,7 +178,7 @@ class Stratum(Record):
 
 
 class SecondAnswers(Record):
-    """How far a model's second answers about the same pairs are from the first."""
+    """The difference between a model's second and first answers about the same pairs."""
 
     largest_change: float | None
     largest_change_reason: str | None = None
@@ -187,7 +187,7 @@ class SecondAnswers(Record):
 
 
 class RepeatSample(SecondAnswers):
-    """The repeat sample, which is always judged in ``precision``; the run itself used ``precision_before``."""
+    """The repeat sample, scored in ``precision``; the run itself used ``precision_before``."""
 
     precision: str
     precision_before: str
@@ -218,7 +218,7 @@ class Mistake(Record):
 
 
 class TypeMistakes(Record):
-    """How many pairs of a type a model got wrong, and its most confident mistakes."""
+    """The wrong pairs of a type, and the most confident mistakes."""
 
     pairs: int
     wrong: int
@@ -226,7 +226,7 @@ class TypeMistakes(Record):
 
 
 class ModelSummary(Record):
-    """Everything about one model."""
+    """All statistics of one model."""
 
     model_type: str
     fingerprint: str

@@ -1,4 +1,4 @@
-"""The typed summary of a benchmark: what summary.json holds, versioned and with a published JSON schema."""
+"""The typed summary of a benchmark: the content of summary.json, versioned and with a published JSON schema."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ SCHEMA_VERSION = 2
 
 
 class Counts(Record):
-    """Planned rows, and how many of them have an answer."""
+    """The number of planned rows, of rows with an answer, and of failed rows."""
 
     planned: int
     ok: int
@@ -25,7 +25,7 @@ class Counts(Record):
 
 
 class RowCounts(Record):
-    """Counts of all rows, apart for degraded copies and for controls."""
+    """Counts of rows: all, about degraded copies, and about controls."""
 
     rows: int
     pairs: Counts
@@ -33,7 +33,7 @@ class RowCounts(Record):
 
 
 class BootstrapSettings(Record):
-    """How intervals were computed: the unit that is resampled, how often, from which seed."""
+    """The bootstrap behind the intervals: the resampled unit, the number of resamples, and the seed."""
 
     unit: Literal["photo", "series"]
     confidence: float
@@ -42,7 +42,7 @@ class BootstrapSettings(Record):
 
 
 class PhotoDifference(Difference):
-    """A difference paired by photo, with the p-value of the sign test, in which no size counts."""
+    """A difference paired by photo, with the p-value of the sign test as a cross-check."""
 
     photos: int = 0
     p_sign_test: float | None = None
@@ -68,14 +68,14 @@ class TypeWinner(PhotoDifference):
 
 
 class RankedModel(Record):
-    """A model's place in the ranking; models that cannot be told apart share one."""
+    """The place of a model in the ranking. Models without a shown difference share a place."""
 
     model: str
     place: int
 
 
 class ModelAgreement(Record):
-    """How often two models agree, and what both would reach together."""
+    """The agreement of two models, and the accuracy of both together: if either is right, and if averaged."""
 
     a: str
     b: str
@@ -105,7 +105,7 @@ class BestPerType(Record):
 
 
 class RunRecord(Record):
-    """What one run depended on (``identity``), and what its readers want to know besides (``details``)."""
+    """One run: the inputs that determine its results (``identity``), and further facts (``details``)."""
 
     identity: dict[str, JsonValue]
     details: dict[str, JsonValue]

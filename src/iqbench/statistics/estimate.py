@@ -1,4 +1,4 @@
-"""Estimates: a statistic, its interval, and the reason where one of them is undefined."""
+"""Estimates: a statistic, its interval, and a reason for each that is undefined."""
 
 from typing import Any, Self, TypeVar
 
@@ -19,9 +19,9 @@ NO_RESAMPLE = "no resample defines it"
 
 
 class Estimate(Record):
-    """A statistic with its 95 % interval. What is None has its reason beside it.
+    """A statistic with its 95 % interval, and a reason for each of them that is None.
 
-    ``n`` is the number of pairs, series or photos that it is computed from.
+    ``n`` is the number of pairs, series or photos in the statistic.
 
     Example:
         >>> Estimate.from_draws(np.array([0.5, 0.5, 0.5]), 4, undefined="no pair").model_dump()
@@ -76,7 +76,7 @@ class Share(Estimate):
 
 
 class Difference(Estimate):
-    """A paired difference with the p-value of "no difference", corrected and not.
+    """A paired difference with the p-value of "no difference", raw (``p``) and Holm-corrected (``p_holm``).
 
     In JSON ``difference``, ``interval``, ``pairs``, ``p``, ``p_holm``.
     """
@@ -96,7 +96,7 @@ class Difference(Estimate):
 
 
 def percentile_interval(draws: Array) -> Interval:
-    """Return the 95 % percentile interval of the resamples, which are all of ``draws`` but the first.
+    """Return the 95 % percentile interval of the resamples: all ``draws`` but the first.
 
     Example:
         >>> percentile_interval(np.array([0.5, 0.0, 0.25, 0.5, 0.75, 1.0]))
