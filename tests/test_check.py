@@ -104,7 +104,7 @@ def test_only_pairs_of_both_runs_count() -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda table: table.assign(model_name="b"), "model 'a' is in the baseline but not in this run"),
+        (lambda table: table.assign(model_name="b"), "model 'a' is in the reference run but not in this run"),
         (lambda table: table.assign(photo_sha256="other"), "no pair was judged in both runs"),
         (lambda table: table.drop(columns=["ladder", "status"]), "has no column ladder, status"),
         (lambda table: table.assign(correct="yes"), "correct is not a number from 0 to 1"),
@@ -128,14 +128,14 @@ def test_a_folder_without_results_or_with_damaged_ones_is_refused_in_one_line(tm
     assert "cannot be read" in outcome.last_line
 
 
-def test_a_baseline_in_which_a_model_judged_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_reference_run_in_which_a_model_judged_nothing_is_refused(tmp_path: Path) -> None:
     for at, nothing in enumerate(({"status": "model_error", "correct": np.nan}, {"degradation_group": "control"})):
         outcome = check(tmp_path / str(at), rows(0.0), rows(0.0).assign(**nothing))
         assert outcome.exit_code == 2
-        assert "model 'a' judged nothing there" in outcome.last_line
+        assert "model 'a' judged no pair" in outcome.last_line
     outcome = check(tmp_path / "empty", rows(0.0), rows(0.0)[:0])
     assert outcome.exit_code == 2
-    assert "no pair was judged there" in outcome.last_line
+    assert "holds no judged pair" in outcome.last_line
 
 
 @pytest.mark.parametrize("seen", [True, False])
@@ -181,7 +181,7 @@ def test_more_levels_or_types_are_no_other_rules(tmp_path: Path) -> None:
     assert check(tmp_path, rows(0.0), rows(0.0), degradation=more).exit_code == 0
 
 
-def test_a_baseline_of_one_file_is_compared_and_what_is_not_known_of_it_is_said(tmp_path: Path) -> None:
+def test_a_reference_run_of_one_file_is_compared_and_its_missing_summary_is_reported(tmp_path: Path) -> None:
     now, before = write(tmp_path / "now", rows(0.0)), write(tmp_path / "before", rows(0.0))
     (before / "summary.json").unlink()
     outcome = run("check", now, "--baseline", before)
@@ -203,4 +203,6 @@ def test_a_damaged_summary_or_one_of_another_version_is_refused(tmp_path: Path, 
     (before / "summary.json").write_text(content)
     outcome = run("check", now, "--baseline", before)
     assert (outcome.exit_code, len(outcome.err.strip().splitlines())) == (2, 1)
+    (now / "summary.json").unlink()
+    assert run("check", now, "--baseline", before).last_line == outcome.last_line
     assert all(fact in outcome.last_line for fact in [str(before / "summary.json"), *facts])

@@ -51,15 +51,17 @@ def check(run: Path, reference: Path) -> None:
 
 def _check_rules(run: Path, reference: Path) -> None:
     """Refuse runs of different rules. A run without a summary is taken to have the same rules."""
-    from iqbench.benchmark.regression import check_same_rules, exported_summary
+    from iqbench.benchmark.regression import rule_difference
+    from iqbench.results.summary import FILE_NAME, read_summary
 
-    summaries = {folder: exported_summary(folder) for folder in (run, reference)}
-    for folder, summary in summaries.items():
-        if summary is None:
-            print(f"{folder}: no summary.json, so its protocol and degradations are taken to be the same")  # noqa: T201
-    now, before = summaries[run], summaries[reference]
-    if now is not None and before is not None:
-        check_same_rules((run, now), (reference, before))
+    summaries = []
+    for folder in (run, reference):
+        if (folder / FILE_NAME).is_file():
+            summaries.append(read_summary(folder))
+        else:
+            print(f"{folder}: no {FILE_NAME}; assuming the same protocol and degradations")  # noqa: T201
+    if len(summaries) == 2 and (difference := rule_difference(*summaries)):
+        raise UsageError(f"{run} and {reference}: differ in {difference}; nothing to compare")
 
 
 def _check_answers(before: "pd.DataFrame", reference: Path) -> None:
@@ -68,9 +70,9 @@ def _check_answers(before: "pd.DataFrame", reference: Path) -> None:
 
     for name, rows in before.groupby("model_name", sort=True):
         if not judged(rows).any():
-            raise UsageError(f"{reference}: model {name!r} judged nothing there; a baseline needs answers")
+            raise UsageError(f"{reference}: model {name!r} judged no pair; give a reference run with answers")
     if not len(before):
-        raise UsageError(f"{reference}: no pair was judged there; a baseline needs answers")
+        raise UsageError(f"{reference}: holds no judged pair; give a reference run with answers")
 
 
 def _check_failures(now: "pd.DataFrame", before: "pd.DataFrame", run: Path, reference: Path) -> None:

@@ -1,5 +1,7 @@
 """Regressions: two runs of models of the same names, compared on the pairs that both runs judged."""
 
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from iqbench.benchmark.comparisons import NO_DIFFERENCE, Comparisons
 from iqbench.benchmark.tables import CONTROL
 from iqbench.errors import UsageError
 from iqbench.results.schema import LADDER_KEYS
-from iqbench.results.summary import FILE_NAME, PhotoDifference, Summary, read_summary
+from iqbench.results.summary import PhotoDifference, Summary
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.paired_tests import with_holm
 
@@ -51,7 +53,7 @@ def regressions(now: pd.DataFrame, before: pd.DataFrame, config: BootstrapConfig
     """
     now, before = _unique_pairs(now), _unique_pairs(before)
     for name in sorted(set(before["model_name"]) - set(now["model_name"])):
-        raise UsageError(f"model {name!r} is in the baseline but not in this run; benchmark it too")
+        raise UsageError(f"model {name!r} is in the reference run but not in this run; benchmark it too")
     changes = []
     for name in dict.fromkeys(before["model_name"]):
         both = pd.concat(
@@ -135,37 +137,27 @@ def read_verdicts(folder: Path) -> pd.DataFrame:
     return table
 
 
-def exported_summary(folder: Path) -> Summary | None:
-    """Return the summary of a run, None if it has no summary.json.
-
-    Raises:
-        UsageError: If it is damaged, or of another schema version.
-    """
-    return read_summary(folder) if (folder / FILE_NAME).is_file() else None
-
-
-def check_same_rules(run: tuple[Path, Summary], reference: tuple[Path, Summary]) -> None:
-    """Refuse two runs of different protocols, or of degradations that differ beyond their levels.
+def rule_difference(now: Summary, before: Summary) -> str:
+    """Return the first setting by which two runs have different rules; "" if their verdicts can be compared.
 
     Args:
-        run: A run's folder and its summary.
-        reference: The same of the reference run.
-
-    Raises:
-        UsageError: With the first key that differs.
+        now: The summary of a run.
+        before: The summary of the reference run.
     """
-    rules, expected = _rules(run[1]), _rules(reference[1])
-    for key in sorted(rules.keys() & expected.keys()):
-        if rules[key] != expected[key] and key.rpartition(".")[2] not in LADDER_KEYS:
-            difference = f"differ in {key} ({rules[key]}, not {expected[key]})"
-            raise UsageError(f"{run[0]} and {reference[0]}: {difference}; nothing to compare")
+    protocol, expected = asdict(now.protocol), asdict(before.protocol)
+    for key in sorted(protocol):
+        if protocol[key] != expected[key]:
+            return f"protocol.{key} ({protocol[key]}, not {expected[key]})"
+    pairs = product(now.runs, before.runs)
+    differences = (_damage_difference(run.identity, reference.identity) for run, reference in pairs)
+    return next(filter(None, differences), "")
 
 
-def _rules(summary: Summary) -> dict[str, Any]:
-    """Return the protocol and the settings of each degradation, by their keys."""
-    rules: dict[str, Any] = {f"protocol.{key}": value for key, value in vars(summary.protocol).items()}
-    for record in summary.runs:
-        degradations: Any = record.identity["degradation"]
-        for kind, settings in degradations.items():
-            rules |= {f"degradation.{kind}.{key}": value for key, value in settings.items()}
-    return rules
+def _damage_difference(identity: dict[str, Any], reference: dict[str, Any]) -> str:
+    """Return the first setting, beyond the choice of levels, by which a type means different damage."""
+    degradations, expected = identity.get("degradation", {}), reference.get("degradation", {})
+    for kind in sorted(degradations.keys() & expected.keys()):
+        for key in sorted(degradations[kind].keys() & expected[kind].keys() - LADDER_KEYS):
+            if degradations[kind][key] != expected[kind][key]:
+                return f"degradation.{kind}.{key} ({degradations[kind][key]}, not {expected[kind][key]})"
+    return ""
