@@ -61,7 +61,7 @@ def test_a_summary_agrees_with_its_rows(folder: Path, tmp_path: Path, protocol: 
     for type_, of_type in rows.groupby("degradation_type"):
         assert summary["models"]["iqa"]["by_degradation"][type_]["accuracy"] == pytest.approx(of_type["correct"].mean())
     expected = 0.5 if protocol == "standard" else 1.0
-    assert summary["nulls"]["always-first"]["overall"]["accuracy"] == expected
+    assert summary["baselines"]["always-first"]["overall"]["accuracy"] == expected
 
 
 def test_a_sweep_merges_its_jobs_at_its_root(folder: Path, tmp_path: Path) -> None:
