@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from iqbench.interfaces import PhotoFile
-from iqbench.labels import PairTable, VoteTable, chance_of_higher_vote, pairs_from_votes
+from iqbench.labels import PairTable, VoteTable, pairs_from_votes, probability_of_higher_vote
 
 
 def files(count: int) -> tuple[PhotoFile, ...]:
@@ -48,8 +48,8 @@ def test_the_chance_of_a_higher_vote_is_that_of_every_vote_against_every_other()
     one, other = ([rating for rating, n in enumerate(row) for _ in range(n)] for row in counts)
     slow = np.mean([(a > b) + 0.5 * (a == b) for a in one for b in other])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    assert chance_of_higher_vote(shares[:1], shares[1:])[0] == pytest.approx(slow)
-    assert chance_of_higher_vote(shares[1:], shares[:1])[0] == pytest.approx(1 - slow)
+    assert probability_of_higher_vote(shares[:1], shares[1:])[0] == pytest.approx(slow)
+    assert probability_of_higher_vote(shares[1:], shares[:1])[0] == pytest.approx(1 - slow)
 
 
 def test_pairs_of_votes_prefer_the_higher_mean_and_stand_in_either_order() -> None:

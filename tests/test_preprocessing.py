@@ -9,7 +9,7 @@ from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
-from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, views
+from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, view_count
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SIZES = [(32, 32), (33, 47), (300, 200), (32, 2000), (2000, 32), (1, 1), (1, 9), (224, 224)]
@@ -48,7 +48,7 @@ def test_a_photo_of_any_size_becomes_squares_and_is_left_alone(rule: Rule, heigh
 
 @pytest.mark.parametrize("rule", RULES)
 def test_there_are_as_many_pictures_as_views_says(rule: Rule, photo: Photo) -> None:
-    assert view(photo, rule, 32).numel() == views(rule) * 3 * 32 * 32
+    assert view(photo, rule, 32).numel() == view_count(rule) * 3 * 32 * 32
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -11,7 +11,7 @@ from fixtures.tiny_models import siamese
 from fixtures.training_runs import Lesson, learn, logged, pair_lesson
 from iqbench.callbacks.final_metrics import FinalMetrics, final_metrics
 from iqbench.callbacks.history import history
-from iqbench.callbacks.holdout import HoldOut
+from iqbench.callbacks.holdout import Holdout
 
 
 def comparison(folder: Path) -> tuple[dict[str, Any], set[str]]:
@@ -41,7 +41,7 @@ def test_a_finished_training_is_compared_by_its_final_and_its_best_metrics(tmp_p
 
 
 def test_all_scalars_are_kept_as_one_table(tmp_path: Path) -> None:
-    learn(tmp_path, siamese(), pair_lesson(), HoldOut(worst=0), FinalMetrics())
+    learn(tmp_path, siamese(), pair_lesson(), Holdout(worst=0), FinalMetrics())
     table = pd.read_parquet(tmp_path / "telemetry.parquet")
     now = history(tmp_path)
     pd.testing.assert_frame_equal(table, now[~now["tag"].str.startswith("final/")].reset_index(drop=True))

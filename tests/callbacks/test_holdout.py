@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fixtures.tiny_models import ava, pairs, siamese, votes
 from fixtures.training_runs import Lesson, learn, logged, pair_lesson, vote_lesson
-from iqbench.callbacks.holdout import HoldOut, judged, sheet
+from iqbench.callbacks.holdout import Holdout, contact_sheet, with_deviation
 from iqbench.interfaces import Pairs, Votes
 
 
@@ -33,21 +33,21 @@ def answering(model: LightningModule, *rows: tuple[float, float, float]) -> Ligh
 
 def test_margins_are_seen_from_peoples_choice_and_ties_are_left_out() -> None:
     table = pd.DataFrame({"predicted": [2.0, 2.0, -3.0, 4.0, np.nan], "true": [0.9, 0.2, 0.0, 0.5, 1.0]})
-    found = judged(table, pairs=True)
-    assert found["sight"].tolist() == [2.0, -2.0, 3.0]
-    assert found["good"].idxmin() == 1
+    found = with_deviation(table, pairs=True)
+    assert found["deviation"].tolist() == [2.0, -2.0, 3.0]
+    assert found["correctness"].idxmin() == 1
 
 
 def test_the_worst_vote_is_the_one_farthest_off_on_either_side() -> None:
     table = pd.DataFrame({"predicted": [5.0, 2.0, 9.0], "true": [5.5, 6.0, 6.0]})
-    found = judged(table, pairs=False)
-    assert found["sight"].tolist() == [-0.5, -4.0, 3.0]
-    assert found["good"].idxmin() == 1
+    found = with_deviation(table, pairs=False)
+    assert found["deviation"].tolist() == [-0.5, -4.0, 3.0]
+    assert found["correctness"].idxmin() == 1
 
 
 def test_quantiles_and_the_histogram_are_of_these_margins(tmp_path: Path) -> None:
     rows = [(0.0, -1.0, 0.0), (1.0, 2.0, 1.0), (2.0, 3.0, 0.2), (3.0, 9.0, 0.5)]
-    learn(tmp_path, answering(siamese(), *rows), pair_lesson(), HoldOut(worst=0))
+    learn(tmp_path, answering(siamese(), *rows), pair_lesson(), Holdout(worst=0))
     assert logged(tmp_path, "hold_out/margin_median") == {1: 1.0}
     assert logged(tmp_path, "hold_out/margin_low")[1] == pytest.approx(-2.2)
     assert logged(tmp_path, "hold_out/margin_high")[1] == pytest.approx(1.8)
@@ -59,9 +59,9 @@ def test_quantiles_and_the_histogram_are_of_these_margins(tmp_path: Path) -> Non
 def test_the_worst_pairs_stand_with_the_better_photo_left_and_the_worst_on_top(tmp_path: Path) -> None:
     lesson = pair_lesson()
     rows = [(0.0, -1.0, 0.0), (3.0, -2.5, 1.0), (4.0, 4.0, 0.2)]
-    learn(tmp_path, answering(siamese(), *rows), lesson, HoldOut(worst=2))
+    learn(tmp_path, answering(siamese(), *rows), lesson, Holdout(worst=2))
     fourth, fifth = lesson.validation_examples[3], lesson.validation_examples[4]
-    expected = sheet([[fifth.second, fifth.first], [fourth.first, fourth.second]])
+    expected = contact_sheet([[fifth.second, fifth.first], [fourth.first, fourth.second]])
     (event,) = events(tmp_path).Images("hold_out/worst")
     assert torch.equal(picture(event.encoded_image_string), expected)
     assert text(tmp_path) == [
@@ -85,7 +85,7 @@ def test_of_several_views_the_whole_frame_is_shown(tmp_path: Path) -> None:
     model.learns_pairs = False  # type: ignore[assignment]
     lesson.train_dataloader = Lesson(votes(4)).train_dataloader  # type: ignore[method-assign]
     lesson.validation_examples = [example]
-    learn(tmp_path, model, lesson, HoldOut(worst=3))
+    learn(tmp_path, model, lesson, Holdout(worst=3))
     (event,) = events(tmp_path).Images("hold_out/worst")
     assert torch.equal(picture(event.encoded_image_string), first[0])
     assert text(tmp_path) == ["1. `NA.jpg`: 5.00 instead of 1.00"]
@@ -93,13 +93,13 @@ def test_of_several_views_the_whole_frame_is_shown(tmp_path: Path) -> None:
 
 def test_pictures_are_separated_by_thin_white_lines() -> None:
     black = torch.zeros(3, 4, 4, dtype=torch.uint8)
-    found = sheet([[black, black], [black, black]])
+    found = contact_sheet([[black, black], [black, black]])
     assert (found[0, 0] == 255).nonzero().flatten().tolist() == [4, 5]
     assert (found[0, :, 0] == 255).nonzero().flatten().tolist() == [4, 5]
 
 
 def test_votes_show_errors(tmp_path: Path) -> None:
-    learn(tmp_path, ava(), vote_lesson(), HoldOut(worst=2), max_epochs=2)
+    learn(tmp_path, ava(), vote_lesson(), Holdout(worst=2), max_epochs=2)
     assert list(logged(tmp_path, "hold_out/error_median")) == [1, 3]
     assert len(text(tmp_path)) == 2
 
@@ -114,7 +114,7 @@ def test_without_names_and_pictures_examples_go_by_their_number(tmp_path: Path) 
         def train_dataloader(self) -> Any:
             return Lesson(self.examples).train_dataloader()
 
-    learn(tmp_path, answering(siamese(), (5.0, -1.0, 0.9)), Plain(pairs(8)), HoldOut(worst=2))
+    learn(tmp_path, answering(siamese(), (5.0, -1.0, 0.9)), Plain(pairs(8)), Holdout(worst=2))
     assert text(tmp_path) == ["1. example 5: predicted -1.00, true 0.90"]
     assert not events(tmp_path).Tags()["images"]
 
@@ -124,5 +124,5 @@ def test_a_validation_with_nothing_to_show_shows_nothing(tmp_path: Path, rows: l
     model = answering(siamese(), *rows)  # type: ignore[arg-type]
     if not rows:
         model.on_validation_epoch_end = lambda: None  # type: ignore[method-assign]
-    learn(tmp_path, model, pair_lesson(), HoldOut(worst=2))
+    learn(tmp_path, model, pair_lesson(), Holdout(worst=2))
     assert not events(tmp_path).Tags()["histograms"]

@@ -33,7 +33,7 @@ def written(folder: Path, lines: Sequence[str]) -> Path:
     return file
 
 
-def faults_of(folder: Path, lines: Sequence[str]) -> str:
+def message_of(folder: Path, lines: Sequence[str]) -> str:
     file = written(folder, lines)
     with pytest.raises(UsageError) as caught:
         read_votes(file)
@@ -84,17 +84,17 @@ WRONG_LINES = {
 
 @pytest.mark.parametrize("wrong", WRONG_LINES)
 def test_a_wrong_line_is_refused_with_its_number_and_reason(tmp_path: Path, wrong: str) -> None:
-    said = faults_of(tmp_path, [OTHER, wrong, LINE.replace("953619", "7")])
+    said = message_of(tmp_path, [OTHER, wrong, LINE.replace("953619", "7")])
     assert said.startswith("1 line is wrong: line 2: "), said
     assert WRONG_LINES[wrong] in said
 
 
 def test_a_header_is_refused(tmp_path: Path) -> None:
-    assert "line 1: the columns are not separated" in faults_of(tmp_path, ["ID,score2,score3", LINE])
+    assert "line 1: the columns are not separated" in message_of(tmp_path, ["ID,score2,score3", LINE])
 
 
 def test_all_wrong_lines_are_said_at_once_with_their_own_numbers(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, [LINE, "x", OTHER, LINE, "", OTHER])
+    said = message_of(tmp_path, [LINE, "x", OTHER, LINE, "", OTHER])
     assert said == (
         "4 lines are wrong: line 2: 1 column instead of 15; line 4: image id 953619 is in line 1 too; "
         "line 5: blank; line 6: image id 953958 is in line 3 too"

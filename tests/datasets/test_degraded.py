@@ -20,10 +20,11 @@ from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.errors import UsageError
-from iqbench.interfaces import Photo, PhotoFile, Variant
+from iqbench.interfaces import PhotoFile, Variant
 from iqbench.labels import mean_vote
-from iqbench.preprocessing import view
+from iqbench.preprocessing import Preprocessing
 
+PREPROCESSING = Preprocessing("squash", 32)
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
 
 
@@ -31,13 +32,9 @@ def variants() -> list[Variant]:
     return suite({"blur": blur_ladder([1, 2, 4]), "exposure": exposure_ladders([-2, -1, 2], "encoded")})
 
 
-def prepared(photo: Photo) -> torch.Tensor:
-    return view(photo, "squash", 32)
-
-
 class Learner:
     losses: ClassVar = {"pairs": "bradley_terry"}
-    prepare = staticmethod(prepared)
+    preprocessing = PREPROCESSING
 
 
 def examples(files: list[PhotoFile], labels: str = "pairs", **changes: object) -> DegradedPhotos:
@@ -120,8 +117,8 @@ def test_pairs_are_every_variant_against_the_photo_and_each_level_against_the_ne
     data = examples(files, validation_share=0.01)
     (file,) = data.validation_files
     photo = photos.read(file.path).pixels
-    made = {variant.key: prepared(variant.apply(photo)) for variant in variants()}
-    contests = [(prepared(photo), picture) for picture in made.values()]
+    made = {variant.key: PREPROCESSING(variant.apply(photo)) for variant in variants()}
+    contests = [(PREPROCESSING(photo), picture) for picture in made.values()]
     steps = [("blur/1.0", "blur/2.0"), ("blur/2.0", "blur/4.0"), ("exposure/-1", "exposure/-2")]
     contests += [(made[milder], made[harsher]) for milder, harsher in steps]
     found = list(data.val_dataloader().dataset)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fixtures import broken_files
 from iqbench.benchmark.pairs import answers
-from iqbench.datasets.folder import Folder, path_of, sample, shown
+from iqbench.datasets.folder import Folder, display_name, path_of, sample
 from iqbench.errors import UsageError
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile, PhotoListing
@@ -230,13 +230,13 @@ def test_no_two_files_share_a_name(tmp_path: Path) -> None:
 
 
 def test_a_name_is_the_same_whatever_else_is_in_the_folder() -> None:
-    assert shown(r"caf\xe9.png") == r"./caf\\xe9.png"
+    assert display_name(r"caf\xe9.png") == r"./caf\\xe9.png"
 
 
 @pytest.mark.parametrize("name", [*HARD_NAMES, rb"caf\xe9.png", b"\xff\xfe/1.png", b"caf\xe9.png", b"\\\\x41\\.png"])
 def test_a_name_leads_back_to_its_path(name: str | bytes) -> None:
     path = os.fsdecode(name)
-    assert path_of(shown(path)) == path
+    assert path_of(display_name(path)) == path
 
 
 # Sampling

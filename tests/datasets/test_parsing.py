@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from iqbench.datasets.parsing import Faults, numbered_lines, quoted, read_text, wrong_columns
+from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
 from iqbench.errors import UsageError
 
 
@@ -15,9 +15,9 @@ def written(folder: Path, content: bytes) -> Path:
 
 def lines_of(folder: Path, content: bytes) -> list[tuple[int, str]]:
     file = written(folder, content)
-    faults = Faults(file)
-    lines = numbered_lines(file, faults)
-    faults.raise_if_any()
+    errors = LineErrors(file)
+    lines = numbered_lines(file, errors)
+    errors.raise_if_any()
     return lines
 
 
@@ -103,30 +103,30 @@ def test_a_file_that_cannot_be_opened_is_named_with_its_reason(tmp_path: Path, m
 
 
 def test_the_first_twenty_wrong_lines_are_shown_in_order_and_the_others_counted() -> None:
-    faults = Faults(Path("list.txt"))
+    errors = LineErrors(Path("list.txt"))
     for line in range(1037, 1000, -1):
-        faults.add(line, f"reason {line}")
+        errors.add(line, f"reason {line}")
     with pytest.raises(UsageError) as caught:
-        faults.raise_if_any()
+        errors.raise_if_any()
     shown = "; ".join(f"line {line}: reason {line}" for line in range(1001, 1021))
     assert str(caught.value) == f"list.txt: 37 lines are wrong: {shown}; and 17 more"
 
 
 @pytest.mark.parametrize(("count", "end"), [(1, "reason 1"), (20, "reason 20"), (21, "and 1 more")])
 def test_what_is_shown_ends_where_it_should(count: int, end: str) -> None:
-    faults = Faults(Path("list.txt"))
+    errors = LineErrors(Path("list.txt"))
     for line in range(1, count + 1):
-        faults.add(line, f"reason {line}")
+        errors.add(line, f"reason {line}")
     with pytest.raises(UsageError, match=f"{end}$"):
-        faults.raise_if_any()
+        errors.raise_if_any()
 
 
 def test_several_reasons_of_one_line_are_one_wrong_line() -> None:
-    faults = Faults(Path("list.txt"))
-    faults.add(3, "one")
-    faults.add(3, "two")
+    errors = LineErrors(Path("list.txt"))
+    errors.add(3, "one")
+    errors.add(3, "two")
     with pytest.raises(UsageError, match=r"^list.txt: 1 line is wrong: line 3: one, two$"):
-        faults.raise_if_any()
+        errors.raise_if_any()
 
 
 @pytest.mark.parametrize("line", ["1  2 3", " 1 2 3", "1 2 3 ", "1\t2\t3", "1 2\t3", "1,2,3", "1;2;3", "1 2\u00a03"])

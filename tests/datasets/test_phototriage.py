@@ -34,7 +34,7 @@ def listed(folder: Path, lines: Sequence[str]) -> Path:
     return file
 
 
-def faults_of(folder: Path, lines: Sequence[str]) -> str:
+def message_of(folder: Path, lines: Sequence[str]) -> str:
     file = listed(folder, lines)
     with pytest.raises(UsageError) as caught:
         read_pair_list(file)
@@ -103,18 +103,18 @@ WRONG_LINES = {
 
 @pytest.mark.parametrize("wrong", WRONG_LINES)
 def test_a_wrong_line_is_refused_with_its_number_and_reason(tmp_path: Path, wrong: str) -> None:
-    said = faults_of(tmp_path, [*WHOLE[:3], wrong, "17 1 2 0.600 1 2"])
+    said = message_of(tmp_path, [*WHOLE[:3], wrong, "17 1 2 0.600 1 2"])
     assert said.startswith("1 line is wrong: line 4: "), said
     assert WRONG_LINES[wrong] in said
 
 
 def test_a_header_is_refused_as_a_line_that_is_wrong(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, ["SERIES PHOTO1 PHOTO2 RATIO RANK1 RANK2", *WHOLE])
+    said = message_of(tmp_path, ["SERIES PHOTO1 PHOTO2 RATIO RANK1 RANK2", *WHOLE])
     assert said == "1 line is wrong: line 1: SERIES is 'SERIES', not a whole number"
 
 
 def test_all_wrong_lines_are_said_at_once(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, [*WHOLE[:3], "16 1 2 0.700 1", "17 1 2 nan 1 2", "18 2 2 0.600 1 2"])
+    said = message_of(tmp_path, [*WHOLE[:3], "16 1 2 0.700 1", "17 1 2 nan 1 2", "18 2 2 0.600 1 2"])
     assert said == (
         "3 lines are wrong: line 4: 5 columns instead of 6; "
         "line 5: RATIO is 'nan', not a number from 0.01 to 0.99; line 6: photo 1 is photo 2"
@@ -122,7 +122,7 @@ def test_all_wrong_lines_are_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_photo_has_one_rank_in_its_series(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 1 3"])
+    said = message_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 1 3"])
     assert said == (
         "1 line is wrong: line 2: photo 1 has rank 1 here and 2 in line 1; "
         "the last two columns are ranks inside the series, 1 = best, not photo numbers"
@@ -131,14 +131,14 @@ def test_a_photo_has_one_rank_in_its_series(tmp_path: Path) -> None:
 
 def test_winners_and_losers_in_the_places_of_ranks_are_noticed(tmp_path: Path) -> None:
     """The mistake that cost an older system its labels: the last columns read, or written, as photo numbers."""
-    said = faults_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 2 3"])
+    said = message_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 2 3"])
     assert "photo 1 has rank 1 here and 2 in line 1" in said
     assert "not photo numbers" in said
 
 
 def test_equal_ranks_go_with_no_preference_only(tmp_path: Path) -> None:
     read_pair_list(listed(tmp_path, ["15 1 2 0.5 1 1"]))
-    assert "line 1: both photos have rank 1" in faults_of(tmp_path, ["15 1 2 0.501 1 1"])
+    assert "line 1: both photos have rank 1" in message_of(tmp_path, ["15 1 2 0.501 1 1"])
 
 
 def test_no_preference_agrees_with_any_ranks(tmp_path: Path) -> None:
@@ -148,27 +148,29 @@ def test_no_preference_agrees_with_any_ranks(tmp_path: Path) -> None:
 
 def test_a_series_whose_pairs_are_not_all_there_is_refused_with_those_that_are_missing(tmp_path: Path) -> None:
     lines = pair_lines(7, [0.1, 0.3, 0.5, 0.7])
-    said = faults_of(tmp_path, [*WHOLE, *(line for line in lines if line.split()[1:3] not in (["1", "3"], ["2", "4"]))])
-    assert said == "1 line is wrong: line 5: series 7 is not complete, without the pairs 1-3, 2-4"
+    said = message_of(
+        tmp_path, [*WHOLE, *(line for line in lines if line.split()[1:3] not in (["1", "3"], ["2", "4"]))]
+    )
+    assert said == "1 line is wrong: line 5: series 7 is incomplete; missing pairs: 1-3, 2-4"
 
 
 def test_of_many_missing_pairs_five_are_shown(tmp_path: Path) -> None:
     lines = [line for line in pair_lines(7, np.linspace(0, 1, 9).tolist()) if line.split()[1] == "1"]
-    assert faults_of(tmp_path, lines).endswith("without the pairs 2-3, 2-4, 2-5, 2-6, 2-7 and 23 more")
+    assert message_of(tmp_path, lines).endswith("missing pairs: 2-3, 2-4, 2-5, 2-6, 2-7 and 23 more")
 
 
 def test_a_series_with_a_line_that_cannot_be_read_is_not_called_incomplete_too(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, [WHOLE[0], "15 1 3 0.546 2 x", WHOLE[2], WHOLE[3]])
+    said = message_of(tmp_path, [WHOLE[0], "15 1 3 0.546 2 x", WHOLE[2], WHOLE[3]])
     assert said == "1 line is wrong: line 2: RANK2 is 'x', not a whole number"
 
 
 def test_a_huge_series_of_missing_pairs_is_refused_in_no_time(tmp_path: Path) -> None:
     lines = [f"1 {photo} {photo + 1} 0.500 1 1" for photo in range(1, 5001)]
-    assert "and 12,497,495 more" in faults_of(tmp_path, lines)
+    assert "and 12,497,495 more" in message_of(tmp_path, lines)
 
 
 def test_the_test_list_is_told_from_one_with_labels(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, ["1 1 2", "1 1 3", "1 2 3"])
+    said = message_of(tmp_path, ["1 1 2", "1 1 3", "1 2 3"])
     assert said == "has three columns a line: this is a test list, without labels; give a list with six"
 
 
@@ -194,7 +196,7 @@ def test_whatever_is_written_into_a_line_it_is_refused_by_its_number(tmp_path: P
         lines = list(WHOLE)
         at = int(generator.integers(len(lines)))
         lines[at] = damaged_columns(lines[at], generator)
-        assert f"line {at + 1}: " in faults_of(tmp_path, lines)
+        assert f"line {at + 1}: " in message_of(tmp_path, lines)
 
 
 # The splits

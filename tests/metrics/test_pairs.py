@@ -4,8 +4,14 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss
 
 from iqbench.losses.pairs import bradley_terry
-from iqbench.metrics import accuracy_by_agreement, constant_accuracy, cross_entropy, pair_accuracy, voter_agreement
-from iqbench.metrics.pairs import agreement_bins
+from iqbench.metrics.pairs import (
+    accuracy_by_agreement,
+    agreement_bins,
+    constant_accuracy,
+    cross_entropy,
+    pair_accuracy,
+    voter_agreement,
+)
 
 ALL = (pair_accuracy, voter_agreement, cross_entropy)
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from iqbench.metrics import kendall_in_series, top_1
-from iqbench.metrics.series import blind_tops, standings, taus, tops
+from iqbench.metrics.series import blind_tops, kendall_in_series, standings, taus, top_1, tops
 
 
 def made(series=60, seed=0, decimals=0):

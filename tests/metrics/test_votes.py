@@ -5,7 +5,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 
 from iqbench.losses import votes as losses
-from iqbench.metrics import binary_accuracy, binary_constant_accuracy, emd, krcc, plcc, rmse, srcc
+from iqbench.metrics.votes import binary_accuracy, binary_constant_accuracy, emd, krcc, plcc, rmse, srcc
 
 CORRELATIONS = (srcc, plcc, krcc)
 

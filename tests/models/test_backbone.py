@@ -97,7 +97,7 @@ def test_weights_that_are_neither_a_word_nor_a_file_are_refused(weights: str, tm
 
 
 def test_a_network_without_pretrained_weights_says_so() -> None:
-    with pytest.raises(UsageError, match=r"tiny, .*pretrained: cannot be had"):
+    with pytest.raises(UsageError, match=r"tiny, .*pretrained: cannot be loaded"):
         Backbone("tiny", "pretrained", 32, "auto")
 
 
@@ -116,7 +116,7 @@ def test_a_local_file_of_weights_is_what_the_network_then_has(tmp_path: Path) ->
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html></html>", b"not weights" * 50])
 def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.pth").write_bytes(content)
-    with pytest.raises(UsageError, match=r"bad\.pth: cannot be had") as caught:
+    with pytest.raises(UsageError, match=r"bad\.pth: cannot be loaded") as caught:
         Backbone("test_resnet", str(tmp_path / "bad.pth"), 64, "auto")
     assert str(caught.value).isprintable()
 
@@ -124,19 +124,19 @@ def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content
 @pytest.mark.parametrize("content", [[1, 2], torch.ones(3), 3, {1: torch.ones(2)}, {"model": {"a": "b"}}])
 def test_a_file_that_torch_reads_but_that_is_no_state_dict_is_refused_by_name(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "odd.pth")
-    with pytest.raises(UsageError, match=r"odd\.pth: cannot be had"):
+    with pytest.raises(UsageError, match=r"odd\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "odd.pth"), 64, "auto")
 
 
 def test_a_damaged_safetensors_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"junk")
-    with pytest.raises(UsageError, match=r"bad\.safetensors: cannot be had"):
+    with pytest.raises(UsageError, match=r"bad\.safetensors: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "bad.safetensors"), 64, "auto")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_vit", pretrained=False).state_dict(), tmp_path / "vit.pth")
-    with pytest.raises(UsageError, match=r"vit\.pth: cannot be had"):
+    with pytest.raises(UsageError, match=r"vit\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "vit.pth"), 64, "auto")
 
 
@@ -154,6 +154,6 @@ class Canary:
 def test_a_file_of_weights_is_never_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_default: bool) -> None:
     monkeypatch.setattr(timm.models.load_state_dict, "__defaults__", (True, "cpu", by_default))
     torch.save({"state_dict": Canary(tmp_path / "canary")}, tmp_path / "evil.pth")
-    with pytest.raises(UsageError, match=r"evil\.pth: cannot be had"):
+    with pytest.raises(UsageError, match=r"evil\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "evil.pth"), 64, "auto")
     assert not (tmp_path / "canary").exists()

@@ -12,7 +12,7 @@ from fixtures.tiny_models import pictures, siamese
 from iqbench.benchmark.plan import fingerprint
 from iqbench.inference.engine_config import Settings
 from iqbench.models.backbone import Backbone
-from iqbench.models.batchnorm_folding import FullPrecision, settled
+from iqbench.models.batchnorm_folding import FullPrecision, fold_batch_norm
 
 
 def learned(net: nn.Module) -> nn.Module:
@@ -42,7 +42,7 @@ def answer(net: nn.Module, maps: Tensor, precision: torch.dtype = torch.float32)
 def test_a_settled_network_answers_as_before_with_fewer_normalisations(name: str, left: int) -> None:
     net = learned(timm.create_model(name, num_classes=0))
     maps = torch.randn(2, *net.default_cfg["input_size"])
-    shorter = settled(net, maps[:1])
+    shorter = fold_batch_norm(net, maps[:1])
     torch.testing.assert_close(answer(shorter, maps), answer(net, maps), rtol=1e-4, atol=1e-5)
     assert count(shorter, nn.BatchNorm2d) == left  # what comes before a convolution, or after a sum, stays
     assert shorter is not net
@@ -81,13 +81,13 @@ def of_the_batch() -> nn.Module:
 
 def test_a_convolution_that_is_used_twice_keeps_no_other_from_being_folded() -> None:
     net = learned(nn.Sequential(Shared(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)))
-    assert count(settled(net, torch.randn(1, 3, 9, 9)), nn.BatchNorm2d) == 2
+    assert count(fold_batch_norm(net, torch.randn(1, 3, 9, 9)), nn.BatchNorm2d) == 2
 
 
 @pytest.mark.parametrize("make", [Shared, SeenBeside, in_place, of_the_batch])
 def test_what_cannot_be_folded_stays_as_it_is(make: Callable[[], nn.Module]) -> None:
     net, maps = learned(make()), torch.randn(2, 3, 9, 9)
-    shorter = settled(net, maps[:1])
+    shorter = fold_batch_norm(net, maps[:1])
     assert torch.equal(answer(shorter, maps), answer(net, maps))
     assert count(shorter, nn.BatchNorm2d) == count(net, nn.BatchNorm2d)
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_folded_stays_as_it_is(make: Callable[[], nn.Module]) -> 
 def test_a_normalisation_without_weights_and_a_convolution_with_a_shift_are_folded() -> None:
     net = learned(nn.Sequential(nn.Conv2d(3, 4, 3, bias=True), nn.BatchNorm2d(4, affine=False)))
     maps = torch.randn(2, 3, 9, 9)
-    shorter = settled(net, maps[:1])
+    shorter = fold_batch_norm(net, maps[:1])
     torch.testing.assert_close(answer(shorter, maps), answer(net, maps))
     assert count(shorter, nn.BatchNorm2d) == 0
 
@@ -106,22 +106,22 @@ def test_differences_of_neighbouring_pixels_are_taken_before_anything_is_rounded
     net = nn.Sequential(nn.Conv2d(3, 2, 1), edges, nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1, groups=2)).eval()
     maps = 100 + torch.rand(1, 3, 8, 8)  # bf16 is in steps of 0.5 there
     exact, rounded = answer(net, maps), answer(net, maps, torch.bfloat16)
-    careful = answer(settled(net, maps), maps, torch.bfloat16)
+    careful = answer(fold_batch_norm(net, maps), maps, torch.bfloat16)
     assert (careful - exact).norm() < 0.1 * (rounded - exact).norm()
-    assert [type(one) for one in settled(net, maps)] == [FullPrecision, FullPrecision, nn.Conv2d, nn.Conv2d]
+    assert [type(one) for one in fold_batch_norm(net, maps)] == [FullPrecision, FullPrecision, nn.Conv2d, nn.Conv2d]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_network_without_such_a_convolution_is_all_in_the_lower_precision(channels: int) -> None:
     net = learned(timm.create_model("test_resnet", num_classes=0, in_chans=channels))
-    assert count(settled(net, torch.randn(1, channels, 64, 64)), FullPrecision) == 0
+    assert count(fold_batch_norm(net, torch.randn(1, channels, 64, 64)), FullPrecision) == 0
 
 
 def test_settling_changes_neither_the_state_nor_the_name_of_a_model_nor_the_chance_of_others() -> None:
     model = siamese(backbone="test_resnet", size=64)
     names, before, chance = list(model.state_dict()), fingerprint(model, {}), torch.get_rng_state()
     Settings.plain("cpu", batch_size=1, workers=0).place(model)
-    assert model.backbone.judging
+    assert model.backbone.folded_net
     assert (list(model.state_dict()), fingerprint(model, {})) == (names, before)
     assert torch.equal(torch.get_rng_state(), chance)
 
@@ -138,9 +138,9 @@ def move(backbone: Backbone) -> None:
 @pytest.mark.parametrize("change", [Backbone.train, load_again, move])
 def test_a_network_that_is_trained_loaded_or_moved_is_asked_itself_again(change: Callable[[Backbone], object]) -> None:
     backbone = Backbone("test_resnet", "none", 64, "auto")
-    backbone.settle()
+    backbone.fold_batch_norm()
     backbone.eval()
-    assert backbone.judging
+    assert backbone.folded_net
     change(backbone)
     with torch.no_grad():
         for parameter in backbone.parameters():
