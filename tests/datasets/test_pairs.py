@@ -19,7 +19,7 @@ HEADER = ["better", "worse"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of photos, beside one that the list may not lead to. Nothing opens them here."""
+    """A folder of empty photos, beside another folder that the list must not reach."""
     for name in (*(f"in/{photo}" for photo in PHOTOS), "out/e.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
@@ -99,7 +99,7 @@ def test_a_line_is_counted_where_its_row_begins_whatever_breaks_are_in_names(fol
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "message"),
     [
         ("winner,loser", "not 'winner,loser'"),
         ("Better,Worse", "not 'Better,Worse'"),
@@ -113,11 +113,11 @@ def test_a_line_is_counted_where_its_row_begins_whatever_breaks_are_in_names(fol
         ("better", "not 'better'"),
     ],
 )
-def test_another_header_is_refused_with_a_hint(folder: Path, header: str, said: str) -> None:
+def test_another_header_is_refused_with_a_hint(folder: Path, header: str, message: str) -> None:
     (folder / "list.csv").write_text(f"{header}\na.jpg,b.jpg\n")
     message = message_of(folder / "list.csv")
     assert message.startswith("line 1: the header must be better,worse or better,worse,weight")
-    assert said in message
+    assert message in message
 
 
 WRONG_PATHS = {
@@ -157,9 +157,9 @@ def test_a_wrong_path_is_refused_with_its_line(folder: Path, wrong: str, column:
     os.mkfifo(folder / "pipe.jpg")
     row = ["b.jpg"]
     row.insert(column, wrong)
-    said = message_of(listed(folder, ["a.jpg", "b.jpg"], row))
-    assert said.startswith(f"1 line is wrong: line 3: {HEADER[column]} is "), said
-    assert WRONG_PATHS[wrong] in said
+    message = message_of(listed(folder, ["a.jpg", "b.jpg"], row))
+    assert message.startswith(f"1 line is wrong: line 3: {HEADER[column]} is "), message
+    assert WRONG_PATHS[wrong] in message
 
 
 def test_a_link_inside_the_folder_is_the_photo_that_it_leads_to(folder: Path) -> None:
@@ -192,9 +192,9 @@ WRONG_ROWS = {
 @pytest.mark.parametrize("row", WRONG_ROWS)
 def test_a_wrong_row_is_refused_with_its_line(folder: Path, row: tuple[str, ...]) -> None:
     (folder / "link.jpg").symlink_to("a.jpg")
-    said = message_of(listed(folder, ["b.jpg", "c.jpg"], list(row), ["c.jpg", "a.jpg"]))
-    assert said.startswith("1 line is wrong: line 3: "), said
-    assert WRONG_ROWS[row] in said
+    message = message_of(listed(folder, ["b.jpg", "c.jpg"], list(row), ["c.jpg", "a.jpg"]))
+    assert message.startswith("1 line is wrong: line 3: "), message
+    assert WRONG_ROWS[row] in message
 
 
 @pytest.mark.parametrize(
@@ -214,23 +214,23 @@ def test_two_rows_may_contradict_each_other(folder: Path) -> None:
 
 def test_blank_lines_and_broken_quotes_are_refused_with_their_lines(folder: Path) -> None:
     (folder / "list.csv").write_bytes(b'better,worse\na.jpg,b.jpg\n\nb.jpg,c.jpg\n"c.jpg"x,a.jpg\n')
-    said = message_of(folder / "list.csv")
-    assert said.startswith("2 lines are wrong: line 3: blank; line 5: not CSV from here on")
+    message = message_of(folder / "list.csv")
+    assert message.startswith("2 lines are wrong: line 3: blank; line 5: not CSV from here on")
     (folder / "list.csv").write_bytes(b'better,worse\na.jpg,b.jpg\n"b.jpg,c.jpg\n')
     assert message_of(folder / "list.csv").startswith("1 line is wrong: line 3: not CSV from here on")
 
 
 def test_bytes_that_are_no_text_are_refused(folder: Path) -> None:
     (folder / "list.csv").write_bytes(b"better,worse\na.jpg\0,b.jpg\ncaf\xe9.jpg,b.jpg\n")
-    said = message_of(folder / "list.csv")
-    assert said == "2 lines are wrong: line 2: holds a NUL byte; line 3: is not UTF-8 text"
+    message = message_of(folder / "list.csv")
+    assert message == "2 lines are wrong: line 2: holds a NUL byte; line 3: is not UTF-8 text"
 
 
 def test_a_list_without_pairs_is_refused(folder: Path) -> None:
     assert message_of(listed(folder)) == "no pairs below the header"
 
 
-def test_no_list_is_said_with_what_one_looks_like() -> None:
+def test_an_unset_list_is_named_with_the_format_of_a_list() -> None:
     with pytest.raises(
         UsageError, match=r"^data\.file is not set: give a CSV with the header better,worse .*list\.csv$"
     ):
@@ -249,7 +249,7 @@ def names(table: PairTable) -> set[str]:
     return {photo.name for photo in table.photos}
 
 
-def test_labels_say_what_the_list_says(tmp_path: Path) -> None:
+def test_labels_are_those_of_the_list(tmp_path: Path) -> None:
     qualities = write_pairs(tmp_path)
     for table in [pair_list(tmp_path / "list.csv").all_labels, *pair_list(tmp_path / "list.csv").read().values()]:
         for first, second, preference in zip(table.first, table.second, table.preference, strict=True):

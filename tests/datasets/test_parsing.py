@@ -55,8 +55,8 @@ def test_blank_lines_are_refused_but_not_at_the_end(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_lines(tmp_path: Path) -> None:
-    said = message_of(tmp_path, b"a\ncaf\xe9\nb\0c\nd\n\xff\0")
-    assert said == (
+    message = message_of(tmp_path, b"a\ncaf\xe9\nb\0c\nd\n\xff\0")
+    assert message == (
         "3 lines are wrong: line 2: is not UTF-8 text; line 3: holds a NUL byte; "
         "line 5: holds a NUL byte, is not UTF-8 text"
     )
@@ -72,7 +72,7 @@ def test_an_empty_file_is_named_so(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"<!DOCTYPE html><title>Not found</title>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git-lfs pointer"),
@@ -81,8 +81,8 @@ def test_an_empty_file_is_named_so(tmp_path: Path, content: bytes) -> None:
         (b"\x1f\x8b\x08 and so on", "gzip archive"),
     ],
 )
-def test_what_a_download_left_in_a_lists_place_is_named(tmp_path: Path, content: bytes, said: str) -> None:
-    assert said in message_of(tmp_path, content)
+def test_the_result_of_a_failed_download_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    assert message in message_of(tmp_path, content)
 
 
 def test_a_file_that_cannot_be_opened_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_the_first_twenty_wrong_lines_are_shown_in_order_and_the_others_counted(
 
 
 @pytest.mark.parametrize(("count", "end"), [(1, "reason 1"), (20, "reason 20"), (21, "and 1 more")])
-def test_what_is_shown_ends_where_it_should(count: int, end: str) -> None:
+def test_twenty_wrong_lines_are_listed(count: int, end: str) -> None:
     errors = LineErrors(Path("list.txt"))
     for line in range(1, count + 1):
         errors.add(line, f"reason {line}")
@@ -140,7 +140,7 @@ def test_columns_are_counted() -> None:
     assert wrong_columns("1", 3) == "1 column instead of 3"
 
 
-def test_what_is_quoted_is_short_and_cannot_break_the_line() -> None:
+def test_quoted_text_is_short_and_on_one_line() -> None:
     assert "\n" not in quoted("a\nb\r\x1b[31m")
     assert "\x1b" not in quoted("a\nb\r\x1b[31m")
     assert len(quoted("x" * 100_000)) < 50

@@ -7,6 +7,7 @@ import pytest
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
 from iqbench.errors import UsageError
 from iqbench.evaluation.measures import pair_measures, vote_measures
+from iqbench.metrics import votes
 from iqbench.metrics.pairs import (
     accuracy_by_agreement,
     constant_accuracy,
@@ -69,7 +70,7 @@ def test_the_values_about_votes_are_those_of_the_metrics():
     found = vote_measures(photos, seed=0, resamples=50)
     predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
     for name in ("srcc", "plcc", "krcc", "rmse", "binary_accuracy"):
-        assert found[name]["value"] == pytest.approx(getattr(metrics, name)(predicted, true))
+        assert found[name]["value"] == pytest.approx(getattr(votes, name)(predicted, true))
     shares = [photos[[f"{side}{rating}" for rating in range(1, 11)]].to_numpy(float) for side in "pt"]
     shares = [votes / votes.sum(axis=1, keepdims=True) for votes in shares]
     assert found["emd"]["value"] == pytest.approx(emd(*shares))
@@ -130,7 +131,7 @@ def test_intervals_are_those_of_copied_photos():
     for _ in range(60):
         drawn = photos.iloc[random.integers(25, size=25)]
         for name, values in slow.items():
-            values.append(getattr(metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
+            values.append(getattr(votes, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
     for name, values in slow.items():
         assert found[name]["interval"] == pytest.approx(np.percentile(values, [2.5, 97.5]))
     assert found["krcc"]["resamples"] == 60
