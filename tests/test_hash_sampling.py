@@ -18,10 +18,10 @@ def test_numbers_are_ordered_as_their_digits_are() -> None:
 
 
 def test_the_order_of_the_keys_decides_nothing() -> None:
-    one = {KEYS[place] for place in np.flatnonzero(hash_split(KEYS, 0.2, seed=3))}
-    other = {KEYS[::-1][place] for place in np.flatnonzero(hash_split(KEYS[::-1], 0.2, seed=3))}
-    assert one == other
-    assert len(one) == 40
+    held_out = {KEYS[place] for place in np.flatnonzero(hash_split(KEYS, 0.2, seed=3))}
+    reversed_keys = {KEYS[::-1][place] for place in np.flatnonzero(hash_split(KEYS[::-1], 0.2, seed=3))}
+    assert held_out == reversed_keys
+    assert len(held_out) == 40
 
 
 def test_another_seed_holds_out_others() -> None:

@@ -3,6 +3,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fixtures import broken_files
+from fixtures.systems import needs_byte_names, needs_pipes, needs_posix_names
 from iqbench.benchmark.pairs import answers
 from iqbench.datasets.folder import Folder, display_name, path_of, sample
 from iqbench.errors import UsageError
@@ -102,6 +104,7 @@ def test_photos_that_cannot_be_decoded_are_listed_and_get_their_rows(tmp_path: P
     assert len(names(tmp_path)) == 6
 
 
+@needs_pipes
 def test_pipes_sockets_and_broken_links_named_like_photos_are_listed_and_never_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,11 +214,13 @@ HARD_NAMES = [
 
 
 @pytest.mark.parametrize("name", HARD_NAMES)
+@needs_posix_names
 def test_hard_names_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
     put(tmp_path, name, content=b"recognised by its name alone")
     assert names(tmp_path) == [f"./{name}"]
 
 
+@needs_byte_names
 def test_names_that_are_not_utf8_are_escaped_and_their_files_still_found(tmp_path: Path) -> None:
     put(tmp_path, b"caf\xe9.png", b"\xff\xfe/1.png")
     photos = listing(tmp_path)
@@ -224,6 +229,7 @@ def test_names_that_are_not_utf8_are_escaped_and_their_files_still_found(tmp_pat
     assert all(file.name.encode("utf-8") for file in photos.files)
 
 
+@needs_byte_names
 def test_no_two_files_share_a_name(tmp_path: Path) -> None:
     put(tmp_path, b"caf\xe9.png", rb"caf\xe9.png", rb"caf\\xe9.png", "café.png", "cafe\u0301.png")
     assert len(set(names(tmp_path))) == 5
@@ -233,9 +239,9 @@ def test_a_name_is_the_same_whatever_else_is_in_the_folder() -> None:
     assert display_name(r"caf\xe9.png") == r"./caf\\xe9.png"
 
 
-@pytest.mark.parametrize("name", [*HARD_NAMES, rb"caf\xe9.png", b"\xff\xfe/1.png", b"caf\xe9.png", b"\\\\x41\\.png"])
-def test_a_name_is_turned_back_into_its_path(name: str | bytes) -> None:
-    path = os.fsdecode(name)
+@pytest.mark.parametrize("path", [*HARD_NAMES, r"caf\xe9.png", "\udcff\udcfe/1.png", "caf\udce9.png", "\\\\x41\\.png"])
+@needs_posix_names
+def test_a_name_is_turned_back_into_its_path(path: str) -> None:
     assert path_of(display_name(path)) == path
 
 
@@ -336,3 +342,19 @@ def test_limits_that_cannot_be_are_refused_by_their_key(tmp_path: Path, limits: 
     (key, value) = next(iter(limits.items()))
     with pytest.raises(UsageError, match=rf"^data\.{key}={value}: must be"):
         Folder(str(tmp_path), limit=None, seed=0, **limits)
+
+
+@pytest.mark.parametrize("errors", ["surrogateescape", "surrogatepass"])  # POSIX, Windows
+@pytest.mark.parametrize("path", ["a/b.jpg", "été.jpg", r"a\xe9.jpg", "\udce9.jpg"])
+def test_names_are_turned_back_into_paths_with_the_error_handler_of_each_system(
+    path: str, errors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencodeerrors", lambda: errors)
+    assert path_of(display_name(path)) == path
+    assert display_name(path).isprintable()
+
+
+def test_names_have_slashes_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a/b/c.png")
+    monkeypatch.setattr(os.path, "join", lambda *parts: "\\".join(parts))
+    assert names(tmp_path) == ["./a/b/c.png"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fixtures.labelled_sets import write_csv, write_pairs
+from fixtures.systems import needs_pipes, needs_posix_names
 from iqbench.datasets.pairs import PairList
 from iqbench.datasets.pairs_csv import Comparison, read_comparisons
 from iqbench.errors import UsageError
@@ -78,6 +79,7 @@ HARD_NAMES = ["with space.jpg", "quote'\".jpg", "a,b;c\t.jpg", "new\nline.jpg", 
               "%s.jpg", "写真.jpg", " .jpg", "-", "x" * 251 + ".jpg"]  # fmt: skip
 
 
+@needs_posix_names
 def test_hard_names_are_kept_as_they_are(folder: Path) -> None:
     for name in HARD_NAMES:
         (folder / name).touch()
@@ -88,6 +90,7 @@ def test_hard_names_are_kept_as_they_are(folder: Path) -> None:
     assert all(photo.path.is_file() for photo in photos)
 
 
+@needs_posix_names
 def test_a_line_is_counted_where_its_row_begins_whatever_breaks_are_in_names(folder: Path) -> None:
     for name in ("new\nline.jpg", "two\r\n\nlines.jpg"):
         (folder / name).touch()
@@ -150,6 +153,7 @@ WRONG_PATHS = {
 
 @pytest.mark.parametrize("column", [0, 1])
 @pytest.mark.parametrize("wrong", WRONG_PATHS)
+@needs_pipes
 def test_a_wrong_path_is_refused_with_its_line(folder: Path, wrong: str, column: int) -> None:
     links = {"outward.jpg": "../out/e.jpg", "outside": "../out", "broken.jpg": "nowhere", "loop.jpg": "loop.jpg"}
     for name, target in links.items():

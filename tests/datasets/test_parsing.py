@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.systems import needs_pipes
 from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
 from iqbench.errors import UsageError
 
@@ -146,6 +147,7 @@ def test_quoted_text_is_short_and_on_one_line() -> None:
     assert len(quoted("x" * 100_000)) < 50
 
 
+@needs_pipes
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "list.txt")
     with pytest.raises(UsageError, match=r"list\.txt: is a pipe or a device"):
