@@ -5,18 +5,9 @@ import pandas as pd
 import pytest
 
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
+from iqbench import metrics
 from iqbench.errors import UsageError
 from iqbench.evaluation.measures import pair_measures, vote_measures
-from iqbench.metrics import votes
-from iqbench.metrics.pairs import (
-    accuracy_by_agreement,
-    constant_accuracy,
-    cross_entropy,
-    pair_accuracy,
-    voter_agreement,
-)
-from iqbench.metrics.series import kendall_in_series, top_1
-from iqbench.metrics.votes import binary_accuracy, binary_constant_accuracy, emd, rmse
 
 MEANS = ("accuracy", "voter_agreement", "best_voter_agreement", "cross_entropy", "tie_rate", "constant_accuracy")
 INSIDE = ("top_1", "kendall_in_series")
@@ -43,23 +34,23 @@ def test_the_values_about_pairs_are_those_of_the_metrics():
     pairs = pair_answers(40)
     margin, preference, weight, inside = arrays(pairs)
     found = pair_measures(pairs, seed=0, resamples=50)
-    assert found["accuracy"]["value"] == pytest.approx(pair_accuracy(margin, preference, weight))
-    assert found["voter_agreement"]["value"] == pytest.approx(voter_agreement(margin, preference, weight))
-    assert found["cross_entropy"]["value"] == pytest.approx(cross_entropy(margin, preference, weight))
-    assert found["constant_accuracy"]["value"] == pytest.approx(constant_accuracy(preference, weight))
-    assert found["top_1"]["value"] == pytest.approx(top_1(*inside))
-    tau = kendall_in_series(*inside)
+    assert found["accuracy"]["value"] == pytest.approx(metrics.pair_accuracy(margin, preference, weight))
+    assert found["voter_agreement"]["value"] == pytest.approx(metrics.voter_agreement(margin, preference, weight))
+    assert found["cross_entropy"]["value"] == pytest.approx(metrics.cross_entropy(margin, preference, weight))
+    assert found["constant_accuracy"]["value"] == pytest.approx(metrics.constant_accuracy(preference, weight))
+    assert found["top_1"]["value"] == pytest.approx(metrics.top_1(*inside))
+    tau = metrics.kendall_in_series(*inside)
     kendall = found["kendall_in_series"]
     assert (kendall["value"], kendall["n"], kendall["undefined"]) == (
         pytest.approx(tau.value),
         tau.series,
         tau.undefined,
     )
-    oracle = voter_agreement(preference - 0.5, preference, weight)
+    oracle = metrics.voter_agreement(preference - 0.5, preference, weight)
     assert found["best_voter_agreement"]["value"] == pytest.approx(oracle)
     assert found["tie_rate"]["value"] == pytest.approx(np.average(margin == 0, weights=weight))
     for one, expected in zip(
-        found["accuracy_by_agreement"], accuracy_by_agreement(margin, preference, weight), strict=True
+        found["accuracy_by_agreement"], metrics.accuracy_by_agreement(margin, preference, weight), strict=True
     ):
         assert (one["low"], one["high"], one["n"]) == (expected.low, expected.high, expected.pairs)
         assert one["value"] == pytest.approx(expected.accuracy)
@@ -70,11 +61,11 @@ def test_the_values_about_votes_are_those_of_the_metrics():
     found = vote_measures(photos, seed=0, resamples=50)
     predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
     for name in ("srcc", "plcc", "krcc", "rmse", "binary_accuracy"):
-        assert found[name]["value"] == pytest.approx(getattr(votes, name)(predicted, true))
+        assert found[name]["value"] == pytest.approx(getattr(metrics, name)(predicted, true))
     shares = [photos[[f"{side}{rating}" for rating in range(1, 11)]].to_numpy(float) for side in "pt"]
     shares = [votes / votes.sum(axis=1, keepdims=True) for votes in shares]
-    assert found["emd"]["value"] == pytest.approx(emd(*shares))
-    assert found["binary_constant_accuracy"]["value"] == binary_constant_accuracy(true)
+    assert found["emd"]["value"] == pytest.approx(metrics.emd(*shares))
+    assert found["binary_constant_accuracy"]["value"] == metrics.binary_constant_accuracy(true)
     assert {found[name]["n"] for name in VOTES} == {60}
 
 
@@ -116,10 +107,10 @@ def test_intervals_are_those_of_copied_series():
         chosen = [names[at] for at in random.integers(15, size=15)]
         copies = [pairs[pairs["series"].astype(str) == name].assign(series=at) for at, name in enumerate(chosen)]
         margin, preference, weight, inside = arrays(pd.concat(copies))
-        slow["accuracy"].append(pair_accuracy(margin, preference, weight))
-        slow["cross_entropy"].append(cross_entropy(margin, preference, weight))
-        slow["constant_accuracy"].append(constant_accuracy(preference, weight))
-        slow["top_1"].append(top_1(*inside))
+        slow["accuracy"].append(metrics.pair_accuracy(margin, preference, weight))
+        slow["cross_entropy"].append(metrics.cross_entropy(margin, preference, weight))
+        slow["constant_accuracy"].append(metrics.constant_accuracy(preference, weight))
+        slow["top_1"].append(metrics.top_1(*inside))
     for name, values in slow.items():
         assert found[name]["interval"] == pytest.approx(np.percentile(values, [2.5, 97.5]))
 
@@ -131,7 +122,7 @@ def test_intervals_are_those_of_copied_photos():
     for _ in range(60):
         drawn = photos.iloc[random.integers(25, size=25)]
         for name, values in slow.items():
-            values.append(getattr(votes, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
+            values.append(getattr(metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
     for name, values in slow.items():
         assert found[name]["interval"] == pytest.approx(np.percentile(values, [2.5, 97.5]))
     assert found["krcc"]["resamples"] == 60
@@ -187,7 +178,7 @@ def test_a_series_with_a_failed_pair_is_not_ranked():
     holes["status"] = pairs["status"].mask(pairs.index == at, "decode")
     found = pair_measures(holes, 0, 50)
     whole = pairs[pairs["series"] != pairs["series"][at]]
-    assert found["top_1"]["value"] == pytest.approx(top_1(*arrays(whole)[3]))
+    assert found["top_1"]["value"] == pytest.approx(metrics.top_1(*arrays(whole)[3]))
     assert (found["top_1"]["n"], found["counts"]["incomplete_series"]) == (29, 1)
     assert found["accuracy"]["n"] == (pairs["preference"].drop(at) != 0.5).sum()
 
@@ -225,8 +216,8 @@ def test_a_model_that_predicts_no_votes_has_no_errors_of_them_unless_its_score_i
         assert (scorer[name]["value"], scorer[name]["reason"]) == (None, "the model does not predict votes")
     assert scorer["srcc"] == regressor["srcc"]
     predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
-    assert regressor["rmse"]["value"] == pytest.approx(rmse(predicted, true))
-    assert regressor["binary_accuracy"]["value"] == pytest.approx(binary_accuracy(predicted, true))
+    assert regressor["rmse"]["value"] == pytest.approx(metrics.rmse(predicted, true))
+    assert regressor["binary_accuracy"]["value"] == pytest.approx(metrics.binary_accuracy(predicted, true))
     assert regressor["emd"]["value"] is None
 
 
@@ -288,7 +279,7 @@ def test_where_most_photos_are_bad_the_constant_answer_says_bad():
     photos = vote_answers(60, votes=False)
     photos["true"] -= 2
     found = vote_measures(photos, 0, 50)["binary_constant_accuracy"]
-    assert found["value"] == binary_constant_accuracy(photos["true"].to_numpy()) > 0.8
+    assert found["value"] == metrics.binary_constant_accuracy(photos["true"].to_numpy()) > 0.8
     assert found["interval"][0] > 0.6
 
 
