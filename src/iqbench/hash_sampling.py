@@ -49,6 +49,6 @@ def hash_coin(*keys: str, seed: int) -> bool:
 
     Example:
         >>> [hash_coin("./a.jpg", name, seed=0) for name in ("./b.jpg", "./c.jpg", "./d.jpg")]
-        [True, False, False]
+        [False, False, True]
     """
     return digest(seed, *keys, separator="\0")[0] % 2 == 0
