@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from iqbench.interfaces import PhotoFile
-from iqbench.labels import PairTable, VoteTable, chance_of_higher_vote, pairs_from_votes
+from iqbench.labels import PairTable, VoteTable, pairs_from_votes, probability_of_higher_vote
 
 
 def files(count: int) -> tuple[PhotoFile, ...]:
@@ -28,7 +28,7 @@ def test_rows_keep_their_photos() -> None:
     assert kept.series.tolist() == [0, 2]
 
 
-def test_a_photo_that_is_taken_away_takes_its_pairs_along() -> None:
+def test_without_a_photo_its_pairs_are_gone_too() -> None:
     table = PairTable(files(3), np.array([0, 1]), np.array([1, 2]), np.ones(2), np.ones(2), np.arange(2))
     assert len(table.without(["./000.jpg"])) == 1
     assert len(table.without(["./001.jpg"])) == 0
@@ -43,16 +43,16 @@ def test_means_and_shares_are_worked_out_by_hand() -> None:
     assert votes.shares[0, [0, 9]].tolist() == [0.25, 0.75]
 
 
-def test_the_chance_of_a_higher_vote_is_that_of_every_vote_against_every_other() -> None:
+def test_the_probability_of_a_higher_vote_is_that_of_all_pairs_of_votes() -> None:
     counts = np.random.default_rng(1).integers(0, 4, (2, 10))
-    one, other = ([rating for rating, n in enumerate(row) for _ in range(n)] for row in counts)
-    slow = np.mean([(a > b) + 0.5 * (a == b) for a in one for b in other])
+    first, second = ([rating for rating, n in enumerate(row) for _ in range(n)] for row in counts)
+    slow = np.mean([(a > b) + 0.5 * (a == b) for a in first for b in second])
     shares = counts / counts.sum(axis=1, keepdims=True)
-    assert chance_of_higher_vote(shares[:1], shares[1:])[0] == pytest.approx(slow)
-    assert chance_of_higher_vote(shares[1:], shares[:1])[0] == pytest.approx(1 - slow)
+    assert probability_of_higher_vote(shares[:1], shares[1:])[0] == pytest.approx(slow)
+    assert probability_of_higher_vote(shares[1:], shares[:1])[0] == pytest.approx(1 - slow)
 
 
-def test_pairs_of_votes_prefer_the_higher_mean_and_stand_in_either_order() -> None:
+def test_pairs_of_votes_prefer_the_higher_mean_and_have_a_random_order() -> None:
     votes = some_votes()
     pairs = pairs_from_votes(votes, pairs_per_photo=4, min_difference=0.3, seed=0)
     by_name = dict(zip([photo.name for photo in votes.photos], votes.means, strict=True))
@@ -66,11 +66,11 @@ def test_pairs_of_votes_prefer_the_higher_mean_and_stand_in_either_order() -> No
 
 
 def test_pairs_of_votes_depend_on_the_seed_alone() -> None:
-    def drawn(seed: int) -> list[int]:
+    def partners(seed: int) -> list[int]:
         return pairs_from_votes(some_votes(), 2, 0.0, seed).second.tolist()
 
-    assert drawn(0) == drawn(0)
-    assert drawn(0) != drawn(1)
+    assert partners(0) == partners(0)
+    assert partners(0) != partners(1)
 
 
 @pytest.mark.parametrize("count", [0, 1])

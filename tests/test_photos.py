@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 from PIL import features as pillow_features
 
 from fixtures import broken_files
+from fixtures.systems import needs_pipes
 from iqbench import photos
 from iqbench.photos import Limits, PhotoError, decode, read, starts_like_a_photo
 
@@ -24,7 +25,7 @@ EVERY_FORMAT = [*LOSSLESS, ("JPEG", {}), ("JPEG", {"progressive": True}), ("AVIF
 
 
 def scene(height: int = 40, width: int = 48) -> Image.Image:
-    """A picture without any symmetry, smooth enough for JPEG."""
+    """Return a picture without any symmetry, smooth enough for JPEG."""
     y, x = np.mgrid[:height, :width]
     return Image.fromarray(np.stack([x * 5, y * 6, (x + 2 * y) * 2], axis=-1).astype(np.uint8))
 
@@ -118,7 +119,7 @@ NOT_IMAGES = {
 
 
 @pytest.mark.parametrize("name", NOT_IMAGES)
-def test_what_is_not_an_image_is_called_so_and_no_program_is_started(
+def test_files_that_are_not_images_are_refused_and_no_program_is_started(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def started(*args: object, **options: object) -> None:
@@ -149,7 +150,7 @@ def test_a_shortage_of_memory_and_a_broken_installation_are_not_the_photos_fault
             decode(broken_files.encoded(scene(), "PNG"))
 
 
-def test_hostile_text_in_a_file_does_not_reach_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_control_characters_in_a_file_do_not_reach_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **options: object) -> None:
         raise ValueError("\x1b[31mTraceback (most recent call last):\n\tFile\u202e" + "x" * 5000)
 
@@ -157,7 +158,7 @@ def test_hostile_text_in_a_file_does_not_reach_the_message(monkeypatch: pytest.M
     assert_fails(broken_files.encoded(scene(), "PNG"), "corrupt")
 
 
-def test_a_photo_error_survives_the_way_from_a_worker() -> None:
+def test_a_photo_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(PhotoError("corrupt", "cut short")))
     assert (error.code, str(error)) == ("corrupt", "cut short")
 
@@ -199,7 +200,7 @@ TURNS = {
     7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
     8: lambda p: np.rot90(p, -1),
 }
-"""How an upright picture is stored under each EXIF orientation: the inverse of what a viewer does."""
+"""The stored form of an upright picture for each EXIF orientation, the inverse of a viewer's rotation."""
 
 
 @pytest.mark.parametrize("orientation", TURNS)
@@ -338,7 +339,7 @@ def test_of_several_frames_the_first_is_scored(format: str) -> None:
 
 
 def to_srgb(colour: tuple[int, int, int], primaries: np.ndarray, gamma: float) -> list[int]:
-    """The conversion once more, by hand: gamma, primaries, the inverse of sRGB's own, sRGB's curve."""
+    """Return the conversion step by step: gamma, primaries, inverse of sRGB's primaries, sRGB's curve."""
     light = (np.array(colour) / 255) ** gamma @ np.array(primaries) @ np.linalg.inv(np.array(broken_files.SRGB))
     light = light.clip(0, 1)
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
@@ -364,11 +365,11 @@ def test_a_wide_profile_is_converted_to_srgb(format: str, primaries: np.ndarray,
 
 def test_a_profile_that_is_srgb_leaves_pixels_as_they_are() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    own = ImageCms.createProfile("sRGB")
+    srgb = ImageCms.createProfile("sRGB")
     rounded = broken_files.matrix_profile(broken_files.SRGB, gamma=None)
-    moved = ImageCms.profileToProfile(Image.fromarray(colours), ImageCms.ImageCmsProfile(io.BytesIO(rounded)), own)
+    moved = ImageCms.profileToProfile(Image.fromarray(colours), ImageCms.ImageCmsProfile(io.BytesIO(rounded)), srgb)
     assert not np.array_equal(moved, colours)
-    for profile in (ImageCms.ImageCmsProfile(own).tobytes(), rounded):
+    for profile in (ImageCms.ImageCmsProfile(srgb).tobytes(), rounded):
         pixels, notes = decode(broken_files.encoded(Image.fromarray(colours), "PNG", icc_profile=profile))
         assert np.array_equal(pixels, colours)
         assert notes == ()
@@ -482,6 +483,7 @@ def test_a_photo_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert reads == [tmp_path / "a.png"]
 
 
+@needs_pipes
 def test_a_fifo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jpg")
     codes: list[str] = []
@@ -491,6 +493,7 @@ def test_a_fifo_does_not_block(tmp_path: Path) -> None:
     assert codes == ["not_a_file"]
 
 
+@needs_pipes
 def test_folders_sockets_and_broken_links_are_not_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "broken.jpg").symlink_to("nowhere")
@@ -509,9 +512,7 @@ def test_a_photo_that_has_gone_has_vanished(tmp_path: Path) -> None:
     assert code_of(tmp_path / "file" / "a.jpg") == "vanished"
 
 
-def test_a_photo_that_may_not_be_read_is_a_matter_of_permission(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_photo_without_read_permission_has_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied")
 

@@ -9,15 +9,15 @@ from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
-from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, views
+from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, view_count
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SIZES = [(32, 32), (33, 47), (300, 200), (32, 2000), (2000, 32), (1, 1), (1, 9), (224, 224)]
 BORDER = [117, 115, 110]  # 255 x 0.460 = 117.3, 255 x 0.450 = 114.75, 255 x 0.430 = 109.65
 
 
-def places(height: int, width: int) -> Photo:
-    """A photo of which every pixel knows its row and column, up to 250 of them."""
+def position_photo(height: int, width: int) -> Photo:
+    """Return a photo whose pixels are their own row and column, up to 250."""
     return np.stack([*np.mgrid[:height, :width], np.zeros((height, width), int)], axis=-1).astype(np.uint8)
 
 
@@ -26,7 +26,7 @@ def pixels(photo: Photo) -> torch.Tensor:
 
 
 def stripes(height: int, width: int, rows: slice = slice(0), columns: slice = slice(0)) -> Photo:
-    """A black photo with some white rows or columns."""
+    """Return a black photo with white rows or columns."""
     photo = np.zeros((height, width, 3), np.uint8)
     photo[rows] = 255
     photo[:, columns] = 255
@@ -47,23 +47,23 @@ def test_a_photo_of_any_size_becomes_squares_and_is_left_alone(rule: Rule, heigh
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_there_are_as_many_pictures_as_views_says(rule: Rule, photo: Photo) -> None:
-    assert view(photo, rule, 32).numel() == views(rule) * 3 * 32 * 32
+def test_view_count_is_the_number_of_pictures(rule: Rule, photo: Photo) -> None:
+    assert view(photo, rule, 32).numel() == view_count(rule) * 3 * 32 * 32
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_view_of_a_photo_is_that_of_its_copy_wherever_it_lies_in_memory(rule: Rule, photo: Photo) -> None:
+def test_a_view_does_not_depend_on_the_memory_layout_of_the_photo(rule: Rule, photo: Photo) -> None:
     elsewhere = np.asfortranarray(photo[:, ::-1])[:, ::-1]
     assert torch.equal(view(elsewhere, rule, 48), view(photo, rule, 48))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_grey_photo_stays_grey_where_it_is_shown(rule: Rule) -> None:
+def test_a_grey_photo_stays_grey(rule: Rule) -> None:
     seen = view(np.full((70, 70, 3), 90, np.uint8), rule, 64)
     assert seen.unique().tolist() == [90]
 
 
-def test_each_rule_is_had_by_its_name_and_a_typo_lists_them_all() -> None:
+def test_each_rule_is_found_by_its_name_and_a_typo_lists_them_all() -> None:
     assert [check_rule(rule) for rule in RULES] == list(RULES)
     with pytest.raises(UsageError) as refusal:
         check_rule("fitcrop")
@@ -153,7 +153,7 @@ def test_native_patches_are_the_photos_own_pixels_at_the_centres_of_its_quadrant
 
 
 def test_native_patches_stay_inside_a_photo_that_has_room_for_them() -> None:
-    photo = places(90, 64)
+    photo = position_photo(90, 64)
     # 90 / 4 - 32 is above the photo, so the upper patches begin at 0 and the lower ones end at 90; 64 columns are all.
     for patch, top in zip(view(photo, "native", 64)[1:], (0, 0, 26, 26), strict=True):
         assert torch.equal(patch, pixels(photo[top : top + 64]))
@@ -166,25 +166,25 @@ def test_the_patches_of_a_mirror_image_are_mirror_images() -> None:
         assert torch.equal(mirrored[at], straight[opposite].flip(-1))
 
 
-def test_a_photo_smaller_than_a_patch_is_continued_by_its_mirror_images() -> None:
-    patch = view(places(3, 100), "native", 8)[1]
+def test_a_photo_smaller_than_a_patch_is_extended_by_reflection() -> None:
+    patch = view(position_photo(3, 100), "native", 8)[1]
     assert patch[0, :, 0].tolist() == [1, 0, 0, 1, 2, 2, 1, 0]  # 2 rows above, 3 below
     assert patch[1, 0].tolist() == [21, 22, 23, 24, 25, 26, 27, 28]  # column 25 - 4 and on
-    patch = view(places(100, 1), "native", 8)[4]
+    patch = view(position_photo(100, 1), "native", 8)[4]
     assert patch[1].max() == 0
     assert patch[0, :, 7].tolist() == [71, 72, 73, 74, 75, 76, 77, 78]  # as far from the end as 21 is from the start
 
 
 def test_every_patch_shows_all_of_a_photo_that_fits_into_it() -> None:
     # One row above, one below, one column on the right: where the photo ends, its last pixel comes once more.
-    expected = places(6, 7)[[0, 0, 1, 2, 3, 4, 5, 5]][:, [0, 1, 2, 3, 4, 5, 6, 6]]
-    for patch in view(places(6, 7), "native", 8)[1:]:
+    expected = position_photo(6, 7)[[0, 0, 1, 2, 3, 4, 5, 5]][:, [0, 1, 2, 3, 4, 5, 6, 6]]
+    for patch in view(position_photo(6, 7), "native", 8)[1:]:
         assert torch.equal(patch, pixels(expected))
 
 
 def test_native_never_mixes_pixels_of_a_photo_of_any_size() -> None:
     for side in range(1, 40):
-        photo = places(side, 41 - side)
+        photo = position_photo(side, 41 - side)
         patches = view(photo, "native", 16)[1:]
         kept = {tuple(place) for place in patches.permute(0, 2, 3, 1).reshape(-1, 3).tolist()}
         assert kept <= {(row, column, 0) for row in range(side) for column in range(41 - side)}

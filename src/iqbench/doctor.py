@@ -66,7 +66,7 @@ def diagnose(config: DictConfig) -> dict[str, Any]:
     found.sort(key=lambda one: SEVERITIES.index(one.severity))
     return {
         "iqbench": version("iqbench"),
-        "data": data.what,
+        "data": data.title,
         "settings": OmegaConf.to_container(config, resolve=True),
         "refused": [one.text for one in found if one.severity == "refused"],
         "warnings": sum(one.severity == "warning" for one in found),

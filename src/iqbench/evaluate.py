@@ -68,8 +68,8 @@ def evaluate(config: DictConfig, folder: Path) -> dict[str, Any]:
     self_test(model, settings.torch_device)
     settings = fitted(settings, model)
     trained_on = model.trained_on if isinstance(model, Learned) else None
-    identity = identify(config, model, data.what, split, table)
-    log.info("%s: %s %s, %d photos", config.name, data.what, split, len(photos_of([table])))
+    identity = identify(config, model, data.title, split, table)
+    log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
     if trained_on and trained_on.get("what"):
         log.info("%s: its training was %s", config.name, trained_on["what"])
     with lock(folder):

@@ -42,3 +42,13 @@ def hash_split(keys: Sequence[object], share: float, seed: int) -> Bool[np.ndarr
     held_out: np.ndarray[Any, Any] = np.zeros(len(keys), dtype=bool)
     held_out[hash_order(keys, seed)[: max(0, count)]] = True
     return held_out
+
+
+def hash_coin(*keys: str, seed: int) -> bool:
+    r"""Return a coin toss for the keys, none of which may contain a NUL byte.
+
+    Example:
+        >>> [hash_coin("./a.jpg", name, seed=0) for name in ("./b.jpg", "./c.jpg", "./d.jpg")]
+        [False, False, True]
+    """
+    return digest(seed, *keys, separator="\0")[0] % 2 == 0

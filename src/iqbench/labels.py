@@ -1,4 +1,4 @@
-"""What people said about photos, as tables: preferences between two, or votes for one."""
+"""Label tables: people's preferences between two photos, or their votes for single photos."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from torch import Tensor
 from iqbench.interfaces import Labels, PhotoFile
 
 RATINGS = np.arange(1, 11)
-"""What the ten columns of votes count."""
+"""The ratings that the ten columns of votes count."""
 
 
 @dataclass(frozen=True, eq=False)
 class PairTable:
-    """Preferences between two photos, a row a pair.
+    """Preferences between two photos, one row per pair.
 
     ``first`` and ``second`` are positions in ``photos``. ``preference`` is the probability that the
     first is better, as in `iqbench.interfaces.Preference`; exactly 0.5 is a pair without a winner.
-    ``series`` numbers the groups within which photos were compared: a split never divides one, and
-    intervals resample them.
+    ``series`` numbers the groups within which photos were compared. A split never divides a series,
+    and the bootstrap resamples whole series.
     """
 
     photos: tuple[PhotoFile, ...]
@@ -38,7 +38,7 @@ class PairTable:
         return len(self.first)
 
     def where(self, keep: Bool[np.ndarray, "n"]) -> "PairTable":
-        """Return those rows, with only the photos that they speak of, in their old order."""
+        """Return the rows of a mask, with only the photos they use, in the same order."""
         first, second = self.first[keep], self.second[keep]
         used, places = np.unique(np.concatenate([first, second]), return_inverse=True)
         return PairTable(
@@ -51,14 +51,14 @@ class PairTable:
         )
 
     def without(self, names: Collection[str]) -> "PairTable":
-        """Return the rows that speak of none of those photos."""
-        unwanted = _named(self.photos, names)
-        return self.where(~(unwanted[self.first] | unwanted[self.second]))
+        """Return the rows that use none of the named photos."""
+        excluded = _is_named(self.photos, names)
+        return self.where(~(excluded[self.first] | excluded[self.second]))
 
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
-    """Votes for single photos, a row a photo: how many gave it 1, 2, ... 10. No row is without votes."""
+    """Votes for single photos, one row per photo: the counts of the ratings 1 to 10. Every row has votes."""
 
     photos: tuple[PhotoFile, ...]
     counts: Int[np.ndarray, "n 10"]
@@ -81,27 +81,26 @@ class VoteTable:
         return means
 
     def where(self, keep: Bool[np.ndarray, "n"]) -> "VoteTable":
-        """Return those rows."""
+        """Return the rows of a mask."""
         kept = np.flatnonzero(keep)
         return VoteTable(tuple(self.photos[at] for at in kept), self.counts[kept])
 
     def without(self, names: Collection[str]) -> "VoteTable":
-        """Return the rows of other photos than those."""
-        return self.where(~_named(self.photos, names))
+        """Return the rows of all but the named photos."""
+        return self.where(~_is_named(self.photos, names))
 
 
 LabelTable = PairTable | VoteTable
 
 
-def joined(tables: Sequence[LabelTable]) -> LabelTable:
-    """Return the rows of several tables of one kind, one after the other; a series' number means the same in all.
+def concatenate(tables: Sequence[LabelTable]) -> LabelTable:
+    """Return the rows of several tables of one kind, one after the other. They must share the numbers of series.
 
     Example:
         >>> from pathlib import Path
         >>> photos = tuple(PhotoFile(f"./{name}.jpg", Path(f"{name}.jpg")) for name in "abcd")
-        >>> rows = np.array([[0], [1]]), np.array([0.9]), np.ones(1), np.array([7])
-        >>> one, other = (PairTable(some, *rows[0], *rows[1:]) for some in (photos[:2], photos[2:]))
-        >>> both = joined([one, other])
+        >>> columns = np.array([0]), np.array([1]), np.array([0.9]), np.ones(1), np.array([7])
+        >>> both = concatenate([PairTable(photos[:2], *columns), PairTable(photos[2:], *columns)])
         >>> both.first.tolist(), both.second.tolist(), both.photos == photos
         ([0, 2], [1, 3], True)
     """
@@ -122,18 +121,17 @@ def joined(tables: Sequence[LabelTable]) -> LabelTable:
 
 
 def pairs_from_votes(votes: VoteTable, pairs_per_photo: int, min_difference: float, seed: int) -> PairTable:
-    """Return pairs of photos whose mean votes differ, each photo against others drawn at random.
+    """Return pairs of photos whose mean votes differ, each photo with randomly drawn partners.
 
-    The preference is the chance that a vote for the first is higher than a vote for the second, a
-    draw counting half. Each pair stands in one order or the other by the same lots, so a constant
-    answer is right in about half of them. Every photo is a series of its own here: series divide
-    nothing, since the votes were given to photos.
+    The preference is the probability that a vote for the first is higher than a vote for the second;
+    equal votes count half. The order within a pair is random, so a constant answer is right in about
+    half of them. Each photo is its own series, because the votes were given to single photos.
 
     Args:
         votes: The photos and their votes.
-        pairs_per_photo: Partners drawn for each photo.
-        min_difference: Pairs whose means differ by less are left out.
-        seed: Which partners.
+        pairs_per_photo: Number of partners drawn for each photo.
+        min_difference: Minimum difference of the two mean votes.
+        seed: Seed of the partners and of the order within pairs.
 
     Example:
         >>> from pathlib import Path
@@ -147,33 +145,33 @@ def pairs_from_votes(votes: VoteTable, pairs_per_photo: int, min_difference: flo
     generator, count = np.random.default_rng(seed), len(votes)
     if count < 2:
         return PairTable((), *(np.empty(0, int),) * 2, *(np.empty(0),) * 2, np.empty(0, int))
-    one = np.repeat(np.arange(count), pairs_per_photo)
-    other = (one + generator.integers(1, count, size=len(one))) % count
-    swap = generator.random(len(one)) < 0.5
-    first, second = np.where(swap, other, one), np.where(swap, one, other)
-    _, distinct = np.unique(np.stack([np.minimum(one, other), np.maximum(one, other)]), axis=1, return_index=True)
-    far = np.abs(votes.means[first] - votes.means[second]) >= min_difference
-    chosen = np.zeros(len(one), dtype=bool)
+    photo = np.repeat(np.arange(count), pairs_per_photo)
+    partner = (photo + generator.integers(1, count, size=len(photo))) % count
+    swap = generator.random(len(photo)) < 0.5
+    first, second = np.where(swap, partner, photo), np.where(swap, photo, partner)
+    ordered = np.stack([np.minimum(photo, partner), np.maximum(photo, partner)])
+    _, distinct = np.unique(ordered, axis=1, return_index=True)
+    chosen = np.zeros(len(photo), dtype=bool)
     chosen[distinct] = True
-    chosen &= far
+    chosen &= np.abs(votes.means[first] - votes.means[second]) >= min_difference
     shares, ones = votes.shares, np.ones(int(chosen.sum()))
-    preference = chance_of_higher_vote(shares[first[chosen]], shares[second[chosen]])
+    preference = probability_of_higher_vote(shares[first[chosen]], shares[second[chosen]])
     table = PairTable(votes.photos, first[chosen], second[chosen], preference, ones, first[chosen])
     return table.where(np.ones(len(table), dtype=bool))
 
 
-def chance_of_higher_vote(
+def probability_of_higher_vote(
     first: Float[np.ndarray, "n 10"], second: Float[np.ndarray, "n 10"]
 ) -> Float[np.ndarray, "n"]:
-    """Return the chance that a vote drawn from ``first`` is higher than one from ``second``, a draw counting half.
+    """Return the probability that a vote from ``first`` is higher than one from ``second``; equal votes count half.
 
     Example:
-        >>> chance_of_higher_vote(np.eye(10)[[4, 4]], np.eye(10)[[3, 4]]).tolist()
+        >>> probability_of_higher_vote(np.eye(10)[[4, 4]], np.eye(10)[[3, 4]]).tolist()
         [1.0, 0.5]
     """
     below = np.cumsum(second, axis=1) - second / 2
-    chance: np.ndarray[Any, Any] = (first * below).sum(axis=1)
-    return chance
+    probability: np.ndarray[Any, Any] = (first * below).sum(axis=1)
+    return probability
 
 
 def mean_vote(votes: Float[Tensor, "n bins"]) -> Float[Tensor, "n"]:
@@ -187,6 +185,6 @@ def mean_vote(votes: Float[Tensor, "n bins"]) -> Float[Tensor, "n"]:
     return votes @ ratings
 
 
-def _named(photos: Collection[PhotoFile], names: Collection[str]) -> Bool[np.ndarray, "n"]:
-    wanted = set(names)
-    return np.array([photo.name in wanted for photo in photos], dtype=bool)
+def _is_named(photos: Collection[PhotoFile], names: Collection[str]) -> Bool[np.ndarray, "n"]:
+    distinct = set(names)
+    return np.array([photo.name in distinct for photo in photos], dtype=bool)

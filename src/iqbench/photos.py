@@ -1,6 +1,7 @@
-"""The one way from a file to pixels: read once, hash those bytes, decode them. No other module opens images.
+"""Reading photos: read a file once, hash the bytes, decode them. No other module opens images.
 
-Whatever is wrong with a file ends as a `PhotoError` with a code: never as half a picture, never as a crash of the run.
+Every problem with a file raises a `PhotoError` with a code. A damaged photo is never half decoded, and
+never stops the run.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from iqbench.interfaces import STANDARD_LIMITS, Limits, Photo
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 RAW_NAME = re.compile(r"(?is).+\.(3fr|arw|cr[23w]|dcr|dng|erf|iiq|kdc|mrw|nef|nrw|orf|pef|raf|rw[2l]|sr[2fw]|x3f)")
 
-# First bytes; `?` stands for any byte.
+# First bytes of files; `?` matches any byte.
 _READABLE = [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF????WEBP", b"GIF8?a", b"BM????\0\0\0\0"]
 _READABLE += [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"????ftypavi?", b"????ftypmif1"]
 _RAW = "a camera's raw file, in which only a small preview can be read; develop it to JPEG, PNG or TIFF"
@@ -37,12 +38,12 @@ _TURN = Image.Transpose
 _UPRIGHT = {2: _TURN.FLIP_LEFT_RIGHT, 3: _TURN.ROTATE_180, 4: _TURN.FLIP_TOP_BOTTOM, 5: _TURN.TRANSPOSE}
 _UPRIGHT |= {6: _TURN.ROTATE_270, 7: _TURN.TRANSVERSE, 8: _TURN.ROTATE_90}
 
-# What Pillow raises on broken EXIF and colour profiles, without which a photo can still be shown.
+# Pillow's errors on broken EXIF and colour profiles. The photo can be decoded without them.
 _MALFORMED = (ArithmeticError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 
 
 class PhotoError(Exception):
-    """A photo that cannot be used: ``code`` for the results, and one plain line for the reader."""
+    """A photo that cannot be used, with a ``code`` for the results and a message of one line."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message)
@@ -54,19 +55,19 @@ class PhotoError(Exception):
 
 @dataclass(frozen=True)
 class DecodedPhoto:
-    """A photo as every model sees it, with what identifies it."""
+    """A decoded photo, with the hash and size of its file."""
 
     pixels: Photo
     """Upright, opaque, contiguous, and read-only: copy it before changing it."""
     sha256: str
-    """Of the very bytes that were decoded."""
+    """Hash of the decoded bytes."""
     file_bytes: int
     notes: tuple[str, ...]
-    """What was wrong with the file without keeping it from being scored."""
+    """Problems with the file that did not prevent decoding."""
 
 
 def starts_like_a_photo(head: bytes) -> bool:
-    r"""Tell whether the first 16 bytes of a file are a photo's, including formats that `read` refuses.
+    r"""Return whether the first 16 bytes of a file are a photo's, including formats that `read` refuses.
 
     Example:
         >>> starts_like_a_photo(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), starts_like_a_photo(b"Dear diary, ...")
@@ -76,11 +77,11 @@ def starts_like_a_photo(head: bytes) -> bool:
 
 
 def read(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodedPhoto:
-    """Return the photo in a file, read once.
+    """Return the photo in a file, which is read once.
 
     Raises:
-        PhotoError: If there is no usable photo in it, for whatever reason that lies with the file.
-        OSError: If the machine is at fault, for instance its disk.
+        PhotoError: If the file contains no usable photo.
+        OSError: If the machine fails, for instance its disk.
     """
     data = _bytes_of(path, limits)
     if RAW_NAME.fullmatch(path.name):
@@ -90,20 +91,20 @@ def read(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodedPhoto:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 that `read` would, without decoding the photo.
+    """Return a file's sha256, as `read` does, without decoding the photo.
 
     Raises:
-        PhotoError: If it cannot be read, for whatever reason that lies with the file.
-        OSError: If the machine is at fault, for instance its disk.
+        PhotoError: If the file cannot be read.
+        OSError: If the machine fails, for instance its disk.
     """
     return hashlib.sha256(_bytes_of(path, STANDARD_LIMITS)).hexdigest()
 
 
 def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[str, ...]]:
-    """Return the (first) picture in a file's bytes, on white where transparent, and notes on what was wrong with it.
+    """Return the first picture in a file's bytes, with white under transparency, and notes on minor problems.
 
     Raises:
-        PhotoError: If the bytes are not a whole photo of a supported format and a permitted size.
+        PhotoError: If the bytes are not a complete photo of a supported format and a permitted size.
     """
     if not data:
         raise PhotoError("empty", "the file has no bytes")
@@ -121,29 +122,29 @@ def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[
             raise PhotoError(code, "cannot be read as any supported image format, whatever its name says") from None
         except Image.DecompressionBombError as error:
             raise PhotoError("too_many_pixels", _plain(error)) from error
-        except Exception as error:  # Pillow raises seven types on bad files, and more on worse ones
+        except Exception as error:  # Pillow raises many types of error on damaged files
             raise PhotoError("corrupt", f"damaged or cut short: {_plain(error)}") from error
-    said = (f"Pillow: {_plain(warning.message)}" for warning in caught)
-    return pixels, tuple(dict.fromkeys((*said, *notes)))
+    pillow_warnings = (f"Pillow: {_plain(warning.message)}" for warning in caught)
+    return pixels, tuple(dict.fromkeys((*pillow_warnings, *notes)))
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:
-    """Return a regular file's bytes; a FIFO or a device is never opened, for that could wait for ever."""
+    """Return a regular file's bytes. A FIFO or a device is not opened, because reading it could block for ever."""
     if path.is_symlink() and not path.exists():
         raise PhotoError("not_a_file", "a link that leads nowhere")
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise PhotoError("not_a_file", "a folder, pipe, socket or device, not a file")
-        if found.st_size > 16 * max(limits.max_pixels, 1_000_000):
-            raise PhotoError("too_many_bytes", f"{found.st_size:,} bytes are more than a permitted photo can need")
+        if status.st_size > 16 * max(limits.max_pixels, 1_000_000):
+            raise PhotoError("too_many_bytes", f"{status.st_size:,} bytes are more than a permitted photo can need")
         data = path.read_bytes()
     except PermissionError as error:
         raise PhotoError("permission", "this user may not read it") from error
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PhotoError("vanished", "it was found, but is no longer there") from error
-    if len(data) != found.st_size:
-        raise PhotoError("changed", f"{found.st_size:,} bytes long, then {len(data):,}: something is writing to it")
+    if len(data) != status.st_size:
+        raise PhotoError("changed", f"{status.st_size:,} bytes long, then {len(data):,}: something is writing to it")
     return data
 
 
@@ -151,7 +152,7 @@ def _decoded(data: bytes, limits: Limits) -> tuple[Photo, list[str]]:
     notes: list[str] = []
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
-    # The first picture of a raw file is a thumbnail, marked as the smaller version of another.
+    # The first picture of a raw file is a thumbnail, marked as a reduced version of another picture.
     if Tag.DNGVersion in tags or tags.get(Tag.NewSubfileType, 0) & 1:
         raise PhotoError("unsupported_format", _RAW)
     width, height = image.size
@@ -169,9 +170,9 @@ def _decoded(data: bytes, limits: Limits) -> tuple[Photo, list[str]]:
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
-    """Turn the picture as its EXIF says; Pillow has done so already for TIFF."""
+    """Apply the EXIF orientation. Pillow has already done so for TIFF."""
     try:
-        Image.Exif().load(image.info.get("exif", b""))  # getexif() says nothing where it has failed before
+        Image.Exif().load(image.info.get("exif", b""))  # getexif() hides an error that occurred while opening
         orientation = image.getexif().get(Tag.Orientation, 1)
     except _MALFORMED as error:
         notes.append(f"EXIF cannot be read, shown as stored: {_plain(error)}")
@@ -184,7 +185,7 @@ def _upright(image: Image.Image, notes: list[str]) -> Image.Image:
 
 
 def _eight_bit(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
-    """Keep the upper 8 bits of grey values; Pillow's own conversion clips them to white."""
+    """Return the upper 8 bits of 16-bit grey values. Pillow's own conversion clips them to white."""
     if image.mode in ("I", "F", "LAB"):
         raise PhotoError(
             "unsupported_format", "32-bit grey without an agreed white, or Lab colours; save it as 8-bit RGB"
@@ -200,7 +201,7 @@ def _eight_bit(image: Image.Image, tags: Mapping[int, Any]) -> Image.Image:
 
 
 def _flat(image: Image.Image) -> Image.Image:
-    """Lay transparent parts on white, and leave L, RGB or CMYK, whichever the colour profile speaks of."""
+    """Return the picture on white, in L, RGB or CMYK, the mode that its colour profile describes."""
     mode = {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
     if not image.has_transparency_data:
         return image.convert(mode)
@@ -223,7 +224,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Ima
 
 
 def _leaves_colours(to_srgb: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Tell whether a profile is sRGB by what it does: profiles of that name differ by a rounding or two."""
+    """Return whether a profile changes no colour by more than rounding. Profiles named sRGB differ by up to 2."""
     levels = np.arange(0, 256, 15, dtype=np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3)
     probe = Image.fromarray(grid if mode == "RGB" else levels[None])
@@ -232,18 +233,18 @@ def _leaves_colours(to_srgb: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def _begins(data: bytes, magics: Iterable[bytes]) -> bool:
-    """Tell whether data begins with one of the magics, or is cut off inside one."""
+    """Return whether data begins with one of the magic numbers, or ends within one."""
     return any(all(m in (d, ord("?")) for d, m in zip(data, magic, strict=False)) for magic in magics)
 
 
 def _refusal(data: bytes) -> str | None:
-    """Return what a photo is that Pillow cannot read, or would read wrongly. Some AVIF files start like HEIC."""
+    """Return why Pillow cannot read a format, or would read it wrongly. Some AVIF files start like HEIC."""
     if len(data) < 16 or b"avif" in data[16:64]:
         return None
     return next((reason for reason, magics in _REFUSED.items() if _begins(data, magics)), None)
 
 
 def _plain(text: object) -> str:
-    """Return the text on one line, short and printable: file content may speak through it."""
+    """Return the text on one line, short and printable, because it may contain bytes of the file."""
     line = " ".join(str(text).split())
     return "".join(c if c.isprintable() else "?" for c in line)[:160]

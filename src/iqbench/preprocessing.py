@@ -1,9 +1,10 @@
-"""From a photo to a network's input, by named rules that training and benchmark share.
+"""Preprocessing: named rules that turn a photo into a network's input, shared by training and benchmark.
 
-A rule decides what a model can see at all: how much detail survives the resize, and which borders
-are cut off. So it is part of the model, has a name, and stands in the checkpoint.
+A rule decides what a model can see: how much detail survives the resize, and which borders are cut
+off. So it is part of the model, has a name, and is saved in the checkpoint.
 """
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,16 +17,33 @@ from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
 
 Rule = Literal["standard", "fit_crop", "pad", "squash", "native"]
-"""The rules there are; `view` says what each of them shows."""
+"""The names of the rules; see `view`."""
 
 LONGEST_ASPECT = 8
-"""Longer panoramas are cut to this aspect, centred, before the resize: a central square shows only their middle anyway.
+"""Aspect to which longer panoramas are cropped before the resize, since a central square shows only their middle.
 
-`pad` cuts nothing: it promises the whole frame.
+``pad`` crops nothing, because it keeps the whole frame.
 """
 
 MEAN_COLOUR = (0.460, 0.450, 0.430)
-"""Mean colour of PhotoTriage's training photos, from 0 to 1: what surrounds a photo that does not fill its square."""
+"""Mean colour of PhotoTriage's training photos, from 0 to 1: the border of a photo that does not fill its square."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A rule and a size as one function, which can be pickled for worker processes.
+
+    Example:
+        >>> Preprocessing("pad", 32)(np.zeros((60, 80, 3), dtype=np.uint8)).shape
+        torch.Size([3, 32, 32])
+    """
+
+    rule: Rule
+    size: int
+
+    def __call__(self, photo: Photo) -> UInt8[Tensor, "*views 3 size size"]:
+        """Return the photo as the network sees it; see `view`."""
+        return view(photo, self.rule, self.size)
 
 
 def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size size"]:
@@ -37,10 +55,10 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             models are evaluated. ``fit_crop``: short side to ``size``, then the central square, so
             that nothing of the short side is lost. ``pad``: the whole frame in its aspect, long side
             to ``size``, centred on the mean colour. ``squash``: the whole frame, its aspect lost.
-            ``native``: the frame as in ``pad``, then four patches of the photo's own pixels, where a
-            blur or a compression is still what it was: centred in the quadrants top left, top right,
-            bottom left and bottom right, as far as they stay inside the photo. A photo smaller than
-            a patch is continued by its mirror images.
+            ``native``: the frame as in ``pad``, then four patches at full resolution, in which blur
+            and compression are still visible: centred in the quadrants top left, top right,
+            bottom left and bottom right, and moved to stay inside the photo. A photo smaller than a
+            patch is extended by reflection.
         size: Side of the network's input, in pixels.
 
     Example:
@@ -63,36 +81,36 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             return torch.stack([_padded(photo, size), *_patches(photo, size)])
 
 
-def views(rule: Rule) -> int:
-    """Return how many pictures `view` makes of a photo.
+def view_count(rule: Rule) -> int:
+    """Return the number of pictures that `view` makes of a photo.
 
     Example:
-        >>> views("standard"), views("native")
+        >>> view_count("standard"), view_count("native")
         (1, 5)
     """
     return 5 if rule == "native" else 1
 
 
 def check_rule(rule: str) -> Rule:
-    """Return ``rule`` if there is one of that name.
+    """Return ``rule``, checked.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If no rule has that name.
     """
-    known: tuple[Rule, ...] = get_args(Rule)
-    for name in known:
+    rules: tuple[Rule, ...] = get_args(Rule)
+    for name in rules:
         if rule == name:
             return name
-    raise UsageError(f"model.preprocessing={rule}: no such rule; there are {', '.join(known[:-1])} and {known[-1]}")
+    raise UsageError(f"model.preprocessing={rule}: no such rule; there are {', '.join(rules[:-1])} and {rules[-1]}")
 
 
 def _central_square(photo: Photo, short_side: int, size: int) -> UInt8[Tensor, "3 size size"]:
-    resized = transforms.resize(_pixels(_shortened(photo)), [short_side], antialias=True)
+    resized = transforms.resize(_pixels(_limited_aspect(photo)), [short_side], antialias=True)
     return torch.as_tensor(transforms.center_crop(resized, [size, size]))
 
 
 def _squashed(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
-    return torch.as_tensor(transforms.resize(_pixels(_shortened(photo)), [size, size], antialias=True))
+    return torch.as_tensor(transforms.resize(_pixels(_limited_aspect(photo)), [size, size], antialias=True))
 
 
 def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
@@ -110,23 +128,23 @@ def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
 def _patches(photo: Photo, size: int) -> list[UInt8[Tensor, "3 size size"]]:
     height, width = photo.shape[:2]
     corners = [(top, left) for top in _starts(height, size) for left in _starts(width, size)]
-    return [_pixels(_mirrored(photo[top : top + size, left : left + size], size)) for top, left in corners]
+    return [_pixels(_reflected(photo[top : top + size, left : left + size], size)) for top, left in corners]
 
 
 def _starts(side: int, size: int) -> tuple[int, int]:
-    """Return where the patches of the two halves of a side begin; the second is the mirror image of the first."""
+    """Return the first pixel of the patch in each half of a side. The two patches are mirror images of each other."""
     first = max(0, side // 4 - size // 2)
     return first, max(0, side - size - first)
 
 
-def _mirrored(patch: Photo, size: int) -> Photo:
-    """Return ``patch``, continued by its mirror images to ``size`` on both sides."""
+def _reflected(patch: Photo, size: int) -> Photo:
+    """Return ``patch``, extended by reflection to ``size`` rows and columns."""
     rows, columns = (size - side for side in patch.shape[:2])
     borders = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
     return np.pad(patch, borders, mode="symmetric")
 
 
-def _shortened(photo: Photo) -> Photo:
+def _limited_aspect(photo: Photo) -> Photo:
     height, width = photo.shape[:2]
     longest = LONGEST_ASPECT * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2

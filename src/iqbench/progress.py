@@ -1,4 +1,4 @@
-"""A progress bar for anything that takes more than a moment."""
+"""Progress bar on stderr."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -10,13 +10,22 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """Yield the items with a bar on stderr, which leaves stdout to results."""
+    """Yield the items and show a progress bar on stderr, so that stdout has only results.
+
+    On a console that is not UTF-8, such as cmd.exe with code page 437, the bar is drawn in ASCII.
+    """
+    console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(items, total=total, description=description)
+    with Progress(*columns, console=console) as progress:
+        yield from progress.track(items, total=total, description=_encodable(description, console.encoding))
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """Return the text with a question mark for each character that the console cannot encode."""
+    return text.encode(encoding, "replace").decode(encoding)

@@ -188,7 +188,7 @@ def labelled(config: DictConfig, model: "Learned") -> "LightningDataModule":
     examples = configuration.build(config.examples, "examples")
     data: Any = configuration.build(config.data, "data")
     if isinstance(data, LabelledPhotos):
-        data.teach(model, examples)
+        data.configure_examples(model, examples)
         return data
     degradations = {t: configuration.build(node, f"degradation.{t}") for t, node in config.degradation.items()}
     made: Any = configuration.build(config.self_supervision, "self_supervision")(

@@ -7,7 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar.layout_pb2 import Layout
 
 from fixtures.tiny_models import CONSTANT, SGD, ava, siamese
-from fixtures.training_runs import learn, pair_lesson, vote_lesson
+from fixtures.training_runs import pair_examples, train, vote_examples
 from iqbench import config
 from iqbench.callbacks.dashboard import Dashboard
 from iqbench.callbacks.history import history
@@ -18,20 +18,20 @@ def charts(folder: Path) -> dict[str, list[str]]:
     events = EventAccumulator(str(folder / "tensorboard" / "version_0"), {"tensors": 0}).Reload()
     (written,) = events.Tensors("custom_scalars__config__")
     layout = Layout.FromString(written.tensor_proto.string_val[0])
-    found = {}
+    result = {}
     for section in layout.category:
         for chart in section.chart:
-            margins = [tag for one in chart.margin.series for tag in (one.value, one.lower, one.upper)]
-            found[chart.title] = [*chart.multiline.tag, *margins]
-    return found
+            margins = [tag for line in chart.margin.series for tag in (line.value, line.lower, line.upper)]
+            result[chart.title] = [*chart.multiline.tag, *margins]
+    return result
 
 
 @pytest.mark.parametrize("kind", ["pairs", "votes"])
-def test_every_chart_has_something_to_show(tmp_path: Path, kind: str) -> None:
+def test_every_chart_has_a_logged_tag_and_every_tag_a_chart(tmp_path: Path, kind: str) -> None:
     node = config.OmegaConf.load(config.CONF_DIR / "callbacks" / "telemetry.yaml")
-    telemetry = [config.build(one, name) for name, one in node.items()]
-    model, lesson = (siamese(), pair_lesson()) if kind == "pairs" else (ava(), vote_lesson())
-    learn(tmp_path, model, lesson, *telemetry, LearningRateMonitor(), max_epochs=2)
+    telemetry = [config.build(target, name) for name, target in node.items()]
+    model, data = (siamese(), pair_examples()) if kind == "pairs" else (ava(), vote_examples())
+    train(tmp_path, model, data, *telemetry, LearningRateMonitor(), max_epochs=2)
     tags = set(history(tmp_path)["tag"])
     for title, patterns in charts(tmp_path).items():
         for pattern in patterns:
@@ -56,13 +56,13 @@ def test_the_learning_rates_of_every_schedule_are_in_their_chart(
     tmp_path: Path, schedule: dict[str, object], frozen: bool
 ) -> None:
     model = siamese(schedule={**CONSTANT, **schedule}, frozen=frozen, optimizer={**SGD, "layer_decay": 0.5})
-    learn(tmp_path, model, pair_lesson(), Dashboard(), LearningRateMonitor())
+    train(tmp_path, model, pair_examples(), Dashboard(), LearningRateMonitor())
     patterns = charts(tmp_path)["learning rate by group"]
     shown = {tag for tag in history(tmp_path)["tag"] for pattern in patterns if re.match(pattern, tag)}
     assert {tag.partition("/")[2] for tag in shown} == ({"head"} if frozen else {"head", "backbone/1", "backbone/2"})
 
 
 def test_one_family_of_charts_does_not_show_anothers_tags(tmp_path: Path) -> None:
-    learn(tmp_path, siamese(), pair_lesson(), Dashboard())
+    train(tmp_path, siamese(), pair_examples(), Dashboard())
     (pattern,) = charts(tmp_path)["gradient norm by group"]
     assert not re.match(pattern, "gradient_head/lean.0.weight")

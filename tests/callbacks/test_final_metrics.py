@@ -8,10 +8,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from fixtures.tiny_models import siamese
-from fixtures.training_runs import Lesson, learn, logged, pair_lesson
+from fixtures.training_runs import FixedExamples, logged, pair_examples, train
 from iqbench.callbacks.final_metrics import FinalMetrics, final_metrics
 from iqbench.callbacks.history import history
-from iqbench.callbacks.holdout import HoldOut
+from iqbench.callbacks.holdout import Holdout
 
 
 def comparison(folder: Path) -> tuple[dict[str, Any], set[str]]:
@@ -28,7 +28,7 @@ def test_a_finished_training_is_compared_by_its_final_and_its_best_metrics(tmp_p
     model = siamese()
     model.recipe = {"data": {"root": "DIR"}, "examples": {"augmentation": {"flip": 0.5}}, "seed": 3, "model": {"x": 1}}
     best = ModelCheckpoint(tmp_path, monitor="val/loss")
-    learn(tmp_path, model, pair_lesson(), FinalMetrics(), best, max_epochs=2, enable_checkpointing=True)
+    train(tmp_path, model, pair_examples(), FinalMetrics(), best, max_epochs=2, enable_checkpointing=True)
     settings, metrics = comparison(tmp_path)
     assert settings.items() >= {"optimizer/name": "SGD", "data/root": "DIR", "examples/augmentation/flip": 0.5}.items()
     assert settings["seed"] == 3
@@ -41,7 +41,7 @@ def test_a_finished_training_is_compared_by_its_final_and_its_best_metrics(tmp_p
 
 
 def test_all_scalars_are_kept_as_one_table(tmp_path: Path) -> None:
-    learn(tmp_path, siamese(), pair_lesson(), HoldOut(worst=0), FinalMetrics())
+    train(tmp_path, siamese(), pair_examples(), Holdout(worst=0), FinalMetrics())
     table = pd.read_parquet(tmp_path / "telemetry.parquet")
     now = history(tmp_path)
     pd.testing.assert_frame_equal(table, now[~now["tag"].str.startswith("final/")].reset_index(drop=True))
@@ -55,7 +55,7 @@ def test_a_metric_that_is_undefined_at_the_end_is_not_final() -> None:
 
 def test_a_training_without_validation_or_without_steps_ends_well(tmp_path: Path) -> None:
     model = siamese()
-    learn(tmp_path, model, Lesson(pair_lesson().validation_examples).train_dataloader(), FinalMetrics())
+    train(tmp_path, model, FixedExamples(pair_examples().validation_examples).train_dataloader(), FinalMetrics())
     assert comparison(tmp_path)[1] == {"final/train/loss"}
-    learn(tmp_path / "none", siamese(), pair_lesson(), FinalMetrics(), max_epochs=0)
+    train(tmp_path / "none", siamese(), pair_examples(), FinalMetrics(), max_epochs=0)
     assert not (tmp_path / "none" / "telemetry.parquet").exists()

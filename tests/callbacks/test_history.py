@@ -6,7 +6,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.tensorboard import SummaryWriter
 
 from fixtures.tiny_models import siamese
-from fixtures.training_runs import learn, pair_lesson
+from fixtures.training_runs import pair_examples, train
 from iqbench.callbacks.history import history
 from iqbench.errors import UsageError
 
@@ -33,7 +33,7 @@ def test_the_table_is_typed_and_sorted(tmp_path: Path) -> None:
     assert table["epoch"].isna().all()
 
 
-def test_what_a_killed_run_logged_is_replaced_by_the_run_that_went_on(tmp_path: Path) -> None:
+def test_values_of_a_killed_run_are_replaced_by_those_of_the_resumed_run(tmp_path: Path) -> None:
     killed = write(tmp_path, ("loss", 1.0, 0, 10.0), ("loss", 2.0, 1, 11.0), ("loss", 3.0, 2, 12.0))
     killed.rename(tmp_path / "events.out.tfevents.named-as-if-it-were-the-later-one")
     write(tmp_path, ("loss", 20.0, 1, 21.0), ("loss", 30.0, 2, 22.0), ("loss", 40.0, 3, 23.0))
@@ -81,8 +81,8 @@ def test_a_resumed_training_has_one_history(tmp_path: Path) -> None:
         return ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
 
     kept = {"enable_checkpointing": True}
-    learn(tmp_path, siamese(), pair_lesson(), last(), **kept)
-    learn(tmp_path, siamese(), pair_lesson(), last(), max_epochs=3, ckpt_path=tmp_path / "last.ckpt", **kept)
+    train(tmp_path, siamese(), pair_examples(), last(), **kept)
+    train(tmp_path, siamese(), pair_examples(), last(), max_epochs=3, ckpt_path=tmp_path / "last.ckpt", **kept)
     table = history(tmp_path)
     validation = table[table["tag"] == "val/loss"]
     assert validation["step"].tolist() == [1, 3, 5]

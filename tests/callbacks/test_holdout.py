@@ -9,8 +9,8 @@ from lightning import LightningModule
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from fixtures.tiny_models import ava, pairs, siamese, votes
-from fixtures.training_runs import Lesson, learn, logged, pair_lesson, vote_lesson
-from iqbench.callbacks.holdout import HoldOut, judged, sheet
+from fixtures.training_runs import FixedExamples, logged, pair_examples, train, vote_examples
+from iqbench.callbacks.holdout import Holdout, contact_sheet, with_deviation
 from iqbench.interfaces import Pairs, Votes
 
 
@@ -19,35 +19,35 @@ def events(folder: Path) -> EventAccumulator:
 
 
 def text(folder: Path) -> list[str]:
-    found = events(folder).Tensors("hold_out/worst/text_summary")
-    return [event.tensor_proto.string_val[0].decode() for event in found]
+    result = events(folder).Tensors("hold_out/worst/text_summary")
+    return [event.tensor_proto.string_val[0].decode() for event in result]
 
 
-def answering(model: LightningModule, *rows: tuple[float, float, float]) -> LightningModule:
-    """Let the model have answered so: index, predicted, true."""
+def with_answers(model: LightningModule, *rows: tuple[float, float, float]) -> LightningModule:
+    """Replace the model's predictions by these rows: index, predicted, true."""
     model.on_validation_epoch_end = lambda: setattr(  # type: ignore[method-assign]
         model, "answers", torch.tensor([[*row, 0.0] for row in rows], dtype=torch.float64)
     )
     return model
 
 
-def test_margins_are_seen_from_peoples_choice_and_ties_are_left_out() -> None:
+def test_margins_have_the_sign_of_peoples_preference_and_ties_are_left_out() -> None:
     table = pd.DataFrame({"predicted": [2.0, 2.0, -3.0, 4.0, np.nan], "true": [0.9, 0.2, 0.0, 0.5, 1.0]})
-    found = judged(table, pairs=True)
-    assert found["sight"].tolist() == [2.0, -2.0, 3.0]
-    assert found["good"].idxmin() == 1
+    result = with_deviation(table, pairs=True)
+    assert result["deviation"].tolist() == [2.0, -2.0, 3.0]
+    assert result["correctness"].idxmin() == 1
 
 
 def test_the_worst_vote_is_the_one_farthest_off_on_either_side() -> None:
     table = pd.DataFrame({"predicted": [5.0, 2.0, 9.0], "true": [5.5, 6.0, 6.0]})
-    found = judged(table, pairs=False)
-    assert found["sight"].tolist() == [-0.5, -4.0, 3.0]
-    assert found["good"].idxmin() == 1
+    result = with_deviation(table, pairs=False)
+    assert result["deviation"].tolist() == [-0.5, -4.0, 3.0]
+    assert result["correctness"].idxmin() == 1
 
 
 def test_quantiles_and_the_histogram_are_of_these_margins(tmp_path: Path) -> None:
     rows = [(0.0, -1.0, 0.0), (1.0, 2.0, 1.0), (2.0, 3.0, 0.2), (3.0, 9.0, 0.5)]
-    learn(tmp_path, answering(siamese(), *rows), pair_lesson(), HoldOut(worst=0))
+    train(tmp_path, with_answers(siamese(), *rows), pair_examples(), Holdout(worst=0))
     assert logged(tmp_path, "hold_out/margin_median") == {1: 1.0}
     assert logged(tmp_path, "hold_out/margin_low")[1] == pytest.approx(-2.2)
     assert logged(tmp_path, "hold_out/margin_high")[1] == pytest.approx(1.8)
@@ -57,11 +57,11 @@ def test_quantiles_and_the_histogram_are_of_these_margins(tmp_path: Path) -> Non
 
 
 def test_the_worst_pairs_stand_with_the_better_photo_left_and_the_worst_on_top(tmp_path: Path) -> None:
-    lesson = pair_lesson()
+    data = pair_examples()
     rows = [(0.0, -1.0, 0.0), (3.0, -2.5, 1.0), (4.0, 4.0, 0.2)]
-    learn(tmp_path, answering(siamese(), *rows), lesson, HoldOut(worst=2))
-    fourth, fifth = lesson.validation_examples[3], lesson.validation_examples[4]
-    expected = sheet([[fifth.second, fifth.first], [fourth.first, fourth.second]])
+    train(tmp_path, with_answers(siamese(), *rows), data, Holdout(worst=2))
+    fourth, fifth = data.validation_examples[3], data.validation_examples[4]
+    expected = contact_sheet([[fifth.second, fifth.first], [fourth.first, fourth.second]])
     (event,) = events(tmp_path).Images("hold_out/worst")
     assert torch.equal(picture(event.encoded_image_string), expected)
     assert text(tmp_path) == [
@@ -80,12 +80,12 @@ def picture(png: bytes) -> torch.Tensor:
 def test_of_several_views_the_whole_frame_is_shown(tmp_path: Path) -> None:
     first = torch.stack([torch.full((3, 8, 8), 10 * at, dtype=torch.uint8) for at in range(5)])
     example = Votes(first, torch.eye(10)[0], torch.tensor(1.0), torch.tensor(0))
-    lesson = vote_lesson()
-    model = answering(ava(), (0.0, 5.0, 1.0))
+    data = vote_examples()
+    model = with_answers(ava(), (0.0, 5.0, 1.0))
     model.learns_pairs = False  # type: ignore[assignment]
-    lesson.train_dataloader = Lesson(votes(4)).train_dataloader  # type: ignore[method-assign]
-    lesson.validation_examples = [example]
-    learn(tmp_path, model, lesson, HoldOut(worst=3))
+    data.train_dataloader = FixedExamples(votes(4)).train_dataloader  # type: ignore[method-assign]
+    data.validation_examples = [example]
+    train(tmp_path, model, data, Holdout(worst=3))
     (event,) = events(tmp_path).Images("hold_out/worst")
     assert torch.equal(picture(event.encoded_image_string), first[0])
     assert text(tmp_path) == ["1. `NA.jpg`: 5.00 instead of 1.00"]
@@ -93,36 +93,36 @@ def test_of_several_views_the_whole_frame_is_shown(tmp_path: Path) -> None:
 
 def test_pictures_are_separated_by_thin_white_lines() -> None:
     black = torch.zeros(3, 4, 4, dtype=torch.uint8)
-    found = sheet([[black, black], [black, black]])
-    assert (found[0, 0] == 255).nonzero().flatten().tolist() == [4, 5]
-    assert (found[0, :, 0] == 255).nonzero().flatten().tolist() == [4, 5]
+    result = contact_sheet([[black, black], [black, black]])
+    assert (result[0, 0] == 255).nonzero().flatten().tolist() == [4, 5]
+    assert (result[0, :, 0] == 255).nonzero().flatten().tolist() == [4, 5]
 
 
 def test_votes_show_errors(tmp_path: Path) -> None:
-    learn(tmp_path, ava(), vote_lesson(), HoldOut(worst=2), max_epochs=2)
+    train(tmp_path, ava(), vote_examples(), Holdout(worst=2), max_epochs=2)
     assert list(logged(tmp_path, "hold_out/error_median")) == [1, 3]
     assert len(text(tmp_path)) == 2
 
 
 def test_without_names_and_pictures_examples_go_by_their_number(tmp_path: Path) -> None:
-    class Plain(Lesson):
+    class Plain(FixedExamples):
         def __init__(self, examples: list[Pairs]) -> None:
             super().__init__(examples)
             self.examples = self.__dict__.pop("validation_examples")
             del self.validation_names
 
         def train_dataloader(self) -> Any:
-            return Lesson(self.examples).train_dataloader()
+            return FixedExamples(self.examples).train_dataloader()
 
-    learn(tmp_path, answering(siamese(), (5.0, -1.0, 0.9)), Plain(pairs(8)), HoldOut(worst=2))
+    train(tmp_path, with_answers(siamese(), (5.0, -1.0, 0.9)), Plain(pairs(8)), Holdout(worst=2))
     assert text(tmp_path) == ["1. example 5: predicted -1.00, true 0.90"]
     assert not events(tmp_path).Tags()["images"]
 
 
 @pytest.mark.parametrize("rows", [[], [(0.0, float("nan"), 1.0), (1.0, float("inf"), 0.0)], [(0.0, 1.0, 0.5)]])
-def test_a_validation_with_nothing_to_show_shows_nothing(tmp_path: Path, rows: list[tuple[float, ...]]) -> None:
-    model = answering(siamese(), *rows)  # type: ignore[arg-type]
+def test_a_validation_without_finite_predictions_logs_nothing(tmp_path: Path, rows: list[tuple[float, ...]]) -> None:
+    model = with_answers(siamese(), *rows)  # type: ignore[arg-type]
     if not rows:
         model.on_validation_epoch_end = lambda: None  # type: ignore[method-assign]
-    learn(tmp_path, model, pair_lesson(), HoldOut(worst=2))
+    train(tmp_path, model, pair_examples(), Holdout(worst=2))
     assert not events(tmp_path).Tags()["histograms"]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from fixtures.tiny_models import ava, fit, pairs, siamese
-from fixtures.training_runs import TRICKY, learn, pair_lesson, vote_lesson
+from fixtures.training_runs import TRICKY, pair_examples, train, vote_examples
 from iqbench.callbacks.history import predictions
 from iqbench.callbacks.predictions import Predictions
 from iqbench.callbacks.tables import write_table
@@ -13,7 +13,7 @@ from iqbench.errors import UsageError
 
 def test_every_epoch_leaves_its_answers_under_names_that_come_back_as_they_were(tmp_path: Path) -> None:
     model = siamese()
-    learn(tmp_path, model, pair_lesson(), Predictions(), max_epochs=2)
+    train(tmp_path, model, pair_examples(), Predictions(), max_epochs=2)
     assert sorted(path.name for path in (tmp_path / "predictions").iterdir()) == [
         "epoch_000.parquet",
         "epoch_001.parquet",
@@ -30,7 +30,7 @@ def test_every_epoch_leaves_its_answers_under_names_that_come_back_as_they_were(
 
 
 def test_votes_go_by_one_name(tmp_path: Path) -> None:
-    learn(tmp_path, ava(), vote_lesson(), Predictions())
+    train(tmp_path, ava(), vote_examples(), Predictions())
     assert predictions(tmp_path)["photo"].tolist() == TRICKY
 
 

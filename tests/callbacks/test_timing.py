@@ -8,15 +8,15 @@ import torch
 from lightning.pytorch.trainer.states import TrainerFn
 
 from fixtures.tiny_models import pairs, siamese
-from fixtures.training_runs import Lesson, learn
+from fixtures.training_runs import FixedExamples, train
 from iqbench.callbacks import timing
 from iqbench.callbacks.history import history
 from iqbench.callbacks.timing import Timing
 from iqbench.interfaces import Pairs
 
 
-class Notes:
-    """A logger that remembers."""
+class MemoryLogger:
+    """A logger that keeps its entries in memory."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[int, dict[str, float]]] = []
@@ -25,12 +25,12 @@ class Notes:
         self.entries.append((step, values))
 
 
-def stand_in(processes: int = 1) -> Any:
+def fake_trainer(processes: int = 1) -> Any:
     return SimpleNamespace(
         is_global_zero=True,
         sanity_checking=False,
         state=SimpleNamespace(fn=TrainerFn.FITTING),
-        loggers=[Notes()],
+        loggers=[MemoryLogger()],
         world_size=processes,
         global_step=0,
         is_last_batch=False,
@@ -48,8 +48,10 @@ def batch(size: int) -> Pairs:
     return Pairs(*[torch.zeros(size)] * 5)
 
 
-def go_through(callback: Timing, trainer: Any, clock: SimpleNamespace, waits: list[float], works: list[float]) -> None:
-    """Let an epoch pass in which batches of 10 are waited for and learned from as long as is said."""
+def simulate_epoch(
+    callback: Timing, trainer: Any, clock: SimpleNamespace, waits: list[float], works: list[float]
+) -> None:
+    """Simulate an epoch of batches of 10 with the given waiting and training times."""
     callback.on_train_epoch_start(trainer, None)  # type: ignore[arg-type]
     for number, (wait, work) in enumerate(zip(waits, works, strict=True)):
         clock.seconds += wait
@@ -61,8 +63,8 @@ def go_through(callback: Timing, trainer: Any, clock: SimpleNamespace, waits: li
 
 
 def test_times_are_means_since_the_last_report(clock: SimpleNamespace) -> None:
-    trainer = stand_in()
-    go_through(Timing(every_n_steps=2), trainer, clock, [1.0, 3.0, 0.0, 0.5], [4.0, 2.0, 1.0, 0.5])
+    trainer = fake_trainer()
+    simulate_epoch(Timing(every_n_steps=2), trainer, clock, [1.0, 3.0, 0.0, 0.5], [4.0, 2.0, 1.0, 0.5])
     (first_step, first), (second_step, second) = trainer.loggers[0].entries
     assert (first_step, second_step) == (1, 3)
     assert first == {
@@ -75,27 +77,27 @@ def test_times_are_means_since_the_last_report(clock: SimpleNamespace) -> None:
 
 
 def test_the_examples_of_all_processes_count(clock: SimpleNamespace) -> None:
-    trainer = stand_in(processes=4)
-    go_through(Timing(every_n_steps=1), trainer, clock, [1.0], [1.0])
+    trainer = fake_trainer(processes=4)
+    simulate_epoch(Timing(every_n_steps=1), trainer, clock, [1.0], [1.0])
     assert trainer.loggers[0].entries[0][1]["timing/examples_per_s"] == 20.0
 
 
 def test_an_epoch_too_short_for_a_report_has_one_at_its_end(clock: SimpleNamespace) -> None:
-    trainer, callback = stand_in(), Timing(every_n_steps=50)
+    trainer, callback = fake_trainer(), Timing(every_n_steps=50)
     for _ in range(2):
-        go_through(callback, trainer, clock, [1.0, 1.0], [1.0, 1.0])
+        simulate_epoch(callback, trainer, clock, [1.0, 1.0], [1.0, 1.0])
     assert [step for step, _ in trainer.loggers[0].entries] == [1, 3]
 
 
 def test_the_rest_of_an_epoch_is_not_carried_into_the_next(clock: SimpleNamespace) -> None:
-    trainer, callback = stand_in(), Timing(every_n_steps=2)
-    go_through(callback, trainer, clock, [0.0, 0.0, 99.0], [1.0, 1.0, 1.0])
-    go_through(callback, trainer, clock, [0.0, 0.0], [1.0, 1.0])
+    trainer, callback = fake_trainer(), Timing(every_n_steps=2)
+    simulate_epoch(callback, trainer, clock, [0.0, 0.0, 99.0], [1.0, 1.0, 1.0])
+    simulate_epoch(callback, trainer, clock, [0.0, 0.0], [1.0, 1.0])
     assert [values["timing/waiting"] for _, values in trainer.loggers[0].entries] == [0.0, 0.0]
 
 
 def test_validation_is_not_waiting(clock: SimpleNamespace) -> None:
-    trainer, callback = stand_in(), Timing(every_n_steps=3)
+    trainer, callback = fake_trainer(), Timing(every_n_steps=3)
     callback.on_train_epoch_start(trainer, None)  # type: ignore[arg-type]
     for number in range(3):
         callback.on_train_batch_start(trainer, None, batch(1), number)  # type: ignore[arg-type]
@@ -113,7 +115,7 @@ def test_a_slow_disk_shows_as_waiting(tmp_path: Path) -> None:
             time.sleep(0.05)
             return super().__getitem__(at)
 
-    learn(tmp_path, siamese(), Lesson(Slow(pairs(8))), Timing(every_n_steps=2))
+    train(tmp_path, siamese(), FixedExamples(Slow(pairs(8))), Timing(every_n_steps=2))
     last = history(tmp_path).set_index("tag")["value"]
     assert last["timing/wait_ms"] >= 200
     assert 0.5 < last["timing/waiting"] < 1

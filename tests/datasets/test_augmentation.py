@@ -18,26 +18,26 @@ from iqbench.interfaces import Photo
 SEEDS = range(60)
 
 
-def places(height: int, width: int) -> Photo:
-    """A photo of which every pixel knows its row and column, up to 250 of them."""
+def position_photo(height: int, width: int) -> Photo:
+    """Return a photo whose pixels are their own row and column, up to 250."""
     return np.stack([*np.mgrid[:height, :width], np.zeros((height, width), int)], axis=-1).astype(np.uint8)
 
 
 def edges(photo: Photo, height: int, width: int) -> tuple[bool, list[int]]:
-    """Return whether a photo of `places` is mirrored, and how much each edge lost: top, bottom, left, right.
+    """Return whether a photo of `position_photo` is mirrored, and how much each edge lost: top, bottom, left, right.
 
     Fails if it is anything but a part of the photo, perhaps mirrored.
     """
     mirrored = bool(photo[0, 0, 1] > photo[0, -1, 1])
     straight = photo[:, ::-1] if mirrored else photo
     (top, left, _), (bottom, right, _) = straight[0, 0].tolist(), straight[-1, -1].tolist()
-    assert np.array_equal(straight, places(height, width)[top : bottom + 1, left : right + 1])
+    assert np.array_equal(straight, position_photo(height, width)[top : bottom + 1, left : right + 1])
     return mirrored, [top, height - 1 - bottom, left, width - 1 - right]
 
 
-def test_what_comes_out_is_a_part_of_the_photo_perhaps_mirrored() -> None:
+def test_the_result_is_a_part_of_the_photo_or_of_its_mirror_image() -> None:
     augment = Augmentation(flip=0.5, keep=0.8)
-    drawn = [edges(*augment(places(200, 100), seed=seed), 200, 100) for seed in SEEDS]
+    drawn = [edges(*augment(position_photo(200, 100), seed=seed), 200, 100) for seed in SEEDS]
     assert {mirrored for mirrored, _ in drawn} == {True, False}
     lost = np.array([each for _, each in drawn])
     assert lost.min(axis=0).tolist() == [0, 0, 0, 0]
@@ -49,9 +49,9 @@ def test_what_comes_out_is_a_part_of_the_photo_perhaps_mirrored() -> None:
 def test_the_photos_of_a_call_are_mirrored_and_cropped_together_whatever_their_sizes() -> None:
     augment = Augmentation(flip=0.5, keep=0.7)
     for seed in SEEDS:
-        one, other = augment(places(240, 100), places(80, 250), seed=seed)
-        mirrored, (top, bottom, left, right) = edges(one, 240, 100)
-        also, (other_top, other_bottom, other_left, other_right) = edges(other, 80, 250)
+        tall, wide = augment(position_photo(240, 100), position_photo(80, 250), seed=seed)
+        mirrored, (top, bottom, left, right) = edges(tall, 240, 100)
+        also, (other_top, other_bottom, other_left, other_right) = edges(wide, 80, 250)
         assert mirrored == also
         for share, other_share in (
             (top / 240, other_top / 80),
@@ -64,20 +64,20 @@ def test_the_photos_of_a_call_are_mirrored_and_cropped_together_whatever_their_s
 
 def test_the_mirror_and_the_crop_are_drawn_apart() -> None:
     augment = Augmentation(flip=0.5, keep=0.5)
-    drawn = [edges(*augment(places(240, 240), seed=seed), 240, 240) for seed in range(300)]
-    lots = np.array([[seed % 2, mirrored, *lost] for seed, (mirrored, lost) in enumerate(drawn)])
-    apart = np.corrcoef(lots, rowvar=False) - np.eye(6)
-    assert np.abs(apart).max() < 0.2  # 3.5 standard errors of 300 draws
+    drawn = [edges(*augment(position_photo(240, 240), seed=seed), 240, 240) for seed in range(300)]
+    draws = np.array([[seed % 2, mirrored, *lost] for seed, (mirrored, lost) in enumerate(drawn)])
+    correlation = np.corrcoef(draws, rowvar=False) - np.eye(6)
+    assert np.abs(correlation).max() < 0.2  # 3.5 standard errors of 300 draws
 
 
 @pytest.mark.parametrize("flip", [0.0, 0.25, 1.0])
 def test_mirrors_are_as_frequent_as_they_should_be(flip: float) -> None:
     augment = Augmentation(flip=flip, keep=0.9)
-    mirrored = [edges(*augment(places(40, 40), seed=seed), 40, 40)[0] for seed in range(200)]
+    mirrored = [edges(*augment(position_photo(40, 40), seed=seed), 40, 40)[0] for seed in range(200)]
     assert abs(np.mean(mirrored) - flip) <= (0.1 if 0 < flip < 1 else 0)
 
 
-def test_the_draw_depends_on_the_seed_alone() -> None:
+def test_the_result_depends_on_the_seed_alone() -> None:
     augment = Augmentation(flip=0.5, keep=0.8)
     photo = noisy_gradient(61, 83)
     first = [augment(photo, seed=seed)[0] for seed in SEEDS]
@@ -90,7 +90,7 @@ def test_the_draw_depends_on_the_seed_alone() -> None:
     assert len({each.tobytes() for each in first}) > 50
 
 
-def test_the_draw_of_a_photo_does_not_depend_on_the_photos_beside_it() -> None:
+def test_the_result_of_a_photo_does_not_depend_on_the_photos_beside_it() -> None:
     augment = Augmentation(flip=0.5, keep=0.8)
     photo = noisy_gradient(61, 83)
     for seed in SEEDS:
@@ -99,7 +99,7 @@ def test_the_draw_of_a_photo_does_not_depend_on_the_photos_beside_it() -> None:
         assert np.array_equal(alone, beside)
 
 
-def test_the_rest_of_the_program_draws_as_it_would_have_without() -> None:
+def test_the_global_random_state_is_left_alone() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()
     Augmentation(flip=0.5, keep=0.8)(noisy_gradient(61, 83), seed=3)
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
@@ -148,7 +148,7 @@ def test_workers_and_epochs_change_nothing() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (50, 1), (2, 2), (3, 700)])
-def test_something_is_left_of_a_photo_of_any_size(height: int, width: int) -> None:
+def test_at_least_a_pixel_is_left_of_a_photo_of_any_size(height: int, width: int) -> None:
     augment = Augmentation(flip=0.5, keep=0.01)
     for seed in SEEDS:
         (kept,) = augment(np.zeros((height, width, 3), np.uint8), seed=seed)
@@ -156,7 +156,7 @@ def test_something_is_left_of_a_photo_of_any_size(height: int, width: int) -> No
         assert min(kept.shape) >= 1
 
 
-def test_the_photos_given_are_left_alone_even_if_they_must_be() -> None:
+def test_read_only_photos_are_accepted_and_left_alone() -> None:
     photo = noisy_gradient(61, 83)
     photo.flags.writeable = False
     before = photo.copy()
@@ -165,12 +165,12 @@ def test_the_photos_given_are_left_alone_even_if_they_must_be() -> None:
     assert np.array_equal(photo, before)
 
 
-def test_the_frame_in_memory_does_not_matter() -> None:
+def test_the_memory_layout_does_not_matter() -> None:
     photo = noisy_gradient(61, 83)
     elsewhere = np.asfortranarray(photo[:, ::-1])[:, ::-1]
     for seed in SEEDS:
-        one, other = Augmentation(flip=0.5, keep=0.8)(photo, elsewhere, seed=seed)
-        assert np.array_equal(one, other)
+        result, same = Augmentation(flip=0.5, keep=0.8)(photo, elsewhere, seed=seed)
+        assert np.array_equal(result, same)
 
 
 def test_without_changes_the_photos_come_back_and_albumentations_is_not_imported(
@@ -182,10 +182,10 @@ def test_without_changes_the_photos_come_back_and_albumentations_is_not_imported
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    one, other = noisy_gradient(61, 83), noisy_gradient(20, 30)
-    same, also = module.Augmentation(flip=0, keep=1)(one, other, seed=3)
-    assert same is one
-    assert also is other
+    large, small = noisy_gradient(61, 83), noisy_gradient(20, 30)
+    unchanged = module.Augmentation(flip=0, keep=1)(large, small, seed=3)
+    assert unchanged[0] is large
+    assert unchanged[1] is small
     for flip, keep in ((0.5, 1.0), (0.0, 0.9)):
         with pytest.raises(ImportError):
             module.Augmentation(flip=flip, keep=keep)
@@ -198,12 +198,12 @@ def test_albumentations_is_kept_from_asking_for_its_newest_version(monkeypatch: 
 
 
 @pytest.mark.parametrize("flip", [-0.1, 1.1, float("nan"), float("inf"), "half", None, True])
-def test_a_flip_that_is_no_probability_is_refused(flip: float) -> None:
+def test_a_flip_that_is_not_a_probability_is_refused(flip: float) -> None:
     with pytest.raises(UsageError, match=rf"^examples\.augmentation\.flip={flip}: must be a probability, from 0 to 1$"):
         Augmentation(flip=flip, keep=0.9)
 
 
 @pytest.mark.parametrize("keep", [0, -0.1, 1.1, float("nan"), "most", None, True])
-def test_a_crop_that_keeps_no_share_is_refused(keep: float) -> None:
+def test_a_keep_that_is_not_a_share_is_refused(keep: float) -> None:
     with pytest.raises(UsageError, match=rf"^examples\.augmentation\.keep={keep}: must be a share above 0"):
         Augmentation(flip=0.5, keep=keep)

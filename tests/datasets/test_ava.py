@@ -33,7 +33,7 @@ def written(folder: Path, lines: Sequence[str]) -> Path:
     return file
 
 
-def faults_of(folder: Path, lines: Sequence[str]) -> str:
+def message_of(folder: Path, lines: Sequence[str]) -> str:
     file = written(folder, lines)
     with pytest.raises(UsageError) as caught:
         read_votes(file)
@@ -84,18 +84,18 @@ WRONG_LINES = {
 
 @pytest.mark.parametrize("wrong", WRONG_LINES)
 def test_a_wrong_line_is_refused_with_its_number_and_reason(tmp_path: Path, wrong: str) -> None:
-    said = faults_of(tmp_path, [OTHER, wrong, LINE.replace("953619", "7")])
-    assert said.startswith("1 line is wrong: line 2: "), said
-    assert WRONG_LINES[wrong] in said
+    message = message_of(tmp_path, [OTHER, wrong, LINE.replace("953619", "7")])
+    assert message.startswith("1 line is wrong: line 2: "), message
+    assert WRONG_LINES[wrong] in message
 
 
 def test_a_header_is_refused(tmp_path: Path) -> None:
-    assert "line 1: the columns are not separated" in faults_of(tmp_path, ["ID,score2,score3", LINE])
+    assert "line 1: the columns are not separated" in message_of(tmp_path, ["ID,score2,score3", LINE])
 
 
-def test_all_wrong_lines_are_said_at_once_with_their_own_numbers(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, [LINE, "x", OTHER, LINE, "", OTHER])
-    assert said == (
+def test_all_wrong_lines_are_listed_at_once_with_their_own_numbers(tmp_path: Path) -> None:
+    message = message_of(tmp_path, [LINE, "x", OTHER, LINE, "", OTHER])
+    assert message == (
         "4 lines are wrong: line 2: 1 column instead of 15; line 4: image id 953619 is in line 1 too; "
         "line 5: blank; line 6: image id 953958 is in line 3 too"
     )
@@ -192,7 +192,7 @@ def test_a_test_list_of_another_set_is_refused(root: Path) -> None:
         ava(root).read()
 
 
-# What is missing
+# Missing files
 
 MISSING: dict[str, Callable[[Path], object]] = {
     "AVA.txt is missing": lambda root: (root / "AVA.txt").unlink(),
@@ -205,19 +205,19 @@ MISSING: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("said", MISSING)
-def test_what_is_missing_is_said_with_where_to_get_it(tmp_path: Path, said: str) -> None:
+@pytest.mark.parametrize("message", MISSING)
+def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path, message: str) -> None:
     root = tmp_path / "root"
     write_ava(root, photos=4, test=1)
-    MISSING[said](root)
+    MISSING[message](root)
     with pytest.raises(UsageError) as caught:
         ava(root).read()
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     check_directions(str(caught.value))
 
 
 @pytest.mark.parametrize("unset", [None, ""])
-def test_no_root_is_said_with_where_to_get_the_data(unset: str | None) -> None:
+def test_an_unset_root_is_named_with_where_to_get_the_data(unset: str | None) -> None:
     with pytest.raises(UsageError, match=r"^data\.root is not set\.") as caught:
         AvaPhotos(unset, "images", "official", 0.1, cache="unused", limit=None, seed=0).read()
     check_directions(str(caught.value))
@@ -246,6 +246,6 @@ def test_an_unknown_split_is_refused() -> None:
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
-def test_a_share_that_is_none_is_refused(share: float) -> None:
+def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(UsageError, match=r"^data\.validation_share="):
         ava(None, share=share)

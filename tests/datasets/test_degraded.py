@@ -20,10 +20,11 @@ from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.errors import UsageError
-from iqbench.interfaces import Photo, PhotoFile, Variant
+from iqbench.interfaces import PhotoFile, Variant
 from iqbench.labels import mean_vote
-from iqbench.preprocessing import view
+from iqbench.preprocessing import Preprocessing
 
+PREPROCESSING = Preprocessing("squash", 32)
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
 
 
@@ -31,13 +32,9 @@ def variants() -> list[Variant]:
     return suite({"blur": blur_ladder([1, 2, 4]), "exposure": exposure_ladders([-2, -1, 2], "encoded")})
 
 
-def prepared(photo: Photo) -> torch.Tensor:
-    return view(photo, "squash", 32)
-
-
 class Learner:
     losses: ClassVar = {"pairs": "bradley_terry"}
-    prepare = staticmethod(prepared)
+    preprocessing = PREPROCESSING
 
 
 def examples(files: list[PhotoFile], labels: str = "pairs", **changes: object) -> DegradedPhotos:
@@ -120,13 +117,13 @@ def test_pairs_are_every_variant_against_the_photo_and_each_level_against_the_ne
     data = examples(files, validation_share=0.01)
     (file,) = data.validation_files
     photo = photos.read(file.path).pixels
-    made = {variant.key: prepared(variant.apply(photo)) for variant in variants()}
-    contests = [(prepared(photo), picture) for picture in made.values()]
+    made = {variant.key: PREPROCESSING(variant.apply(photo)) for variant in variants()}
+    contests = [(PREPROCESSING(photo), picture) for picture in made.values()]
     steps = [("blur/1.0", "blur/2.0"), ("blur/2.0", "blur/4.0"), ("exposure/-1", "exposure/-2")]
     contests += [(made[milder], made[harsher]) for milder, harsher in steps]
-    found = list(data.val_dataloader().dataset)
-    assert len(found) == len(contests) == 9
-    for pair, (better, worse) in zip(found, contests, strict=True):
+    result = list(data.val_dataloader().dataset)
+    assert len(result) == len(contests) == 9
+    for pair, (better, worse) in zip(result, contests, strict=True):
         first, second = (better, worse) if pair.preference.item() == 1.0 else (worse, better)
         assert torch.equal(pair.first, first)
         assert torch.equal(pair.second, second)
@@ -141,7 +138,7 @@ def test_the_better_photo_of_a_training_pair_is_the_one_with_the_label(files: li
 
 
 def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
-    """The two pictures of a pair must not be told apart by which of them is mirrored."""
+    """A model must not learn to recognise the better picture by its being mirrored."""
     nothing = suite({"exposure": exposure_ladders([0.001], "encoded")})
     torch.manual_seed(0)
     seen = []
@@ -180,7 +177,7 @@ def test_copies_of_one_photo_are_too_few(many: list[PhotoFile]) -> None:
         examples(same)
 
 
-def test_an_unreadable_photo_is_left_out_and_said(files: list[PhotoFile], caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_photo_is_left_out_and_logged(files: list[PhotoFile], caplog: pytest.LogCaptureFixture) -> None:
     files[0].path.write_bytes(b"<html>")
     with caplog.at_level(logging.WARNING):
         data = examples(files)
@@ -194,7 +191,7 @@ def test_a_share_that_leaves_a_split_empty_is_refused(files: list[PhotoFile], sh
         examples(files, validation_share=share)
 
 
-def test_it_says_that_it_is_a_demo_and_which_photos_it_has_seen(many: list[PhotoFile]) -> None:
+def test_the_provenance_says_that_it_is_a_demo_and_lists_its_photos(many: list[PhotoFile]) -> None:
     trained_on = examples(many).trained_on
     assert trained_on["what"].startswith("a demo, self-supervised on degraded copies of 10 photos")
     assert trained_on["photos"] == sorted(sha[:16] for sha in contents(many))
@@ -222,7 +219,7 @@ def test_every_validation_example_has_the_names_of_its_pictures(files: list[Phot
 
 
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
-def test_overfitting_trains_and_validates_on_the_very_same_few(files: list[PhotoFile], labels: str) -> None:
+def test_overfitting_trains_and_validates_with_the_same_examples(files: list[PhotoFile], labels: str) -> None:
     data = examples(files, examples=batches(labels=labels, overfit=3))
     training = [index for batch in data.train_dataloader() for index in batch.row.tolist()]
     validation = [index for batch in data.val_dataloader() for index in batch.row.tolist()]
@@ -231,18 +228,18 @@ def test_overfitting_trains_and_validates_on_the_very_same_few(files: list[Photo
 
 
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
-def test_a_photo_that_is_gone_when_training_has_begun_is_named(files: list[PhotoFile], labels: str) -> None:
+def test_a_photo_that_vanishes_during_training_is_named(files: list[PhotoFile], labels: str) -> None:
     made = examples(files, labels)
     made.training_files[0].path.unlink()
     with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: it was found"):
         _ = made._dataset(made.training_files)[0]
 
 
-def test_photos_are_looked_at_by_other_processes(
+def test_photos_are_decoded_in_other_processes(
     files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (files[0].path.parent / "deadly.png").write_bytes(files[0].path.read_bytes())
-    found = list(Folder(str(files[0].path.parent), limit=None, seed=0).photos().files)
+    result = list(Folder(str(files[0].path.parent), limit=None, seed=0).photos().files)
     monkeypatch.setattr(degraded, "inspect", partial(inspect, look=look_or_die))
-    assert len(examples(found).trained_on["photos"]) == 3
+    assert len(examples(result).trained_on["photos"]) == 3
     assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text

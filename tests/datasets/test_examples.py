@@ -10,21 +10,20 @@ from PIL import Image
 from fixtures.photos import noisy_gradient
 from fixtures.tiny_models import examples
 from iqbench.datasets.examples import preference_targets
-from iqbench.datasets.sampler import EpochOrder
+from iqbench.datasets.sampler import EpochSampler
 from iqbench.errors import UsageError
-from iqbench.interfaces import Photo, PhotoFile
+from iqbench.interfaces import PhotoFile
 from iqbench.labels import PairTable, VoteTable
-from iqbench.preprocessing import view
+from iqbench.preprocessing import Preprocessing
 
 
 class Learner:
     losses: ClassVar = {"pairs": "bradley_terry", "votes": "emd"}
 
-    def prepare(self, photo: Photo) -> torch.Tensor:
-        return view(photo, "squash", 16)
+    preprocessing = Preprocessing("squash", 16)
 
 
-class JudgeOfPairs(Learner):
+class PairLearner(Learner):
     losses: ClassVar = {"pairs": "bradley_terry"}
 
 
@@ -55,7 +54,7 @@ def votes_of(photos: tuple[PhotoFile, ...]) -> VoteTable:
 def training(table: Any, learner: Any = None, **settings: Any) -> list[Any]:
     chosen, learner = examples(batch_size=2, **settings), learner or Learner()
     labels = chosen.labels_for(table, learner)
-    return list(chosen.training(chosen.dataset(labels, learner, True), chosen.chances(labels), None))
+    return list(chosen.training(chosen.dataset(labels, learner, True), chosen.sampling_probabilities(labels), None))
 
 
 def test_a_training_pair_swapped_has_its_label_swapped(some: tuple[PhotoFile, ...]) -> None:
@@ -103,7 +102,7 @@ def test_a_set_without_any_winner_still_has_weights() -> None:
 
 
 def test_votes_become_pairs_for_a_model_that_only_compares(some: tuple[PhotoFile, ...]) -> None:
-    batches = training(votes_of(some), JudgeOfPairs(), min_difference=1.5)
+    batches = training(votes_of(some), PairLearner(), min_difference=1.5)
     assert batches
     for batch in batches:
         brighter_first = batch.first.float().mean((1, 2, 3)) > batch.second.float().mean((1, 2, 3))
@@ -116,19 +115,19 @@ def test_a_scorer_can_be_made_to_learn_votes_as_pairs(some: tuple[PhotoFile, ...
 
 
 def test_what_cannot_be_learned_is_refused(some: tuple[PhotoFile, ...]) -> None:
-    with pytest.raises(UsageError, match="labels=votes: this set has preferences, and no votes"):
+    with pytest.raises(UsageError, match="labels=votes: this data set has preferences"):
         training(pairs_of(some), labels="votes")
     with pytest.raises(UsageError, match="labels=votes: the model has no loss for votes"):
-        training(votes_of(some), JudgeOfPairs(), labels="votes")
-    with pytest.raises(UsageError, match="sampling=by_series: votes are given to single photos"):
+        training(votes_of(some), PairLearner(), labels="votes")
+    with pytest.raises(UsageError, match="sampling=by_series: this data set has votes for single photos"):
         training(votes_of(some), sampling="by_series")
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
 def test_the_processes_together_have_the_batches_of_one(processes: int) -> None:
     count, share = 25, 12 // processes
-    alone = list(EpochOrder(count, None, seed=1))
-    parts = [list(EpochOrder(count, None, 1, rank, processes)) for rank in range(processes)]
+    alone = list(EpochSampler(count, None, seed=1))
+    parts = [list(EpochSampler(count, None, 1, rank, processes)) for rank in range(processes)]
     assert len({len(part) for part in parts}) == 1  # or one would wait for the others for ever
     usable = len(parts[0]) * processes
     assert count - usable < processes
@@ -138,17 +137,17 @@ def test_the_processes_together_have_the_batches_of_one(processes: int) -> None:
 
 
 def test_an_order_is_a_matter_of_seed_and_epoch_alone() -> None:
-    order = EpochOrder(50, None, seed=3)
+    order = EpochSampler(50, None, seed=3)
     first, again = list(order), list(order)
     assert first == again
     assert sorted(row for row, _ in first) == list(range(50))
     order.set_epoch(1)
     assert list(order) != first
-    assert list(EpochOrder(50, None, seed=4)) != first
+    assert list(EpochSampler(50, None, seed=4)) != first
 
 
 def test_a_resumed_epoch_leaves_out_what_was_done_and_the_next_one_nothing() -> None:
-    order = EpochOrder(20, None, seed=0, rank=1, processes=2)
+    order = EpochSampler(20, None, seed=0, rank=1, processes=2)
     whole = list(order)
     order.skip = 4
     assert list(order) == whole[4:]
@@ -176,22 +175,24 @@ def test_a_loader_remembers_how_far_it_came_by_the_batches_that_were_learned_fro
 def test_every_series_is_drawn_equally_often() -> None:
     series = np.array([0] * 30 + [1] * 3 + [2])
     table = PairTable((), *np.zeros((2, 34), int), np.linspace(0.1, 0.9, 34), np.ones(34), series)
-    chances = examples(sampling="by_series").chances(table)
-    assert chances is not None
-    assert np.bincount(series, chances).tolist() == pytest.approx([1 / 3] * 3)
+    probabilities = examples(sampling="by_series").sampling_probabilities(table)
+    assert probabilities is not None
+    assert np.bincount(series, probabilities).tolist() == pytest.approx([1 / 3] * 3)
 
 
 def test_every_kind_of_label_is_drawn_equally_often() -> None:
     preference = np.array([0.9] * 8 + [0.2] * 2)
     table = PairTable((), *np.zeros((2, 10), int), preference, np.ones(10), np.arange(10))
-    chances = examples(sampling="balanced").chances(table)
-    assert chances is not None
-    assert chances[:8].sum() == pytest.approx(0.5)
+    probabilities = examples(sampling="balanced").sampling_probabilities(table)
+    assert probabilities is not None
+    assert probabilities[:8].sum() == pytest.approx(0.5)
     counts = np.zeros((4, 10), int)
     counts[[0, 1, 2, 3], [4, 4, 4, 8]] = 5
-    chances = examples(sampling="balanced").chances(VoteTable((PhotoFile("./x", Path("x")),) * 4, counts))
-    assert chances is not None
-    assert chances.tolist() == pytest.approx([1 / 6] * 3 + [1 / 2])
+    probabilities = examples(sampling="balanced").sampling_probabilities(
+        VoteTable((PhotoFile("./x", Path("x")),) * 4, counts)
+    )
+    assert probabilities is not None
+    assert probabilities.tolist() == pytest.approx([1 / 6] * 3 + [1 / 2])
 
 
 @pytest.mark.parametrize(

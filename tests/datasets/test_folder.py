@@ -3,6 +3,7 @@ import logging
 import os
 import shutil
 import socket
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from PIL import Image
 
 from fixtures import broken_files
+from fixtures.systems import needs_byte_names, needs_pipes, needs_posix_names
 from iqbench.benchmark.pairs import answers
-from iqbench.datasets.folder import Folder, path_of, sample, shown
+from iqbench.datasets.folder import Folder, display_name, path_of, sample
 from iqbench.errors import UsageError
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile, PhotoListing
@@ -37,8 +39,8 @@ def names(root: Path) -> list[str]:
 
 def test_photos_of_all_folders_are_found_and_sorted_by_name(tmp_path: Path) -> None:
     put(tmp_path, "b.png", "a/z.JPG", "a/b/c/d.tiff", "B.webp", "é.gif", "a.avif")
-    found = listing(tmp_path)
-    assert [file.name for file in found.files] == [
+    photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == [
         "./B.webp",
         "./a.avif",
         "./a/b/c/d.tiff",
@@ -46,15 +48,15 @@ def test_photos_of_all_folders_are_found_and_sorted_by_name(tmp_path: Path) -> N
         "./b.png",
         "./é.gif",
     ]
-    assert [file.path for file in found.files][:2] == [tmp_path / "B.webp", tmp_path / "a.avif"]
-    assert found.ignored == {}
+    assert [file.path for file in photos.files][:2] == [tmp_path / "B.webp", tmp_path / "a.avif"]
+    assert photos.ignored == {}
 
 
 def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     put(root, *(f"{folder}/{stem}.png" for folder in "cab" for stem in "321"))
     put(outside, "linked.png")
-    for link in ("one", "two"):
+    for link in ("link1", "link2"):
         (root / link).symlink_to(outside)
     before = names(root)
     real = os.scandir
@@ -79,9 +81,9 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatc
 
 def test_hidden_and_system_files_are_ignored_and_counted(tmp_path: Path) -> None:
     put(tmp_path, "a.png", ".b.png", "._a.png", "Thumbs.db", "desktop.ini", ".git/c.png", "x/.DS_Store")
-    found = listing(tmp_path)
-    assert [file.name for file in found.files] == ["./a.png"]
-    assert found.ignored == {"hidden": 6}
+    photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == ["./a.png"]
+    assert photos.ignored == {"hidden": 6}
 
 
 def test_other_files_are_ignored_and_counted(tmp_path: Path) -> None:
@@ -97,11 +99,12 @@ def test_a_photo_with_another_name_is_known_by_its_first_bytes(tmp_path: Path) -
     assert names(tmp_path) == ["./IMG_1.jpg.orig", "./backup.bak", "./no_suffix", "./phone"]
 
 
-def test_what_cannot_be_decoded_is_listed_so_that_its_row_says_so(tmp_path: Path) -> None:
+def test_photos_that_cannot_be_decoded_are_listed_and_get_their_rows(tmp_path: Path) -> None:
     put(tmp_path, "empty.jpg", "page.JPEG", "phone.heic", "camera.NEF", "camera.dng", "new.jxl", content=b"")
     assert len(names(tmp_path)) == 6
 
 
+@needs_pipes
 def test_pipes_sockets_and_broken_links_named_like_photos_are_listed_and_never_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,9 +117,9 @@ def test_pipes_sockets_and_broken_links_named_like_photos_are_listed_and_never_o
         Path(name).symlink_to(name)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.jpg")
-        found = listing(tmp_path)
-    assert [file.name for file in found.files] == ["./broken.jpg", "./itself.jpg", "./pipe.jpg", "./socket.jpg"]
-    assert found.ignored == {"not a photo": 3}
+        photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == ["./broken.jpg", "./itself.jpg", "./pipe.jpg", "./socket.jpg"]
+    assert photos.ignored == {"not a photo": 3}
 
 
 def test_a_folder_named_like_a_photo_is_listed_and_searched(tmp_path: Path) -> None:
@@ -130,9 +133,9 @@ def test_each_real_folder_is_visited_once_however_links_lead_to_it(tmp_path: Pat
     put(outside, "b.png")
     (root / "a_link_to_z").symlink_to(root / "z")
     (root / "z" / "up").symlink_to(root)
-    (root / "one").symlink_to(outside)
-    (root / "two").symlink_to(outside)
-    assert names(root) == ["./one/b.png", "./z/a.png"]
+    (root / "link1").symlink_to(outside)
+    (root / "link2").symlink_to(outside)
+    assert names(root) == ["./link1/b.png", "./z/a.png"]
 
 
 def test_a_link_to_a_photo_is_a_photo_of_its_own(tmp_path: Path) -> None:
@@ -159,8 +162,8 @@ def test_an_unreadable_folder_is_counted_and_reported(
 
     monkeypatch.setattr(os, "scandir", refuse)
     with caplog.at_level(logging.WARNING, "iqbench.datasets.folder"):
-        found = listing(tmp_path)
-    assert found.ignored == {"unreadable folder": 1}
+        photos = listing(tmp_path)
+    assert photos.ignored == {"unreadable folder": 1}
     assert "./locked: folder left out, cannot be read (Permission denied)" in caplog.text
 
 
@@ -174,18 +177,18 @@ def test_an_unreadable_file_of_unknown_kind_is_counted_and_reported(
 
     monkeypatch.setattr(Path, "open", refuse)
     with caplog.at_level(logging.WARNING, "iqbench.datasets.folder"):
-        found = listing(tmp_path)
-    assert [file.name for file in found.files] == ["./a.png"]
-    assert found.ignored == {"unreadable file": 1}
+        photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == ["./a.png"]
+    assert photos.ignored == {"unreadable file": 1}
     assert "locked" in caplog.text
 
 
 @pytest.mark.parametrize("mark", ["results.sqlite", ".iqbench"])
 def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path, mark: str) -> None:
     put(tmp_path, "a.png", f"runs/one/{mark}", "runs/one/plot.png", "runs/one/deeper/plot.png")
-    found = listing(tmp_path)
-    assert [file.name for file in found.files] == ["./a.png"]
-    assert found.ignored == {"iqbench results": 1}
+    photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == ["./a.png"]
+    assert photos.ignored == {"iqbench results": 1}
 
 
 def test_a_folder_that_results_were_written_into_is_still_a_source(tmp_path: Path) -> None:
@@ -211,32 +214,35 @@ HARD_NAMES = [
 
 
 @pytest.mark.parametrize("name", HARD_NAMES)
+@needs_posix_names
 def test_hard_names_are_kept_as_they_are(tmp_path: Path, name: str) -> None:
-    put(tmp_path, name, content=b"known by its name alone")
+    put(tmp_path, name, content=b"recognised by its name alone")
     assert names(tmp_path) == [f"./{name}"]
 
 
-def test_names_that_are_not_utf8_are_shown_with_escapes_and_still_lead_to_the_file(tmp_path: Path) -> None:
+@needs_byte_names
+def test_names_that_are_not_utf8_are_escaped_and_their_files_still_found(tmp_path: Path) -> None:
     put(tmp_path, b"caf\xe9.png", b"\xff\xfe/1.png")
-    found = listing(tmp_path)
-    assert [file.name for file in found.files] == [r"./\xff\xfe/1.png", r"./caf\xe9.png"]
-    assert all(file.path.read_bytes() == PNG for file in found.files)
-    assert all(file.name.encode("utf-8") for file in found.files)
+    photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == [r"./\xff\xfe/1.png", r"./caf\xe9.png"]
+    assert all(file.path.read_bytes() == PNG for file in photos.files)
+    assert all(file.name.encode("utf-8") for file in photos.files)
 
 
+@needs_byte_names
 def test_no_two_files_share_a_name(tmp_path: Path) -> None:
     put(tmp_path, b"caf\xe9.png", rb"caf\xe9.png", rb"caf\\xe9.png", "café.png", "cafe\u0301.png")
     assert len(set(names(tmp_path))) == 5
 
 
 def test_a_name_is_the_same_whatever_else_is_in_the_folder() -> None:
-    assert shown(r"caf\xe9.png") == r"./caf\\xe9.png"
+    assert display_name(r"caf\xe9.png") == r"./caf\\xe9.png"
 
 
-@pytest.mark.parametrize("name", [*HARD_NAMES, rb"caf\xe9.png", b"\xff\xfe/1.png", b"caf\xe9.png", b"\\\\x41\\.png"])
-def test_a_name_leads_back_to_its_path(name: str | bytes) -> None:
-    path = os.fsdecode(name)
-    assert path_of(shown(path)) == path
+@pytest.mark.parametrize("path", [*HARD_NAMES, r"caf\xe9.png", "\udcff\udcfe/1.png", "caf\udce9.png", "\\\\x41\\.png"])
+@needs_posix_names
+def test_a_name_is_turned_back_into_its_path(path: str) -> None:
+    assert path_of(display_name(path)) == path
 
 
 # Sampling
@@ -245,8 +251,8 @@ MANY = [PhotoFile(f"./{number:03}.jpg", Path(f"{number:03}.jpg")) for number in 
 
 
 def test_a_sample_is_drawn_by_hash_and_sorted() -> None:
-    lots = {hashlib.sha256(f"7:{file.name}".encode()).hexdigest(): file for file in MANY}
-    expected = sorted((lots[lot] for lot in sorted(lots)[:10]), key=lambda file: file.name)
+    by_hash = {hashlib.sha256(f"7:{file.name}".encode()).hexdigest(): file for file in MANY}
+    expected = sorted((by_hash[digest] for digest in sorted(by_hash)[:10]), key=lambda file: file.name)
     assert sample(MANY, limit=10, seed=7) == sample(MANY[::-1], limit=10, seed=7) == expected
 
 
@@ -273,9 +279,9 @@ def test_no_limit_and_a_large_limit_mean_every_photo() -> None:
 def test_a_folder_is_sampled_in_the_same_way_every_time(tmp_path: Path) -> None:
     put(tmp_path / "one", *(f"{number}.png" for number in range(20)))
     shutil.copytree(tmp_path / "one", tmp_path / "two")
-    one, two = (listing(tmp_path / name, limit=5, seed=3) for name in ("one", "two"))
-    assert [file.name for file in one.files] == [file.name for file in two.files]
-    assert len(one.files) == 5
+    samples = [[file.name for file in listing(tmp_path / name, limit=5, seed=3).files] for name in ("one", "two")]
+    assert samples[0] == samples[1]
+    assert len(samples[0]) == 5
 
 
 # Usage errors
@@ -317,14 +323,14 @@ def test_a_limit_below_one_is_a_usage_error(tmp_path: Path, limit: int) -> None:
     assert message_of(tmp_path, limit).startswith(f"data.limit={limit}: must be a whole number, at least 1")
 
 
-def test_the_limits_of_the_settings_are_those_that_photos_are_read_by(folder: Path) -> None:  # 60x80, 81x53, 64x64
+def test_photos_are_read_with_the_limits_of_the_settings(folder: Path) -> None:  # 60x80, 81x53, 64x64
     def statuses(**limits: float) -> list[str]:
-        found = Folder(str(folder), limit=None, seed=0, **limits).photos().files
-        judged = (
+        photos = Folder(str(folder), limit=None, seed=0, **limits).photos().files
+        rows = (
             photo
-            for photo, _ in answers(Rules({}, clipped=True), found, [], Settings.plain("cpu", batch_size=1, workers=0))
+            for photo, _ in answers(Rules({}, clipped=True), photos, [], Settings.plain("cpu", batch_size=1, workers=0))
         )
-        return [photo.status for photo in judged]
+        return [photo.status for photo in rows]
 
     assert statuses() == ["ok", "ok", "ok"]
     assert statuses(min_side=60) == ["ok", "too_small", "ok"]
@@ -336,3 +342,19 @@ def test_limits_that_cannot_be_are_refused_by_their_key(tmp_path: Path, limits: 
     (key, value) = next(iter(limits.items()))
     with pytest.raises(UsageError, match=rf"^data\.{key}={value}: must be"):
         Folder(str(tmp_path), limit=None, seed=0, **limits)
+
+
+@pytest.mark.parametrize("errors", ["surrogateescape", "surrogatepass"])  # POSIX, Windows
+@pytest.mark.parametrize("path", ["a/b.jpg", "été.jpg", r"a\xe9.jpg", "\udce9.jpg"])
+def test_names_are_turned_back_into_paths_with_the_error_handler_of_each_system(
+    path: str, errors: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencodeerrors", lambda: errors)
+    assert path_of(display_name(path)) == path
+    assert display_name(path).isprintable()
+
+
+def test_names_have_slashes_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a/b/c.png")
+    monkeypatch.setattr(os.path, "join", lambda *parts: "\\".join(parts))
+    assert names(tmp_path) == ["./a/b/c.png"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fixtures.labelled_sets import write_csv, write_pairs
+from fixtures.systems import needs_pipes, needs_posix_names
 from iqbench.datasets.pairs import PairList
 from iqbench.datasets.pairs_csv import Comparison, read_comparisons
 from iqbench.errors import UsageError
@@ -19,7 +20,7 @@ HEADER = ["better", "worse"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of photos, beside one that the list may not lead to. Nothing opens them here."""
+    """A folder of empty photos, beside another folder that the list must not reach."""
     for name in (*(f"in/{photo}" for photo in PHOTOS), "out/e.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
@@ -58,7 +59,7 @@ def test_pairs_may_weigh_differently(folder: Path) -> None:
     rows = [[*pair, weight] for pair, weight in zip(pairs, weights, strict=True)]
     file = listed(folder, *rows, header=[*HEADER, "weight"])
     assert [comparison.weight for comparison in read_comparisons(file)] == [2, 0.5, 0.001, 0.25]
-    assert pair_list(file).everything.weight.tolist() == [2, 0.5, 0.001, 0.25]
+    assert pair_list(file).all_labels.weight.tolist() == [2, 0.5, 0.001, 0.25]
 
 
 @pytest.mark.parametrize(
@@ -78,16 +79,18 @@ HARD_NAMES = ["with space.jpg", "quote'\".jpg", "a,b;c\t.jpg", "new\nline.jpg", 
               "%s.jpg", "写真.jpg", " .jpg", "-", "x" * 251 + ".jpg"]  # fmt: skip
 
 
+@needs_posix_names
 def test_hard_names_are_kept_as_they_are(folder: Path) -> None:
     for name in HARD_NAMES:
         (folder / name).touch()
     file = listed(folder, *([name, "a.jpg"] for name in HARD_NAMES))
     assert [comparison.better for comparison in read_comparisons(file)] == HARD_NAMES
-    photos = pair_list(file).everything.photos
+    photos = pair_list(file).all_labels.photos
     assert {photo.name for photo in photos} == {f"./{name}" for name in [*HARD_NAMES, "a.jpg"]}
     assert all(photo.path.is_file() for photo in photos)
 
 
+@needs_posix_names
 def test_a_line_is_counted_where_its_row_begins_whatever_breaks_are_in_names(folder: Path) -> None:
     for name in ("new\nline.jpg", "two\r\n\nlines.jpg"):
         (folder / name).touch()
@@ -99,25 +102,25 @@ def test_a_line_is_counted_where_its_row_begins_whatever_breaks_are_in_names(fol
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "message"),
     [
-        ("winner,loser", "spelled so and in this order, not 'winner,loser'"),
-        ("Better,Worse", "spelled so and in this order, not 'Better,Worse'"),
-        ("worse,better", "spelled so and in this order, not 'worse,better'"),
-        ("better, worse", "spelled so and in this order, not 'better, worse'"),
-        ("better,worse,wieght", "spelled so and in this order, not 'better,worse,wieght'"),
-        ("better;worse", "cells be separated by commas"),
-        ("better\tworse", "cells be separated by commas"),
-        ("a.jpg,b.jpg", "there is none, the first line is 'a.jpg,b.jpg'"),
+        ("winner,loser", "not 'winner,loser'"),
+        ("Better,Worse", "not 'Better,Worse'"),
+        ("worse,better", "not 'worse,better'"),
+        ("better, worse", "not 'better, worse'"),
+        ("better,worse,wieght", "not 'better,worse,wieght'"),
+        ("better;worse", "separated by commas"),
+        ("better\tworse", "separated by commas"),
+        ("a.jpg,b.jpg", "there is no header, the first line is 'a.jpg,b.jpg'"),
         ("one,two", "not 'one,two'"),
         ("better", "not 'better'"),
     ],
 )
-def test_another_header_is_refused_with_a_hint(folder: Path, header: str, said: str) -> None:
+def test_another_header_is_refused_with_a_hint(folder: Path, header: str, message: str) -> None:
     (folder / "list.csv").write_text(f"{header}\na.jpg,b.jpg\n")
     message = message_of(folder / "list.csv")
     assert message.startswith("line 1: the header must be better,worse or better,worse,weight")
-    assert said in message
+    assert message in message
 
 
 WRONG_PATHS = {
@@ -150,6 +153,7 @@ WRONG_PATHS = {
 
 @pytest.mark.parametrize("column", [0, 1])
 @pytest.mark.parametrize("wrong", WRONG_PATHS)
+@needs_pipes
 def test_a_wrong_path_is_refused_with_its_line(folder: Path, wrong: str, column: int) -> None:
     links = {"outward.jpg": "../out/e.jpg", "outside": "../out", "broken.jpg": "nowhere", "loop.jpg": "loop.jpg"}
     for name, target in links.items():
@@ -157,9 +161,9 @@ def test_a_wrong_path_is_refused_with_its_line(folder: Path, wrong: str, column:
     os.mkfifo(folder / "pipe.jpg")
     row = ["b.jpg"]
     row.insert(column, wrong)
-    said = message_of(listed(folder, ["a.jpg", "b.jpg"], row))
-    assert said.startswith(f"1 line is wrong: line 3: {HEADER[column]} is "), said
-    assert WRONG_PATHS[wrong] in said
+    message = message_of(listed(folder, ["a.jpg", "b.jpg"], row))
+    assert message.startswith(f"1 line is wrong: line 3: {HEADER[column]} is "), message
+    assert WRONG_PATHS[wrong] in message
 
 
 def test_a_link_inside_the_folder_is_the_photo_that_it_leads_to(folder: Path) -> None:
@@ -192,9 +196,9 @@ WRONG_ROWS = {
 @pytest.mark.parametrize("row", WRONG_ROWS)
 def test_a_wrong_row_is_refused_with_its_line(folder: Path, row: tuple[str, ...]) -> None:
     (folder / "link.jpg").symlink_to("a.jpg")
-    said = message_of(listed(folder, ["b.jpg", "c.jpg"], list(row), ["c.jpg", "a.jpg"]))
-    assert said.startswith("1 line is wrong: line 3: "), said
-    assert WRONG_ROWS[row] in said
+    message = message_of(listed(folder, ["b.jpg", "c.jpg"], list(row), ["c.jpg", "a.jpg"]))
+    assert message.startswith("1 line is wrong: line 3: "), message
+    assert WRONG_ROWS[row] in message
 
 
 @pytest.mark.parametrize(
@@ -207,30 +211,30 @@ def test_a_weight_that_is_no_number_or_that_sums_cannot_hold_is_refused(folder: 
 
 def test_two_rows_may_contradict_each_other(folder: Path) -> None:
     for pair in permutations(PHOTOS, 2):
-        table = pair_list(listed(folder, [*pair], [*pair[::-1]])).everything
+        table = pair_list(listed(folder, [*pair], [*pair[::-1]])).all_labels
         assert table.first[0] == table.first[1]
         assert sorted(table.preference.tolist()) == [0, 1]
 
 
 def test_blank_lines_and_broken_quotes_are_refused_with_their_lines(folder: Path) -> None:
     (folder / "list.csv").write_bytes(b'better,worse\na.jpg,b.jpg\n\nb.jpg,c.jpg\n"c.jpg"x,a.jpg\n')
-    said = message_of(folder / "list.csv")
-    assert said.startswith("2 lines are wrong: line 3: blank; line 5: not CSV from here on")
+    message = message_of(folder / "list.csv")
+    assert message.startswith("2 lines are wrong: line 3: blank; line 5: not CSV from here on")
     (folder / "list.csv").write_bytes(b'better,worse\na.jpg,b.jpg\n"b.jpg,c.jpg\n')
     assert message_of(folder / "list.csv").startswith("1 line is wrong: line 3: not CSV from here on")
 
 
 def test_bytes_that_are_no_text_are_refused(folder: Path) -> None:
     (folder / "list.csv").write_bytes(b"better,worse\na.jpg\0,b.jpg\ncaf\xe9.jpg,b.jpg\n")
-    said = message_of(folder / "list.csv")
-    assert said == "2 lines are wrong: line 2: holds a NUL byte; line 3: is not UTF-8 text"
+    message = message_of(folder / "list.csv")
+    assert message == "2 lines are wrong: line 2: holds a NUL byte; line 3: is not UTF-8 text"
 
 
 def test_a_list_without_pairs_is_refused(folder: Path) -> None:
     assert message_of(listed(folder)) == "no pairs below the header"
 
 
-def test_no_list_is_said_with_what_one_looks_like() -> None:
+def test_an_unset_list_is_named_with_the_format_of_a_list() -> None:
     with pytest.raises(
         UsageError, match=r"^data\.file is not set: give a CSV with the header better,worse .*list\.csv$"
     ):
@@ -249,9 +253,9 @@ def names(table: PairTable) -> set[str]:
     return {photo.name for photo in table.photos}
 
 
-def test_labels_say_what_the_list_says(tmp_path: Path) -> None:
+def test_labels_are_those_of_the_list(tmp_path: Path) -> None:
     qualities = write_pairs(tmp_path)
-    for table in [pair_list(tmp_path / "list.csv").everything, *pair_list(tmp_path / "list.csv").read().values()]:
+    for table in [pair_list(tmp_path / "list.csv").all_labels, *pair_list(tmp_path / "list.csv").read().values()]:
         for first, second, preference in zip(table.first, table.second, table.preference, strict=True):
             better = qualities[table.photos[first].name] > qualities[table.photos[second].name]
             assert preference == float(better)
@@ -259,16 +263,16 @@ def test_labels_say_what_the_list_says(tmp_path: Path) -> None:
 
 def test_a_constant_answer_is_right_in_about_half_of_the_pairs(tmp_path: Path) -> None:
     write_pairs(tmp_path, series=40, photos_per_series=4)
-    preference = pair_list(tmp_path / "list.csv").everything.preference
+    preference = pair_list(tmp_path / "list.csv").all_labels.preference
     assert len(preference) == 240
     assert 90 < preference.sum() < 150
 
 
-def test_lots_depend_on_the_seed_and_the_names_and_not_on_other_rows(folder: Path) -> None:
+def test_orders_within_pairs_depend_on_the_seed_and_the_names_and_not_on_other_rows(folder: Path) -> None:
     rows = [["a.jpg", "b.jpg"], ["c.jpg", "a.jpg"], ["sub/d.jpg", "a.jpg"], ["b.jpg", "c.jpg"]]
 
     def orders(rows: list[list[str]], seed: int) -> set[tuple[str, str]]:
-        table = pair_list(listed(folder, *rows), seed=seed).everything
+        table = pair_list(listed(folder, *rows), seed=seed).all_labels
         return {(table.photos[a].name, table.photos[b].name) for a, b in zip(table.first, table.second, strict=True)}
 
     assert orders(rows, 0) == orders(rows[::-1], 0)
@@ -279,8 +283,8 @@ def test_lots_depend_on_the_seed_and_the_names_and_not_on_other_rows(folder: Pat
 def test_photos_that_pairs_connect_are_one_series_and_in_one_split(tmp_path: Path) -> None:
     write_pairs(tmp_path)
     source = pair_list(tmp_path / "list.csv")
-    scene = {photo.name.split("/")[1] for photo in source.everything.photos}
-    assert len(set(source.everything.series.tolist())) == len(scene) == 12
+    scene = {photo.name.split("/")[1] for photo in source.all_labels.photos}
+    assert len(set(source.all_labels.series.tolist())) == len(scene) == 12
     labels = source.read()
     assert {split: len(table) for split, table in labels.items()} == {"train": 24, "val": 6, "test": 6}
     scenes = [{name.split("/")[1] for name in names(table)} for table in labels.values()]
@@ -325,7 +329,7 @@ def test_where_one_series_holds_most_pairs_photos_are_divided(tmp_path: Path, ca
     assert {split: len(names(table)) for split, table in labels.items()} == {"train": 10, "val": 6, "test": 4}
     assert {split: len(table) for split, table in labels.items()} == {"train": 45, "val": 15, "test": 6}
     assert len(set.union(*(names(table) for table in labels.values()))) == 20
-    assert "124 of 190 pairs are between splits, left out" in caplog.text
+    assert "124 of 190 pairs have photos in two splits" in caplog.text
 
 
 @pytest.mark.parametrize("sizes", [(1, 1), (20, 1, 1), (1, 1, 1, 9)])
@@ -338,12 +342,12 @@ def test_series_that_are_too_few_or_too_large_are_divided_by_photos(
     with caplog.at_level(logging.INFO, "iqbench.datasets.pairs"):
         labels = pair_list(listed(folder, *rows)).read()
     left_out = len(rows) - sum(map(len, labels.values()))
-    assert f"photos are divided; {left_out} of {len(rows)} pairs are between splits, left out" in caplog.text
+    assert f"photos are divided; {left_out} of {len(rows)} pairs have photos in two splits" in caplog.text
 
 
 def test_the_whole_list_is_there_even_where_splits_leave_pairs_out(folder: Path) -> None:
     source = pair_list(listed(folder, ["a.jpg", "b.jpg"]))
-    assert len(source.everything) == 1
+    assert len(source.all_labels) == 1
     assert sum(map(len, source.read().values())) <= 1
     assert source.evaluated_on == "all"
 

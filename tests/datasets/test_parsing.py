@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from iqbench.datasets.parsing import Faults, numbered_lines, quoted, read_text, wrong_columns
+from fixtures.systems import needs_pipes
+from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
 from iqbench.errors import UsageError
 
 
@@ -15,9 +16,9 @@ def written(folder: Path, content: bytes) -> Path:
 
 def lines_of(folder: Path, content: bytes) -> list[tuple[int, str]]:
     file = written(folder, content)
-    faults = Faults(file)
-    lines = numbered_lines(file, faults)
-    faults.raise_if_any()
+    errors = LineErrors(file)
+    lines = numbered_lines(file, errors)
+    errors.raise_if_any()
     return lines
 
 
@@ -55,8 +56,8 @@ def test_blank_lines_are_refused_but_not_at_the_end(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_are_refused_with_their_lines(tmp_path: Path) -> None:
-    said = message_of(tmp_path, b"a\ncaf\xe9\nb\0c\nd\n\xff\0")
-    assert said == (
+    message = message_of(tmp_path, b"a\ncaf\xe9\nb\0c\nd\n\xff\0")
+    assert message == (
         "3 lines are wrong: line 2: is not UTF-8 text; line 3: holds a NUL byte; "
         "line 5: holds a NUL byte, is not UTF-8 text"
     )
@@ -72,7 +73,7 @@ def test_an_empty_file_is_named_so(tmp_path: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"<!DOCTYPE html><title>Not found</title>", "a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "git-lfs pointer"),
@@ -81,8 +82,8 @@ def test_an_empty_file_is_named_so(tmp_path: Path, content: bytes) -> None:
         (b"\x1f\x8b\x08 and so on", "gzip archive"),
     ],
 )
-def test_what_a_download_left_in_a_lists_place_is_named(tmp_path: Path, content: bytes, said: str) -> None:
-    assert said in message_of(tmp_path, content)
+def test_the_result_of_a_failed_download_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    assert message in message_of(tmp_path, content)
 
 
 def test_a_file_that_cannot_be_opened_is_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,30 +104,30 @@ def test_a_file_that_cannot_be_opened_is_named_with_its_reason(tmp_path: Path, m
 
 
 def test_the_first_twenty_wrong_lines_are_shown_in_order_and_the_others_counted() -> None:
-    faults = Faults(Path("list.txt"))
+    errors = LineErrors(Path("list.txt"))
     for line in range(1037, 1000, -1):
-        faults.add(line, f"reason {line}")
+        errors.add(line, f"reason {line}")
     with pytest.raises(UsageError) as caught:
-        faults.raise_if_any()
+        errors.raise_if_any()
     shown = "; ".join(f"line {line}: reason {line}" for line in range(1001, 1021))
     assert str(caught.value) == f"list.txt: 37 lines are wrong: {shown}; and 17 more"
 
 
 @pytest.mark.parametrize(("count", "end"), [(1, "reason 1"), (20, "reason 20"), (21, "and 1 more")])
-def test_what_is_shown_ends_where_it_should(count: int, end: str) -> None:
-    faults = Faults(Path("list.txt"))
+def test_twenty_wrong_lines_are_listed(count: int, end: str) -> None:
+    errors = LineErrors(Path("list.txt"))
     for line in range(1, count + 1):
-        faults.add(line, f"reason {line}")
+        errors.add(line, f"reason {line}")
     with pytest.raises(UsageError, match=f"{end}$"):
-        faults.raise_if_any()
+        errors.raise_if_any()
 
 
 def test_several_reasons_of_one_line_are_one_wrong_line() -> None:
-    faults = Faults(Path("list.txt"))
-    faults.add(3, "one")
-    faults.add(3, "two")
+    errors = LineErrors(Path("list.txt"))
+    errors.add(3, "one")
+    errors.add(3, "two")
     with pytest.raises(UsageError, match=r"^list.txt: 1 line is wrong: line 3: one, two$"):
-        faults.raise_if_any()
+        errors.raise_if_any()
 
 
 @pytest.mark.parametrize("line", ["1  2 3", " 1 2 3", "1 2 3 ", "1\t2\t3", "1 2\t3", "1,2,3", "1;2;3", "1 2\u00a03"])
@@ -140,12 +141,13 @@ def test_columns_are_counted() -> None:
     assert wrong_columns("1", 3) == "1 column instead of 3"
 
 
-def test_what_is_quoted_is_short_and_cannot_break_the_line() -> None:
+def test_quoted_text_is_short_and_on_one_line() -> None:
     assert "\n" not in quoted("a\nb\r\x1b[31m")
     assert "\x1b" not in quoted("a\nb\r\x1b[31m")
     assert len(quoted("x" * 100_000)) < 50
 
 
+@needs_pipes
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "list.txt")
     with pytest.raises(UsageError, match=r"list\.txt: is a pipe or a device"):

@@ -14,7 +14,7 @@ from iqbench.errors import UsageError
 from iqbench.labels import PairTable
 
 WHOLE = ["15 1 2 0.123 2 1", "15 1 3 0.546 2 3", "15 2 3 0.896 1 3", "16 1 2 0.500 1 2"]
-"""Two series in which nothing is wrong."""
+"""Valid lines of two series."""
 
 
 def triage(root: Path | None, test_share: float = 0.25, min_agreement: float = 0.5, seed: int = 0) -> PhotoTriage:
@@ -34,7 +34,7 @@ def listed(folder: Path, lines: Sequence[str]) -> Path:
     return file
 
 
-def faults_of(folder: Path, lines: Sequence[str]) -> str:
+def message_of(folder: Path, lines: Sequence[str]) -> str:
     file = listed(folder, lines)
     with pytest.raises(UsageError) as caught:
         read_pair_list(file)
@@ -59,8 +59,8 @@ def test_windows_line_ends_and_a_mark_at_the_start_are_accepted(tmp_path: Path) 
     file = listed(tmp_path, WHOLE)
     plain = read_pair_list(file)
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
-    for one, other in zip(plain, read_pair_list(file), strict=True):
-        assert np.array_equal(one, other)
+    for column, same in zip(plain, read_pair_list(file), strict=True):
+        assert np.array_equal(column, same)
 
 
 WRONG_LINES = {
@@ -103,42 +103,42 @@ WRONG_LINES = {
 
 @pytest.mark.parametrize("wrong", WRONG_LINES)
 def test_a_wrong_line_is_refused_with_its_number_and_reason(tmp_path: Path, wrong: str) -> None:
-    said = faults_of(tmp_path, [*WHOLE[:3], wrong, "17 1 2 0.600 1 2"])
-    assert said.startswith("1 line is wrong: line 4: "), said
-    assert WRONG_LINES[wrong] in said
+    message = message_of(tmp_path, [*WHOLE[:3], wrong, "17 1 2 0.600 1 2"])
+    assert message.startswith("1 line is wrong: line 4: "), message
+    assert WRONG_LINES[wrong] in message
 
 
 def test_a_header_is_refused_as_a_line_that_is_wrong(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, ["SERIES PHOTO1 PHOTO2 RATIO RANK1 RANK2", *WHOLE])
-    assert said == "1 line is wrong: line 1: SERIES is 'SERIES', not a whole number"
+    message = message_of(tmp_path, ["SERIES PHOTO1 PHOTO2 RATIO RANK1 RANK2", *WHOLE])
+    assert message == "1 line is wrong: line 1: SERIES is 'SERIES', not a whole number"
 
 
-def test_all_wrong_lines_are_said_at_once(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, [*WHOLE[:3], "16 1 2 0.700 1", "17 1 2 nan 1 2", "18 2 2 0.600 1 2"])
-    assert said == (
+def test_all_wrong_lines_are_listed_at_once(tmp_path: Path) -> None:
+    message = message_of(tmp_path, [*WHOLE[:3], "16 1 2 0.700 1", "17 1 2 nan 1 2", "18 2 2 0.600 1 2"])
+    assert message == (
         "3 lines are wrong: line 4: 5 columns instead of 6; "
         "line 5: RATIO is 'nan', not a number from 0.01 to 0.99; line 6: photo 1 is photo 2"
     )
 
 
 def test_a_photo_has_one_rank_in_its_series(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 1 3"])
-    assert said == (
+    message = message_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 1 3"])
+    assert message == (
         "1 line is wrong: line 2: photo 1 has rank 1 here and 2 in line 1; "
         "the last two columns are ranks inside the series, 1 = best, not photo numbers"
     )
 
 
-def test_winners_and_losers_in_the_places_of_ranks_are_noticed(tmp_path: Path) -> None:
-    """The mistake that cost an older system its labels: the last columns read, or written, as photo numbers."""
-    said = faults_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 2 3"])
-    assert "photo 1 has rank 1 here and 2 in line 1" in said
-    assert "not photo numbers" in said
+def test_photo_numbers_in_place_of_ranks_are_refused(tmp_path: Path) -> None:
+    """An older system lost its labels by reading or writing the last two columns as photo numbers."""
+    message = message_of(tmp_path, ["15 1 2 0.123 2 1", "15 1 3 0.546 1 3", "15 2 3 0.896 2 3"])
+    assert "photo 1 has rank 1 here and 2 in line 1" in message
+    assert "not photo numbers" in message
 
 
 def test_equal_ranks_go_with_no_preference_only(tmp_path: Path) -> None:
     read_pair_list(listed(tmp_path, ["15 1 2 0.5 1 1"]))
-    assert "line 1: both photos have rank 1" in faults_of(tmp_path, ["15 1 2 0.501 1 1"])
+    assert "line 1: both photos have rank 1" in message_of(tmp_path, ["15 1 2 0.501 1 1"])
 
 
 def test_no_preference_agrees_with_any_ranks(tmp_path: Path) -> None:
@@ -146,30 +146,32 @@ def test_no_preference_agrees_with_any_ranks(tmp_path: Path) -> None:
         assert read_pair_list(listed(tmp_path, [f"15 1 2 0.500 {ranks}"])).ratio.tolist() == [0.5]
 
 
-def test_a_series_whose_pairs_are_not_all_there_is_refused_with_those_that_are_missing(tmp_path: Path) -> None:
+def test_an_incomplete_series_is_refused_with_its_missing_pairs(tmp_path: Path) -> None:
     lines = pair_lines(7, [0.1, 0.3, 0.5, 0.7])
-    said = faults_of(tmp_path, [*WHOLE, *(line for line in lines if line.split()[1:3] not in (["1", "3"], ["2", "4"]))])
-    assert said == "1 line is wrong: line 5: series 7 is not complete, without the pairs 1-3, 2-4"
+    message = message_of(
+        tmp_path, [*WHOLE, *(line for line in lines if line.split()[1:3] not in (["1", "3"], ["2", "4"]))]
+    )
+    assert message == "1 line is wrong: line 5: series 7 is incomplete; missing pairs: 1-3, 2-4"
 
 
 def test_of_many_missing_pairs_five_are_shown(tmp_path: Path) -> None:
     lines = [line for line in pair_lines(7, np.linspace(0, 1, 9).tolist()) if line.split()[1] == "1"]
-    assert faults_of(tmp_path, lines).endswith("without the pairs 2-3, 2-4, 2-5, 2-6, 2-7 and 23 more")
+    assert message_of(tmp_path, lines).endswith("missing pairs: 2-3, 2-4, 2-5, 2-6, 2-7 and 23 more")
 
 
 def test_a_series_with_a_line_that_cannot_be_read_is_not_called_incomplete_too(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, [WHOLE[0], "15 1 3 0.546 2 x", WHOLE[2], WHOLE[3]])
-    assert said == "1 line is wrong: line 2: RANK2 is 'x', not a whole number"
+    message = message_of(tmp_path, [WHOLE[0], "15 1 3 0.546 2 x", WHOLE[2], WHOLE[3]])
+    assert message == "1 line is wrong: line 2: RANK2 is 'x', not a whole number"
 
 
 def test_a_huge_series_of_missing_pairs_is_refused_in_no_time(tmp_path: Path) -> None:
     lines = [f"1 {photo} {photo + 1} 0.500 1 1" for photo in range(1, 5001)]
-    assert "and 12,497,495 more" in faults_of(tmp_path, lines)
+    assert "and 12,497,495 more" in message_of(tmp_path, lines)
 
 
 def test_the_test_list_is_told_from_one_with_labels(tmp_path: Path) -> None:
-    said = faults_of(tmp_path, ["1 1 2", "1 1 3", "1 2 3"])
-    assert said == "has three columns a line: this is a test list, without labels; give a list with six"
+    message = message_of(tmp_path, ["1 1 2", "1 1 3", "1 2 3"])
+    assert message == "has three columns a line: this is a test list, without labels; give a list with six"
 
 
 def test_random_lists_are_read_back(tmp_path: Path) -> None:
@@ -179,7 +181,7 @@ def test_random_lists_are_read_back(tmp_path: Path) -> None:
         lines += pair_lines(series, generator.random(generator.integers(2, 8)).tolist())
     pairs = read_pair_list(listed(tmp_path, lines))
     columns = zip(*(column.tolist() for column in pairs[1:]), strict=True)
-    assert [f"{s} {one} {two} {ratio:.3f} {r1} {r2}" for s, one, two, ratio, r1, r2 in columns] == lines
+    assert [f"{s} {p1} {p2} {ratio:.3f} {r1} {r2}" for s, p1, p2, ratio, r1, r2 in columns] == lines
 
 
 def damaged_columns(line: str, generator: np.random.Generator) -> str:
@@ -194,7 +196,7 @@ def test_whatever_is_written_into_a_line_it_is_refused_by_its_number(tmp_path: P
         lines = list(WHOLE)
         at = int(generator.integers(len(lines)))
         lines[at] = damaged_columns(lines[at], generator)
-        assert f"line {at + 1}: " in faults_of(tmp_path, lines)
+        assert f"line {at + 1}: " in message_of(tmp_path, lines)
 
 
 # The splits
@@ -219,13 +221,13 @@ def test_the_held_out_series_depend_on_the_seed_alone(root: Path) -> None:
     assert len({frozenset(series) for series in held}) > 1
 
 
-def test_labels_say_what_the_list_says(root: Path) -> None:
+def test_labels_are_those_of_the_list(root: Path) -> None:
     qualities = write_phototriage(root / "again", seed=5)
     for table in triage(root / "again").read().values():
         assert len(table)
         for first, second, preference in zip(table.first, table.second, table.preference, strict=True):
-            one, other = (table.photos[at].name for at in (first, second))
-            assert (preference > 0.5) == (qualities[one] > qualities[other])
+            names = [table.photos[at].name for at in (first, second)]
+            assert (preference > 0.5) == (qualities[names[0]] > qualities[names[1]])
         assert (table.weight == 1).all()
         assert {int(table.photos[at].name[-13:-7]) for at in table.first} == series_of(table)
 
@@ -277,21 +279,21 @@ def test_agreement_counts_as_it_is_written_on_either_side(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("3 1 2 0.500 1 2", "line 13: this pair is line 7 of train_pairlist.txt too"),
         ("3 7 8 0.500 1 2", "line 13: series 3 is in train_pairlist.txt too (line 7)"),
     ],
 )
-def test_a_series_in_both_lists_is_refused(root: Path, line: str, said: str) -> None:
+def test_a_series_in_both_lists_is_refused(root: Path, line: str, message: str) -> None:
     file = root / "train_val" / "val_pairlist.txt"
     file.write_text(file.read_text() + line + "\n")
     with pytest.raises(UsageError) as caught:
         triage(root).read()
-    assert str(caught.value) == f"{file}: 1 line is wrong: {said}"
+    assert str(caught.value) == f"{file}: 1 line is wrong: {message}"
 
 
-# What is missing
+# Missing files
 
 
 MISSING: dict[str, Callable[[Path], object]] = {
@@ -302,21 +304,21 @@ MISSING: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("said", MISSING)
-def test_what_is_missing_is_said_with_where_to_get_it(tmp_path: Path, said: str) -> None:
+@pytest.mark.parametrize("message", MISSING)
+def test_a_missing_file_is_named_with_where_to_get_it(tmp_path: Path, message: str) -> None:
     root = tmp_path / "root"
     write_phototriage(root, series=2, validation_series=1)
-    MISSING[said](root / "train_val")
+    MISSING[message](root / "train_val")
     with pytest.raises(UsageError) as caught:
         triage(root).read()
     message = str(caught.value)
     assert message.startswith(f"data.root={root}: ")
-    assert said in message
+    assert message in message
     check_directions(message)
 
 
 @pytest.mark.parametrize("unset", [None, ""])
-def test_no_root_is_said_with_where_to_get_the_data(unset: str | None) -> None:
+def test_an_unset_root_is_named_with_where_to_get_the_data(unset: str | None) -> None:
     with pytest.raises(UsageError, match=r"^data\.root is not set\.") as caught:
         PhotoTriage(unset, 0.1, 0.5, cache="unused", limit=None, seed=0).read()
     check_directions(str(caught.value))
@@ -332,7 +334,7 @@ def check_directions(message: str) -> None:
 
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
-def test_a_share_that_is_none_is_refused(share: float) -> None:
+def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(UsageError, match=r"^data\.test_share="):
         triage(None, test_share=share)
 
@@ -347,14 +349,14 @@ def test_an_agreement_that_no_pair_can_have_is_refused(agreement: float) -> None
 
 
 def reviews_of(folder: Path, choices: Sequence[object]) -> Reviews | None:
-    """What is counted where the reviews of series 15 are these, against `WHOLE`."""
+    """Return the counts for these reviews of series 15 and the pair list `WHOLE`."""
     (folder / "reviews_trainval").mkdir(exist_ok=True)
     (folder / "reviews_trainval" / "000015.json").write_text(json.dumps({"reviews": choices}))
     return review_agreement(folder, read_pair_list(listed(folder, WHOLE)))
 
 
-def review(one: int, other: int, choice: str) -> dict[str, str]:
-    return {"compareFile1": f"15-{one}.JPG", "compareFile2": f"15-{other}.JPG", "userChoice": choice}
+def review(left: int, right: int, choice: str) -> dict[str, str]:
+    return {"compareFile1": f"15-{left}.JPG", "compareFile2": f"15-{right}.JPG", "userChoice": choice}
 
 
 def test_votes_are_counted_by_the_names_of_their_photos(tmp_path: Path) -> None:
@@ -379,7 +381,7 @@ def test_the_doubled_folder_and_the_single_one_are_both_found(tmp_path: Path) ->
     assert doubled.votes == len(pairs.line) == 36
 
 
-def test_without_reviews_there_is_nothing_to_say(root: Path) -> None:
+def test_without_reviews_the_result_is_none(root: Path) -> None:
     pairs = read_pair_list(root / "train_val" / "train_pairlist.txt")
     assert review_agreement(root / "train_val", pairs) is None
     (root / "train_val" / "reviews_trainval").mkdir()

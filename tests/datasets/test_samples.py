@@ -45,8 +45,8 @@ def test_finding_them_imports_none_of_the_packages() -> None:
         "import sys; from iqbench.datasets.samples import Samples; Samples(limit=None, seed=0).photos();"
         "print([name for name in ('skimage', 'sklearn', 'matplotlib') if name in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]", said.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]", process.stderr
 
 
 def test_a_missing_photo_names_the_package_to_reinstall(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ def shares(rows: int, seed: int) -> torch.Tensor:
     return weights / weights.sum(dim=1, keepdim=True)
 
 
-def predicting(distribution: torch.Tensor) -> VotePrediction:
+def prediction_of(distribution: torch.Tensor) -> VotePrediction:
     return VotePrediction(mean_vote(distribution), distribution.log())
 
 
@@ -24,17 +24,17 @@ def test_the_earth_movers_distance_is_that_of_a_slow_rederivation() -> None:
     for row in range(7):
         squares = [(sum(predicted[row, : k + 1]) - sum(true[row, : k + 1])).item() ** 2 for k in range(10)]
         slow.append(math.sqrt(sum(squares) / 10))
-    assert emd(predicting(predicted), true).tolist() == pytest.approx(slow, rel=1e-9)
+    assert emd(prediction_of(predicted), true).tolist() == pytest.approx(slow, rel=1e-9)
 
 
-def test_the_earth_movers_distance_grows_with_the_way_and_is_nought_on_the_spot() -> None:
+def test_the_earth_movers_distance_grows_with_the_distance_and_is_zero_for_equal_votes() -> None:
     sure = torch.eye(10, dtype=torch.float64)
-    distances = [emd(predicting(sure[:1]), sure[at : at + 1]).item() for at in range(10)]
+    distances = [emd(prediction_of(sure[:1]), sure[at : at + 1]).item() for at in range(10)]
     assert distances == pytest.approx([math.sqrt(at / 10) for at in range(10)], abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["emd", "kl"])
-def test_a_distance_has_a_gradient_where_it_is_nought(name: str) -> None:
+def test_a_distance_has_a_gradient_at_zero(name: str) -> None:
     logits = torch.zeros(1, 10, requires_grad=True)
     predicted = VotePrediction(mean_vote(logits.softmax(1)), logits)
     loss_named("votes", name)(predicted, torch.full((1, 10), 0.1)).sum().backward()
@@ -48,7 +48,7 @@ def test_the_divergence_is_that_of_a_slow_rederivation() -> None:
         sum(t * math.log(t / p) for p, t in zip(*rows, strict=True))
         for rows in zip(predicted.tolist(), true.tolist(), strict=True)
     ]
-    assert kl(predicting(predicted), true).tolist() == pytest.approx(slow, rel=1e-9)
+    assert kl(prediction_of(predicted), true).tolist() == pytest.approx(slow, rel=1e-9)
 
 
 def test_errors_of_the_mean_are_worked_out_by_hand() -> None:
@@ -59,12 +59,12 @@ def test_errors_of_the_mean_are_worked_out_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", ["emd", "kl"])
-def test_a_distribution_that_is_not_predicted_is_missed(name: str) -> None:
+def test_a_loss_that_needs_the_distribution_refuses_a_prediction_without_it(name: str) -> None:
     with pytest.raises(UsageError, match=f"model\\.losses\\.votes={name}: needs the distribution"):
         loss_named("votes", name)(VotePrediction(torch.zeros(1), None), torch.full((1, 10), 0.1))
 
 
-def test_a_loss_that_there_is_not_is_refused_with_the_nearest_one() -> None:
+def test_an_unknown_loss_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(
         UsageError, match=r"model\.losses\.votes=hubr: no such loss\. Did you mean 'huber'\? There are: emd, kl"
     ):

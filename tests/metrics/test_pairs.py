@@ -4,13 +4,19 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss
 
 from iqbench.losses.pairs import bradley_terry
-from iqbench.metrics import accuracy_by_agreement, constant_accuracy, cross_entropy, pair_accuracy, voter_agreement
-from iqbench.metrics.pairs import agreement_bins
+from iqbench.metrics.pairs import (
+    accuracy_by_agreement,
+    agreement_bins,
+    constant_accuracy,
+    cross_entropy,
+    pair_accuracy,
+    voter_agreement,
+)
 
 ALL = (pair_accuracy, voter_agreement, cross_entropy)
 
 
-def made(size=400, seed=0):
+def random_pairs(size=400, seed=0):
     random = np.random.default_rng(seed)
     preference = random.integers(0, 21, size) / 20  # many are exactly 0.5, and many on the edge of a bin
     margin = np.where(random.random(size) < 0.15, 0.0, preference - 0.5 + random.normal(size=size))
@@ -23,14 +29,14 @@ def test_accuracy_is_the_one_counted_by_hand():
     assert pair_accuracy(margin, preference, np.array([3.0, 1.0, 2.0, 9.0, 0.0])) == (3 + 0 + 1) / 6
 
 
-def test_voters_agree_as_often_as_counted_by_hand():
+def test_voter_agreement_is_the_one_counted_by_hand():
     margin, preference = np.array([2.0, -2.0, 0.0, 1.0]), np.array([0.75, 0.75, 0.25, 0.5])
     assert voter_agreement(margin, preference, np.ones(4)) == (0.75 + 0.25 + 0.5 + 0.5) / 4
     assert voter_agreement(margin, preference, np.array([1.0, 3.0, 2.0, 2.0])) == (0.75 + 0.75 + 1 + 1) / 8
 
 
 def test_all_measures_are_those_of_a_slow_loop_over_pairs():
-    margin, preference, weight = made()
+    margin, preference, weight = random_pairs()
     right, agree, loss = [], [], []
     for m, p, w in zip(margin, preference, weight, strict=True):
         if p != 0.5:
@@ -43,7 +49,7 @@ def test_all_measures_are_those_of_a_slow_loop_over_pairs():
 
 
 def test_without_ties_accuracy_and_log_loss_are_those_of_sklearn():
-    margin, preference, weight = made()
+    margin, preference, weight = random_pairs()
     sure = (margin != 0) & (preference != 0.5)
     margin, won, weight = margin[sure], (preference[sure] > 0.5).astype(float), weight[sure]
     assert pair_accuracy(margin, won, weight) == pytest.approx(accuracy_score(won, margin > 0, sample_weight=weight))
@@ -52,30 +58,30 @@ def test_without_ties_accuracy_and_log_loss_are_those_of_sklearn():
 
 
 def test_cross_entropy_is_the_loss_of_training_and_stays_finite_for_any_margin():
-    margin, preference, _ = made()
+    margin, preference, _ = random_pairs()
     loss = bradley_terry(torch.from_numpy(margin), torch.from_numpy(preference)).mean().item()
     assert cross_entropy(margin, preference, np.ones(len(margin))) == pytest.approx(loss)
     assert cross_entropy(np.array([-5e4, 5e4]), np.array([1.0, 1.0]), np.ones(2)) == 25000
 
 
-def test_the_order_in_which_photos_are_shown_changes_nothing():
-    margin, preference, weight = made()
+def test_the_order_within_pairs_changes_nothing():
+    margin, preference, weight = random_pairs()
     for measure in ALL:
         assert measure(-margin, 1 - preference, weight) == pytest.approx(measure(margin, preference, weight))
     assert constant_accuracy(1 - preference, weight) == pytest.approx(constant_accuracy(preference, weight))
-    here, there = (accuracy_by_agreement(m, p, weight) for m, p in ((margin, preference), (-margin, 1 - preference)))
-    assert [found.pairs for found in here] == [found.pairs for found in there]
-    assert [found.accuracy for found in here] == pytest.approx([found.accuracy for found in there])
+    bins, swapped = (accuracy_by_agreement(m, p, weight) for m, p in ((margin, preference), (-margin, 1 - preference)))
+    assert [bin.pairs for bin in bins] == [bin.pairs for bin in swapped]
+    assert [bin.accuracy for bin in bins] == pytest.approx([bin.accuracy for bin in swapped])
 
 
 def test_only_the_sign_of_a_margin_matters_to_accuracy_and_agreement():
-    margin, preference, weight = made()
+    margin, preference, weight = random_pairs()
     for measure in (pair_accuracy, voter_agreement):
         assert measure(margin * 1000, preference, weight) == measure(margin, preference, weight)
 
 
-def test_ties_throughout_are_worth_a_half_whatever_people_say():
-    _, preference, weight = made()
+def test_ties_only_count_a_half_whatever_the_preferences():
+    _, preference, weight = random_pairs()
     tied = np.zeros(len(preference))
     assert pair_accuracy(tied, preference, weight) == 0.5
     assert voter_agreement(tied, preference, weight) == 0.5
@@ -83,7 +89,7 @@ def test_ties_throughout_are_worth_a_half_whatever_people_say():
 
 
 def test_a_pair_without_an_answer_is_left_out():
-    margin, preference, weight = made()
+    margin, preference, weight = random_pairs()
     some = np.arange(len(margin)) % 3 > 0
     for measure in ALL:
         left = measure(np.where(some, margin, np.nan), preference, weight)
@@ -96,7 +102,7 @@ def test_a_constant_answer_is_as_good_as_its_better_side():
     assert constant_accuracy(1 - preference, weight) == 0.75
 
 
-def test_what_is_undefined_is_none():
+def test_an_undefined_metric_is_none():
     nothing, weight = np.empty(0), np.ones(3)
     margin, undecided = np.array([1.0, 0.0, -1.0]), np.full(3, 0.5)
     for measure in ALL:
@@ -105,7 +111,7 @@ def test_what_is_undefined_is_none():
     assert pair_accuracy(margin, undecided, weight) is None
     assert constant_accuracy(undecided, weight) is None
     assert voter_agreement(margin, undecided, weight) == 0.5
-    assert [found.accuracy for found in accuracy_by_agreement(margin, undecided, weight)] == [None] * 4
+    assert [bin.accuracy for bin in accuracy_by_agreement(margin, undecided, weight)] == [None] * 4
 
 
 def test_bins_begin_at_their_lower_edge_from_either_side():
@@ -120,10 +126,10 @@ def test_bins_begin_at_their_lower_edge_from_either_side():
 
 
 def test_bins_divide_the_pairs_that_have_a_winner():
-    margin, preference, weight = made()
-    found = accuracy_by_agreement(margin, preference, weight)
-    assert [(one.low, one.high) for one in found] == [(0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 1.0)]
-    assert sum(one.pairs for one in found) == (preference != 0.5).sum()
+    margin, preference, weight = random_pairs()
+    bins = accuracy_by_agreement(margin, preference, weight)
+    assert [(bin.low, bin.high) for bin in bins] == [(0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 1.0)]
+    assert sum(bin.pairs for bin in bins) == (preference != 0.5).sum()
     majority = np.maximum(preference, 1 - preference)
     sure = (majority > 0.79) & (weight >= 0)
-    assert found[3].accuracy == pytest.approx(pair_accuracy(margin[sure], preference[sure], weight[sure]))
+    assert bins[3].accuracy == pytest.approx(pair_accuracy(margin[sure], preference[sure], weight[sure]))

@@ -23,7 +23,7 @@ def sample_photo(name: str) -> photos.DecodedPhoto:
 
 @pytest.fixture(scope="module")
 def lite0() -> tuple[Backbone, nn.Module]:
-    """The packaged backbone, and the classifier that belongs to it."""
+    """Return the packaged backbone and its classifier."""
     packaged = Backbone("tf_efficientnet_lite0", "packaged", 224, "auto").eval()
     whole = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     whole.load_state_dict(backbone._packaged_weights(whole))
@@ -34,15 +34,15 @@ CATS, ESPRESSO = [281, 282, 285], [967]  # ImageNet's tabby, tiger cat and Egypt
 
 
 @pytest.mark.parametrize(("name", "numbers"), [("chelsea.png", CATS), ("coffee.png", ESPRESSO)])
-def test_the_packaged_network_knows_a_cat_and_an_espresso(
+def test_the_packaged_network_recognises_a_cat_and_an_espresso(
     lite0: tuple[Backbone, nn.Module], name: str, numbers: list[int]
 ) -> None:
     packaged, classifier = lite0
     picture = view(sample_photo(name).pixels, "standard", 224).unsqueeze(0)
     with torch.inference_mode():
-        chances = classifier(packaged(picture)).softmax(dim=1)[0]
-    assert chances.argmax().item() in numbers
-    assert chances[numbers].sum().item() > 0.85
+        probabilities = classifier(packaged(picture)).softmax(dim=1)[0]
+    assert probabilities.argmax().item() in numbers
+    assert probabilities[numbers].sum().item() > 0.85
 
 
 def test_the_packaged_network_has_1280_features_and_the_normalisation_it_was_trained_with(
@@ -60,7 +60,7 @@ def test_the_backbones_of_the_papers_have_their_known_width(name: str, width: in
 
 
 @pytest.mark.parametrize(("name", "size"), [("tiny", 32), ("test_resnet", 64), ("test_vit", 160)])
-def test_features_are_rows_as_wide_as_is_said(name: str, size: int) -> None:
+def test_features_have_the_width_of_the_backbone(name: str, size: int) -> None:
     network = Backbone(name, "none", size, "auto").eval()
     with torch.inference_mode():
         assert network(pictures(2, size=size)).shape == (2, network.width)
@@ -91,32 +91,32 @@ def test_the_packaged_weights_belong_to_one_network() -> None:
 
 
 @pytest.mark.parametrize("weights", ["weights.pth", "pakaged", ""])
-def test_weights_that_are_neither_a_word_nor_a_file_are_refused(weights: str, tmp_path: Path) -> None:
+def test_weights_that_are_neither_a_keyword_nor_a_file_are_refused(weights: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="neither packaged, pretrained, none, nor a file"):
         Backbone("test_resnet", str(tmp_path / weights) if weights else "", 64, "auto")
 
 
 def test_a_network_without_pretrained_weights_says_so() -> None:
-    with pytest.raises(UsageError, match=r"tiny, .*pretrained: cannot be had"):
+    with pytest.raises(UsageError, match=r"tiny, .*pretrained: cannot be loaded"):
         Backbone("tiny", "pretrained", 32, "auto")
 
 
-def test_a_local_file_of_weights_is_what_the_network_then_has(tmp_path: Path) -> None:
+def test_a_local_weights_file_is_loaded(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    there = timm.create_model("test_resnet", pretrained=False)
-    torch.save(there.state_dict(), tmp_path / "there.pth")
+    source = timm.create_model("test_resnet", pretrained=False)
+    torch.save(source.state_dict(), tmp_path / "source.pth")
     torch.manual_seed(1)
-    here = Backbone("test_resnet", str(tmp_path / "there.pth"), 64, "auto").net.state_dict()
-    expected = {name: value for name, value in there.state_dict().items() if name in here}
+    loaded = Backbone("test_resnet", str(tmp_path / "source.pth"), 64, "auto").net.state_dict()
+    expected = {name: value for name, value in source.state_dict().items() if name in loaded}
     assert len(expected) > 20
-    assert all(torch.equal(here[name], value) for name, value in expected.items())
-    assert set(there.state_dict()) - set(here) == {"fc.weight", "fc.bias"}
+    assert all(torch.equal(loaded[name], value) for name, value in expected.items())
+    assert set(source.state_dict()) - set(loaded) == {"fc.weight", "fc.bias"}
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html></html>", b"not weights" * 50])
 def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.pth").write_bytes(content)
-    with pytest.raises(UsageError, match=r"bad\.pth: cannot be had") as caught:
+    with pytest.raises(UsageError, match=r"bad\.pth: cannot be loaded") as caught:
         Backbone("test_resnet", str(tmp_path / "bad.pth"), 64, "auto")
     assert str(caught.value).isprintable()
 
@@ -124,19 +124,19 @@ def test_a_file_that_holds_no_weights_is_refused_by_name(tmp_path: Path, content
 @pytest.mark.parametrize("content", [[1, 2], torch.ones(3), 3, {1: torch.ones(2)}, {"model": {"a": "b"}}])
 def test_a_file_that_torch_reads_but_that_is_no_state_dict_is_refused_by_name(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "odd.pth")
-    with pytest.raises(UsageError, match=r"odd\.pth: cannot be had"):
+    with pytest.raises(UsageError, match=r"odd\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "odd.pth"), 64, "auto")
 
 
 def test_a_damaged_safetensors_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"junk")
-    with pytest.raises(UsageError, match=r"bad\.safetensors: cannot be had"):
+    with pytest.raises(UsageError, match=r"bad\.safetensors: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "bad.safetensors"), 64, "auto")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_vit", pretrained=False).state_dict(), tmp_path / "vit.pth")
-    with pytest.raises(UsageError, match=r"vit\.pth: cannot be had"):
+    with pytest.raises(UsageError, match=r"vit\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "vit.pth"), 64, "auto")
 
 
@@ -151,9 +151,9 @@ class Canary:
 
 
 @pytest.mark.parametrize("by_default", [True, False])  # False in older versions of timm
-def test_a_file_of_weights_is_never_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_default: bool) -> None:
+def test_code_in_a_weights_file_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_default: bool) -> None:
     monkeypatch.setattr(timm.models.load_state_dict, "__defaults__", (True, "cpu", by_default))
     torch.save({"state_dict": Canary(tmp_path / "canary")}, tmp_path / "evil.pth")
-    with pytest.raises(UsageError, match=r"evil\.pth: cannot be had"):
+    with pytest.raises(UsageError, match=r"evil\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "evil.pth"), 64, "auto")
     assert not (tmp_path / "canary").exists()

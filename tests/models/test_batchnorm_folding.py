@@ -1,4 +1,4 @@
-"""A network that is settled judges as it did; it only takes fewer steps and rounds less."""
+"""A folded network has the same output, with fewer steps and less rounding."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from fixtures.tiny_models import pictures, siamese
 from iqbench.benchmark.plan import fingerprint
 from iqbench.inference.engine_config import Settings
 from iqbench.models.backbone import Backbone
-from iqbench.models.batchnorm_folding import FullPrecision, settled
+from iqbench.models.batchnorm_folding import FullPrecision, fold_batch_norm
 
 
-def learned(net: nn.Module) -> nn.Module:
-    """The network in evaluation mode, with normalisations that have something to do."""
+def trained(net: nn.Module) -> nn.Module:
+    """Return the network in evaluation mode, with batch statistics that change the output."""
     torch.manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
@@ -30,26 +30,26 @@ def count(net: nn.Module, kind: type[nn.Module]) -> int:
 
 
 @torch.inference_mode()
-def answer(net: nn.Module, maps: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+def output(net: nn.Module, maps: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
     with torch.autocast("cpu", dtype=precision, enabled=precision != torch.float32):
-        made: Tensor = net(maps)
-        return made.float()
+        features: Tensor = net(maps)
+        return features.float()
 
 
 @pytest.mark.parametrize(
     ("name", "left"), [("test_resnet", 0), ("test_efficientnet", 0), ("resnetv2_50", 17), ("test_vit", 0)]
 )
-def test_a_settled_network_answers_as_before_with_fewer_normalisations(name: str, left: int) -> None:
-    net = learned(timm.create_model(name, num_classes=0))
+def test_a_folded_network_has_the_same_output_with_fewer_batch_norms(name: str, left: int) -> None:
+    net = trained(timm.create_model(name, num_classes=0))
     maps = torch.randn(2, *net.default_cfg["input_size"])
-    shorter = settled(net, maps[:1])
-    torch.testing.assert_close(answer(shorter, maps), answer(net, maps), rtol=1e-4, atol=1e-5)
-    assert count(shorter, nn.BatchNorm2d) == left  # what comes before a convolution, or after a sum, stays
-    assert shorter is not net
+    folded = fold_batch_norm(net, maps[:1])
+    torch.testing.assert_close(output(folded, maps), output(net, maps), rtol=1e-4, atol=1e-5)
+    assert count(folded, nn.BatchNorm2d) == left  # batch norms before a convolution or after a sum stay
+    assert folded is not net
 
 
 class Shared(nn.Module):
-    """One convolution, whose output two normalisations would have to scale."""
+    """A convolution with two batch norms after it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,8 +59,8 @@ class Shared(nn.Module):
         return self.first(self.convolution(maps)) + self.second(self.convolution(maps + 1))
 
 
-class SeenBeside(nn.Module):
-    """A convolution whose output is not only normalised."""
+class UsedTwice(nn.Module):
+    """A convolution whose output is used both with and without batch norm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,55 +75,55 @@ def in_place() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.BatchNorm2d(4))
 
 
-def of_the_batch() -> nn.Module:
+def without_running_statistics() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False))
 
 
-def test_a_convolution_that_is_used_twice_keeps_no_other_from_being_folded() -> None:
-    net = learned(nn.Sequential(Shared(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)))
-    assert count(settled(net, torch.randn(1, 3, 9, 9)), nn.BatchNorm2d) == 2
+def test_a_convolution_that_runs_twice_does_not_prevent_folding_another() -> None:
+    net = trained(nn.Sequential(Shared(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)))
+    assert count(fold_batch_norm(net, torch.randn(1, 3, 9, 9)), nn.BatchNorm2d) == 2
 
 
-@pytest.mark.parametrize("make", [Shared, SeenBeside, in_place, of_the_batch])
-def test_what_cannot_be_folded_stays_as_it_is(make: Callable[[], nn.Module]) -> None:
-    net, maps = learned(make()), torch.randn(2, 3, 9, 9)
-    shorter = settled(net, maps[:1])
-    assert torch.equal(answer(shorter, maps), answer(net, maps))
-    assert count(shorter, nn.BatchNorm2d) == count(net, nn.BatchNorm2d)
+@pytest.mark.parametrize("make", [Shared, UsedTwice, in_place, without_running_statistics])
+def test_batch_norms_that_cannot_be_folded_stay(make: Callable[[], nn.Module]) -> None:
+    net, maps = trained(make()), torch.randn(2, 3, 9, 9)
+    folded = fold_batch_norm(net, maps[:1])
+    assert torch.equal(output(folded, maps), output(net, maps))
+    assert count(folded, nn.BatchNorm2d) == count(net, nn.BatchNorm2d)
 
 
-def test_a_normalisation_without_weights_and_a_convolution_with_a_shift_are_folded() -> None:
-    net = learned(nn.Sequential(nn.Conv2d(3, 4, 3, bias=True), nn.BatchNorm2d(4, affine=False)))
+def test_a_batch_norm_without_weights_is_folded_into_a_convolution_with_bias() -> None:
+    net = trained(nn.Sequential(nn.Conv2d(3, 4, 3, bias=True), nn.BatchNorm2d(4, affine=False)))
     maps = torch.randn(2, 3, 9, 9)
-    shorter = settled(net, maps[:1])
-    torch.testing.assert_close(answer(shorter, maps), answer(net, maps))
-    assert count(shorter, nn.BatchNorm2d) == 0
+    folded = fold_batch_norm(net, maps[:1])
+    torch.testing.assert_close(output(folded, maps), output(net, maps))
+    assert count(folded, nn.BatchNorm2d) == 0
 
 
-def test_differences_of_neighbouring_pixels_are_taken_before_anything_is_rounded() -> None:
+def test_depthwise_convolutions_see_unrounded_pixels() -> None:
     edges = nn.Conv2d(2, 2, (1, 2), groups=2, bias=False)
     edges.weight = nn.Parameter(torch.tensor([[[[-1.0, 1.0]]]] * 2))
     net = nn.Sequential(nn.Conv2d(3, 2, 1), edges, nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1, groups=2)).eval()
     maps = 100 + torch.rand(1, 3, 8, 8)  # bf16 is in steps of 0.5 there
-    exact, rounded = answer(net, maps), answer(net, maps, torch.bfloat16)
-    careful = answer(settled(net, maps), maps, torch.bfloat16)
-    assert (careful - exact).norm() < 0.1 * (rounded - exact).norm()
-    assert [type(one) for one in settled(net, maps)] == [FullPrecision, FullPrecision, nn.Conv2d, nn.Conv2d]
+    exact, rounded = output(net, maps), output(net, maps, torch.bfloat16)
+    full_precision = output(fold_batch_norm(net, maps), maps, torch.bfloat16)
+    assert (full_precision - exact).norm() < 0.1 * (rounded - exact).norm()
+    assert [type(layer) for layer in fold_batch_norm(net, maps)] == [FullPrecision, FullPrecision, nn.Conv2d, nn.Conv2d]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_network_without_such_a_convolution_is_all_in_the_lower_precision(channels: int) -> None:
-    net = learned(timm.create_model("test_resnet", num_classes=0, in_chans=channels))
-    assert count(settled(net, torch.randn(1, channels, 64, 64)), FullPrecision) == 0
+def test_a_network_without_depthwise_convolutions_computes_in_low_precision(channels: int) -> None:
+    net = trained(timm.create_model("test_resnet", num_classes=0, in_chans=channels))
+    assert count(fold_batch_norm(net, torch.randn(1, channels, 64, 64)), FullPrecision) == 0
 
 
-def test_settling_changes_neither_the_state_nor_the_name_of_a_model_nor_the_chance_of_others() -> None:
+def test_folding_changes_neither_the_state_nor_the_fingerprint_of_a_model_nor_the_global_random_state() -> None:
     model = siamese(backbone="test_resnet", size=64)
-    names, before, chance = list(model.state_dict()), fingerprint(model, {}), torch.get_rng_state()
+    names, before, random_state = list(model.state_dict()), fingerprint(model, {}), torch.get_rng_state()
     Settings.plain("cpu", batch_size=1, workers=0).place(model)
-    assert model.backbone.judging
+    assert model.backbone.folded_net
     assert (list(model.state_dict()), fingerprint(model, {})) == (names, before)
-    assert torch.equal(torch.get_rng_state(), chance)
+    assert torch.equal(torch.get_rng_state(), random_state)
 
 
 def load_again(backbone: Backbone) -> None:
@@ -136,21 +136,21 @@ def move(backbone: Backbone) -> None:
 
 
 @pytest.mark.parametrize("change", [Backbone.train, load_again, move])
-def test_a_network_that_is_trained_loaded_or_moved_is_asked_itself_again(change: Callable[[Backbone], object]) -> None:
+def test_training_loading_or_moving_discards_the_folded_network(change: Callable[[Backbone], object]) -> None:
     backbone = Backbone("test_resnet", "none", 64, "auto")
-    backbone.settle()
+    backbone.fold_batch_norm()
     backbone.eval()
-    assert backbone.judging
+    assert backbone.folded_net
     change(backbone)
     with torch.no_grad():
         for parameter in backbone.parameters():
             parameter.mul_(1.5)
-    other = Backbone("test_resnet", "none", 64, "auto")
-    other.load_state_dict(backbone.state_dict())
-    assert torch.equal(answer(backbone.eval(), pictures(2, size=64)), answer(other.eval(), pictures(2, size=64)))
+    same = Backbone("test_resnet", "none", 64, "auto")
+    same.load_state_dict(backbone.state_dict())
+    assert torch.equal(output(backbone.eval(), pictures(2, size=64)), output(same.eval(), pictures(2, size=64)))
 
 
 def test_features_are_pooled_in_full_precision() -> None:
     backbone = Backbone("test_resnet", "none", 64, "auto").eval()
-    features = answer(backbone, pictures(2, size=64), torch.bfloat16)
+    features = output(backbone, pictures(2, size=64), torch.bfloat16)
     assert not torch.equal(features, features.bfloat16().float())

@@ -1,4 +1,4 @@
-"""What every file in conf/model must keep to: a new one is tested without touching this."""
+"""Contract of every file in conf/model. A new file is tested without any change here."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ SIZES = [(32, 32), (33, 47), (300, 200), (32, 2000), (2000, 32)]
 
 @cache
 def model_of(name: str) -> QualityModel:
-    """The model that model=NAME stands for, with a small random network where it has one."""
+    """Return the model of model=NAME, with a small random network if it has a network."""
     config = compose("bench", [f"model={name}", "name=test", "out=nowhere"])
     if "checkpoint" in config.model:
         config.model.update(QUICK)
@@ -41,7 +41,7 @@ def test_there_are_models_to_test() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryModel:
-    def test_it_has_the_three_verbs(self, name: str) -> None:
+    def test_it_can_prepare_encode_and_compare(self, name: str) -> None:
         assert isinstance(model_of(name), QualityModel)
 
     def test_swapping_a_pair_flips_the_margin(self, name: str) -> None:
@@ -94,7 +94,7 @@ class TestEveryModel:
         encoded = encodings(model_of(name), [np.full((40, 50, 3), value, np.uint8)])
         assert bool(encoded.isfinite().all())
 
-    def test_prepare_leaves_the_photo_alone_and_the_view_is_its_own(self, name: str, photo: Photo) -> None:
+    def test_prepare_leaves_the_photo_alone_and_returns_a_copy(self, name: str, photo: Photo) -> None:
         model, before = model_of(name), photo.copy()
         prepared = model.prepare(photo)
         assert np.array_equal(photo, before)

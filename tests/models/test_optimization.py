@@ -13,20 +13,20 @@ def weights(count: int) -> list[torch.nn.Parameter]:
 
 
 def rates(schedule: dict[str, object], steps: int, epochs_of: int = 1) -> list[float]:
-    """The head's rate at each step of a training, from a full rate of 1."""
+    """Return the head's rate at each step of a training, from a full rate of 1."""
     optimizer = make_optimizer({**SGD, "lr": 1.0}, weights(1), [])
-    made = make_schedules(optimizer, {**CONSTANT, **schedule}, steps)
+    schedules = make_schedules(optimizer, {**CONSTANT, **schedule}, steps)
     seen = []
     for _ in range(steps):
         seen.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        for entry in made:
+        for entry in schedules:
             if entry["interval"] == "step":
                 entry["scheduler"].step()
     return seen
 
 
-def test_a_cosine_rises_in_a_line_and_falls_to_its_floor() -> None:
+def test_a_cosine_warms_up_linearly_and_falls_to_its_floor() -> None:
     seen = rates({"name": "cosine", "warmup": 0.2, "floor": 0.1}, steps=10)
     expected = [1 / 3, 2 / 3] + [0.1 + 0.9 * (1 + math.cos(math.pi * at / 8)) / 2 for at in range(8)]
     assert seen == pytest.approx(expected)
@@ -56,8 +56,8 @@ def test_a_plateau_falls_after_its_patience_and_a_warm_up_does_not_undo_that() -
 def test_stages_nearer_to_the_input_learn_more_slowly() -> None:
     head, stages = weights(1), [weights(1), weights(2), weights(1)]
     optimizer = make_optimizer({**SGD, "backbone_lr": 0.8, "layer_decay": 0.5}, head, stages)
-    found = {group["name"]: (group["lr"], group["params"]) for group in optimizer.param_groups}
-    assert found == {
+    groups = {group["name"]: (group["lr"], group["params"]) for group in optimizer.param_groups}
+    assert groups == {
         "head": (0.1, head),
         "backbone/3": (0.8, stages[2]),
         "backbone/2": (0.4, stages[1]),
@@ -87,8 +87,6 @@ def test_a_wrong_schedule_is_refused(change: dict[str, object], message: str) ->
         ("name", "LBFGS", "model.optimizer: LBFGS refuses a value .*parameter groups"),
     ],
 )
-def test_a_value_that_the_optimiser_does_not_take_is_refused_before_training(
-    key: str, value: object, reason: str
-) -> None:
+def test_a_value_that_the_optimiser_refuses_is_refused_before_training(key: str, value: object, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         siamese(optimizer={**SGD, key: value})

@@ -21,9 +21,9 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from fixtures.labelled_sets import write_ava, write_phototriage
-from fixtures.scenes import anything, scene
+from fixtures.scenes import scene, unrelated_scene
 
-SETS = {"visible": scene, "shuffled": anything}
+SETS = {"visible": scene, "shuffled": unrelated_scene}
 """How the photos show what the labels say."""
 
 TARGETS = {"phototriage": ("accuracy", 0.90), "ava": ("srcc", 0.85)}

@@ -1,1 +1,1 @@
-"""What a training tells about itself while it runs, and how to read it afterwards."""
+"""Callbacks that record a training (telemetry), and functions that read its records."""

@@ -1,14 +1,14 @@
-"""One page of TensorBoard, CUSTOM SCALARS, where what belongs together is in one chart."""
+"""Layout of TensorBoard's page CUSTOM SCALARS: related scalars in one chart."""
 
 from typing import Any, final
 
 from lightning import Callback, LightningModule, Trainer
 
-from iqbench.callbacks.logging_steps import recording, writers
+from iqbench.callbacks.logging_steps import should_log, summary_writers
 from iqbench.interfaces import Labels, Pairs, Votes
 
 Layout = dict[str, dict[str, list[Any]]]
-"""Section, chart, then its kind and its tags: regular expressions that a tag begins with."""
+"""Section, chart, then the chart's kind and tags. Tags are regular expressions that match the start of a tag."""
 
 QUALITY: dict[Labels, dict[str, list[Any]]] = {
     "pairs": {
@@ -36,7 +36,7 @@ LABEL_CHARTS: dict[Labels, dict[str, list[Any]]] = {
 
 @final
 class Dashboard(Callback):
-    """Writes the layout of the page, fitting what is learned from, when the first batch is there."""
+    """Writes the layout for the kind of labels at the first training batch."""
 
     def __init__(self) -> None:
         self._written = False
@@ -44,15 +44,15 @@ class Dashboard(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Pairs | Votes, batch_idx: int
     ) -> None:
-        """Write it once."""
-        if not self._written and recording(trainer):
-            for writer in writers(trainer):
+        """Write the layout once."""
+        if not self._written and should_log(trainer):
+            for writer in summary_writers(trainer):
                 writer.add_custom_scalars(layout("pairs" if isinstance(batch, Pairs) else "votes"))
             self._written = True
 
 
 def layout(labels: Labels) -> Layout:
-    """Return the charts for a model that learns from such labels.
+    """Return the charts for training on a kind of label.
 
     Example:
         >>> list(layout("pairs"))

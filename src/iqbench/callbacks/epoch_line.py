@@ -1,4 +1,4 @@
-"""How each validation went, as one line in the log."""
+"""One log line per validation."""
 
 import logging
 from typing import final
@@ -6,32 +6,34 @@ from typing import final
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from iqbench.callbacks.logging_steps import recording
+from iqbench.callbacks.logging_steps import should_log
 
 log = logging.getLogger(__name__)
 
 
 @final
 class EpochLine(Callback):
-    """Logs one line after each validation, for a terminal or a log file."""
+    """Logs the loss and the main metric after each validation."""
 
     def __init__(self) -> None:
-        self._before: dict[str, Tensor] = {}
+        self._old_metrics: dict[str, Tensor] = {}
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the metrics there are: Lightning keeps showing them where a validation has none of its own."""
-        self._before = dict(trainer.callback_metrics)
+        """Store the old metrics, because Lightning keeps them if this validation does not log them."""
+        self._old_metrics = dict(trainer.callback_metrics)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the line."""
-        if recording(trainer):
-            now = trainer.callback_metrics
-            metrics = {name: float(value) for name, value in now.items() if value is not self._before.get(name)}
+        if should_log(trainer):
+            current = trainer.callback_metrics
+            metrics = {
+                name: float(value) for name, value in current.items() if value is not self._old_metrics.get(name)
+            }
             log.info("%s", epoch_line(trainer.current_epoch, metrics, bool(getattr(pl_module, "learns_pairs", True))))
 
 
 def epoch_line(epoch: int, metrics: dict[str, float], pairs: bool) -> str:
-    """Return what there is to say about a validation of pairs, or of votes.
+    """Return the log line of a validation on pairs, or on votes.
 
     Example:
         >>> epoch_line(3, {"val/loss": 0.5117, "val/accuracy": 0.7131, "val/constant_accuracy": 0.52}, pairs=True)
@@ -39,12 +41,13 @@ def epoch_line(epoch: int, metrics: dict[str, float], pairs: bool) -> str:
         >>> epoch_line(0, {"val/loss": 0.25}, pairs=False)
         'epoch 0: val/loss 0.250, val/srcc undefined'
     """
-    loss = _said(metrics.get("val/loss"), "{:.3f}")
+    loss = _formatted(metrics.get("val/loss"), "{:.3f}")
     if pairs:
-        accuracy, constant = (_said(metrics.get(f"val/{name}"), "{:.1%}") for name in ("accuracy", "constant_accuracy"))
+        names = ("val/accuracy", "val/constant_accuracy")
+        accuracy, constant = (_formatted(metrics.get(name), "{:.1%}") for name in names)
         return f"epoch {epoch}: val/loss {loss}, val/accuracy {accuracy} (a constant answer: {constant})"
-    return f"epoch {epoch}: val/loss {loss}, val/srcc {_said(metrics.get('val/srcc'), '{:.3f}')}"
+    return f"epoch {epoch}: val/loss {loss}, val/srcc {_formatted(metrics.get('val/srcc'), '{:.3f}')}"
 
 
-def _said(value: float | None, form: str) -> str:
-    return "undefined" if value is None else form.format(value).replace("%", " %")
+def _formatted(value: float | None, template: str) -> str:
+    return "undefined" if value is None else template.format(value).replace("%", " %")

@@ -1,4 +1,4 @@
-"""What remains of a training: one table of all its scalars, and a line to compare it with others by."""
+"""The results of a training: a table of all its scalars, and its row on TensorBoard's HPARAMS page."""
 
 from pathlib import Path
 from typing import Any, final
@@ -8,44 +8,44 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from iqbench.callbacks.history import history
-from iqbench.callbacks.logging_steps import recording, step_done, tensorboards
+from iqbench.callbacks.logging_steps import last_step, should_log, tensorboard_loggers
 from iqbench.callbacks.tables import write_table
 from iqbench.errors import UsageError
 
 SETTINGS = ("data", "examples", "seed")
-"""What is compared besides the model's hyperparameters, where the model knows its ``recipe``."""
+"""Parts of the model's ``recipe`` that are logged beside its hyperparameters."""
 
 
 @final
 class FinalMetrics(Callback):
-    """When a training ends, writes its scalars to ``telemetry.parquet`` and fills TensorBoard's HPARAMS page.
+    """Writes the scalars to ``telemetry.parquet`` and fills TensorBoard's HPARAMS page at the end of a training.
 
-    There stand ``final/...``, the metrics of the last validation, and ``best/...``, what the best
-    checkpoint was chosen by, beside the hyperparameters of the model, its data and examples. The
-    page shows the first metrics that a run writes, so the logger must have ``default_hp_metric=False``.
+    The page shows ``final/...``, the metrics of the last validation, and ``best/...``, the monitored
+    metric of the best checkpoint, beside the hyperparameters of model, data and examples. It shows the
+    first metrics that a run writes, so the logger must have ``default_hp_metric=False``.
     """
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sum up."""
-        if not recording(trainer):
+        """Write the table and the row."""
+        if not should_log(trainer):
             return
-        for logger in tensorboards(trainer):
+        for logger in tensorboard_loggers(trainer):
             logger.experiment.flush()
             try:
                 table = history(Path(logger.log_dir))
-            except UsageError:  # nothing was logged: a training of no steps
+            except UsageError:  # a training without steps logs nothing
                 continue
             write_table(table, Path(trainer.default_root_dir) / "telemetry.parquet")
             recipe: dict[str, Any] = getattr(pl_module, "recipe", {})
             settings = dict(pl_module.hparams) | {key: recipe[key] for key in SETTINGS if key in recipe}
             metrics = final_metrics(table) | _best(trainer)
-            logger.log_hyperparams(settings, metrics, step=step_done(trainer))
+            logger.log_hyperparams(settings, metrics, step=last_step(trainer))
 
 
 def final_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Return the metrics of the last validation and the last training loss, of a table as `history` returns it.
+    """Return the metrics of the last validation and the last training loss, from a table of `history`.
 
-    A metric that was undefined in the last validation is not there, whatever it was before.
+    A metric that was undefined in the last validation is left out, even if an earlier one defined it.
     """
     validation = table[table["tag"].str.startswith("val/")]
     last = validation[validation["step"] == validation["step"].max()]
@@ -55,6 +55,6 @@ def final_metrics(table: pd.DataFrame) -> dict[str, float]:
 
 
 def _best(trainer: Trainer) -> dict[str, float]:
-    kept = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
-    scores = {callback.monitor: callback.best_model_score for callback in kept if callback.monitor is not None}
+    callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    scores = {callback.monitor: callback.best_model_score for callback in callbacks if callback.monitor is not None}
     return {f"best/{monitor}": float(score) for monitor, score in scores.items() if score is not None}

@@ -1,4 +1,4 @@
-"""How hard each part of the network is pulled, and how far it moves."""
+"""Gradient norms and relative weight changes, for each part of the network."""
 
 from typing import Any, NamedTuple, final
 
@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from iqbench.callbacks.logging_steps import interval, record, recording
+from iqbench.callbacks.logging_steps import check_interval, log_metrics, should_log
 
 HEAD = "head"
-"""The optimiser's group whose parameters are also logged one by one."""
+"""The optimiser's group whose parameters are also logged separately."""
 
 
-class _Before(NamedTuple):
-    """What learns in a group, and a copy of it from before the step."""
+class _Snapshot(NamedTuple):
+    """The trained weights of a group, and their copies from before the step."""
 
     weights: list[Tensor]
     copies: list[Tensor]
@@ -25,61 +25,62 @@ class _Before(NamedTuple):
 
 @final
 class Gradients(Callback):
-    """Logs gradient norms before clipping and relative weight changes, at every n-th step and nothing in between.
+    """Logs gradient norms before clipping and relative weight changes, at every n-th step only.
 
-    ``gradient/GROUP`` is the norm over a group of the optimiser, ``gradient/total`` that over all of
-    them, the one that clipping limits, and ``gradient_head/PARAMETER`` that of one parameter of the
-    head. ``weight_change/GROUP`` is ``|after - before| / |before|`` over that one step, of the weights
-    that learn; during it a copy of them is held. Frozen parameters have no gradient and are left out.
+    ``gradient/GROUP`` is the norm of a group of the optimiser, ``gradient/total`` the norm of all
+    groups, which clipping limits, and ``gradient_head/PARAMETER`` the norm of one parameter of the
+    head. ``weight_change/GROUP`` is ``|after - before| / |before|`` of the trained weights over one
+    step; during that step a copy of them is kept. Frozen parameters are left out.
 
-    Where a step gathers several batches (``accumulate_grad_batches``), its gradient is meant. In 16-bit
-    mixed precision the loss is scaled, but the norm is that of the gradient unscaled; where it
-    overflowed it is infinite or NaN, and the step is left out: a weight change of 0.
+    With ``accumulate_grad_batches`` the norm is that of the accumulated gradient. In 16-bit mixed
+    precision it is that of the unscaled gradient. If the gradient overflows, its norm is infinite or
+    NaN, and the weight change is 0, because the step is skipped.
 
     Args:
-        every_n_steps: Steps of the optimiser from one measurement to the next; the first is measured.
+        every_n_steps: Optimiser steps between two measurements; the first step is measured.
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = interval("gradients", every_n_steps)
+        self.every_n_steps = check_interval("gradients", every_n_steps)
         self._step = 0
-        self._before: dict[str, _Before] = {}
+        self._snapshots: dict[str, _Snapshot] = {}
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Measure the gradients, and remember the weights."""
-        if trainer.global_step % self.every_n_steps or not recording(trainer):
+        """Log the gradient norms, and copy the weights."""
+        if trainer.global_step % self.every_n_steps or not should_log(trainer):
             return
         self._step = trainer.global_step
-        groups = _learning(optimizer)
+        groups = _trained(optimizer)
         norms = {f"gradient/{name}": get_total_norm(_gradients(group)) for name, group in groups.items()}
         if norms:
             norms["gradient/total"] = get_total_norm(list(norms.values()))
         names = {parameter: name for name, parameter in pl_module.named_parameters()}
         for parameter in groups.get(HEAD, []):
             norms[f"gradient_head/{names[parameter]}"] = get_total_norm(_gradients([parameter]))
-        record(trainer, _numbers(norms), self._step)
+        log_metrics(trainer, _numbers(norms), self._step)
         for name, group in groups.items():
             weights = [parameter.detach() for parameter in group]
-            self._before[name] = _Before(weights, [weight.clone() for weight in weights], get_total_norm(weights))
+            copies = [weight.clone() for weight in weights]
+            self._snapshots[name] = _Snapshot(weights, copies, get_total_norm(weights))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Measure how far the weights have moved, if they were remembered."""
-        if not self._before:
+        """Log the weight changes, if the weights were copied before this step."""
+        if not self._snapshots:
             return
         changes = {}
-        for name, before in self._before.items():
-            for copy, weight in zip(before.copies, before.weights, strict=True):
+        for name, snapshot in self._snapshots.items():
+            for copy, weight in zip(snapshot.copies, snapshot.weights, strict=True):
                 copy.sub_(weight)
-            if before.norm > 0:
-                changes[f"weight_change/{name}"] = get_total_norm(before.copies) / before.norm
-        self._before = {}
-        record(trainer, _numbers(changes), self._step)
+            if snapshot.norm > 0:
+                changes[f"weight_change/{name}"] = get_total_norm(snapshot.copies) / snapshot.norm
+        self._snapshots = {}
+        log_metrics(trainer, _numbers(changes), self._step)
 
 
-def _learning(optimizer: Optimizer) -> dict[str, list[nn.Parameter]]:
-    """Return what has a gradient, by the optimiser's group; a group without a name goes by its number."""
+def _trained(optimizer: Optimizer) -> dict[str, list[nn.Parameter]]:
+    """Return the parameters with a gradient by group of the optimiser; the name of an unnamed group is its number."""
     groups = {
         str(group.get("name", number)): [parameter for parameter in group["params"] if parameter.grad is not None]
         for number, group in enumerate(optimizer.param_groups)
@@ -92,7 +93,7 @@ def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
 
 
 def _numbers(values: dict[str, Tensor]) -> dict[str, float]:
-    """Return tensors as numbers, fetched from the device at once."""
+    """Return tensors as numbers, copied from the device together."""
     if not values:
         return {}
     return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""What the labels of the training batches are, as they are drawn."""
+"""Distribution of the labels in the training batches."""
 
 from typing import Any, final
 
@@ -7,47 +7,47 @@ from jaxtyping import Float
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from iqbench.callbacks.logging_steps import due, interval, record, recording, step_done
+from iqbench.callbacks.logging_steps import check_interval, last_step, log_metrics, should_log, should_report
 from iqbench.interfaces import Pairs, Votes
 from iqbench.labels import mean_vote
 
 
 @final
-class LabelShares(Callback):
-    """Logs what the labels were since the last report, to see what sampling and targets make of a set.
+class LabelDistribution(Callback):
+    """Logs the distribution of the labels since the last report, to show the effect of sampling and targets.
 
-    Of pairs ``labels/first``, ``labels/second`` and ``labels/tie``: the share of pairs whose first or
-    second photo people prefer, or neither. Of votes ``labels/mean_vote`` and ``labels/vote_spread``:
-    the mean and the standard deviation of the photos' mean votes. Where several processes train, of
-    the first one's batches.
+    For pairs ``labels/first``, ``labels/second`` and ``labels/tie``: the share of pairs in which people
+    prefer the first photo, the second, or neither. For votes ``labels/mean_vote`` and
+    ``labels/vote_spread``: the mean and the standard deviation of the photos' mean votes. With several
+    training processes, only the first one's batches count.
 
     Args:
-        every_n_steps: Batches from one report to the next; a shorter epoch has one at its end.
+        every_n_steps: Batches between two reports; a shorter epoch has one report at its end.
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = interval("label_shares", every_n_steps)
+        self.every_n_steps = check_interval("label_shares", every_n_steps)
         self._labels: list[Tensor] = []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what the epoch before left unreported."""
+        """Discard labels of the previous epoch that were not reported."""
         self._labels = []
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Pairs | Votes, batch_idx: int
     ) -> None:
-        """Keep the batch's labels, and report if it is time."""
-        if not recording(trainer):
+        """Collect the batch's labels, and report at each interval."""
+        if not should_log(trainer):
             return
         self._labels.append(batch.preference if isinstance(batch, Pairs) else batch.votes)
-        if due(trainer, batch_idx, self.every_n_steps):
+        if should_report(trainer, batch_idx, self.every_n_steps):
             labels, self._labels = torch.cat(self._labels), []
             values = preference_shares(labels) if isinstance(batch, Pairs) else vote_summary(labels)
-            record(trainer, values, step_done(trainer))
+            log_metrics(trainer, values, last_step(trainer))
 
 
 def preference_shares(preference: Float[Tensor, "n"]) -> dict[str, float]:
-    """Return how often the first photo is preferred, the second, or neither.
+    """Return the shares of pairs in which the first photo is preferred, the second, or neither.
 
     Example:
         >>> preference_shares(torch.tensor([1.0, 0.7, 0.5, 0.2]))

@@ -1,4 +1,4 @@
-"""When a callback has something to record, under which step, and where to."""
+"""When callbacks log, under which step, and to which loggers."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,19 @@ from torch.utils.tensorboard import SummaryWriter
 from iqbench.errors import UsageError
 
 
-def recording(trainer: Trainer) -> bool:
-    """Tell whether this is the process that writes, in a fit and after its sanity check."""
+def should_log(trainer: Trainer) -> bool:
+    """Return whether this process logs: the first one, while fitting, after the sanity check."""
     return trainer.is_global_zero and trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
 
 
-def interval(callback: str, every_n_steps: int) -> int:
-    """Return how many steps pass from one report to the next.
+def should_report(trainer: Trainer, batch_index: int, interval: int) -> bool:
+    """Return whether to report after this batch: at each interval, or at the end of a shorter epoch."""
+    batches = batch_index + 1
+    return batches % interval == 0 or (trainer.is_last_batch and batches < interval)
+
+
+def check_interval(callback: str, every_n_steps: int) -> int:
+    """Return ``every_n_steps``, checked.
 
     Raises:
         UsageError: If it is less than one.
@@ -26,28 +32,22 @@ def interval(callback: str, every_n_steps: int) -> int:
     return every_n_steps
 
 
-def due(trainer: Trainer, batch_index: int, every: int) -> bool:
-    """Tell whether to report after this batch: every so many of an epoch, or once where it has fewer."""
-    done = batch_index + 1
-    return done % every == 0 or (trainer.is_last_batch and done < every)
-
-
-def step_done(trainer: Trainer) -> int:
-    """Return the number of the last step, as Lightning counts in its own logs: the first one is 0."""
+def last_step(trainer: Trainer) -> int:
+    """Return the number of the last completed step. The first one is 0, as in Lightning's own logs."""
     return max(0, trainer.global_step - 1)
 
 
-def record(trainer: Trainer, values: Mapping[str, float], step: int) -> None:
-    """Hand numbers to all of the trainer's loggers."""
+def log_metrics(trainer: Trainer, values: Mapping[str, float], step: int) -> None:
+    """Log numbers to all of the trainer's loggers."""
     for logger in trainer.loggers:
         logger.log_metrics(dict(values), step=step)
 
 
-def tensorboards(trainer: Trainer) -> list[TensorBoardLogger]:
-    """Return the trainer's TensorBoard loggers: for what other loggers cannot keep."""
+def tensorboard_loggers(trainer: Trainer) -> list[TensorBoardLogger]:
+    """Return the trainer's TensorBoard loggers, for pictures and tables that other loggers cannot store."""
     return [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
 
 
-def writers(trainer: Trainer) -> list[SummaryWriter]:
-    """Return what writes TensorBoard's files."""
-    return [logger.experiment for logger in tensorboards(trainer)]
+def summary_writers(trainer: Trainer) -> list[SummaryWriter]:
+    """Return the writers of the trainer's TensorBoard files."""
+    return [logger.experiment for logger in tensorboard_loggers(trainer)]

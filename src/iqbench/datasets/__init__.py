@@ -1,1 +1,1 @@
-"""Where photos and their labels come from."""
+"""Data sets: sources of photos for the benchmark, and of labelled examples for training."""

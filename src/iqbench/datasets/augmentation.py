@@ -1,6 +1,6 @@
-"""Random changes to training photos that change nothing about their quality.
+"""Augmentation of training photos that leaves their quality unchanged.
 
-The one module that uses albumentations. It is imported when it is first needed, since that takes a second.
+Only this module uses albumentations. It is imported on first use, since the import takes a second.
 """
 
 import os
@@ -17,20 +17,20 @@ from iqbench.interfaces import Photo
 @final
 @dataclass(frozen=True)
 class Augmentation:
-    """A horizontal mirror and a slight crop, drawn afresh for each example.
+    """A random horizontal flip and a random slight crop of each example.
 
-    There is nothing else on purpose. Brightness, colour, blur, noise, JPEG and whatever interpolates,
-    such as zoom or rotation, change how good a photo is and not only how it looks, so a model that
-    is taught to ignore them is blind to what it should judge. A mirror image is as good as the photo;
-    a crop is too only while it is slight, so keep well above what the benchmark calls damage (0.8).
-    NIMA (Talebi and Milanfar, 2018) is trained with both. Pixels are moved and left out, never mixed.
+    Other augmentations are excluded on purpose. Brightness, colour, blur, noise, JPEG and everything
+    that interpolates, such as zoom or rotation, change the quality of a photo, so a model trained to
+    ignore them becomes blind to what it should judge. A mirror image is as good as the photo. A crop
+    is only if it is slight, so keep well above the mildest crop in the benchmark (0.8). NIMA (Talebi
+    and Milanfar, 2018) is trained with both. Pixels are moved or left out, never interpolated.
 
     Args:
-        flip: Probability of the mirror.
-        keep: Share of each side that is kept at least; each edge loses at most half of the rest. 1 crops nothing.
+        flip: Probability of the flip.
+        keep: Minimum share of each side to keep; each edge loses at most half of the rest. 1 crops nothing.
 
     Raises:
-        UsageError: If one of them is not a share.
+        UsageError: If ``flip`` is not a probability, or ``keep`` not a share above 0.
 
     Example:
         >>> photo = np.arange(12, dtype=np.uint8).reshape(1, 4, 3)
@@ -48,20 +48,20 @@ class Augmentation:
         if not _is_number(self.keep) or not 0 < self.keep <= 1:
             raise UsageError(f"examples.augmentation.keep={self.keep}: must be a share above 0, at most 1 (no crop)")
         if self._changes_something:
-            _albumentations()  # before workers are forked, so that it is imported once for all of them
+            _albumentations()  # imported before workers are forked, so that they share it
 
     def __call__(self, *photos: Photo, seed: int) -> tuple[Photo, ...]:
-        """Return the photos with the same draw for each: mirrored together, cropped to the same relative frame.
+        """Return the photos, all flipped or none, and all cropped to the same relative frame.
 
-        The draw depends on ``seed`` alone. What is not changed is not copied.
+        The result depends on the photos and ``seed`` alone. Without any change, the photos are not copied.
         """
         if not self._changes_something:
             return photos
         transforms = self._transforms()
         augmented = []
         for photo in photos:
-            # One generator for all transforms: `set_random_seed` gives each its own, equally seeded, and so
-            # the number that decides on the mirror would also place the crop.
+            # One generator for both transforms: `set_random_seed` gives each its own with the same seed, so
+            # the number that decides on the flip would also place the crop.
             transforms.set_random_state(np.random.default_rng(seed), random.Random(seed))
             augmented.append(transforms(image=photo)["image"])
         return tuple(augmented)
@@ -71,9 +71,9 @@ class Augmentation:
         return self.flip > 0 or self.keep < 1
 
     def _transforms(self) -> Any:
-        """Return new transforms, because they remember: what threads shared, they would reseed under each other.
+        """Return new transforms. They have state, so threads that shared them would reseed each other.
 
-        Among albumentations' crops this is the one whose draws do not depend on the size of the photo.
+        ``CropAndPad`` is the only crop of albumentations whose random numbers do not depend on the photo's size.
         """
         library = _albumentations()
         crop = library.CropAndPad(percent=((self.keep - 1) / 2, 0.0), keep_size=False, p=1.0)
@@ -81,7 +81,7 @@ class Augmentation:
 
 
 def _albumentations() -> Any:
-    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # else it asks the internet for its newest version
+    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or it looks for a newer version on the internet
     import albumentations
 
     return albumentations

@@ -1,50 +1,48 @@
-"""Labels without people: photos compared with their own degraded copies.
+"""Self-supervision: training examples from photos and their own degraded copies, without human labels.
 
-This is self-supervision for a first try on any machine, and it is said so wherever its results are:
-a model that learns from it learns to see these damages, not what people prefer.
+This is for a first try on any machine, and the checkpoint says so: a model trained this way sees
+these degradations, not people's preferences.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from iqbench.datasets.decode_check import inspect
-from iqbench.datasets.examples import Examples, Learner, pixels_of
-from iqbench.datasets.sampler import Draw
+from iqbench.datasets.examples import Examples, Learner, Preprocess, read_pixels
+from iqbench.datasets.sampler import SeededRow
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, Photo, PhotoFile, Preference, Variant, Votes
+from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoFile, Preference, Variant, Votes
 from iqbench.progress import track
 
 log = logging.getLogger(__name__)
 
-Prepare = Callable[[Photo], Shaped[Tensor, "..."]]
-
 
 class DegradedPhotos(LightningDataModule):
-    """Training and validation examples made from photos without labels.
+    """Training and validation examples from photos without labels.
 
     Whole photos are held out for validation, by their content: no photo, nor a copy of it under
     another name, is on both sides. As pairs, a photo is better than each of its variants, and a
-    milder level better than the next harsher one; as votes, the mean falls with the severity.
+    milder level better than the next harsher one. As votes, the mean falls with the severity.
 
     Args:
         files: The photos.
-        variants: The suite to degrade them by.
-        learner: The model that learns: from votes if it can, else from pairs.
-        examples: Batches, workers, and what is drawn by lot; what is said there of people's labels has no use here.
-        validation_share: Share of the photos held out, at least one.
-        seed: Which photos are held out.
-        votes: Made-up votes: the mean of ``original`` photos and of the ``harshest`` level, and the
+        variants: The degradation suite.
+        learner: The model to train: on votes if it has a loss for them, else on pairs.
+        examples: Batch size, workers, ``overfit`` and seed; the settings for human labels are ignored.
+        validation_share: Share of the photos to hold out, at least one photo.
+        seed: Seed of the held-out photos.
+        votes: Synthetic votes: the mean of ``original`` photos and of the ``harshest`` level, and the
             ``spread`` (standard deviation) of the ten ratings around it.
 
     Raises:
@@ -74,8 +72,8 @@ class DegradedPhotos(LightningDataModule):
         by_content = _readable(files)
         if len(by_content) < 2:
             raise UsageError(f"data: {len(by_content)} readable photos; training needs one, validation another")
-        contents = list(by_content)
-        ranked = [contents[at] for at in hash_order(contents, seed)]
+        hashes = list(by_content)
+        ranked = [hashes[position] for position in hash_order(hashes, seed)]
         held_out = min(max(1, round(validation_share * len(ranked))), len(ranked) - 1)
         self.validation_files = [by_content[sha] for sha in sorted(ranked[:held_out])]
         self.training_files = [by_content[sha] for sha in sorted(ranked[held_out:])]
@@ -87,13 +85,13 @@ class DegradedPhotos(LightningDataModule):
 
     @property
     def labels(self) -> Labels:
-        """The kind of label that is made up."""
+        """The kind of the synthetic labels."""
         if self.examples.labels != "auto":
             return self.examples.labels
         return "votes" if "votes" in self.learner.losses else "pairs"
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled examples of the training photos, flipped and ordered at random."""
+        """Return the examples of the training photos, shuffled, and mirrored and swapped at random."""
         return self.examples.training(self._dataset(self.training_files), None, self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -102,106 +100,106 @@ class DegradedPhotos(LightningDataModule):
 
     @cached_property
     def validation_examples(self) -> "DegradedPairs | DegradedVotes":
-        """The validation examples; the ``index`` of an example in a batch is its place here."""
+        """The validation examples. The ``row`` of an example in a batch is its index here."""
         return self._dataset(self.validation_files if self.examples.overfit is None else self.training_files)
 
     @property
     def validation_names(self) -> pd.DataFrame:
-        """What each validation example shows: photos and variants."""
+        """The names of the photos and variants of each validation example."""
         return pd.DataFrame(self.validation_examples.names())
 
     def _dataset(self, files: Sequence[PhotoFile]) -> "DegradedPairs | DegradedVotes":
-        few = self.examples.overfit
+        limit, prepare = self.examples.overfit, self.learner.preprocessing
         if self.labels == "pairs":
-            return DegradedPairs(files, self.variants, self.learner.prepare, few)
-        return DegradedVotes(files, self.variants, self.learner.prepare, self.votes, few)
+            return DegradedPairs(files, self.variants, prepare, limit)
+        return DegradedVotes(files, self.variants, prepare, self.votes, limit)
 
 
 class DegradedPairs(Dataset[Pairs]):
-    """A photo against each variant, and each level against the next harsher one.
+    """Pairs of a photo and each variant, and of each level and the next harsher one.
 
-    The better picture stands first in half of the pairs, so that a constant answer is right in half
-    of them: by lot where there is one, else in turn.
+    The better picture stands first in half of the pairs, so a constant answer is right in half of
+    them: at random in training, in turn in validation.
     """
 
     def __init__(
-        self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Prepare, few: int | None = None
+        self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Preprocess, limit: int | None = None
     ) -> None:
-        self.files, self.prepare, self.few = files, prepare, few
+        self.files, self.prepare, self.limit = files, prepare, limit
         steps = [(a, b) for a, b in pairwise(variants) if a.ladder == b.ladder]
         self.contests: list[tuple[Variant | None, Variant]] = [(None, variant) for variant in variants] + list(steps)
 
     def __len__(self) -> int:
-        return len(range(len(self.files) * len(self.contests))[: self.few])
+        return len(range(len(self.files) * len(self.contests))[: self.limit])
 
-    def __getitem__(self, draw: Draw | int) -> Pairs:
-        index, lot = draw if isinstance(draw, tuple) else (draw, None)
-        file, (milder, harsher) = self.files[index // len(self.contests)], self.contests[index % len(self.contests)]
-        pixels = pixels_of(file)
+    def __getitem__(self, index: SeededRow | int) -> Pairs:
+        row, seed = index if isinstance(index, tuple) else (index, None)
+        file, (milder, harsher) = self.files[row // len(self.contests)], self.contests[row % len(self.contests)]
+        pixels = read_pixels(file)
         better = self.prepare(milder.apply(pixels) if milder else pixels)
         worse = self.prepare(harsher.apply(pixels))
-        if lot is not None and lot // 2 % 2:
+        if seed is not None and seed // 2 % 2:
             better, worse = better.flip(-1), worse.flip(-1)
-        rest = (torch.tensor(1.0), torch.tensor(index))
-        if self._better_first(draw):
-            return Pairs(better, worse, torch.tensor(Preference.FIRST.value), *rest)
-        return Pairs(worse, better, torch.tensor(Preference.SECOND.value), *rest)
+        weight = torch.tensor(1.0)
+        if self._better_first(index):
+            return Pairs(better, worse, torch.tensor(Preference.FIRST.value), weight, torch.tensor(row))
+        return Pairs(worse, better, torch.tensor(Preference.SECOND.value), weight, torch.tensor(row))
 
     def names(self) -> dict[str, list[str]]:
-        """Return the name of each example's first and second picture."""
+        """Return the names of each example's first and second picture."""
         names: dict[str, list[str]] = {"first": [], "second": []}
-        for index in range(len(self)):
-            file, contest = self.files[index // len(self.contests)], self.contests[index % len(self.contests)]
+        for row in range(len(self)):
+            file, contest = self.files[row // len(self.contests)], self.contests[row % len(self.contests)]
             both = [_name(file, variant) for variant in contest]
-            for place, name in zip(names.values(), both if self._better_first(index) else both[::-1], strict=True):
-                place.append(name)
+            for column, name in zip(names.values(), both if self._better_first(row) else both[::-1], strict=True):
+                column.append(name)
         return names
 
     @staticmethod
-    def _better_first(draw: Draw | int) -> bool:
-        return (draw[1] if isinstance(draw, tuple) else draw) % 2 == 0
+    def _better_first(index: SeededRow | int) -> bool:
+        return (index[1] if isinstance(index, tuple) else index) % 2 == 0
 
 
 class DegradedVotes(Dataset[Votes]):
-    """Each photo and each variant with made-up votes, the photo once for every ladder."""
+    """Photos and variants with synthetic votes, each photo once per ladder."""
 
     def __init__(
         self,
         files: Sequence[PhotoFile],
         variants: Sequence[Variant],
-        prepare: Prepare,
+        prepare: Preprocess,
         votes: dict[str, float],
-        few: int | None = None,
+        limit: int | None = None,
     ) -> None:
-        self.files, self.prepare, self.few = files, prepare, few
+        self.files, self.prepare, self.limit = files, prepare, limit
         harshest = {variant.ladder: variant.severity for variant in variants}
-        fall = votes["original"] - votes["harshest"]
+        drop = votes["original"] - votes["harshest"]
         self.pictures: list[tuple[Variant | None, Tensor]] = [
             (None, vote_histogram(votes["original"], votes["spread"])) for _ in harshest
         ] + [
-            (v, vote_histogram(votes["original"] - fall * v.severity / harshest[v.ladder], votes["spread"]))
+            (v, vote_histogram(votes["original"] - drop * v.severity / harshest[v.ladder], votes["spread"]))
             for v in variants
         ]
 
     def __len__(self) -> int:
-        return len(range(len(self.files) * len(self.pictures))[: self.few])
+        return len(range(len(self.files) * len(self.pictures))[: self.limit])
 
-    def __getitem__(self, draw: Draw | int) -> Votes:
-        index, lot = draw if isinstance(draw, tuple) else (draw, 0)
-        file, (variant, histogram) = self.files[index // len(self.pictures)], self.pictures[index % len(self.pictures)]
-        pixels = pixels_of(file)
+    def __getitem__(self, index: SeededRow | int) -> Votes:
+        row, seed = index if isinstance(index, tuple) else (index, 0)
+        file, (variant, histogram) = self.files[row // len(self.pictures)], self.pictures[row % len(self.pictures)]
+        pixels = read_pixels(file)
         picture = self.prepare(variant.apply(pixels) if variant else pixels)
-        picture = picture.flip(-1) if lot % 2 else picture
-        return Votes(picture, histogram, torch.tensor(1.0), torch.tensor(index))
+        picture = picture.flip(-1) if seed % 2 else picture
+        return Votes(picture, histogram, torch.tensor(1.0), torch.tensor(row))
 
     def names(self) -> dict[str, list[str]]:
         """Return the name of each example's picture."""
         names = [_name(file, variant) for file in self.files for variant, _ in self.pictures]
-        return {"photo": names[: self.few]}
+        return {"photo": names[: self.limit]}
 
 
 def vote_histogram(mean: float, spread: float) -> Float[Tensor, "10"]:
-    """Return shares of the ratings 1 to 10, normally distributed around ``mean``.
+    """Return the shares of the ratings 1 to 10 for votes that are normally distributed around ``mean``.
 
     Example:
         >>> vote_histogram(5.5, 1.4).argmax().item() + 1 in (5, 6)
@@ -217,13 +215,13 @@ def _name(file: PhotoFile, variant: Variant | None) -> str:
 
 
 def _readable(files: Sequence[PhotoFile]) -> dict[str, PhotoFile]:
-    """Return one file for each content, and log what cannot be read."""
-    findings = dict(track(inspect([file.path for file in files]), "decoding photos", len(files)))
+    """Return the distinct readable photos by their sha256, and log the unreadable ones."""
+    results = dict(track(inspect([file.path for file in files]), "decoding photos", len(files)))
     by_content: dict[str, PhotoFile] = {}
-    for place, file in enumerate(files):
-        sha = findings[place].sha256
+    for position, file in enumerate(files):
+        sha = results[position].sha256
         if sha is None:
-            log.warning("%s: left out of training: %s", file.name, findings[place].error)
+            log.warning("%s: left out of training: %s", file.name, results[position].error)
         else:
             by_content.setdefault(sha, file)
     return by_content

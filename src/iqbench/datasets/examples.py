@@ -1,7 +1,7 @@
-"""From tables of labels to batches: who is drawn how often, which targets, in which order.
+"""From label tables to batches: sampling, targets, augmentation, and the order of examples.
 
-The order of an epoch and what is random in each example depend on the seed and the epoch alone, not
-on the number of workers or processes, so a run that was killed in mid-epoch goes on exactly where it was.
+The order of an epoch and the random parts of each example depend on the seed and the epoch alone, not
+on the number of workers or processes. So a killed run resumes in mid-epoch exactly where it was.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,14 +10,21 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from lightning import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from iqbench import photos
 from iqbench.datasets.augmentation import Augmentation
-from iqbench.datasets.sampler import Draw, EpochOrder, ResumableLoader, epochs_done, habits, place
+from iqbench.datasets.sampler import (
+    EpochSampler,
+    ResumableLoader,
+    SeededRow,
+    completed_epochs,
+    loader_options,
+    process_rank,
+)
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Pairs, Photo, PhotoFile, Votes
 from iqbench.labels import LabelTable, PairTable, VoteTable, pairs_from_votes
@@ -25,41 +32,45 @@ from iqbench.labels import LabelTable, PairTable, VoteTable, pairs_from_votes
 Sampling = Literal["shuffled", "balanced", "by_series"]
 Targets = Literal["soft", "hard", "weighted"]
 
+Preprocess = Callable[[Photo], Tensor]
+"""A function that prepares a photo for a model. Workers receive a pickled copy, so it must not hold the model."""
+
 
 class Learner(Protocol):
-    """What examples must know of the model that learns from them."""
+    """The parts of a model that its training examples depend on."""
 
     @property
     def losses(self) -> Mapping[Labels, str]:
         """The loss for each kind of label that the model can learn from."""
         ...
 
-    def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
-        """Return the model's own view of a photo."""
+    @property
+    def preprocessing(self) -> Preprocess:
+        """The model's preprocessing, without the model."""
         ...
 
 
 @dataclass(frozen=True)
 class Examples:
-    """How labels become examples.
+    """Settings that turn labels into training and validation examples.
 
     Args:
-        batch_size: Examples that are learned from together, by all processes of a training together.
-        workers: Processes that read and prepare photos, for each training process.
-        labels: ``pairs``, ``votes``, or ``auto``: the set's own kind if the model has a loss for it.
-        targets: Of pairs. ``soft``: the probability that people prefer the first. ``hard``: 1, 0, or
-            1/2 without a winner. ``weighted``: hard, each pair weighing as much as people agree.
-        label_smoothing: Share of each training target that is replaced by "no opinion".
+        batch_size: Examples per training step, over all processes together.
+        workers: Worker processes that read and prepare photos, for each training process.
+        labels: ``pairs``, ``votes``, or ``auto``: the data set's own kind if the model has a loss for it.
+        targets: Targets of pairs. ``soft``: the probability that people prefer the first. ``hard``: 1, 0,
+            or 1/2 without a winner. ``weighted``: hard, with each pair weighted by people's agreement.
+        label_smoothing: Share of each training target that is replaced by a uniform target.
         sampling: ``shuffled``: each example once an epoch. ``balanced``: every kind of label equally
-            often. ``by_series``: every series equally often, however many pairs it has.
-        pairs_per_photo: Partners that each photo gets where votes are turned into pairs.
-        min_difference: Mean votes of such pairs differ by at least this.
-        augmentation: See `iqbench.datasets.augmentation.Augmentation`.
-        overfit: Train on so many examples only, and validate with the very same; None for all.
-        seed: Of all that is random here.
+            often. ``by_series``: every series equally often, whatever its number of pairs.
+        pairs_per_photo: Partners of each photo when votes are turned into pairs.
+        min_difference: Minimum difference of the mean votes in such a pair.
+        augmentation: Arguments of `iqbench.datasets.augmentation.Augmentation`.
+        overfit: Number of examples to train on and to validate with; None for all.
+        seed: Seed of everything random here.
 
     Raises:
-        UsageError: If a setting is none of these.
+        UsageError: If a setting is out of range.
     """
 
     batch_size: int
@@ -75,19 +86,19 @@ class Examples:
     seed: int
 
     def __post_init__(self) -> None:
-        _one_of("labels", self.labels, ("auto", *get_args(Labels)))
-        _one_of("targets", self.targets, get_args(Targets))
-        _one_of("sampling", self.sampling, get_args(Sampling))
-        for name, least in (("batch_size", 1), ("workers", 0), ("pairs_per_photo", 1)):
+        _check_choice("labels", self.labels, ("auto", *get_args(Labels)))
+        _check_choice("targets", self.targets, get_args(Targets))
+        _check_choice("sampling", self.sampling, get_args(Sampling))
+        for name, minimum in (("batch_size", 1), ("workers", 0), ("pairs_per_photo", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < least:
-                raise UsageError(f"examples.{name}={value}: must be a whole number, at least {least}")
+            if not isinstance(value, int) or value < minimum:
+                raise UsageError(f"examples.{name}={value}: must be a whole number, at least {minimum}")
         if self.overfit is not None and self.overfit < 1:
-            raise UsageError(f"examples.overfit={self.overfit}: a number of examples, at least 1, or null")
+            raise UsageError(f"examples.overfit={self.overfit}: must be a number of examples, at least 1, or null")
         if not 0 <= self.label_smoothing < 1:
             raise UsageError(f"examples.label_smoothing={self.label_smoothing}: must be at least 0 and below 1")
         if not 0 <= self.min_difference < 9:
-            raise UsageError(f"examples.min_difference={self.min_difference}: mean votes differ by 0 to 9")
+            raise UsageError(f"examples.min_difference={self.min_difference}: must be from 0 to below 9 votes")
         Augmentation(**self.augmentation)
 
     def labels_for(self, table: LabelTable, learner: Learner) -> LabelTable:
@@ -98,67 +109,73 @@ class Examples:
         """
         wanted = self.labels if self.labels != "auto" else table.kind if table.kind in learner.losses else "pairs"
         if wanted not in learner.losses:
-            raise UsageError(f"examples.labels={wanted}: the model has no loss for {wanted} (model.losses)")
+            raise UsageError(f"examples.labels={wanted}: the model has no loss for {wanted}; set model.losses.{wanted}")
         if wanted == table.kind:
             return table
         if isinstance(table, PairTable):
-            raise UsageError("examples.labels=votes: this set has preferences, and no votes can be had from them")
+            raise UsageError("examples.labels=votes: this data set has preferences, which cannot be turned into votes")
         return pairs_from_votes(table, self.pairs_per_photo, self.min_difference, self.seed)
 
     def training(
-        self, dataset: Dataset[Any], chances: Float[np.ndarray, "n"] | None, trainer: Trainer | None
+        self, dataset: Dataset[Any], probabilities: Float[np.ndarray, "n"] | None, trainer: Trainer | None
     ) -> "ResumableLoader":
-        """Return the training batches of one process.
+        """Return the loader of one process's training batches.
 
         Args:
-            dataset: Examples by `Draw`.
-            chances: How likely each is to be drawn; None draws each once. See `chances`.
-            trainer: Who tells this process from others.
+            dataset: Examples by `SeededRow`.
+            probabilities: Probability of each row in each draw; None takes each row once. See
+                `sampling_probabilities`.
+            trainer: The trainer, which knows the rank of this process.
         """
-        rank, processes = place(trainer)
+        rank, processes = process_rank(trainer)
         if self.batch_size % processes:
             raise UsageError(f"examples.batch_size={self.batch_size}: must be divisible by the {processes} processes")
-        order = EpochOrder(len(dataset), chances, self.seed, rank, processes)  # type: ignore[arg-type]
+        sampler = EpochSampler(len(dataset), probabilities, self.seed, rank, processes)  # type: ignore[arg-type]
         if trainer is not None:
-            order.set_epoch(epochs_done(trainer))  # Lightning does so only for later ones
+            sampler.set_epoch(completed_epochs(trainer))  # Lightning calls set_epoch for later epochs only
         return ResumableLoader(
-            dataset, order, trainer, batch_size=self.batch_size // processes, num_workers=self.workers, **habits()
+            dataset,
+            sampler,
+            trainer,
+            batch_size=self.batch_size // processes,
+            num_workers=self.workers,
+            **loader_options(),
         )
 
     def validation(self, dataset: Dataset[Any], trainer: Trainer | None) -> DataLoader[Any]:
-        """Return one process's share of the validation batches, the same every time."""
-        rank, processes = place(trainer)
-        mine = list(range(rank, len(dataset), processes))  # type: ignore[arg-type]
+        """Return the loader of one process's validation batches, the same every time."""
+        rank, processes = process_rank(trainer)
+        rows = list(range(rank, len(dataset), processes))  # type: ignore[arg-type]
         batch_size = max(1, self.batch_size // processes)
-        return DataLoader(dataset, batch_size, sampler=mine, num_workers=self.workers, **habits())
+        return DataLoader(dataset, batch_size, sampler=rows, num_workers=self.workers, **loader_options())
 
     def dataset(self, table: LabelTable, learner: Learner, training: bool) -> "PairExamples | VoteExamples":
-        """Return a table's examples; lots, augmentation and smoothing are for training only."""
+        """Return a table's examples. Swapping, augmentation and smoothing apply to training only."""
         augmentation = Augmentation(**self.augmentation) if training else None
         smoothing = self.label_smoothing if training else 0.0
         if isinstance(table, PairTable):
             targets, weights = preference_targets(table, self.targets)
             targets = targets * (1 - smoothing) + smoothing / 2
-            return PairExamples(table, targets, weights, learner.prepare, augmentation)
-        return VoteExamples(table, table.shares * (1 - smoothing) + smoothing / 10, learner.prepare, augmentation)
+            return PairExamples(table, targets, weights, learner.preprocessing, augmentation)
+        return VoteExamples(table, table.shares * (1 - smoothing) + smoothing / 10, learner.preprocessing, augmentation)
 
-    def chances(self, table: LabelTable) -> Float[np.ndarray, "n"] | None:
-        """Return how likely each row is to be drawn; None where each is, once."""
+    def sampling_probabilities(self, table: LabelTable) -> Float[np.ndarray, "n"] | None:
+        """Return the probability of each row in each draw; None if each row is taken once."""
         if self.sampling == "shuffled":
             return None
         if self.sampling == "balanced":
-            kinds = np.sign(table.preference - 0.5) if isinstance(table, PairTable) else np.round(2 * table.means)
+            groups = np.sign(table.preference - 0.5) if isinstance(table, PairTable) else np.round(2 * table.means)
         elif isinstance(table, PairTable):
-            kinds = table.series
+            groups = table.series
         else:
-            raise UsageError("examples.sampling=by_series: votes are given to single photos; there are no series")
-        _, kind, counts = np.unique(kinds, return_inverse=True, return_counts=True)
-        chances: np.ndarray[Any, Any] = 1 / counts[kind] / len(counts)
-        return chances
+            raise UsageError("examples.sampling=by_series: this data set has votes for single photos, and no series")
+        _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+        probabilities: np.ndarray[Any, Any] = 1 / counts[group] / len(counts)
+        return probabilities
 
 
 def preference_targets(table: PairTable, targets: Targets) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
-    """Return the probability to learn for each pair, and how much the pair weighs; the mean weight is that of the set.
+    """Return each pair's target probability and its weight. The mean weight stays that of the table.
 
     Example:
         >>> pairs = PairTable((), *np.zeros((2, 2), int), np.array([0.9, 0.4]), np.ones(2), np.arange(2))
@@ -176,14 +193,14 @@ def preference_targets(table: PairTable, targets: Targets) -> tuple[Float[np.nda
 
 
 class PairExamples(Dataset[Pairs]):
-    """Pairs of photos as the model sees them. In training, a lot decides which stands first."""
+    """Prepared pairs of photos with their targets. In training, half of them are swapped at random."""
 
     def __init__(
         self,
         table: PairTable,
         targets: Float[np.ndarray, "n"],
         weights: Float[np.ndarray, "n"],
-        prepare: Callable[[Photo], Tensor],
+        prepare: Preprocess,
         augmentation: Augmentation | None,
     ) -> None:
         self.table, self.targets, self.weights = table, targets, weights
@@ -192,13 +209,13 @@ class PairExamples(Dataset[Pairs]):
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, draw: Draw | int) -> Pairs:
-        row, lot = draw if isinstance(draw, tuple) else (draw, 0)
-        both = tuple(pixels_of(self.table.photos[at]) for at in (self.table.first[row], self.table.second[row]))
+    def __getitem__(self, index: SeededRow | int) -> Pairs:
+        row, seed = index if isinstance(index, tuple) else (index, 0)
+        both = tuple(read_pixels(self.table.photos[at]) for at in (self.table.first[row], self.table.second[row]))
         target = float(self.targets[row])
         if self.augmentation is not None:
-            both = self.augmentation(*both, seed=lot)
-            if lot % 2:
+            both = self.augmentation(*both, seed=seed)
+            if seed % 2:
                 both, target = both[::-1], 1 - target
         first, second = (self.prepare(photo) for photo in both)
         preference, weight = (torch.tensor(number, dtype=torch.float32) for number in (target, self.weights[row]))
@@ -206,13 +223,13 @@ class PairExamples(Dataset[Pairs]):
 
 
 class VoteExamples(Dataset[Votes]):
-    """Photos as the model sees them, with their votes."""
+    """Prepared photos with their votes."""
 
     def __init__(
         self,
         table: VoteTable,
         targets: Float[np.ndarray, "n 10"],
-        prepare: Callable[[Photo], Tensor],
+        prepare: Preprocess,
         augmentation: Augmentation | None,
     ) -> None:
         self.table, self.targets, self.prepare, self.augmentation = table, targets, prepare, augmentation
@@ -220,20 +237,20 @@ class VoteExamples(Dataset[Votes]):
     def __len__(self) -> int:
         return len(self.table)
 
-    def __getitem__(self, draw: Draw | int) -> Votes:
-        row, lot = draw if isinstance(draw, tuple) else (draw, 0)
-        pixels = pixels_of(self.table.photos[row])
+    def __getitem__(self, index: SeededRow | int) -> Votes:
+        row, seed = index if isinstance(index, tuple) else (index, 0)
+        pixels = read_pixels(self.table.photos[row])
         if self.augmentation is not None:
-            (pixels,) = self.augmentation(pixels, seed=lot)
+            (pixels,) = self.augmentation(pixels, seed=seed)
         votes = torch.as_tensor(self.targets[row], dtype=torch.float32)
         return Votes(self.prepare(pixels), votes, torch.tensor(1.0), torch.tensor(row))
 
 
-def pixels_of(file: PhotoFile) -> Photo:
-    """Return the pixels of a photo that could be read before training began.
+def read_pixels(file: PhotoFile) -> Photo:
+    """Return the pixels of a photo that was readable before training began.
 
     Raises:
-        UsageError: If it cannot be read any more.
+        UsageError: If it can no longer be read.
     """
     try:
         return photos.read(file.path).pixels
@@ -241,6 +258,6 @@ def pixels_of(file: PhotoFile) -> Photo:
         raise UsageError(f"{file.path}: could be read when training began, but not now: {error}") from error
 
 
-def _one_of(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UsageError(f"examples.{name}={value}: must be one of {', '.join(known)}")
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"examples.{name}={value}: must be one of {', '.join(choices)}")

@@ -1,8 +1,9 @@
-"""The photos below a folder, found by name or by first bytes, and listed without being opened."""
+"""Photos below a folder, found by name or by their first bytes, without decoding them."""
 
 import logging
 import os
 import re
+import sys
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from iqbench.interfaces import STANDARD_LIMITS, Limits, PhotoFile, PhotoListing
 from iqbench.photos import RAW_NAME, starts_like_a_photo
 
 OUTPUT = {MARK, "results.sqlite"}
-"""A folder with one of these files in it is what iqbench wrote, not a source of photos."""
+"""Files that mark a folder as iqbench's output, which is not searched for photos."""
 
 _PHOTO_NAME = re.compile(r"(?is).+\.(jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|avif|hei[cf]|jxl)")
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini")
@@ -23,25 +24,26 @@ _SYSTEM_FILES = ("thumbs.db", "desktop.ini")
 log = logging.getLogger(__name__)
 
 
-PILLOWS_LIMIT = 178
-"""Megapixels; Pillow, the decoder, refuses more."""
+MAX_MEGAPIXELS = 178
+"""Largest photo that Pillow, the decoder, accepts."""
 
 
 class Folder:
-    """Every photo below ``root``, sub-folders included, or a sample of them.
+    """All photos below ``root``, including sub-folders, or a sample of them.
 
-    What is named like a photo is listed even if it turns out to be a pipe or a broken link, for then its row says so.
-    Other files are listed if they start like a photo, and counted if they do not.
+    A file with a photo's name is listed even if it is a pipe or a broken link; its row in the results
+    then has the reason. Other files are listed if their first bytes are a photo's, and counted as
+    ignored if not.
 
     Args:
-        root: The folder. A link below it is followed, and each real folder is visited once.
-        limit: At most so many photos; null for all.
-        seed: Which photos, if there are more than ``limit``.
-        max_megapixels: A photo of more is refused by its header, as ``too_many_pixels``.
-        min_side: A photo with a shorter side, in pixels, is ``too_small``.
+        root: The folder. Links below it are followed, and each real folder is visited once.
+        limit: Maximum number of photos; null for all.
+        seed: Seed of the sample, if there are more photos than ``limit``.
+        max_megapixels: Larger photos are refused from their header, as ``too_many_pixels``.
+        min_side: Photos with a shorter side, in pixels, are refused as ``too_small``.
 
     Raises:
-        UsageError: If one of the last two is out of its range.
+        UsageError: If ``max_megapixels`` or ``min_side`` is out of range.
     """
 
     def __init__(
@@ -52,8 +54,8 @@ class Folder:
         max_megapixels: float = STANDARD_LIMITS.max_pixels / 1e6,
         min_side: int = STANDARD_LIMITS.min_side,
     ) -> None:
-        if not 0 < max_megapixels <= PILLOWS_LIMIT:
-            raise UsageError(f"data.max_megapixels={max_megapixels}: must be above 0, and at most {PILLOWS_LIMIT}")
+        if not 0 < max_megapixels <= MAX_MEGAPIXELS:
+            raise UsageError(f"data.max_megapixels={max_megapixels}: must be above 0, and at most {MAX_MEGAPIXELS}")
         if min_side < 1:
             raise UsageError(f"data.min_side={min_side}: must be 1 pixel or more")
         self.root = root
@@ -62,16 +64,16 @@ class Folder:
         self.limits = Limits(round(max_megapixels * 1e6), min_side)
 
     def photos(self) -> PhotoListing:
-        """Return the photos sorted by name, the same on every machine and for every locale.
+        """Return the photos sorted by name, in the same order on every machine and in every locale.
 
         Raises:
-            UsageError: If the folder is missing, cannot be read, or has no photos in it.
+            UsageError: If the folder is missing or unreadable, or contains no photos.
         """
         root = Path(self.root).expanduser()
         if not root.exists():
             raise UsageError(f"data.root={self.root}: no such folder")
         if not root.is_dir():
-            raise UsageError(f"data.root={self.root}: this is a file; give the folder that it is in")
+            raise UsageError(f"data.root={self.root}: is a file; give its folder")
         try:
             os.scandir(root).close()
         except OSError as error:
@@ -87,7 +89,7 @@ class Folder:
 def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[PhotoFile]:
     """Return at most ``limit`` of the files, sorted by name.
 
-    Each name draws its own lot, so the choice does not depend on the order or number of the other files: a larger
+    The sample is a hash sample, so it does not depend on the order or number of the files, and a larger
     limit adds photos to those of a smaller one.
 
     Raises:
@@ -103,31 +105,32 @@ def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[Pho
     if limit is not None and not (isinstance(limit, int) and limit >= 1):
         raise UsageError(f"data.limit={limit}: must be a whole number, at least 1, or null for all photos")
     chosen = hash_order([file.name for file in files], seed)[:limit]
-    return sorted((files[at] for at in chosen), key=lambda file: file.name)
+    return sorted((files[position] for position in chosen), key=lambda file: file.name)
 
 
-def shown(path: str) -> str:
-    r"""Return a relative path as the name that results call it by.
+def display_name(path: str) -> str:
+    r"""Return the name of a relative path in the results.
 
     Bytes that are not UTF-8 become ``\xNN``, and a backslash becomes two, so that no two paths share a name.
 
     Example:
-        >>> print(shown("été/1.jpg"), shown(os.fsdecode(b"caf\xe9.jpg")), shown(r"caf\xe9.jpg"))
-        ./été/1.jpg ./caf\xe9.jpg ./caf\\xe9.jpg
+        >>> print(display_name("été/1.jpg"), display_name(r"caf\xe9.jpg"))
+        ./été/1.jpg ./caf\\xe9.jpg
     """
     doubled = path.replace("\\", "\\\\")
-    return "./" + doubled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "./" + doubled.encode("utf-8", sys.getfilesystemencodeerrors()).decode("utf-8", "backslashreplace")
 
 
 def path_of(name: str) -> str:
-    r"""Return the path that a name shows: the other way round than `shown`.
+    r"""Return the path of a name in the results, the inverse of `display_name`.
 
     Example:
-        >>> print(path_of("./été/1.jpg"), ascii(path_of(r"./caf\xe9.jpg")), path_of(r"./caf\\xe9.jpg"))
-        été/1.jpg 'caf\udce9.jpg' caf\xe9.jpg
+        >>> print(path_of("./été/1.jpg"), path_of(r"./caf\\xe9.jpg"))
+        été/1.jpg caf\xe9.jpg
     """
     escaped = name.removeprefix("./").encode()
-    return os.fsdecode(re.sub(rb"\\(\\|x[0-9a-f]{2})", lambda found: _byte(found[1]), escaped))
+    raw = re.sub(rb"\\(\\|x[0-9a-f]{2})", lambda match: _byte(match[1]), escaped)
+    return raw.decode("utf-8", sys.getfilesystemencodeerrors())
 
 
 def _byte(escape: bytes) -> bytes:
@@ -135,7 +138,7 @@ def _byte(escape: bytes) -> bytes:
 
 
 class _Walk:
-    """One pass over a folder: real folders first, then those that links lead to."""
+    """One pass over a folder: real folders first, then linked ones, so that a folder keeps its real name."""
 
     def __init__(self, root: Path) -> None:
         self.files: list[PhotoFile] = []
@@ -149,23 +152,24 @@ class _Walk:
 
     def _visit(self, folder: str) -> None:
         try:
-            found = (self._root / folder).stat()
-            if (found.st_dev, found.st_ino) in self._seen:
+            status = (self._root / folder).stat()
+            if (status.st_dev, status.st_ino) in self._seen:
                 return
-            self._seen.add((found.st_dev, found.st_ino))
-            with os.scandir(self._root / folder) as entries:
-                inside = sorted(entries, key=lambda entry: entry.name)
+            self._seen.add((status.st_dev, status.st_ino))
+            with os.scandir(self._root / folder) as iterator:
+                entries = sorted(iterator, key=lambda entry: entry.name)
         except OSError as error:
             self.ignored["unreadable folder"] += 1
-            log.warning("%s: folder left out, cannot be read (%s)", shown(folder), error.strerror)
+            log.warning("%s: folder left out, cannot be read (%s)", display_name(folder), error.strerror)
             return
-        if folder and any(entry.name in OUTPUT for entry in inside):
+        if folder and any(entry.name in OUTPUT for entry in entries):
             self.ignored["iqbench results"] += 1
             return
-        for entry in inside:
-            self._sort(entry, os.path.join(folder, entry.name))  # noqa: PTH118 - keeps undecodable names as they are
+        for entry in entries:
+            # with / on every system, because names in the results do not depend on the system
+            self._classify(entry, f"{folder}/{entry.name}" if folder else entry.name)
 
-    def _sort(self, entry: os.DirEntry[str], path: str) -> None:
+    def _classify(self, entry: os.DirEntry[str], path: str) -> None:
         if entry.name.startswith(".") or entry.name.lower() in _SYSTEM_FILES:
             self.ignored["hidden"] += 1
             return
@@ -173,22 +177,22 @@ class _Walk:
         if is_folder:
             (self._linked if entry.is_symlink() else self._folders).append(path)
         if _PHOTO_NAME.fullmatch(entry.name) or RAW_NAME.fullmatch(entry.name):
-            self.files.append(PhotoFile(shown(path), self._root / path))
+            self.files.append(PhotoFile(display_name(path), self._root / path))
         elif not is_folder:
-            self._sort_by_content(entry, path)
+            self._classify_by_content(entry, path)
 
-    def _sort_by_content(self, entry: os.DirEntry[str], path: str) -> None:
+    def _classify_by_content(self, entry: os.DirEntry[str], path: str) -> None:
         head = b""
         try:
-            if Path(entry.path).is_file():  # a pipe would wait for a writer
+            if Path(entry.path).is_file():  # opening a pipe blocks until there is a writer
                 with Path(entry.path).open("rb") as file:
                     head = file.read(16)
         except OSError as error:
             self.ignored["unreadable file"] += 1
-            log.warning("%s: left out, cannot be read (%s)", shown(path), error.strerror)
+            log.warning("%s: left out, cannot be read (%s)", display_name(path), error.strerror)
             return
         if starts_like_a_photo(head):
-            self.files.append(PhotoFile(shown(path), self._root / path))
+            self.files.append(PhotoFile(display_name(path), self._root / path))
         else:
             self.ignored["not a photo"] += 1
 

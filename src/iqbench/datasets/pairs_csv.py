@@ -1,4 +1,4 @@
-"""A CSV of comparisons: which photo is better than which, by paths that may not lead out of the list's folder."""
+"""Parser of a CSV of comparisons, with a better and a worse photo per row. Paths must stay in the CSV's folder."""
 
 import csv
 import io
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from iqbench.datasets.parsing import Faults, quoted, read_text
+from iqbench.datasets.parsing import LineErrors, quoted, read_text
 from iqbench.errors import UsageError
 
 _HEADER = ["better", "worse"]
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
-_LEAST, _MOST = 1e-6, 1e6
-"""Of weights: sums of them, and single precision, hold what is between."""
+_MIN_WEIGHT, _MAX_WEIGHT = 1e-6, 1e6
+"""Range of weights in which sums and single precision stay accurate."""
 
 
 class Comparison(NamedTuple):
-    """A row of the list. Each photo is a path relative to the list's folder, links followed: one name a file."""
+    """A row of the list. The paths are relative to its folder, with links resolved, so each file has one name."""
 
     better: str
     worse: str
@@ -26,39 +26,39 @@ class Comparison(NamedTuple):
 
 
 def read_comparisons(file: Path) -> list[Comparison]:
-    """Return a list's comparisons: CSV with the header ``better,worse`` and, if wanted, ``weight``.
+    """Return the comparisons in a CSV with the header ``better,worse`` and an optional ``weight``.
 
-    Two rows may contradict each other: people do.
+    Two rows may contradict each other, as people do.
 
     Raises:
-        UsageError: If the file or its header cannot be read, or any row is wrong: other cells than
-            the header, a path that leaves the folder, a photo that is not there or is compared with
-            itself, a weight that is too small or too large, or a row that was there before.
+        UsageError: If the file or its header cannot be read, or a row is wrong: a wrong number of
+            cells, a path that leaves the folder, a photo that is missing or compared with itself, a
+            weight out of range, or a repeated row.
     """
-    faults = Faults(file)
-    rows = _rows(file, faults)
+    errors = LineErrors(file)
+    rows = _rows(file, errors)
     header = next(rows, (1, []))[1]
     if header not in (_HEADER, [*_HEADER, "weight"]):
-        faults.raise_if_any()
-        raise UsageError(f"{file}: line 1: {_header_mistake(header)}")
-    places = _Places(file)
+        errors.raise_if_any()
+        raise UsageError(f"{file}: line 1: {_header_error(header)}")
+    paths = _PathResolver(file)
     first: dict[tuple[str, str], int] = {}
     comparisons = []
     for line, row in rows:
-        comparison = _comparison(row, header, places, line, faults)
+        comparison = _comparison(row, header, paths, line, errors)
         if comparison is None:
             continue
         if (earlier := first.setdefault(comparison[:2], line)) != line:
-            faults.add(line, f"the same pair is in line {earlier}")
+            errors.add(line, f"the same pair is in line {earlier}")
         comparisons.append(comparison)
-    faults.raise_if_any()
+    errors.raise_if_any()
     if not comparisons:
         raise UsageError(f"{file}: no pairs below the header")
     return comparisons
 
 
-def _rows(file: Path, faults: Faults) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows with the number of the line that each begins in; names may hold line breaks, in quotes."""
+def _rows(file: Path, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows with the number of their first line. Quoted names may contain line breaks."""
     text = read_text(file).rstrip("\r\n")
     reader = csv.reader(io.StringIO(text), strict=True)
     line = 1
@@ -67,79 +67,79 @@ def _rows(file: Path, faults: Faults) -> Iterator[tuple[int, list[str]]]:
             if row:
                 yield line, row
             else:
-                faults.add(line, "blank")
+                errors.add(line, "blank")
             line = reader.line_num + 1
     except csv.Error as error:
-        faults.add(line, f"not CSV from here on ({error})")
+        errors.add(line, f"not CSV from here on ({error})")
 
 
-def _header_mistake(header: list[str]) -> str:
-    wanted = "the header must be better,worse or better,worse,weight"
+def _header_error(header: list[str]) -> str:
+    expected = "the header must be better,worse or better,worse,weight"
     if len(header) == 1 and re.search("[;\t]", header[0]):
-        return f"{wanted}, and cells be separated by commas"
+        return f"{expected}, and cells must be separated by commas"
     if [name.strip().lower() for name in header[:2]] in (["winner", "loser"], _HEADER, ["worse", "better"]):
-        return f"{wanted}, spelled so and in this order, not {quoted(','.join(header))}"
+        return f"{expected}, with this spelling and order, not {quoted(','.join(header))}"
     if any(re.search(r"[./]", name) for name in header):
-        return f"{wanted}; there is none, the first line is {quoted(','.join(header))}"
-    return f"{wanted}, not {quoted(','.join(header))}"
+        return f"{expected}; there is no header, the first line is {quoted(','.join(header))}"
+    return f"{expected}, not {quoted(','.join(header))}"
 
 
-def _comparison(row: list[str], header: list[str], places: "_Places", line: int, faults: Faults) -> Comparison | None:
-    """Return what a row says, or None with its faults noted."""
+def _comparison(
+    row: list[str], header: list[str], paths: "_PathResolver", line: int, errors: LineErrors
+) -> Comparison | None:
+    """Return the comparison in a row, or None after adding the row's errors."""
     if len(row) != len(header):
-        faults.add(line, f"{len(row)} cell{'s' if len(row) > 1 else ''} instead of {len(header)}")
+        errors.add(line, f"{len(row)} cell{'s' if len(row) > 1 else ''} instead of {len(header)}")
         return None
     cells = dict(zip(header, row, strict=True))
-    photos = [places.find(cells[name]) for name in _HEADER]
-    mistakes = [f"{name} {photo.mistake}" for name, photo in zip(_HEADER, photos, strict=True) if photo.mistake]
-    if not mistakes and photos[0].path == photos[1].path:
-        mistakes = [f"better and worse are one photo, {quoted(photos[0].path)}"]
+    photos = [paths.resolve(cells[name]) for name in _HEADER]
+    reasons = [f"{name} {photo.error}" for name, photo in zip(_HEADER, photos, strict=True) if photo.error]
+    if not reasons and photos[0].path == photos[1].path:
+        reasons = [f"better and worse are one photo, {quoted(photos[0].path)}"]
     weight = cells.get("weight", "1")
-    if not _NUMBER.fullmatch(weight) or not _LEAST <= float(weight) <= _MOST:
-        mistakes.append(
-            "weight is empty"
-            if not weight
-            else f"weight is {quoted(weight)}, not a number from {_LEAST:f} to {_MOST:,.0f}"
-        )
-    for mistake in mistakes:
-        faults.add(line, mistake)
-    return None if mistakes else Comparison(photos[0].path, photos[1].path, float(weight))
+    if not weight:
+        reasons.append("weight is empty")
+    elif not _NUMBER.fullmatch(weight) or not _MIN_WEIGHT <= float(weight) <= _MAX_WEIGHT:
+        reasons.append(f"weight is {quoted(weight)}, not a number from {_MIN_WEIGHT:f} to {_MAX_WEIGHT:,.0f}")
+    for reason in reasons:
+        errors.add(line, reason)
+    return None if reasons else Comparison(photos[0].path, photos[1].path, float(weight))
 
 
-class _Place(NamedTuple):
+class _ResolvedPath(NamedTuple):
     path: str
-    mistake: str
+    error: str
 
 
-class _Places:
-    """The photos that a list may speak of: files in its folder, each looked up once."""
+class _PathResolver:
+    """Resolves the paths of photos in a list's folder, each path once."""
 
     def __init__(self, file: Path) -> None:
         self._root = file.parent.resolve()
-        self._known: dict[str, _Place] = {}
+        self._resolved: dict[str, _ResolvedPath] = {}
 
-    def find(self, cell: str) -> _Place:
-        """Return where a cell leads to, or why that is no photo of this list."""
-        if cell not in self._known:
-            mistake = _path_mistake(cell)
-            self._known[cell] = _Place("", mistake) if mistake else self._on_disk(cell)
-        return self._known[cell]
+    def resolve(self, cell: str) -> _ResolvedPath:
+        """Return the path in a cell with links resolved, or the reason why it is refused."""
+        if cell not in self._resolved:
+            error = _path_error(cell)
+            self._resolved[cell] = _ResolvedPath("", error) if error else self._on_disk(cell)
+        return self._resolved[cell]
 
-    def _on_disk(self, cell: str) -> _Place:
+    def _on_disk(self, cell: str) -> _ResolvedPath:
         try:
-            found = (self._root / cell).resolve(strict=True)
-            is_file = found.is_file()
+            target = (self._root / cell).resolve(strict=True)
+            is_file = target.is_file()
         except (OSError, RuntimeError):  # RuntimeError: a link to itself
-            return _Place("", f"is {quoted(cell)}: no such photo")
-        if not found.is_relative_to(self._root):
-            return _Place("", f"is {quoted(cell)}, a link that leads out of the list's folder")
+            return _ResolvedPath("", f"is {quoted(cell)}: no such photo")
+        if not target.is_relative_to(self._root):
+            return _ResolvedPath("", f"is {quoted(cell)}, a link that leads out of the list's folder")
         if not is_file:
-            return _Place("", f"is {quoted(cell)}, which is not a file")
-        return _Place(found.relative_to(self._root).as_posix(), "")
+            return _ResolvedPath("", f"is {quoted(cell)}, which is not a file")
+        return _ResolvedPath(target.relative_to(self._root).as_posix(), "")
 
 
-def _path_mistake(cell: str) -> str:
-    """Return why a path is refused wherever it leads, on any system; nothing if it may be one."""
+def _path_error(cell: str) -> str:
+    """Return the reason why a path is refused on every system, whatever is on the disk; empty if it is accepted."""
     if not cell:
         return "is empty"
     if "\\" in cell:

@@ -1,4 +1,4 @@
-"""Strict reading of label files: whatever is wrong with a line is said with its number, and all of it at once."""
+"""Strict parsing of label files: one error that lists all wrong lines with their numbers."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -7,7 +7,7 @@ from iqbench.errors import UsageError
 
 _SHOWN = 20
 
-_STRANGERS = {
+_OTHER_FORMATS = {
     b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
     b"version https://git-lfs": "is a git-lfs pointer, not the file itself; fetch it with git lfs pull",
@@ -15,18 +15,18 @@ _STRANGERS = {
     b"PK\x03\x04": "is a zip archive; unpack it",
     b"\x1f\x8b": "is a gzip archive; unpack it",
 }
-"""What stands in a list's place after a download that went wrong, by its first bytes."""
+"""Files that a failed download leaves in place of a list, by their first bytes."""
 
 
-class Faults:
-    """What is wrong with the lines of a file, collected so that all of it can be mended in one go.
+class LineErrors:
+    """Collects the errors in the lines of a file, so that the user can fix them all at once.
 
     Example:
-        >>> faults = Faults(Path("list.txt"))
-        >>> faults.raise_if_any()
-        >>> faults.add(9, "blank")
-        >>> faults.add(3, "the same as line 2")
-        >>> faults.raise_if_any()
+        >>> errors = LineErrors(Path("list.txt"))
+        >>> errors.raise_if_any()
+        >>> errors.add(9, "blank")
+        >>> errors.add(3, "the same as line 2")
+        >>> errors.raise_if_any()
         Traceback (most recent call last):
         iqbench.errors.UsageError: list.txt: 2 lines are wrong: line 3: the same as line 2; line 9: blank
     """
@@ -36,11 +36,11 @@ class Faults:
         self._reasons: dict[int, list[str]] = {}
 
     def add(self, line: int, reason: str) -> None:
-        """Note a reason why a line, counted from 1, cannot be used."""
+        """Add the reason why a line cannot be used. Lines are counted from 1."""
         self._reasons.setdefault(line, []).append(reason)
 
     def raise_if_any(self) -> None:
-        """Raise one error that shows the first 20 wrong lines and counts the others.
+        """Raise one error with the first 20 wrong lines and the number of the others.
 
         Raises:
             UsageError: If any line is wrong.
@@ -55,50 +55,50 @@ class Faults:
 
 
 def read_text(file: Path) -> str:
-    """Return a label file's text, without the mark (BOM) that some editors begin it with.
+    """Return a label file's text, without a byte order mark.
 
     Raises:
-        UsageError: If the file is missing, cannot be read, is empty or no list at all, or if a line
-            of it is not UTF-8 or holds a NUL byte.
+        UsageError: If the file is missing, unreadable, empty or not a list, or if a line is not
+            UTF-8 or contains a NUL byte.
     """
-    if file.is_fifo() or file.is_char_device():
-        raise UsageError(f"{file}: is a pipe or a device, which may never end; save it as a file")
+    if file.is_fifo() or file.is_char_device():  # reading could block for ever
+        raise UsageError(f"{file}: is a pipe or a device; save it as a file")
     try:
         data = file.read_bytes().removeprefix(b"\xef\xbb\xbf")
     except OSError as error:
         _refuse(file, error)
     if not data.strip():
         raise UsageError(f"{file}: the file is empty")
-    if stranger := next((said for head, said in _STRANGERS.items() if data.startswith(head)), None):
-        raise UsageError(f"{file}: {stranger}")
+    if reason := next((text for start, text in _OTHER_FORMATS.items() if data.startswith(start)), None):
+        raise UsageError(f"{file}: {reason}")
     try:
         text = data.decode()
     except UnicodeDecodeError:
         text = None
     if text is None or "\0" in text:
-        _find_bad_bytes(file, data)
+        _refuse_bad_bytes(file, data)
     return text
 
 
-def numbered_lines(file: Path, faults: Faults) -> list[tuple[int, str]]:
-    r"""Return a label file's lines without their ends (``\n`` or ``\r\n``), each with its number.
+def numbered_lines(file: Path, errors: LineErrors) -> list[tuple[int, str]]:
+    r"""Return a label file's lines with their numbers, without the line ends (``\n`` or ``\r\n``).
 
-    A blank line is a fault, unless nothing but blank lines follows.
+    A blank line is an error, except at the end of the file.
 
     Raises:
-        UsageError: As `read_text` does.
+        UsageError: See `read_text`.
     """
     lines = [line.removesuffix("\r") for line in read_text(file).split("\n")]
     while not lines[-1]:
         del lines[-1]
     for number, line in enumerate(lines, start=1):
         if not line:
-            faults.add(number, "blank")
+            errors.add(number, "blank")
     return [(number, line) for number, line in enumerate(lines, start=1) if line]
 
 
 def wrong_columns(line: str, count: int) -> str | None:
-    """Return what is wrong with a line that should have so many columns with a single space between; None if nothing.
+    """Return the reason why a line does not have ``count`` columns separated by single spaces, or None if it does.
 
     Example:
         >>> wrong_columns("15 1 2", 3), wrong_columns("15 1", 3), wrong_columns("15  1 2", 3)
@@ -115,7 +115,7 @@ def wrong_columns(line: str, count: int) -> str | None:
 
 
 def quoted(text: str) -> str:
-    r"""Return a piece of a file as it can be shown in a message: in quotes, short, and on one line.
+    r"""Return text from a file in a form for messages: quoted, short, and on one line.
 
     Example:
         >>> print(quoted("a\nb"), quoted("x" * 100))
@@ -132,14 +132,14 @@ def _refuse(file: Path, error: OSError) -> NoReturn:
     raise UsageError(f"{file}: cannot be read ({error.strerror})") from error
 
 
-def _find_bad_bytes(file: Path, data: bytes) -> NoReturn:
-    faults = Faults(file)
+def _refuse_bad_bytes(file: Path, data: bytes) -> NoReturn:
+    errors = LineErrors(file)
     for number, line in enumerate(data.split(b"\n"), start=1):
         if b"\0" in line:
-            faults.add(number, "holds a NUL byte")
+            errors.add(number, "holds a NUL byte")
         try:
             line.decode()
         except UnicodeDecodeError:
-            faults.add(number, "is not UTF-8 text")
-    faults.raise_if_any()
+            errors.add(number, "is not UTF-8 text")
+    errors.raise_if_any()
     raise AssertionError(f"{file}: cannot be decoded as a whole, but each of its lines can")

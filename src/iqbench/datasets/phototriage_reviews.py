@@ -1,4 +1,4 @@
-"""PhotoTriage's reviews: single votes, whose photo numbers do not fit the file names. No label comes from them."""
+"""PhotoTriage's reviews: single votes whose photo numbers do not match the file names. They are never labels."""
 
 import json
 import re
@@ -12,20 +12,20 @@ _PHOTO = re.compile(r"(?i)([0-9]{1,9})-([0-9]{1,9})\.jpe?g")
 
 
 class Reviews(NamedTuple):
-    """How often single votes, joined by file name, agree with the pair list."""
+    """Counts of single votes, joined to the pair list by file name."""
 
     votes: int
-    """For pairs of the list that have a winner."""
+    """Votes for pairs of the list that have a winner."""
     agreements: int
     unreadable: int
-    """Files and votes that are not as expected."""
+    """Malformed files and votes."""
 
 
 def review_agreement(home: Path, pairs: PairLines) -> Reviews | None:
-    """Return how often the reviews agree with a pair list, or None if there are none.
+    """Count the agreements of the reviews with a pair list; None if there are no reviews.
 
-    They agree at chance: the reviews' photo numbers are shuffled inside each series. Whoever takes
-    labels from them trains on noise, and this shows it.
+    They agree at chance, because the reviews' photo numbers are shuffled within each series. Labels
+    taken from reviews are therefore noise, and this count shows it.
 
     Args:
         home: The folder ``train_val``.
@@ -49,7 +49,7 @@ def review_agreement(home: Path, pairs: PairLines) -> Reviews | None:
 
 
 def _votes(file: Path) -> Iterator[tuple[int, int, int] | None]:
-    """Yield the series and the photos, the chosen one first, of each review; None for what cannot be read."""
+    """Yield the series, the chosen photo and the other photo of each review; None for a malformed one."""
     try:
         reviews = json.loads(file.read_bytes())["reviews"]
         yield from [_vote(review) for review in reviews]

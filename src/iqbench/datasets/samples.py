@@ -1,4 +1,4 @@
-"""Eight real colour photos that come with packages iqbench needs anyway: a benchmark that runs without a download."""
+"""Eight colour photos from packages that iqbench requires, for a benchmark without a download."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,7 +7,7 @@ from iqbench.datasets.folder import sample
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile, PhotoListing
 
-_PLACES = {
+_PACKAGES = {
     ("scikit-image", "skimage", "data"): (
         "astronaut.png",
         "chelsea.png",
@@ -21,11 +21,11 @@ _PLACES = {
 
 
 class Samples:
-    """The sample photos, or some of them. Enough to see a benchmark work, too few for a verdict.
+    """The sample photos. They are enough to see the benchmark work, and too few for conclusions.
 
     Args:
-        limit: At most so many photos; null for all.
-        seed: Which photos, if there are more than ``limit``.
+        limit: Maximum number of photos; null for all.
+        seed: Seed of the sample, if there are more photos than ``limit``.
     """
 
     def __init__(self, limit: int | None, seed: int) -> None:
@@ -40,14 +40,14 @@ class Samples:
         """
         files = [
             _installed(name, package, module, folder)
-            for (package, module, folder), names in _PLACES.items()
+            for (package, module, folder), names in _PACKAGES.items()
             for name in names
         ]
         return PhotoListing(sample(files, self.limit, self.seed), ignored={})
 
 
 def _installed(name: str, package: str, module: str, folder: str) -> PhotoFile:
-    """Return a photo's place. The package is found but not imported, which would take seconds."""
+    """Return a photo in an installed package, without importing the package, which would take seconds."""
     spec = find_spec(module)
     for home in (spec and spec.submodule_search_locations) or ():
         path = Path(home) / folder / name

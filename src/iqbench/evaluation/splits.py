@@ -25,9 +25,9 @@ def labels_of(data: LabelledPhotos, split: str | None) -> tuple[str, LabelTable]
     name = data.evaluated_on if split is None else split
     if name not in (*SPLITS, ALL):
         raise UsageError(f"split={name}: must be one of {', '.join(SPLITS)}, {ALL}, or null ({data.evaluated_on} here)")
-    table = data.everything if name == ALL else next(data.labels[known] for known in SPLITS if known == name)
+    table = data.all_labels if name == ALL else next(data.labels[known] for known in SPLITS if known == name)
     if not len(table):
-        raise UsageError(f"{data.what}: no labels in its {name} split; choose another with split=")
+        raise UsageError(f"{data.title}: no labels in its {name} split; choose another with split=")
     return name, table if data.limit is None else limited(table, data.limit, data.seed)
 
 

@@ -83,7 +83,7 @@ class Settings:
                 model.to(memory_format=torch.channels_last)
             for module in model.modules():
                 if isinstance(module, Backbone):
-                    module.settle()
+                    module.fold_batch_norm()
         return model
 
     def as_recorded(self, identity: dict[str, Any]) -> "Settings":

@@ -1,6 +1,6 @@
-"""What training minimises: a loss is a function in `pairs` or `votes`, and a config names it.
+"""Training losses: functions in `pairs` and `votes`, chosen by name in the config.
 
-A loss returns one number for each example; the mean over a batch, by the examples' weights, is taken elsewhere.
+A loss returns one number for each example. The model takes the weighted mean over a batch.
 """
 
 import inspect
@@ -13,27 +13,27 @@ from iqbench.errors import UsageError, did_you_mean
 from iqbench.interfaces import Labels
 from iqbench.losses import pairs, votes
 
-_PLACES: dict[Labels, Any] = {"pairs": pairs, "votes": votes}
+_MODULES: dict[Labels, Any] = {"pairs": pairs, "votes": votes}
 
 
 def loss_named(labels: Labels, name: str) -> Callable[..., Tensor]:
-    """Return the loss of that name for that kind of label.
+    """Return a loss by the kind of its labels and its name.
 
     Raises:
-        UsageError: If there is none.
+        UsageError: If there is no such loss.
 
     Example:
         >>> loss_named("pairs", "bradley_terry").__name__
         'bradley_terry'
     """
-    place = _PLACES[labels]
-    known = {
-        word: function
-        for word, function in vars(place).items()
-        if inspect.isfunction(function) and function.__module__ == place.__name__ and not word.startswith("_")
+    module = _MODULES[labels]
+    losses = {
+        attribute: function
+        for attribute, function in vars(module).items()
+        if inspect.isfunction(function) and function.__module__ == module.__name__ and not attribute.startswith("_")
     }
-    if name not in known:
+    if name not in losses:
         raise UsageError(
-            f"model.losses.{labels}={name}: no such loss.{did_you_mean(name, known)} There are: {', '.join(known)}"
+            f"model.losses.{labels}={name}: no such loss.{did_you_mean(name, losses)} There are: {', '.join(losses)}"
         )
-    return known[name]
+    return losses[name]

@@ -1,4 +1,4 @@
-"""Losses of preferences: each takes margins and the probability that the first photo is better."""
+"""Losses for preferences, from margins and the probability that the first photo is better."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +10,7 @@ def bradley_terry(margin: Float[Tensor, "n"], preference: Float[Tensor, "n"]) ->
 
     Args:
         margin: Log-odds that the first photo is better.
-        preference: Probability that it is, as in `iqbench.interfaces.Preference`; 0.5 is a tie.
+        preference: Probability that the first photo is better, as in `iqbench.interfaces.Preference`; 0.5 is a tie.
 
     Example:
         >>> import torch
@@ -24,9 +24,9 @@ def bradley_terry(margin: Float[Tensor, "n"], preference: Float[Tensor, "n"]) ->
 
 
 def margin_ranking(margin: Float[Tensor, "n"], preference: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """Return by how much each margin falls short of 1 on the side of the winner; a tie should have margin 0.
+    """Return the shortfall of each margin below 1 on the winner's side; for a tie, the size of the margin.
 
-    Between the certain cases the loss is interpolated: a photo preferred by 75 % of people loses half as much.
+    Between the two cases the loss is interpolated: for a preference of 75 % it is the mean of both.
 
     Example:
         >>> import torch
@@ -37,5 +37,5 @@ def margin_ranking(margin: Float[Tensor, "n"], preference: Float[Tensor, "n"]) -
         Herbrich, Graepel and Obermayer, *Large margin rank boundaries for ordinal regression*, 2000.
     """
     side = 2 * preference - 1
-    sure = side.abs()
-    return sure * functional.relu(1 - side.sign() * margin) + (1 - sure) * margin.abs()
+    agreement = side.abs()
+    return agreement * functional.relu(1 - side.sign() * margin) + (1 - agreement) * margin.abs()

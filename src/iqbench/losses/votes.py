@@ -1,4 +1,4 @@
-"""Losses of votes: each takes what was predicted, a `VotePrediction`, and the true shares of the ratings 1 to 10."""
+"""Losses for votes, from a `VotePrediction` and the true shares of the ratings 1 to 10."""
 
 from typing import NamedTuple
 
@@ -12,19 +12,19 @@ from iqbench.labels import mean_vote
 
 
 class VotePrediction(NamedTuple):
-    """What a model says about votes: their mean, and, where it predicts them, the logits of the ten ratings."""
+    """A model's prediction of votes: their mean, and the logits of the ten ratings if the model has them."""
 
     mean: Float[Tensor, "n"]
     logits: Float[Tensor, "n 10"] | None
 
 
 def emd(predicted: VotePrediction, votes: Float[Tensor, "n 10"]) -> Float[Tensor, "n"]:
-    """Return the earth mover's distance between two distributions of votes, with r = 2.
+    """Return the earth mover's distance of the predicted from the true distribution of votes, with r = 2.
 
     Example:
-        >>> sure = torch.eye(10)
-        >>> certain = VotePrediction(torch.tensor([1.0]), 100 * sure[:1])
-        >>> round(emd(certain, sure[1:2]).item(), 4)  # one bin of ten apart
+        >>> single_rating = torch.eye(10)
+        >>> prediction = VotePrediction(torch.tensor([1.0]), 100 * single_rating[:1])
+        >>> round(emd(prediction, single_rating[1:2]).item(), 4)  # one bin of ten apart
         0.3162
 
     Reference:
@@ -38,8 +38,8 @@ def kl(predicted: VotePrediction, votes: Float[Tensor, "n 10"]) -> Float[Tensor,
     """Return the Kullback-Leibler divergence of the predicted distribution from the true one.
 
     Example:
-        >>> even = torch.full((1, 10), 0.1)
-        >>> kl(VotePrediction(torch.tensor([5.5]), torch.zeros(1, 10)), even).abs().item() < 1e-6
+        >>> uniform = torch.full((1, 10), 0.1)
+        >>> kl(VotePrediction(torch.tensor([5.5]), torch.zeros(1, 10)), uniform).abs().item() < 1e-6
         True
     """
     log_shares = _logits(predicted, "kl").log_softmax(dim=1)
@@ -57,7 +57,7 @@ def mse(predicted: VotePrediction, votes: Float[Tensor, "n 10"]) -> Float[Tensor
 
 
 def huber(predicted: VotePrediction, votes: Float[Tensor, "n 10"]) -> Float[Tensor, "n"]:
-    """Return the error of the mean vote, squared (and halved) up to one vote, linear beyond.
+    """Return the Huber loss of the mean vote: half the squared error up to one vote, linear beyond.
 
     Example:
         >>> huber(VotePrediction(torch.tensor([3.0]), None), torch.eye(10)[:1]).item()
@@ -73,6 +73,6 @@ def _logits(predicted: VotePrediction, name: str) -> Float[Tensor, "n 10"]:
     if predicted.logits is None:
         raise UsageError(
             f"model.losses.votes={name}: needs the distribution of votes; "
-            "say model.output=distribution, or model.losses.votes=mse"
+            "set model.output=distribution, or model.losses.votes=mse"
         )
     return predicted.logits

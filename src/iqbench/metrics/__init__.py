@@ -1,4 +1,4 @@
-"""How well predictions agree with labels. Where a metric is undefined it is None, never 0."""
+"""Metrics: agreement of predictions with labels. Each is a function; an undefined metric is None, never 0."""
 
 from iqbench.metrics.pairs import (
     accuracy_by_agreement,

@@ -1,6 +1,6 @@
-"""Agreement with votes for single photos.
+"""Metrics for votes for single photos.
 
-``predicted`` and ``true`` are a score or mean vote per photo, or the share of each rating in its votes.
+``predicted`` and ``true`` are a score or mean vote per photo, or the shares of the ratings.
 """
 
 import numpy as np
@@ -8,11 +8,11 @@ from jaxtyping import Float, Num
 from scipy import stats
 
 GOOD = 5.0
-"""A mean vote above this makes a good photo, in the binary task of Murray et al. 2012."""
+"""Mean vote above which a photo is good, in the binary task of Murray et al. 2012."""
 
 
 def srcc(predicted: Num[np.ndarray, "n"], true: Num[np.ndarray, "n"]) -> float | None:
-    """Return Spearman's rank correlation, or None where either side is constant.
+    """Return Spearman's rank correlation, or None if either side is constant.
 
     Example:
         >>> srcc(np.array([1.0, 2.0, 4.0]), np.array([10.0, 20.0, 30.0]))
@@ -24,9 +24,9 @@ def srcc(predicted: Num[np.ndarray, "n"], true: Num[np.ndarray, "n"]) -> float |
 
 
 def plcc(predicted: Num[np.ndarray, "n"], true: Num[np.ndarray, "n"]) -> float | None:
-    """Return Pearson's linear correlation, or None where either side is constant.
+    """Return Pearson's linear correlation, or None if either side is constant.
 
-    It is that of the raw scores: no curve is fitted to them first, as some papers do.
+    The scores are used as they are. Some papers fit a curve to them first.
 
     Example:
         >>> plcc(np.array([1.0, 2.0, 3.0]), np.array([3.0, 2.0, 1.0]))
@@ -34,12 +34,12 @@ def plcc(predicted: Num[np.ndarray, "n"], true: Num[np.ndarray, "n"]) -> float |
     """
     if not _vary(predicted, true):
         return None
-    one, other = _standard(predicted), _standard(true)
-    return float(np.clip(one @ other / np.sqrt((one @ one) * (other @ other)), -1, 1))
+    x, y = _deviations(predicted), _deviations(true)
+    return float(np.clip(x @ y / np.sqrt((x @ x) * (y @ y)), -1, 1))
 
 
 def krcc(predicted: Num[np.ndarray, "n"], true: Num[np.ndarray, "n"]) -> float | None:
-    """Return Kendall's rank correlation tau-b, which allows for ties, or None where either side is constant.
+    """Return Kendall's rank correlation tau-b, which handles ties, or None if either side is constant.
 
     Example:
         >>> round(krcc(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), 3)
@@ -49,7 +49,7 @@ def krcc(predicted: Num[np.ndarray, "n"], true: Num[np.ndarray, "n"]) -> float |
 
 
 def rmse(predicted: Float[np.ndarray, "n"], true: Float[np.ndarray, "n"]) -> float | None:
-    """Return the root of the mean squared error, in votes, or None where there is no photo.
+    """Return the root mean squared error, in votes, or None without photos.
 
     Example:
         >>> rmse(np.array([5.0, 6.0]), np.array([5.0, 4.0])) == 2**0.5
@@ -59,7 +59,7 @@ def rmse(predicted: Float[np.ndarray, "n"], true: Float[np.ndarray, "n"]) -> flo
 
 
 def emd(predicted: Float[np.ndarray, "n bins"], true: Float[np.ndarray, "n bins"]) -> float | None:
-    """Return the mean earth mover's distance between predicted and true votes, or None where there is no photo.
+    """Return the mean earth mover's distance between predicted and true votes, or None without photos.
 
     Example:
         >>> round(emd(np.eye(10)[:1], np.eye(10)[1:2]), 4)  # one bin of ten apart
@@ -69,7 +69,7 @@ def emd(predicted: Float[np.ndarray, "n bins"], true: Float[np.ndarray, "n bins"
 
 
 def distances(predicted: Float[np.ndarray, "n bins"], true: Float[np.ndarray, "n bins"]) -> Float[np.ndarray, "n"]:
-    """Return each photo's earth mover's distance with r = 2, as `iqbench.losses.votes.emd` has it.
+    """Return each photo's earth mover's distance with r = 2, equal to `iqbench.losses.votes.emd`.
 
     Both rows sum to 1, and the bins are one vote apart.
 
@@ -82,7 +82,7 @@ def distances(predicted: Float[np.ndarray, "n bins"], true: Float[np.ndarray, "n
 
 
 def binary_accuracy(predicted: Float[np.ndarray, "n"], true: Float[np.ndarray, "n"]) -> float | None:
-    """Return the share of photos whose mean vote is on the side of `GOOD` that was predicted.
+    """Return the share of photos with predicted and true mean vote on the same side of `GOOD`.
 
     Example:
         >>> binary_accuracy(np.array([5.1, 5.0, 4.0]), np.array([6.0, 5.0, 7.0])) == 2 / 3
@@ -92,7 +92,7 @@ def binary_accuracy(predicted: Float[np.ndarray, "n"], true: Float[np.ndarray, "
 
 
 def binary_constant_accuracy(true: Float[np.ndarray, "n"]) -> float | None:
-    """Return the binary accuracy of the better of two models that look at nothing: all good, and all bad.
+    """Return the binary accuracy of the better constant answer: all good, or all bad.
 
     Example:
         >>> binary_constant_accuracy(np.array([6.0, 5.5, 7.0, 3.0]))
@@ -102,14 +102,14 @@ def binary_constant_accuracy(true: Float[np.ndarray, "n"]) -> float | None:
     return None if good is None else max(good, 1 - good)
 
 
-def _vary(one: Num[np.ndarray, "n"], other: Num[np.ndarray, "n"]) -> bool:
-    """Say whether a correlation of the two is defined."""
-    return len(one) >= 2 and all(bool(np.isfinite(side).all() and side.max() > side.min()) for side in (one, other))
+def _vary(x: Num[np.ndarray, "n"], y: Num[np.ndarray, "n"]) -> bool:
+    """Return whether the correlation of the two is defined."""
+    return len(x) >= 2 and all(bool(np.isfinite(side).all() and side.max() > side.min()) for side in (x, y))
 
 
-def _standard(side: Num[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """Return deviations from the mean on a scale on which their squares neither overflow nor vanish."""
-    scaled = side.astype(np.float64) / np.abs(side).max()
+def _deviations(values: Num[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """Return the deviations from the mean, scaled so that their squares neither overflow nor underflow."""
+    scaled = values.astype(np.float64) / np.abs(values).max()
     deviation: Float[np.ndarray, n] = scaled - scaled.mean()
     deviation /= np.abs(deviation).max()
     return deviation

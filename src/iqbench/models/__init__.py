@@ -1,1 +1,1 @@
-"""Models that judge photos, one family a file."""
+"""Models that compare photos, one module per family."""

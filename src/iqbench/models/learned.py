@@ -19,7 +19,7 @@ from iqbench.metrics.votes import plcc, rmse, srcc
 from iqbench.models.backbone import Backbone
 from iqbench.models.checkpoint import load_weights
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
-from iqbench.preprocessing import check_rule, view, views
+from iqbench.preprocessing import Preprocessing, check_rule, view_count
 from iqbench.training.checkpoint_io import diverged
 
 
@@ -80,7 +80,7 @@ class Learned(LightningModule, ABC):
         self.backbone = Backbone(backbone, weights, size, batch_statistics)
         if frozen:
             self.backbone.open(0)
-        self.width = self.backbone.width * (1 if views(self.rule) == 1 else 2)
+        self.width = self.backbone.width * (1 if view_count(self.rule) == 1 else 2)
         self.normalize = nn.LayerNorm(self.width, elementwise_affine=False)
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}
@@ -117,9 +117,14 @@ class Learned(LightningModule, ABC):
         family = type(self).__name__.lower()
         self.trained_on = load_weights(self, checkpoint, family, self.architecture, self.hparams["weights"])
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The model's preprocessing, without the model, for worker processes."""
+        return Preprocessing(self.rule, self.size)
+
     def prepare(self, photo: Photo) -> UInt8[Tensor, "..."]:
         """Return the photo as the network sees it; see `iqbench.preprocessing.view`."""
-        return view(photo, self.rule, self.size)
+        return self.preprocessing(photo)
 
     def features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
         """Return the backbone's features, each picture's scaled to mean 0 and variance 1.

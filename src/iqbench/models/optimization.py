@@ -1,4 +1,4 @@
-"""How a learned judge is optimised: an optimiser of torch by name, rates by depth, a schedule."""
+"""Optimiser and learning-rate schedule of a learned model: any optimiser of torch, with rates by depth."""
 
 import inspect
 import math
@@ -11,23 +11,23 @@ from torch.optim.lr_scheduler import LambdaLR, LinearLR, ReduceLROnPlateau
 
 from iqbench.errors import UsageError, did_you_mean
 
-OURS = ("name", "backbone_lr", "layer_decay")
-"""The settings of ``optimizer`` that are not handed on to torch."""
+OWN_SETTINGS = ("name", "backbone_lr", "layer_decay")
+"""Settings of ``optimizer`` that are not passed to torch."""
 
 SCHEDULES = ("constant", "cosine", "plateau")
 
 
 def check_optimizer(settings: dict[str, Any]) -> None:
-    """Refuse a setting that the optimiser does not have, or a value that it does not take.
+    """Check the names and values of the optimiser's settings.
 
     Raises:
-        UsageError: With the nearest name that it has, or its reason.
+        UsageError: If the optimiser has no such setting, or refuses its value.
     """
-    known = [*inspect.signature(_optimizer_class(settings["name"])).parameters, *OURS]
+    names = [*inspect.signature(_optimizer_class(settings["name"])).parameters, *OWN_SETTINGS]
     for key in settings:
-        if key not in known:
+        if key not in names:
             raise UsageError(
-                f"model.optimizer.{key}: {settings['name']} has no such setting.{did_you_mean(key, known)}"
+                f"model.optimizer.{key}: {settings['name']} has no such setting.{did_you_mean(key, names)}"
             )
     for key in ("backbone_lr", "layer_decay"):
         if not 0 <= settings[key] < math.inf:
@@ -39,15 +39,15 @@ def check_optimizer(settings: dict[str, Any]) -> None:
 
 
 def check_schedule(settings: dict[str, Any]) -> None:
-    """Refuse a schedule that there is not.
+    """Check the names and values of the schedule's settings.
 
     Raises:
         UsageError: If the name, a key or a value is wrong.
     """
-    known = ("name", "warmup", "floor", "factor", "patience")
+    names = ("name", "warmup", "floor", "factor", "patience")
     for key in settings:
-        if key not in known:
-            raise UsageError(f"model.schedule.{key}: no such setting.{did_you_mean(key, known)}")
+        if key not in names:
+            raise UsageError(f"model.schedule.{key}: no such setting.{did_you_mean(key, names)}")
     if settings["name"] not in SCHEDULES:
         raise UsageError(f"model.schedule.name={settings['name']}: must be one of {', '.join(SCHEDULES)}")
     for key, upper in (("warmup", 0.99), ("floor", 1.0), ("factor", 0.99)):
@@ -58,15 +58,15 @@ def check_schedule(settings: dict[str, Any]) -> None:
 def make_optimizer(
     settings: dict[str, Any], head: list[nn.Parameter], stages: list[list[nn.Parameter]]
 ) -> torch.optim.Optimizer:
-    """Return the optimiser: a rate for the head, another for the backbone, lower the nearer to the input.
+    """Return the optimiser, with one rate for the head and lower rates for earlier stages of the backbone.
 
     Args:
         settings: ``name`` in torch.optim, ``lr`` of the head, ``backbone_lr``, ``layer_decay`` (each stage's
-            rate as a share of the next one's), and that optimiser's own arguments.
-        head: What is not the backbone's.
-        stages: The backbone's parameters from input to output; none if it is frozen for good.
+            rate as a share of the next one's), and the optimiser's own arguments.
+        head: The parameters outside the backbone.
+        stages: The backbone's parameters from input to output; empty if it stays frozen.
     """
-    options = {key: value for key, value in settings.items() if key not in OURS}
+    options = {key: value for key, value in settings.items() if key not in OWN_SETTINGS}
     decay = settings["layer_decay"]
     groups: list[dict[str, Any]] = [{"params": head, "name": "head"}]
     if decay == 1.0:
@@ -79,13 +79,13 @@ def make_optimizer(
 
 
 def make_schedules(optimizer: torch.optim.Optimizer, settings: dict[str, Any], steps: int) -> list[dict[str, Any]]:
-    """Return Lightning's description of a schedule, with a linear warm-up if there is one.
+    """Return the schedules in Lightning's format, with a linear warm-up if it is set.
 
     Args:
-        optimizer: Whose rates are scheduled.
+        optimizer: The optimiser.
         settings: ``name``: constant, ``cosine`` (down to ``floor`` of each rate) or ``plateau`` (times ``factor``
             after ``patience`` epochs without a lower validation loss); ``warmup``: share of the steps.
-        steps: Steps of the whole training.
+        steps: Total number of training steps.
     """
     warmup = round(settings["warmup"] * steps)
     schedules: list[dict[str, Any]] = []
@@ -102,7 +102,7 @@ def make_schedules(optimizer: torch.optim.Optimizer, settings: dict[str, Any], s
 
 
 def cosine_share(step: int, warmup: int, steps: int, floor: float) -> float:
-    """Return the share of the full rate at a step: up in a line, then down along half a cosine.
+    """Return the share of the full rate at a step: a linear warm-up, then half a cosine.
 
     Example:
         >>> [round(cosine_share(step, warmup=1, steps=5, floor=0.0), 2) for step in range(6)]
@@ -113,12 +113,12 @@ def cosine_share(step: int, warmup: int, steps: int, floor: float) -> float:
     """
     if step < warmup:
         return (step + 1) / (warmup + 1)
-    done = min(1.0, (step - warmup) / max(1, steps - warmup))
-    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
+    progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return floor + (1 - floor) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def _optimizer_class(name: str) -> Any:
-    known = [word for word, value in vars(torch.optim).items() if isinstance(value, type)]
-    if name not in known:
-        raise UsageError(f"model.optimizer.name={name}: torch.optim has no such optimiser.{did_you_mean(name, known)}")
+    names = [attribute for attribute, value in vars(torch.optim).items() if isinstance(value, type)]
+    if name not in names:
+        raise UsageError(f"model.optimizer.name={name}: torch.optim has no such optimiser.{did_you_mean(name, names)}")
     return getattr(torch.optim, name)

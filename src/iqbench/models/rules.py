@@ -1,11 +1,10 @@
-"""Rule-based judges: sharpness, exposure, colourfulness and contrast, alone or weighted together.
+"""Rule-based models: sharpness, exposure, colourfulness and contrast, alone or as a weighted sum.
 
-No learning: each term is a number computed from the pixels, clipped to 0..1. They are the yardstick
-that a learned model has to beat, and the clipping is part of them: on very sharp photos
-``sharpness`` ties.
+Each term is computed from the pixels and clipped to 0..1; nothing is learned. A learned model should
+beat them. Because of the clipping, very sharp photos tie on ``sharpness``.
 
-Everything is counted in whole numbers, so nothing is rounded before the last step and no copy of the
-photo in floating point is made.
+All sums are whole numbers, so only the last step is rounded, and the photo is not copied to floating
+point.
 """
 
 import math
@@ -29,7 +28,7 @@ Histogram = Int64[np.ndarray, "256"]
 VALUES = np.arange(256)
 
 STRIP = 1 << 18
-"""Pixels that are looked at together: few enough to stay in a core's cache."""
+"""Pixels that are processed together, few enough for a core's cache."""
 
 
 def sharpness(grey: Grey) -> float:
@@ -61,18 +60,18 @@ def luma(photo: Photo) -> tuple[Grey, float]:
 
 
 def exposure(histogram: Histogram) -> float:
-    """Return half the share of pixels neither black nor white, plus half the relative entropy of the histogram."""
+    """Return half the share of pixels that are not black or white, plus half the relative entropy of the histogram."""
     share = histogram / histogram.sum()
-    seen = share[share > 0]
-    entropy = -float((seen * np.log(seen)).sum()) / math.log(256)
+    occupied = share[share > 0]
+    entropy = -float((occupied * np.log(occupied)).sum()) / math.log(256)
     return 0.5 * (1 - float(share[0] + share[255])) + 0.5 * entropy
 
 
 def colorfulness(photo: Photo) -> float:
     """Return the colourfulness of Hasler and Suesstrunk, over 100.
 
-    Their two opponent colours are rg = R - G and yb = (R + G) / 2 - B. Sums of squares of differences of
-    channels are whole numbers, and those of 2 yb = (R - B) + (G - B) follow from them:
+    Their opponent colours are rg = R - G and yb = (R + G) / 2 - B. Sums of squared differences of
+    channels are whole numbers, and they give the sum of squares of 2 yb = (R - B) + (G - B) through
     (a + b)^2 = 2 a^2 + 2 b^2 - (a - b)^2.
 
     Reference:
@@ -81,7 +80,9 @@ def colorfulness(photo: Photo) -> float:
     red = green = blue = squares_rg = squares_rb = squares_gb = 0
     for strip in _strips(photo):
         r, g, b = cv2.split(strip, [np.empty(strip.shape[:2], dtype=np.uint8) for _ in range(3)])  # 4 times as fast
-        red, green, blue = (total + round(cv2.sumElems(one)[0]) for total, one in ((red, r), (green, g), (blue, b)))
+        red += round(cv2.sumElems(r)[0])
+        green += round(cv2.sumElems(g)[0])
+        blue += round(cv2.sumElems(b)[0])
         squares_rg += round(cv2.norm(r, g, cv2.NORM_L2SQR))
         squares_rb += round(cv2.norm(r, b, cv2.NORM_L2SQR))
         squares_gb += round(cv2.norm(g, b, cv2.NORM_L2SQR))
@@ -104,7 +105,7 @@ def _variance(count: int, total: int, squares: int) -> float:
 
 
 def _histogram(grey: Grey) -> Histogram:
-    """Return how many pixels have each value. OpenCV counts in float32, which holds whole numbers of a strip's size."""
+    """Return the number of pixels of each value, in strips because OpenCV counts in float32, exact up to 2^24."""
     counts = np.zeros(256)
     for strip in _strips(grey):
         counts += cv2.calcHist([strip], [0], None, [256], [0, 256]).ravel()
@@ -136,12 +137,12 @@ class Rules(Scorer):
     """A weighted sum of the terms.
 
     Args:
-        weights: Weight by term; a term that is not named has none.
-        clipped: Whether each term is cut to 0..1 first, as in the published score. Unclipped terms
+        weights: Weight of each term; 0 for a missing one.
+        clipped: Whether to clip each term to 0..1 first, as in the published score. Unclipped terms
             tie less often, but one of them may outweigh the others.
 
     Raises:
-        UsageError: If a weight is for a term that does not exist.
+        UsageError: If there is no such term.
     """
 
     input_names = TERMS
@@ -154,7 +155,7 @@ class Rules(Scorer):
         self.clipped = clipped
 
     def prepare(self, photo: Photo) -> Float64[Tensor, "4"]:
-        """Return the four terms: they are the whole work, and belong in a worker."""
+        """Return the four terms. Computing them is nearly all of the work, so it is done in a worker."""
         return torch.from_numpy(terms(photo))
 
     def encode(self, inputs: Float64[Tensor, "n 4"]) -> Float64[Tensor, "n 1"]:
