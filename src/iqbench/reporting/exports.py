@@ -22,6 +22,7 @@ from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 from iqbench.results.reader import Run
 from iqbench.results.schema import FILE_NAME, Exhibit
+from iqbench.results.summary import FailedJob
 
 COLUMNS = [
     "model_name",
@@ -57,7 +58,7 @@ RESAMPLES = 2000
 
 
 def export(
-    folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] | None = None
+    folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequence[Path] | None = None
 ) -> dict[str, Any]:
     """Write all exports of some runs into ``folder``, and return the summary.
 
@@ -69,7 +70,7 @@ def export(
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
-    failed_jobs = [job for job in failed_jobs if job["exit_code"] != FINISHED]
+    failed_jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     if sources is not None and not sources:
         raise UsageError(f"{folder}: no job has results")
     runs = read_runs([folder] if sources is None else sources)
@@ -108,7 +109,7 @@ FINISHED = TooManyFailures.exit_code
 """Of a job that is through, with more failed rows than were allowed."""
 
 
-def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[FailedJob]) -> dict[str, Any]:
     summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
     known, nulls = evidence(rows, adjacent_rows(runs), protocol_of(runs), SEED, RESAMPLES)
     wrong = failures(rows, max(run.details["config"]["gallery"] for run in runs))
@@ -126,7 +127,7 @@ def _summary(rows: pd.DataFrame, runs: Sequence[Run], failed_jobs: Sequence[dict
         "iqbench": runs[0].identity["versions"]["iqbench"],
         "complete": all(run.complete for run in runs) and not failed_jobs and not missing,
         "missing_shards": missing,
-        "failed_jobs": list(failed_jobs),
+        "failed_jobs": [job.model_dump() for job in failed_jobs],
         "protocol": runs[0].identity["protocol"],
         **summary,
         "duplicate_photos": _duplicates(rows),
