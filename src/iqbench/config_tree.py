@@ -1,5 +1,6 @@
 """The config as a tree on the terminal."""
 
+import json
 import sys
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,5 +18,5 @@ def print_tree(config: DictConfig, title: str) -> None:
             branch = tree.add(Text(name, style="cyan"))
             branch.add(Text(OmegaConf.to_yaml(node, resolve=True).rstrip()))
         else:
-            tree.add(Text.assemble((name, "cyan"), f": {node}"))
+            tree.add(Text.assemble((name, "cyan"), f": {json.dumps(node)}"))
     Console(file=sys.stderr, soft_wrap=True).print(tree)

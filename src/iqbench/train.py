@@ -35,6 +35,7 @@ def job(config: DictConfig) -> float | None:
         The value of ``optimized_metric``, for a search; None after a failure, which Optuna counts as a failed trial.
     """
     current = cli.Job.current()
+    value: float | None = None
     with _recorded(current):
         cli.prepare(config, current, "train")
         with alone_in(current.folder):
@@ -48,8 +49,8 @@ def job(config: DictConfig) -> float | None:
             for command in what_next(config, current, outcome.checkpoint):
                 log.info("%s", command)
         check_metric(outcome, current)
-        return outcome.value
-    return None
+        value = outcome.value
+    return value
 
 
 def _recorded(current: cli.Job) -> AbstractContextManager[Status | None]:
@@ -87,8 +88,8 @@ def train(config: DictConfig, folder: Path) -> "Outcome":
     if resume_from is not None:
         model.load_weights(str(resume_from))  # refuses another family or architecture before Lightning resumes
     model.recipe = recipe(config)
+    trainer = make_trainer(config, folder)  # before the data: its mistakes are found in a second
     datamodule = datamodule_for(config, model)
-    trainer = make_trainer(config, folder)
     fit(trainer, model, datamodule, resume_from)
     is_trial = config.trainer.get("fast_dev_run", False)
     return Outcome(
