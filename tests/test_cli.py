@@ -74,7 +74,7 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     outcome = run("bench", "model=iqa", f"out={tmp_path / 'file' / 'out'}")
     assert outcome.exit_code == 74
     assert outcome.last_line.endswith(
-        "cannot be used (Not a directory); if results were to go there, choose another folder"
+        "cannot be used (Not a directory); if it is the output folder, choose another one"
     )
 
 
@@ -162,7 +162,8 @@ def test_an_output_folder_that_somebody_removes_is_named(tmp_path: Path, monkeyp
     outcome = run("bench", "model=contrast", f"out={tmp_path / 'out'}")
     assert outcome.exit_code == 74
     assert (
-        outcome.last_line == f"iqbench.bench: {tmp_path / 'out'}: is not there any more; the same command starts again"
+        outcome.last_line
+        == f"iqbench.bench: {tmp_path / 'out'}: was removed during the run; the same command starts again"
     )
 
 

@@ -75,7 +75,7 @@ def test_a_training_that_was_stopped_in_mid_epoch_ends_bit_equal(
     assert 0 < halfway["global_step"] < steps
     again = run("train", *command(many, tmp_path / "killed")[3:])
     assert again.exit_code == 0, again.err
-    assert "going on from" in again.err
+    assert "resuming from" in again.err
     resumed = content(tmp_path / "killed")
     assert resumed["global_step"] == steps
     for name, value in whole["state_dict"].items():
@@ -111,11 +111,11 @@ def test_ctrl_c_ends_a_training_with_130_and_the_same_command_goes_on(
         outcome = run("train", *arguments)
     signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored, for a process that ends
     assert outcome.exit_code == 130
-    assert outcome.last_line == "iqbench.train: interrupted; the same command goes on where it was"
+    assert outcome.last_line == "iqbench.train: interrupted; the same command resumes it"
     assert content(tmp_path)["global_step"] == 3
     again = run("train", *arguments)
     assert again.exit_code == 0, again.err
-    assert "going on from" in again.err
+    assert "resuming from" in again.err
 
 
 def test_a_recipe_in_a_checkpoint_is_data_and_never_built(folder: Path, tmp_path: Path) -> None:

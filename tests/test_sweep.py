@@ -179,7 +179,7 @@ def test_another_sweep_in_the_same_root_leaves_the_jobs_of_the_first_alone_and_s
     assert outcome.exit_code == 0, outcome.err
     assert models(root) == ["contrast", "sharpness"]
     assert summary(root)["complete"] is True
-    assert f"{root}: not merged, for the last sweep did not make it: 0_steady_blur\n" in outcome.err
+    assert f"{root}: not merged, since they are not of the last sweep: 0_steady_blur\n" in outcome.err
     assert (root / "0_steady_blur" / FILE_NAME).exists()
     assert whole(root)
 
@@ -194,7 +194,7 @@ def test_a_job_that_is_refused_does_not_bring_in_the_results_that_were_there(
     assert "holds a run that differs in protocol" in outcome.err
     assert models(root) == ["steady"]
     assert [job["job"] for job in summary(root)["failed_jobs"]] == ["1_contrast_blur"]
-    assert "not merged, for the last sweep did not make it: 1_contrast_blur" in outcome.err
+    assert "not merged, since they are not of the last sweep: 1_contrast_blur" in outcome.err
     assert whole(root)
 
 
@@ -280,7 +280,7 @@ def test_a_sweep_is_refused_where_a_single_run_is(common: tuple[object, ...], tm
     assert run("bench", *common, "model=steady", f"out={tmp_path / 'out'}").exit_code == 0
     outcome = run("bench", "-m", *common, "model=steady,contrast", f"out={tmp_path / 'out'}")
     assert outcome.exit_code == 2
-    assert "holds a run that is no sweep" in outcome.last_line
+    assert "holds a single run, not a sweep" in outcome.last_line
     assert not list((tmp_path / "out").glob("0_*"))
 
 

@@ -15,7 +15,8 @@ from iqbench.datasets.degraded import DegradedPairs
 from iqbench.errors import LockedError
 from iqbench.models.siamese import Siamese
 from iqbench.results.store import lock
-from iqbench.train import RANKS, alone_in
+from iqbench.train import alone_in
+from iqbench.training.processes import RANKS
 
 SHORT = (
     "trainer.max_epochs=1",
@@ -40,7 +41,6 @@ def test_a_trained_checkpoint_benchmarks_and_says_that_it_is_a_demo(folder: Path
     judged = run(
         "bench",
         f"model={model}",
-        *TINY,
         f"model.checkpoint={best}",
         *photos,
         "degradation=blur",
@@ -70,7 +70,7 @@ def test_resuming_another_architecture_is_refused_in_one_line(folder: Path, tmp_
     last = tmp_path / "first" / "checkpoints" / "last.ckpt"
     outcome = run("train", *common, "model.head_width=16", f"ckpt_path={last}", f"out={tmp_path / 'second'}")
     assert outcome.exit_code == 2
-    assert "trained with model.head_width=256, but asked for with model.head_width=16" in outcome.last_line
+    assert "trained with model.head_width=256, but model.head_width=16 was given" in outcome.last_line
 
 
 def test_a_frozen_backbone_of_another_kind_leaves_no_head_that_nothing_could_complete(
@@ -220,5 +220,5 @@ def test_a_worker_that_dies_ends_the_training_in_one_line(
     common = ("model=siamese", *TINY, *SHORT, "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
     outcome = run("train", *common, "examples.workers=1")
     assert outcome.exit_code == 1
-    assert outcome.last_line.startswith("iqbench.train: a process that reads photos died (DataLoader worker (pid")
+    assert outcome.last_line.startswith("iqbench.train: a loader process died (DataLoader worker (pid")
     assert "Traceback" not in outcome.err

@@ -1,6 +1,6 @@
-"""iqbench: shows what a model that judges photos is blind to.
+"""iqbench: a benchmark that shows the blind spots of image quality models.
 
-The two calls for people::
+Compare two photos, or score one::
 
     import iqbench
 
@@ -17,16 +17,17 @@ __all__ = ["load"]
 
 
 def load(model: str, checkpoint: str | None = None, device: str = "auto") -> "Judge":
-    """Return a judge of photo files.
+    """Return a model that compares and scores photo files.
 
     Args:
         model: A name from conf/model: ``siamese``, ``ava``, ``iqa``, ``sharpness``, ...
-        checkpoint: A checkpoint of a learned model, instead of its packaged reference weights.
+        checkpoint: A checkpoint file of a learned model, instead of its packaged reference weights. The file
+            decides the architecture.
         device: ``auto``, ``cpu``, ``cuda``, ...
 
     Raises:
         UsageError: If there is no such model, or the checkpoint cannot be used.
     """
-    from iqbench.judge import Judge  # torch is imported only when it is needed
+    from iqbench.judge import Judge  # deferred: it imports torch
 
     return Judge.load(model, checkpoint, device)

@@ -24,7 +24,7 @@ def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = cli.Job.current()
     with recorded(current) as status:
-        cli.check(config, current, "bench")
+        cli.prepare(config, current, "bench")
         summary = bench(config, current.folder, status)
         if not current.is_sweep:
             show(summary, current.folder)

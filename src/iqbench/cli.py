@@ -1,10 +1,9 @@
-"""How a program is started with its config, and how a mistake in it is explained in one line."""
+"""Start a program under Hydra, check its config, and end it with one line after a user's mistake."""
 
 import os
-import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,46 +12,51 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iqbench import config as configuration
-from iqbench.config import CONF_DIR, FRAMES, MARK, choices_of, defaults, register_frames
+from iqbench.config import CONF_DIR, FRAMES, MARK, defaults, register_frames
+from iqbench.config_errors import explain, explain_group
+from iqbench.config_tree import print_tree
 from iqbench.errors import DiskError, IqbenchError, Stopped, UsageError, did_you_mean, naming_the_disk, stop
+from iqbench.training.processes import is_main_process
 
-GOES_ON = "photos that were finished are kept, the same command goes on"
+GOES_ON = "finished photos are kept, the same command resumes the run"
 
 until_the_end = ExitStack()
-"""What a Hydra callback opens for as long as the program runs: of an interruption Hydra tells none of them."""
+"""Contexts that a Hydra callback opens for the whole program: Hydra calls no callback after an interruption."""
 
 
-def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: str = GOES_ON) -> None:
-    """Run ``task`` under Hydra; a user's mistake ends the process with one line and its exit code.
+def launch(task: Callable[[DictConfig], float | None], config_name: str, interrupted: str = GOES_ON) -> None:
+    """Run ``task`` under Hydra. A user's mistake ends the process with one line and its exit code.
 
     Args:
-        task: The program; in a sweep it is called once a job.
+        task: The program, called once per job of a sweep. It returns the value that a hyperparameter search
+            optimises, or None.
         config_name: The name of its config file: ``bench``, ``train``, ...
-        interrupted: What is said to who has interrupted it.
+        interrupted: The advice after an interruption.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors travel to here instead of being printed by Hydra
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
     register_frames()
     program = f"iqbench.{config_name}"
     mistakes: list[IqbenchError] = []
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what is open is closed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that open files are closed
 
-    def guarded(config: DictConfig) -> None:
+    def guarded(config: DictConfig) -> float | None:
         try:
             with naming_the_disk():
-                task(config)
-        except IqbenchError as error:  # Hydra would print more than the one line about it
+                return task(config)
+        except IqbenchError as error:  # Hydra would print more than one line
             mistakes.append(error)
         except MemoryError:
             mistakes.append(Stopped(f"out of memory; {interrupted}. Close other programs, or say engine.workers=1"))
         except OSError:
             if (folder := Path(HydraConfig.get().runtime.output_dir)).is_dir():
                 raise
-            mistakes.append(DiskError(f"{folder}: is not there any more; the same command starts again"))
+            mistakes.append(DiskError(f"{folder}: was removed during the run; the same command starts again"))
+        return None
 
     try:
         with naming_the_disk(), until_the_end:
@@ -60,14 +64,16 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
     except (HydraException, OmegaConfBaseException) as error:
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
     except ValueError as error:
+        if "No trials are completed" in str(error):  # Optuna asks for the best trial
+            stop(program, "all trials of the search failed, for the reasons above", IqbenchError.exit_code)
         if "Config group override" not in str(error):
             raise
-        stop(program, _not_chosen(sys.argv[1:]), UsageError.exit_code)
-    except DiskError as error:  # Hydra makes the run's folder
+        stop(program, explain_group(sys.argv[1:]), UsageError.exit_code)
+    except DiskError as error:  # Hydra could not make the folder of the run
         mistakes.append(error)
     except KeyboardInterrupt:
         stop(program, f"interrupted; {interrupted}", 130)
-    except SystemExit as end:  # of a sweep, whose jobs may have had mistakes
+    except SystemExit as end:  # a sweep ends with the exit code of its first failed job
         if mistakes and end.code:
             stop(program, mistakes[0], int(end.code))
         raise
@@ -75,102 +81,100 @@ def launch(task: Callable[[DictConfig], None], config_name: str, interrupted: st
         stop(program, mistakes[0], mistakes[0].exit_code)
 
 
-def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str:
-    """Return one line for an error of Hydra's: which override is wrong, why, and what there is instead."""
-    text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        options = list(error.options or [])
-        return f"{group}={choice}: no such {group}.{did_you_mean(choice, options)} There are: {', '.join(options)}"
-    if isinstance(error, OverrideParseException):
-        if "=" not in error.override:
-            return f"{error.override}: not a setting; say KEY=VALUE, such as model=siamese"
-        reason = str(error).splitlines()[0]
-        return f"{error.override}: cannot be read ({reason}); quote special characters, such as 'out=\"a=b\"'"
-    override = _guilty(text, arguments)
-    key = override.split("=")[0].lstrip("+~")
-    if "could not be converted" in text:
-        wanted = re.search(r"converted to (\w+)", text)
-        return f"{override}: must be {_KINDS.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
-    if "not in struct" in text or re.search(r"Key '.*' not in '", text) or "not in" in text:
-        known = known_keys(key.rpartition(".")[0], arguments, config_name)
-        group, _, word = key.rpartition(".")
-        elsewhere = " or ".join(f"{group}={choice}" for choice in _choices_with(group, word))
-        hint = did_you_mean(word, known) or (f" It belongs to {elsewhere}." if elsewhere else "")
-        return f"{override or key}: no such key.{hint} There are: {', '.join(known)}"
-    return text[:300] + (f" (in {override})" if override and override not in text else "")
-
-
-def _not_chosen(arguments: Sequence[str]) -> str:
-    """Return one line for a group that is chosen by null or a number; Hydra does not say which group it is."""
-    for argument in arguments:
-        group, _, choice = argument.partition("=")
-        known = choices_of(group)
-        if known and not {*choice.split(",")} <= {*known}:
-            return f"{argument}: a group is chosen by a name. There are: {', '.join(known)}"
-    return "a group is chosen by a name, such as model=siamese"
-
-
-_KINDS = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
-
-
-def _guilty(text: str, arguments: Sequence[str]) -> str:
-    """Return the argument that an error is about: the one it quotes, or whose key it names."""
-    overrides = [argument for argument in arguments if "=" in argument]
-    for override in overrides:
-        if override in text:
-            return override
-    for override in overrides:
-        key = override.split("=")[0].lstrip("+~")
-        if re.search(rf"(?<![\w.]){re.escape(key)}(?![\w.])", text) or f"'{key.split('.')[-1]}'" in text:
-            return override
-    return ""
-
-
-def _choices_with(group: str, key: str) -> list[str]:
-    """Return the choices of a group whose files have that key."""
-    paths = sorted((CONF_DIR / group).glob("*.yaml")) if group else []
-    return [path.stem for path in paths if key in OmegaConf.load(path).keys()]  # noqa: SIM118 - "in" overlooks ???
-
-
-def known_keys(parent: str, arguments: Sequence[str], config_name: str) -> list[str]:
-    """Return the keys below ``parent`` as they are with the chosen groups but no other override."""
-    config = defaults(arguments, config_name)
-    node = OmegaConf.select(config, parent) if parent else config
-    return [str(key) for key in node if key != "_target_"] if isinstance(node, DictConfig) else []
-
-
 @dataclass(frozen=True)
 class Job:
-    """What a program has to know of Hydra: where it writes, and whether it is one of many."""
+    """The job that Hydra runs: its folder, and the sweep that it belongs to."""
 
     folder: Path
     root: Path | None = None
-    """Of the sweep that it is a job of."""
+    """The folder of the sweep, None for a single run."""
+    number: int = 0
+    """The number in the sweep."""
     overrides: list[str] = field(default_factory=list)
     choices: dict[str, str] = field(default_factory=dict)
-    """What was chosen of each group, such as ``model: siamese``."""
+    """The chosen name of each group, such as ``model: siamese``."""
 
     @property
     def is_sweep(self) -> bool:
-        """Whether it is one of many."""
+        """Whether the job belongs to a sweep."""
         return self.root is not None
 
     @classmethod
     def current(cls) -> "Job":
-        """Return the job that is running."""
+        """Return the running job."""
         config = HydraConfig.get()
-        root = Path(config.sweep.dir).absolute() if config.mode == hydra.types.RunMode.MULTIRUN else None
-        return cls(Path(config.runtime.output_dir), root, list(config.overrides.task), dict(config.runtime.choices))
+        overrides, choices = list(config.overrides.task), dict(config.runtime.choices)
+        if config.mode != hydra.types.RunMode.MULTIRUN:
+            return cls(Path(config.runtime.output_dir), None, 0, overrides, choices)
+        root = Path(config.sweep.dir).absolute()
+        return cls(Path(config.runtime.output_dir), root, int(config.job.num), overrides, choices)
+
+
+def prepare(config: DictConfig, job: Job, config_name: str) -> None:
+    """Check a job's config, take the architecture of a checkpoint from its file, and print the config if wanted.
+
+    Raises:
+        UsageError: If a value cannot be used, or disagrees with the checkpoint.
+    """
+    check(config, job, config_name)
+    if "model" in config:
+        settings = adopt_checkpoint(config.model, _given(config, job, config_name))
+        record = job.folder / ".hydra" / "config.yaml"
+        if settings and record.is_file() and is_main_process():
+            OmegaConf.save(config, record)
+    if config.print_config and job.number == 0 and is_main_process():
+        print_tree(config, f"iqbench.{config_name}")
+
+
+def adopt_checkpoint(model: DictConfig, given: dict[str, Any]) -> dict[str, str | int]:
+    """Set the architecture in a learned model's config to that of its checkpoint file, and return these settings.
+
+    Args:
+        model: The ``model`` part of a config.
+        given: The settings in it that the user has given.
+
+    Raises:
+        CheckpointError: If the file cannot be used, or a given setting disagrees with it.
+    """
+    if model.get("checkpoint") in (None, "untrained", "reference"):
+        return {}
+    from iqbench.models.checkpoint import checkpoint_file, settings_from_file
+    from iqbench.models.learned import Learned
+
+    if not configuration.describes(model, "model", Learned):
+        return {}
+    family = str(model["_target_"]).rpartition(".")[2].lower()
+    file = checkpoint_file(str(model.checkpoint), family)
+    if file is None:
+        return {}
+    settings = settings_from_file(file, family, given)
+    for name, value in settings.items():
+        OmegaConf.update(model, name, value, force_add=True)
+    return settings
+
+
+def _given(config: DictConfig, job: Job, config_name: str) -> dict[str, Any]:
+    """Return the model settings from the command line or an experiment file: named there, or not the default."""
+    overrides = OverridesParser.create().parse_overrides(job.overrides)
+    named = {override.key_or_group for override in overrides if not override.is_delete()}
+    choice = job.choices.get("model")
+    files = configuration.compose(config_name, [f"model={choice}"] if choice else [])
+    defaults, values = _plain(files.model), _plain(config.model)
+    return {key: value for key, value in values.items() if f"model.{key}" in named or defaults.get(key, ...) != value}
+
+
+def _plain(node: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(node)
+    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
 def check(config: DictConfig, job: Job, config_name: str) -> None:
-    """Refuse what Hydra lets through: a new key at the top, a value that cannot be, or results among the photos.
+    """Refuse mistakes that Hydra accepts: an unknown key at the top, a word for a number, results among the photos.
 
-    The folders that may be written into are marked, so that what is in them is never taken for photos.
+    The output folders are marked, so that no file in them is ever taken for a photo.
 
     Raises:
-        UsageError: If ``+typo=1`` adds a key that nothing reads, or an override gives a word for a number.
+        UsageError: With the key or override.
     """
     known = [field.name for field in fields(FRAMES[config_name])]
     for key in map(str, config):

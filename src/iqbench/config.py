@@ -1,4 +1,4 @@
-"""Where conf/ is, which keys it has, and how a part of it becomes an object."""
+"""The config files: their folder, their valid keys, and objects built from their nodes."""
 
 import hashlib
 import inspect
@@ -19,24 +19,26 @@ from iqbench.errors import IqbenchError, UsageError, did_you_mean
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT_CONF = _PACKAGE.parent.parent / "conf"
 CONF_DIR = _CHECKOUT_CONF if (_CHECKOUT_CONF / "bench.yaml").is_file() else _PACKAGE / "conf"
-"""The config files: the checkout's own, else those inside the installed package."""
+"""The folder of the config files: in a checkout, or else in the installed package."""
 
 MARK = ".iqbench"
-"""A file in every folder that iqbench writes into: whatever else is in there or below is no photo to judge."""
+"""Marks every output folder: no file in or below it is ever read as a photo."""
 
 
 @dataclass
 class BenchFrame:
-    """The frame of conf/bench.yaml: a key or a type that is not here is refused."""
+    """The keys of conf/bench.yaml and their types. Hydra refuses other keys and types."""
 
     model: Any = None
     data: Any = None
     degradation: Any = None
     protocol: Any = None
     engine: Any = None
+    paths: Any = None
     name: str = "???"
     out: str = "???"
     seed: int = 0
+    print_config: bool = False
     max_failures: int = 0
     gallery: int = 0
     shard: int = 0
@@ -46,7 +48,7 @@ class BenchFrame:
 
 @dataclass
 class TrainFrame:
-    """The frame of conf/train.yaml."""
+    """The keys of conf/train.yaml and their types."""
 
     model: Any = None
     data: Any = None
@@ -55,24 +57,31 @@ class TrainFrame:
     examples: Any = None
     trainer: Any = None
     callbacks: Any = None
+    logger: Any = None
+    paths: Any = None
     experiment: Any = None
     debug: Any = None
+    hparams_search: Any = None
     name: str = "???"
     out: str = "???"
     seed: int = 0
+    print_config: bool = True
     ckpt_path: str | None = None
+    optimized_metric: str = "val/loss"
 
 
 @dataclass
 class EvaluateFrame:
-    """The frame of conf/evaluate.yaml."""
+    """The keys of conf/evaluate.yaml and their types."""
 
     model: Any = None
     data: Any = None
     engine: Any = None
+    paths: Any = None
     name: str = "???"
     out: str = "???"
     seed: int = 0
+    print_config: bool = False
     split: str | None = None
     pairs_per_photo: int = 4
     min_difference: float = 0.5
@@ -82,12 +91,14 @@ class EvaluateFrame:
 
 @dataclass
 class DoctorFrame:
-    """The frame of conf/doctor.yaml."""
+    """The keys of conf/doctor.yaml and their types."""
 
     data: Any = None
+    paths: Any = None
     name: str = "???"
     out: str = "???"
     seed: int = 0
+    print_config: bool = False
     sample: int = 2000
     reference: str | None = None
 
@@ -98,58 +109,58 @@ FRAMES: dict[str, type] = {
     "evaluate": EvaluateFrame,
     "doctor": DoctorFrame,
 }
-"""The frame of each config file of that name."""
+"""The frame of each config file."""
 
 
 def register_frames() -> None:
-    """Tell Hydra the types and keys of the frames."""
+    """Register the frames with Hydra."""
     for name, frame in FRAMES.items():
         ConfigStore.instance().store(name=f"{name}_frame", node=frame)
 
 
 SEEDS = range(2**32)
-"""What every random generator takes."""
+"""The seeds that every random generator accepts."""
 
 
 def check(config: DictConfig, files: DictConfig) -> None:
-    """Refuse what would fail somewhere inside: a group that is gone or empty, or a seed that no generator takes.
+    """Refuse an empty group, a deleted group, and a seed that a random generator would refuse later.
 
     Args:
-        config: What the user has made of it.
-        files: The config as it is in the files, with the chosen groups but no other override.
+        config: The config with the user's overrides.
+        files: The config with the chosen groups, but no other override.
 
     Raises:
         UsageError: With the key.
     """
-    there: Any = OmegaConf.to_container(files)
-    _check_groups(config, there, "")
-    parts = [("", config), *((f"{key}.", config[key]) for key in there if isinstance(there[key], dict))]
+    defaults: Any = OmegaConf.to_container(files)
+    _check_groups(config, defaults, "")
+    parts = [("", config), *((f"{key}.", config.get(key)) for key in defaults if isinstance(defaults[key], dict))]
     for parent, part in parts:
-        seed = part.get("seed")
+        seed = part.get("seed") if part else None
         if isinstance(seed, int) and seed not in SEEDS:
             raise UsageError(f"{parent}seed={seed}: must be from 0 to {SEEDS[-1]}")
 
 
 def _check_groups(config: DictConfig, files: Any, parent: str) -> None:
-    """Refuse a group, or a part of one, in which nothing is left of what the files have there."""
-    for name, there in files.items():
+    """Refuse a group, or a part of one, of which nothing is left."""
+    for name, default in files.items():
         key = f"{parent}{name}"
-        if not there or not isinstance(there, dict) or (parent and name not in config):
+        if not default or not isinstance(default, dict) or (parent and name not in config):
             continue
         given = config.get(name)
         if not given or not isinstance(given, DictConfig):
             choices = choices_of(key)
             hint = f"choose one: {', '.join(choices)}" if choices else "leave it as it is, or set what is in it"
             raise UsageError(f"{key}: there is nothing in it; {hint}")
-        if given.get("_target_") == there.get("_target_"):
-            _check_groups(given, there, f"{key}.")
+        if given.get("_target_") == default.get("_target_"):
+            _check_groups(given, default, f"{key}.")
 
 
 def build(node: DictConfig, key: str) -> Any:
-    """Return what a config node describes: its ``_target_``, called with the node's values.
+    """Build the object of a config node: call its ``_target_`` with the node's values.
 
     Raises:
-        UsageError: If the node has a key that the target does not take, or the target refuses a value.
+        UsageError: If a value is missing, or the target does not take a key or refuses a value.
     """
     missing = sorted(OmegaConf.missing_keys(node))
     if missing:
@@ -167,13 +178,13 @@ def build(node: DictConfig, key: str) -> Any:
 
 
 def describes(node: DictConfig, key: str, kind: type) -> bool:
-    """Tell whether a config node's ``_target_`` is a class of that kind, without building it."""
+    """Tell whether a config node's ``_target_`` is a subclass of ``kind``, without building it."""
     target = _target(node, key)
     return isinstance(target, type) and issubclass(target, kind)
 
 
 def choices_of(group: str, kind: type | None = None) -> list[str]:
-    """Return the choices of a group; of a kind, those whose ``_target_`` is a class of it."""
+    """Return the choices of a group; with ``kind``, those whose ``_target_`` is a subclass of it."""
     paths = sorted((CONF_DIR / group).glob("*.yaml"))
     return [path.stem for path in paths if kind is None or describes(DictConfig(OmegaConf.load(path)), group, kind)]
 
@@ -189,20 +200,20 @@ def _target(node: DictConfig, key: str) -> Any:
 
 
 def _check_arguments(node: DictConfig, key: str) -> None:
-    """Refuse a setting that the node's target has no argument for, such as ``+model.typo=1``."""
-    known = _arguments(_target(node, key))
+    """Refuse a key without an argument of the target, such as ``+model.typo=1``."""
+    arguments = _arguments(_target(node, key))
     for name in map(str, node):
-        if known and name not in known and name not in ("_target_", "_partial_"):
-            hint = did_you_mean(name, known)
+        if arguments and name not in arguments and name not in ("_target_", "_partial_"):
+            hint = did_you_mean(name, arguments)
             raise UsageError(f"{key}.{name}: {node['_target_']} has no such setting.{hint}")
 
 
 def _arguments(target: Any) -> list[str]:
-    """Return the names of a callable's arguments, those that a class hands on to its bases included; [] if open."""
+    """Return the argument names of a callable, with those of the bases of a class; [] if it takes any name."""
     names: list[str] = []
-    makers = [vars(base).get("__init__", base) for base in target.__mro__] if isinstance(target, type) else [target]
-    for maker in makers:
-        parameters = inspect.signature(maker).parameters.values()
+    callables = [vars(base).get("__init__", base) for base in target.__mro__] if isinstance(target, type) else [target]
+    for function in callables:
+        parameters = inspect.signature(function).parameters.values()
         names += [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
         if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
             return names
@@ -210,7 +221,7 @@ def _arguments(target: Any) -> list[str]:
 
 
 def defaults(arguments: Sequence[str], config_name: str) -> DictConfig:
-    """Return the config with the groups that ``arguments`` choose, all else as the files have it."""
+    """Return the config with the groups that ``arguments`` choose, without any other override."""
     choices = []
     for argument in arguments:
         group, _, choice = argument.partition("=")
@@ -220,7 +231,7 @@ def defaults(arguments: Sequence[str], config_name: str) -> DictConfig:
 
 
 def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    """Return a config composed outside of Hydra's main, for the API and for explanations."""
+    """Compose a config, outside of Hydra's main function too."""
     if GlobalHydra.instance().is_initialized():
         return hydra.compose(config_name, list(overrides))
     register_frames()
@@ -229,14 +240,15 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def own_code(settings: object) -> str:
-    """Return a name for the user's own code that settings call: 12 hex digits of its files, nothing if it is all ours.
+    """Return a hash of the user's own code behind the ``_target_``s: 12 hex digits, or "" if there is none.
 
-    Ours has a version, which is recorded. What those files import does not count.
+    The code of iqbench does not count, since its version is recorded; nor do imported modules.
     """
     modules = {inspect.getmodule(hydra.utils.get_object(target)) for target in _targets(settings)}
     files = {str(module.__file__) for module in modules if module and getattr(module, "__file__", None)}
-    own = sorted(file for file in files if not Path(file).is_relative_to(_PACKAGE))
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in own)).hexdigest()[:12] if own else ""
+    foreign = sorted(file for file in files if not Path(file).is_relative_to(_PACKAGE))
+    content = b"".join(Path(file).read_bytes() for file in foreign)
+    return hashlib.sha256(content).hexdigest()[:12] if foreign else ""
 
 
 def _targets(settings: object) -> Iterator[str]:

@@ -33,7 +33,7 @@ def job(config: DictConfig) -> None:
     from iqbench.reporting.label_audit_report import print_diagnosis, verdict, write_diagnosis
 
     current = cli.Job.current()
-    cli.check(config, current, "doctor")
+    cli.prepare(config, current, "doctor")
     diagnosis = diagnose(config)
     write_diagnosis(diagnosis, current.folder)
     print_diagnosis(diagnosis)

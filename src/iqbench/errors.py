@@ -1,4 +1,4 @@
-"""Errors that a user can cause and mend, each with the exit code that tells a script which kind it was."""
+"""Errors that a user can fix, each with an exit code of its own for scripts."""
 
 import difflib
 import errno
@@ -10,33 +10,33 @@ from typing import NoReturn
 
 
 class IqbenchError(Exception):
-    """One line for the user: the file or key, what is wrong with it, and what to do."""
+    """Base of the errors that end a program with one line: the file or key, the fault, and the remedy."""
 
     exit_code = 1
 
 
 class UsageError(IqbenchError):
-    """A wrong option, a missing folder, an impossible combination."""
+    """A wrong option, a missing folder, or an impossible combination."""
 
     exit_code = 2
 
 
 class CheckpointError(UsageError):
-    """A checkpoint that cannot be used, with a plain reason."""
+    """A checkpoint that cannot be used."""
 
 
-class Stopped(IqbenchError):  # noqa: N818 - the name says what happened
-    """A model fails on photo after photo, so the run was given up; what was finished is exported."""
+class Stopped(IqbenchError):  # noqa: N818 - named after the event
+    """A run or training that was given up; finished results and earlier checkpoints are kept."""
 
 
-class TooManyFailures(IqbenchError):  # noqa: N818 - the name says what happened
+class TooManyFailures(IqbenchError):  # noqa: N818 - named after the event
     """The run finished, but more rows failed than ``max_failures`` allows."""
 
     exit_code = 3
 
 
-class GotWorse(IqbenchError):  # noqa: N818 - the name says what happened
-    """A model got worse than in the baseline."""
+class GotWorse(IqbenchError):  # noqa: N818 - named after the event
+    """A model got worse than in the reference run."""
 
     exit_code = 4
 
@@ -47,21 +47,33 @@ class LockedError(IqbenchError):
     exit_code = 5
 
 
-class NotWhole(IqbenchError):  # noqa: N818 - the name says what happened
-    """Stored or exported results are not what was planned."""
+class NotWhole(IqbenchError):  # noqa: N818 - named after the event
+    """Stored or exported results differ from the plan."""
 
     exit_code = 6
 
 
 class DiskError(IqbenchError):
-    """The disk is full, read-only or failing; what was written before is intact."""
+    """The disk is full, read-only or failing; earlier files are intact."""
 
     exit_code = 74
 
 
+def diverged(reason: str) -> Stopped:
+    """Return the error that ends a training whose loss or weights are NaN or infinite.
+
+    Args:
+        reason: The value that is not finite, such as ``the loss of step 3 is nan``.
+    """
+    return Stopped(
+        f"the training diverged: {reason}. Earlier checkpoints are kept; "
+        "lower model.optimizer.lr and backbone_lr, and choose another out="
+    )
+
+
 @contextmanager
 def last_word(program: str) -> Iterator[None]:
-    """End the program with one line and its exit code if the user's mistake comes this far."""
+    """End the program with one line and an exit code if an `IqbenchError` reaches this block."""
     try:
         with naming_the_disk():
             yield
@@ -70,8 +82,8 @@ def last_word(program: str) -> Iterator[None]:
 
 
 def stop(program: str, message: object, exit_code: int) -> NoReturn:
-    """End the program with one line."""
-    print(f"{program}: {message}", file=sys.stderr)  # noqa: T201 - the program's last word
+    """Print one line to stderr and exit."""
+    print(f"{program}: {message}", file=sys.stderr)  # noqa: T201 - no log handler is needed here
     sys.exit(exit_code)
 
 
@@ -81,27 +93,27 @@ _CANNOT_USE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EEXIST,
 
 @contextmanager
 def naming_the_disk() -> Iterator[None]:
-    """Turn an error of a disk that is full or fails, or of a place that may not be used, into one line.
+    """Turn the `OSError` of a full or failing disk, or of a forbidden path, into a `DiskError`.
 
     Raises:
-        DiskError: With what a user can do.
-        OSError: As it came, if it is none of these but a bug.
+        DiskError: With the path, the reason and the remedy.
+        OSError: Unchanged, if its cause is something else, such as a missing file.
     """
     try:
         yield
     except OSError as error:
         if error.errno not in _CANNOT_WRITE + _CANNOT_USE:
             raise
-        where, reason = error.filename or "the disk", os.strerror(error.errno)
+        path, reason = error.filename or "the disk", os.strerror(error.errno)
         if error.errno in _CANNOT_WRITE:
-            what_to_do = f"cannot be written ({reason}); free some space, or choose another folder"
+            message = f"{path}: cannot be written ({reason}); free some space, or choose another folder"
         else:
-            what_to_do = f"cannot be used ({reason}); if results were to go there, choose another folder"
-        raise DiskError(f"{where}: {what_to_do}") from error
+            message = f"{path}: cannot be used ({reason}); if it is the output folder, choose another one"
+        raise DiskError(message) from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the nearest known word, or nothing.
+    """Return the hint `` Did you mean 'x'?`` with the nearest known word, or an empty string.
 
     Example:
         >>> did_you_mean("siamse", ["siamese", "ava"])
@@ -111,3 +123,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word, list(known), n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception as one line of at most 200 characters.
+
+    Example:
+        >>> one_line(ValueError("a  b"))
+        'ValueError: a b'
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]

@@ -27,7 +27,7 @@ def job(config: DictConfig) -> None:
     """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
     current = cli.Job.current()
     with recorded(current):
-        cli.check(config, current, "evaluate")
+        cli.prepare(config, current, "evaluate")
         summary = evaluate(config, current.folder)
         if not current.is_sweep:
             show(summary, current.folder)

@@ -1,4 +1,4 @@
-"""What the parts of iqbench promise each other: photos, preferences, and models that judge."""
+"""Types shared by all parts of iqbench: photos, preferences, models, variants and examples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Photo = UInt8[np.ndarray, "height width 3"]
 
 
 class Preference(Enum):
-    """Which photo of an ordered pair is better. The only type in iqbench that says so.
+    """Which photo of an ordered pair is better.
 
     The value is the training target: the probability that the *first* photo is better.
 
@@ -33,7 +33,7 @@ class Preference(Enum):
 
     @classmethod
     def of(cls, margin: float, tie_margin: float = 0.0) -> "Preference":
-        """Return what a margin says; margins of at most ``tie_margin`` in size are ties."""
+        """Return the preference that a margin expresses; margins of at most ``tie_margin`` in size are ties."""
         if abs(margin) <= tie_margin:
             return cls.TIE
         return cls.FIRST if margin > 0 else cls.SECOND
@@ -45,30 +45,30 @@ class Preference(Enum):
 
 @runtime_checkable
 class QualityModel(Protocol):
-    """A judge of photos. Three verbs; comparison is the basic one.
+    """A model that compares photos, in three steps: prepare, encode, compare.
 
-    ``margin(a, b) = -margin(b, a)`` and ``margin(a, a) = 0``. The benchmark does not take this on
-    trust: it asks in both orders, combines the answers and reports how often they agree.
+    ``margin(a, b) = -margin(b, a)`` and ``margin(a, a) = 0``. The benchmark checks this: it scores
+    both orders, combines the margins and reports how often they agree.
     """
 
     def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
-        """Return the model's own view of a photo, which is read-only: copy it first to change it.
+        """Return the network input for a photo. Copy the photo before changing it: it is read-only.
 
         Runs on the CPU, in a worker process.
         """
         ...
 
     def encode(self, inputs: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
-        """Return what the model keeps of each picture. Runs on the device, once per picture."""
+        """Return the encoding of each picture. Runs on the device, once per picture."""
         ...
 
     def margin(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
-        """Return the log-odds that ``first`` is better, pair by pair, from encodings."""
+        """Return the log-odds that ``first`` is better, for each pair of encodings."""
         ...
 
 
 class Scorer(ABC):
-    """A model that also has a score: it encodes a photo as one number, higher is better."""
+    """A model whose encoding of a photo is one number, its score; higher is better."""
 
     @abstractmethod
     def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
@@ -76,7 +76,7 @@ class Scorer(ABC):
 
     @abstractmethod
     def encode(self, inputs: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n 1"]:
-        """Return the score of each picture as its only feature."""
+        """Return the score of each picture."""
 
     @final
     def margin(self, first: Float[Tensor, "n 1"], second: Float[Tensor, "n 1"]) -> Float[Tensor, "n"]:
@@ -86,7 +86,7 @@ class Scorer(ABC):
 
 @dataclass(frozen=True)
 class Limits:
-    """Which photos are refused by their header, before memory is taken."""
+    """Size limits, checked in a photo's header before memory is allocated."""
 
     max_pixels: int
     min_side: int
@@ -97,7 +97,7 @@ STANDARD_LIMITS = Limits(64_000_000, 32)
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo that was found but not opened: where it lies, and the name that results call it by."""
+    """A photo file that is not opened yet: its path, and its name in the results."""
 
     name: str
     """Relative to its source and starting with ``./``, with undecodable bytes escaped."""
@@ -107,30 +107,30 @@ class PhotoFile:
 
 @dataclass(frozen=True)
 class PhotoListing:
-    """What a source holds: photos in sorted order, and how many other files were passed over, by reason."""
+    """The photos of a source, sorted, and the number of ignored files by reason."""
 
     files: Sequence[PhotoFile]
     ignored: dict[str, int]
 
 
 class PhotoSource(Protocol):
-    """Something that lists photos: the samples, a folder, the test split of a data set."""
+    """A source of photos: the samples, a folder, or the test split of a data set."""
 
     def photos(self) -> PhotoListing:
-        """Return the photos to judge, the same ones in the same order each time."""
+        """Return the photos, in the same order each time."""
         ...
 
 
 Group = Literal["technical", "compositional", "control"]
-"""Damage to the picture, to the framing, or none that should matter."""
+"""Damage to the picture, damage to the framing, or a control without visible damage."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One damaged copy of a photo: where it stands in the suite, and how to make it.
+    """One degraded version of a photo: its place in the suite, and the function that makes it.
 
     ``ladder`` is unique in the suite (``exposure/darker``); ``severity`` counts from 1, the mildest.
-    ``amount`` is how much damage it is in the ladder's ``unit``; None where the damage has no measure.
+    ``amount`` is the damage in the ladder's ``unit``; None where the damage has no measure.
     """
 
     type: str
@@ -144,27 +144,27 @@ class Variant:
 
     @property
     def key(self) -> str:
-        """The variant's name in the store: unique, because a type names each of its levels once."""
+        """The variant's name in the store. It is unique, since a type names each of its levels once."""
         return f"{self.type}/{self.level}"
 
 
 SHA_DIGITS = 16
-"""How many hex digits of a photo's sha256 a checkpoint keeps, to tell later whether it was trained on that photo."""
+"""Hex digits of a photo's sha256 in a checkpoint, by which training photos are recognised later."""
 
 
 class Pairs(NamedTuple):
-    """Examples for learning from preferences: prepared pictures, and the probability that the first is better."""
+    """A batch of pairs: prepared pictures, and the probability that the first is better."""
 
     first: Shaped[Tensor, "n ..."]
     second: Shaped[Tensor, "n ..."]
     preference: Float[Tensor, "n"]
     weight: Float[Tensor, "n"]
     row: Int[Tensor, "n"]
-    """Each pair's row in its table, to tell later which one it was."""
+    """Each pair's row in its table."""
 
 
 class Votes(NamedTuple):
-    """Examples for learning from votes: prepared pictures, and the share of votes for ratings 1 to 10."""
+    """A batch of photos with votes: prepared pictures, and the share of votes for ratings 1 to 10."""
 
     pictures: Shaped[Tensor, "n ..."]
     votes: Float[Tensor, "n 10"]
@@ -173,7 +173,7 @@ class Votes(NamedTuple):
 
 
 Labels = Literal["pairs", "votes"]
-"""What there is to learn from: preferences between two photos, or votes for one."""
+"""Kinds of labels: preferences between two photos, or votes for one."""
 
 Split = Literal["train", "val", "test"]
-"""The parts of a labelled set: to learn from, to choose the best epoch by, and to report on."""
+"""Parts of a labelled set: for training, for choosing the best epoch, and for reporting."""

@@ -1,4 +1,4 @@
-"""A model behind two calls for people: compare two photo files, score one."""
+"""Compare two photo files, or score one, in two calls."""
 
 import math
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from iqbench import cli, config, photos
+from iqbench.config_errors import explain
 from iqbench.errors import UsageError
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import Preference, QualityModel, Scorer
@@ -18,9 +19,9 @@ from iqbench.interfaces import Preference, QualityModel, Scorer
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a model says about two photos.
+    """A model's comparison of two photos.
 
-    ``probability`` is the model's own that the first is better; it is not calibrated.
+    ``probability`` is the model's own probability that the first is better; it is not calibrated.
     """
 
     preference: Preference
@@ -29,11 +30,11 @@ class Comparison:
 
 
 class Judge:
-    """A model that takes file names.
+    """A model that takes photo files.
 
     Args:
-        model: Any quality model, ready on its device.
-        device: That device.
+        model: A quality model, ready on its device.
+        device: The device.
     """
 
     def __init__(self, model: QualityModel, device: torch.device) -> None:
@@ -47,17 +48,18 @@ class Judge:
         try:
             node = config.compose("bench", overrides).model
         except HydraException as error:
-            raise UsageError(cli.explain(error, overrides, "bench")) from error
+            raise UsageError(explain(error, overrides, "bench")) from error
         if checkpoint is not None:
             OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
+            cli.adopt_checkpoint(node, given={})
         settings = Settings.plain(device, batch_size=1, workers=0)
         return cls(settings.place(config.build(node, "model")), settings.torch_device)
 
     def compare(self, first: str | Path, second: str | Path) -> Comparison:
-        """Return which of two photos is better, asked in both orders.
+        """Return the preferred photo of two, compared in both orders.
 
         Raises:
-            PhotoError: If one of them cannot be read.
+            PhotoError: If a photo cannot be read.
         """
         a, b = self._encode(first), self._encode(second)
         with torch.inference_mode():
@@ -68,8 +70,8 @@ class Judge:
         """Return a photo's score on the model's own scale; higher is better.
 
         Raises:
-            PhotoError: If it cannot be read.
-            UsageError: If the model only compares.
+            PhotoError: If the photo cannot be read.
+            UsageError: If the model has no scores.
         """
         if not isinstance(self.model, Scorer):
             raise UsageError(f"{type(self.model).__name__} compares photos and has no score for one; use compare")

@@ -1,4 +1,4 @@
-"""The end of a sweep: all jobs' results in one place, whatever became of single jobs."""
+"""Sweeps: record how each job ends, and merge the results of all jobs."""
 
 import json
 import logging
@@ -14,28 +14,35 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from hydra.utils import get_method
 from omegaconf import DictConfig
+from pydantic import StrictInt, ValidationError
 
 from iqbench.cli import Job, until_the_end
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError, last_word, naming_the_disk
+from iqbench.io import natural_order
+from iqbench.records import Record
 from iqbench.results.schema import FILE_NAME
+from iqbench.results.summary import FailedJob
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = "unknown"
+"""The sweep of a job whose status file is damaged."""
+
 STATUS_FILE = "status.json"
-"""In a job's folder: how it ended."""
+"""In a job's folder: its exit code and error."""
 
 SWEEP_FILE = "sweep.json"
-"""In a sweep's root: the mark of the last sweep, which its jobs have in their status too."""
+"""In a sweep's root: the id of the last sweep, which its jobs repeat in their status."""
 
 
 class MergeSweep(Callback):
-    """A Hydra callback that merges a sweep's jobs when the last one is through, and says if one failed.
+    """A Hydra callback that merges the results of a sweep after its last job, and reports failed jobs.
 
-    The jobs themselves never raise (see `recorded`), since Hydra would then not call this.
+    A job never raises (see `recorded`), since Hydra would then skip this callback.
 
     Args:
-        export: The function that makes one report in a folder, given the jobs that failed and the folders with results.
-        show: The function that prints that report.
+        export: The function that merges results in a folder, given the failed jobs and the folders with results.
+        show: The function that prints the merged results.
     """
 
     def __init__(self, export: str, show: str) -> None:
@@ -43,12 +50,12 @@ class MergeSweep(Callback):
         self.is_running = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Hold the root, and give this sweep a mark, by which its jobs are told from those of another one."""
+        """Lock the root, and write the id of this sweep, by which its jobs are recognised."""
         with last_word(f"iqbench.{config.hydra.job.name}"):  # Hydra would turn an error into a warning
             until_the_end.enter_context(self._running(Path(config.hydra.sweep.dir)))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Export everything at the sweep's root and print its table; exit as the first failed job would have."""
+        """Merge and print the results; exit with the code of the first failed job."""
         root = Path(config.hydra.sweep.dir)
         self.is_running = False
         if exit_code := self._merge(root):
@@ -61,13 +68,13 @@ class MergeSweep(Callback):
         root.mkdir(parents=True, exist_ok=True)
         with lock(root):
             if (root / FILE_NAME).exists():
-                raise UsageError(f"{root}: holds a run that is no sweep; choose another out=")
+                raise UsageError(f"{root}: holds a single run, not a sweep; choose another out=")
             mark = uuid.uuid4().hex
             _write(root / SWEEP_FILE, {"mark": mark, "through": False})
             self.is_running = True
             try:
                 yield
-            except (KeyboardInterrupt, SystemExit):  # Hydra calls nothing then
+            except (KeyboardInterrupt, SystemExit):  # Hydra then skips on_multirun_end
                 if self.is_running:
                     self._merge(root)
                 raise
@@ -75,7 +82,7 @@ class MergeSweep(Callback):
                 self.is_running = False
 
     def _merge(self, root: Path) -> int:
-        failed: list[dict[str, Any]] = []
+        failed: list[FailedJob] = []
         exit_code = 0
         try:
             with naming_the_disk():
@@ -87,41 +94,57 @@ class MergeSweep(Callback):
         except IqbenchError as error:
             exit_code = error.exit_code
             log.error("%s", error)
-        except Exception:  # Hydra would turn it into a warning, and the sweep into a success
+        except Exception:  # Hydra would turn it into a warning and exit with 0
             exit_code = 1
             log.exception("%s: the jobs could not be merged", root)
         if failed:
-            exit_code = failed[0]["exit_code"]
-            log.error("%d jobs failed: %s", len(failed), ", ".join(status["job"] for status in failed))
+            exit_code = failed[0].exit_code
+            log.error("%d jobs failed: %s", len(failed), ", ".join(job.job for job in failed))
         return exit_code
+
+
+class JobStatus(Record):
+    """The content of a status file: the sweep's id, and how the job ended."""
+
+    job: str
+    exit_code: StrictInt
+    error: str
+    sweep: str | None = None
+    has_results: bool = True
 
 
 @dataclass
 class Status:
-    """How a job ended, in a file of its folder. Until it has ended, that it did not finish."""
+    """The status of a running job, in a file of its folder. It counts as failed until it ends."""
 
     folder: Path
     sweep: str | None
-    """The mark of the sweep that it is a job of."""
+    """The id of the sweep that the job belongs to."""
     exit_code: int = 1
     error: str = "did not finish"
     has_results: bool = False
-    """Whether the results in its folder are this job's, and not those of an earlier one that was there."""
+    """Whether the results in the folder are those of this job, and not of an earlier one."""
 
     def write(self) -> None:
-        """Write it down, for `jobs` to find."""
-        keys = ("sweep", "exit_code", "error", "has_results")
-        _write(self.folder / STATUS_FILE, {"job": self.folder.name} | {key: getattr(self, key) for key in keys})
+        """Write the status file."""
+        status = JobStatus(
+            job=self.folder.name,
+            exit_code=self.exit_code,
+            error=self.error,
+            sweep=self.sweep,
+            has_results=self.has_results,
+        )
+        _write(self.folder / STATUS_FILE, status.model_dump())
 
     def holds_results(self) -> None:
-        """Write down that what is in the folder belongs to this job, however it ends."""
+        """Record that the results in the folder are those of this job, however it ends."""
         self.has_results = True
         self.write()
 
 
 @contextmanager
 def recorded(job: Job) -> Iterator[Status]:
-    """Write down how a job ends; one of a sweep ends here even if it fails, and the next one goes on."""
+    """Record how a job ends. The error of a sweep's job is logged and ends here, so that the next job starts."""
     status = Status(job.folder, _mark(job.root) if job.root else None)
     status.write()
     try:
@@ -144,60 +167,56 @@ def recorded(job: Job) -> Iterator[Status]:
         raise
     finally:
         status.has_results |= status.exit_code in (0, TooManyFailures.exit_code)
-        with suppress(OSError):  # then what stands there is that it did not finish
+        with suppress(OSError):  # the file then still says "did not finish"
             status.write()
 
 
-def jobs(folder: Path) -> tuple[list[dict[str, Any]], list[Path]]:
-    """Return what is known of jobs that failed, in the order they were started, and the folders that hold results.
+def jobs(folder: Path) -> tuple[list[FailedJob], list[Path]]:
+    """Return the failed jobs, in the order of their numbers, and the folders that hold results.
 
-    Of a sweep's root these are the jobs of the last sweep; what others left there is named and not mixed in.
+    In the root of a sweep these are the jobs of the last sweep. Results of other sweeps are logged, but not merged.
     """
-    if (folder / FILE_NAME).exists():  # how far a run came is in its store
+    if (folder / FILE_NAME).exists():  # a single run: its store knows how far it came
         return [], [folder]
-    places = sorted((path.parent for path in folder.rglob(STATUS_FILE)), key=lambda place: _started(place.name))
-    found = {place: _status(place / STATUS_FILE) for place in places if place != folder}
-    statuses = {place: status for place, status in found.items() if status}
+    places = sorted((path.parent for path in folder.rglob(STATUS_FILE)), key=natural_order)
+    statuses = {place: _status(place / STATUS_FILE) for place in places if place != folder}
     mark = _mark(folder)
     if mark is None:
         return _failed(statuses.values()), [folder]
-    own = {place: status for place, status in statuses.items() if status["sweep"] in (mark, "unknown")}
-    failed = _failed(own.values())
+    of_sweep = {place: status for place, status in statuses.items() if status and status.sweep in (mark, UNKNOWN)}
+    failed = _failed(of_sweep.values())
     if not failed and not _read(folder / SWEEP_FILE)["through"]:
-        failed = [{"job": folder.name, "exit_code": 1, "error": "the sweep was interrupted"}]
-    sources = [place for place, status in own.items() if status["has_results"]]
+        failed = [FailedJob(job=folder.name, exit_code=1, error="the sweep was interrupted")]
+    sources = [place for place, status in of_sweep.items() if status.has_results]
     others = {path.parent for path in folder.rglob(FILE_NAME)}.difference(sources)
     if others:
         names = ", ".join(sorted(str(place.relative_to(folder)) for place in others))
-        log.warning("%s: not merged, for the last sweep did not make it: %s", folder, names)
+        log.warning("%s: not merged, since they are not of the last sweep: %s", folder, names)
     return failed, sources
 
 
-def _failed(statuses: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    failed = [{key: status[key] for key in ("job", "exit_code", "error")} for status in statuses if status["exit_code"]]
-    return sorted(failed, key=lambda status: _started(status["job"]))
-
-
-def _started(job: str) -> tuple[int, str]:
-    """Return a sort key by which job 2 comes before job 10."""
-    return len(job.split("_")[0]), job
+def _failed(statuses: Iterable[JobStatus | None]) -> list[FailedJob]:
+    failed = [status for status in statuses if status and status.exit_code]
+    failed.sort(key=lambda status: natural_order(Path(status.job)))
+    return [FailedJob(job=status.job, exit_code=status.exit_code, error=status.error) for status in failed]
 
 
 def _mark(root: Path) -> str | None:
-    """Return the mark of the last sweep in that root, if there was one."""
+    """Return the id of the last sweep in a root, None if there was none."""
     mark = _read(root / SWEEP_FILE).get("mark")
     return mark if isinstance(mark, str) else None
 
 
-def _status(path: Path) -> dict[str, Any]:
-    """Return what a job wrote down: that nothing is known if it is damaged, and nothing if it is another program's."""
+def _status(path: Path) -> JobStatus | None:
+    """Return a job's status; a failure if the file is damaged, None if it belongs to another program."""
     status = _read(path)
     if "damaged" in status:
-        error = f"how it ended is not known: its {STATUS_FILE} is damaged"
-        return {"job": path.parent.name, "sweep": "unknown", "exit_code": 1, "error": error, "has_results": False}
-    kinds = {"job": str, "exit_code": int, "error": str}
-    is_ours = all(isinstance(status.get(key), kind) for key, kind in kinds.items())
-    return {"sweep": None, "has_results": True} | status if is_ours else {}
+        error = f"unknown: its {STATUS_FILE} is damaged"
+        return JobStatus(job=path.parent.name, exit_code=1, error=error, sweep=UNKNOWN, has_results=False)
+    try:
+        return JobStatus.model_validate(status)
+    except ValidationError:
+        return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import argparse
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from iqbench.errors import NotWhole, UsageError, last_word
+from iqbench.results.summary import FailedJob
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def verify(folder: Path, photos: Path | None) -> None:
     print(f"{folder}: whole; the exports are what the stores give")  # noqa: T201
 
 
-def _outdated(folder: Path, failed: list[dict[str, Any]], sources: list[Path]) -> list[str]:
+def _outdated(folder: Path, failed: list[FailedJob], sources: list[Path]) -> list[str]:
     """Return which exports are missing or not what the stores give."""
     from iqbench.reporting.exports import export
 

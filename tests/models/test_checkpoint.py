@@ -18,7 +18,7 @@ from iqbench.models.ava import Ava
 from iqbench.models.checkpoint import Weights, export_head, read_weights
 from iqbench.models.siamese import Siamese
 
-SCHOOLING = {"what": "a test", "photos": ["0123456789abcdef"]}
+PROVENANCE = {"what": "a test", "photos": ["0123456789abcdef"]}
 
 
 class Canary:
@@ -33,7 +33,7 @@ class Canary:
 
 def trained(folder: Path, model: Siamese | Ava, name: str = "best.ckpt") -> Path:
     """The checkpoint of a short fit."""
-    model.trained_on = SCHOOLING
+    model.trained_on = PROVENANCE
     examples = pairs(4) if isinstance(model, Siamese) else votes(4)
     fit(model, examples, folder, max_steps=1).save_checkpoint(folder / name)
     return folder / name
@@ -70,7 +70,7 @@ def test_a_lightning_checkpoint_gives_bit_equal_margins(build: Callable[..., Any
     assert margins(again) == margins(model)
     assert any(margin != 0 for margin in margins(model))
     assert margins(build(seed=99)) != margins(model)
-    assert again.trained_on == SCHOOLING
+    assert again.trained_on == PROVENANCE
 
 
 def test_load_from_checkpoint_of_lightning_works_too(tmp_path: Path) -> None:
@@ -89,17 +89,17 @@ def test_the_hyperparameters_are_plain_values_and_all_of_them(checkpoint: Path) 
     plain = (str, int, float, bool, dict, type(None))
     assert all(type(value) in plain for value in [*settings.values(), *settings["optimizer"].values()])
     assert content["iqbench"]["family"] == "siamese"
-    assert content["iqbench"]["trained_on"] == SCHOOLING
+    assert content["iqbench"]["trained_on"] == PROVENANCE
 
 
 def test_an_exported_head_on_the_packaged_backbone_gives_bit_equal_margins(tmp_path: Path) -> None:
     packaged = {"backbone": "tf_efficientnet_lite0", "weights": "packaged", "frozen": True}
     model = siamese(**packaged)
-    card = Weights(model.state_dict(), "siamese", model.architecture, SCHOOLING)
+    card = Weights(model.state_dict(), "siamese", model.architecture, PROVENANCE)
     export_head(tmp_path / "head.safetensors", card)
     again = siamese(seed=99, checkpoint=str(tmp_path / "head.safetensors"), **packaged)
     assert margins(again) == margins(model)
-    assert again.trained_on == SCHOOLING
+    assert again.trained_on == PROVENANCE
     assert (tmp_path / "head.safetensors").stat().st_size < 200_000
     assert [path.name for path in tmp_path.iterdir()] == ["head.safetensors"]
 
@@ -110,7 +110,7 @@ def test_untrained_loads_nothing() -> None:
 
 def test_the_packaged_backbone_need_not_be_read_where_the_file_has_one(checkpoint: Path) -> None:
     weights = read_weights(checkpoint)
-    assert (weights.family, weights.architecture["backbone"], weights.trained_on) == ("siamese", "tiny", SCHOOLING)
+    assert (weights.family, weights.architecture["backbone"], weights.trained_on) == ("siamese", "tiny", PROVENANCE)
     assert any(name.startswith("backbone.") for name in weights.state)
 
 
@@ -156,7 +156,7 @@ def head_file(folder: Path) -> Path:
     model = siamese()
     state = {name.replace("backbone.", "x"): value for name, value in model.state_dict().items()}
     path = folder / "head.safetensors"
-    export_head(path, Weights(state, "siamese", model.architecture, SCHOOLING))
+    export_head(path, Weights(state, "siamese", model.architecture, PROVENANCE))
     return path
 
 
@@ -236,7 +236,7 @@ def test_a_checkpoint_of_another_family_is_refused(checkpoint: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"head_width": 16}, r"trained with model\.head_width=8, but asked for with model\.head_width=16"),
+        ({"head_width": 16}, r"trained with model\.head_width=8, but model\.head_width=16 was given"),
         ({"size": 64}, r"model\.size=32"),
         ({"preprocessing": "standard"}, r"model\.preprocessing=squash"),
         ({"backbone": "test_resnet"}, r"say model\.backbone=tiny model\.weights=none"),

@@ -1,4 +1,4 @@
-"""AVA: a regressor of aesthetic votes."""
+"""AVA: a scorer trained on aesthetic votes."""
 
 from typing import Any, ClassVar, Literal, final
 
@@ -11,6 +11,7 @@ from iqbench.interfaces import Labels, Scorer, Votes
 from iqbench.labels import mean_vote
 from iqbench.losses import loss_named
 from iqbench.losses.votes import VotePrediction
+from iqbench.models.checkpoint import Architecture
 from iqbench.models.learned import Learned, head
 
 Output = Literal["mean", "distribution"]
@@ -18,14 +19,14 @@ Output = Literal["mean", "distribution"]
 
 @final
 class Ava(Learned, Scorer):
-    """A scorer that predicts the votes a photo would get on a scale from 1 to 10.
+    """A scorer that predicts the votes for a photo, on a scale from 1 to 10.
 
     Args:
-        output: ``mean`` regresses the mean vote; ``distribution`` the share of each of the ten
-            ratings, whose mean is the score.
+        output: ``mean`` predicts the mean vote; ``distribution`` the shares of the ten ratings, whose
+            mean is the score.
         head_width: Hidden units of the head.
-        dropout: Share of hidden units silenced in training.
-        checkpoint: ``reference``, ``untrained`` or a file; see `Learned.load_weights`.
+        dropout: Share of hidden units that training silences.
+        checkpoint: ``reference``, ``untrained`` or a file; see `Learned`.
         **shared: See `Learned`.
 
     Reference:
@@ -38,21 +39,21 @@ class Ava(Learned, Scorer):
     def __init__(
         self, output: Output, head_width: int, dropout: float, checkpoint: str = "untrained", **shared: Any
     ) -> None:
-        super().__init__(**shared)
+        super().__init__(checkpoint=checkpoint, **shared)
         if output not in ("mean", "distribution"):
             raise UsageError(f"model.output={output}: no such output; there are mean and distribution")
         self.save_hyperparameters(ignore=["checkpoint"])
         self.output = output
         self.votes = head(self.width, head_width, 10 if output == "distribution" else 1, dropout)
-        if "votes" in self.losses:  # a loss that needs the distribution says so now
+        if "votes" in self.losses and self._source is None:  # a new model: refuse losses that need another output
             loss_named("votes", self.losses["votes"])(
                 self.predict(torch.zeros(1, self.width)), torch.full((1, 10), 0.1)
             )
-        self.load_weights(checkpoint)
+        self.load()
 
     @property
-    def architecture(self) -> dict[str, Any]:
-        """The hyperparameters that weights must agree with."""
+    def architecture(self) -> Architecture:
+        """The hyperparameters that must agree with the weights."""
         names = ("backbone", "preprocessing", "size", "output", "head_width")
         return {name: self.hparams[name] for name in names}
 
@@ -66,9 +67,9 @@ class Ava(Learned, Scorer):
         return None if logits is None else logits.softmax(dim=1)
 
     def predict(self, features: Float[Tensor, "n d"]) -> VotePrediction:
-        """Return what the head says of a picture's features; 5.5 is the middle of the scale.
+        """Return the predicted votes for features; 5.5 is the middle of the scale.
 
-        In full precision whatever the backbone's is: near 5.5 the numbers of bf16 are 0.03 apart, and photos would tie.
+        Always in full precision: near 5.5 neighbouring bf16 numbers are 0.03 apart, so photos would tie.
         """
         with torch.autocast(features.device.type, enabled=False):
             answer = self.votes(features)

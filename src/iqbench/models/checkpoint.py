@@ -1,4 +1,4 @@
-"""Weights in and out of files: plain data, read strictly, never code."""
+"""Read and write checkpoint files as plain data, never as code."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from iqbench.errors import CheckpointError
+from iqbench.io import atomic_write
+from iqbench.models.backbone import PACKAGED_BACKBONE
 
 REFERENCE_DIR = Path(__file__).parent.parent / "weights"
 """The packaged reference weights; see MODEL_CARD.md there."""
@@ -27,45 +30,89 @@ _DAMAGED: tuple[type[Exception], ...] = (safetensors.SafetensorError, RuntimeErr
 _DAMAGED += (zipfile.BadZipFile, zlib.error, struct.error)
 
 BACKBONE = "backbone."
-"""How the names of a backbone's tensors begin."""
+"""Prefix of the names of a backbone's tensors."""
+
+
+Architecture = dict[str, str | int]
+"""The hyperparameters that decide names, shapes and meaning of the tensors."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a checkpoint holds: tensors by name, the family and architecture they fit, and their schooling."""
+    """The content of a checkpoint: tensors, the family and architecture that they fit, and their provenance."""
 
     state: dict[str, Tensor]
     family: str
-    architecture: dict[str, Any]
+    architecture: Architecture
     trained_on: dict[str, Any]
+    """Training provenance, as JSON: a description, the kind of labels, the sha256 prefixes of the photos."""
     recipe: dict[str, Any] = field(default_factory=dict)
-    """The config that it was trained by, empty for an exported head."""
+    """The config of the training, as JSON. Empty for an exported head."""
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the backbone's tensors are missing: it is then the packaged backbone."""
+        return not any(name.startswith(BACKBONE) for name in self.state)
 
 
-def load_weights(
-    model: nn.Module, checkpoint: str, family: str, architecture: dict[str, Any], backbone_weights: str
-) -> dict[str, Any]:
-    """Load weights into ``model`` and return what they were trained on.
+@dataclass(frozen=True)
+class Target:
+    """The model that weights are loaded into: its family, architecture, and the ``weights`` of its backbone."""
+
+    family: str
+    architecture: Architecture
+    backbone_weights: str
+
+
+def checkpoint_file(checkpoint: str, family: str) -> Path | None:
+    """Return the file that ``model.checkpoint`` names: the packaged one for ``reference``, None for ``untrained``."""
+    if checkpoint == "untrained":
+        return None
+    return REFERENCE_DIR / f"{family}.safetensors" if checkpoint == "reference" else Path(str(checkpoint)).expanduser()
+
+
+def settings_from_file(path: Path, family: str, given: Mapping[str, Any]) -> dict[str, str | int]:
+    """Return the model settings that a checkpoint file decides, so that nobody needs to repeat them.
+
+    These are its architecture and ``weights``, the source of the backbone before the file is loaded. A
+    complete file needs no source; ``weights`` is then ``packaged`` or ``none``, whatever was given, so that
+    one model has one fingerprint.
 
     Args:
-        model: The model, of that family and architecture.
-        checkpoint: ``untrained``: leave it as it is. ``reference``: the packaged weights. Otherwise
-            a file: a Lightning checkpoint of iqbench, or an exported ``.safetensors``.
-        family: ``siamese`` or ``ava``.
-        architecture: The hyperparameters that the weights must have been trained with.
-        backbone_weights: Where the model's backbone has its weights from; only ``packaged`` ones can
-            complete a file that holds a head alone.
+        path: The file.
+        family: The family of the model: ``siamese`` or ``ava``.
+        given: The settings that the user has given. Each must agree with the file.
 
     Raises:
-        CheckpointError: If the file cannot be used, with the reason.
+        CheckpointError: If the file cannot be used, is of another family, or a given setting disagrees with it.
     """
-    if checkpoint == "untrained":
-        return {}
-    path = REFERENCE_DIR / f"{family}.safetensors" if checkpoint == "reference" else Path(str(checkpoint)).expanduser()
     weights = read_weights(path)
-    _check_fit(path, checkpoint, weights, family, architecture)
+    _check_family(path, weights, family)
+    is_packaged = weights.is_head or weights.architecture.get("backbone") == PACKAGED_BACKBONE
+    settings = {**weights.architecture, "weights": "packaged" if is_packaged else "none"}
+    decided = settings if weights.is_head else weights.architecture
+    differing = [name for name in decided if name in given and given[name] != decided[name]]
+    if differing:
+        raise CheckpointError(f"{_disagreement(path, decided, given, differing)}; leave it out, the file decides")
+    return settings
+
+
+def load_weights(model: nn.Module, path: Path, weights: Weights, target: Target) -> None:
+    """Load the weights of a checkpoint file into ``model``.
+
+    Args:
+        model: The model.
+        path: The file, for messages.
+        weights: Its content.
+        target: The description of the model.
+
+    Raises:
+        CheckpointError: If the weights do not fit the model, or are not finite.
+    """
+    _check_family(path, weights, target.family)
+    _check_architecture(path, weights, target)
     expected = model.state_dict()
-    state = {**_packaged_part(path, weights, expected, backbone_weights), **weights.state}
+    state = {**_packaged_part(path, weights, expected, target.backbone_weights), **weights.state}
     for name in sorted(set(state) ^ set(expected)):
         raise CheckpointError(f"{path}: tensor {name} is {'missing' if name in expected else 'unknown'}")
     for name, value in state.items():
@@ -74,11 +121,10 @@ def load_weights(
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise CheckpointError(f"{path}: tensor {name} holds NaN or infinity; the training diverged")
     model.load_state_dict(state)
-    return weights.trained_on
 
 
 def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
-    """Return what a checkpoint file holds, as plain data.
+    """Return the content of a checkpoint file.
 
     Args:
         path: A .ckpt or .safetensors file.
@@ -87,7 +133,7 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
     Raises:
         CheckpointError: If it is missing, damaged, or no checkpoint of iqbench.
     """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):  # a Path has lost one slash of "https://"
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):  # Path drops one slash of "https://"
         raise CheckpointError(f"{key}={path}: a URL; download the file and give its path")
     try:
         if not path.is_file():
@@ -100,7 +146,7 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
             f"{key}={path}: cannot be read ({error.strerror or error}); may this user read it?"
         ) from error
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{path}: holds code or objects, not only weights; nothing of it was run") from error
+        raise CheckpointError(f"{path}: holds code or objects, not only weights; nothing was executed") from error
     except _DAMAGED as error:
         raise CheckpointError(f"{path}: damaged or not a checkpoint; give a checkpoint that iqbench wrote") from error
     except (KeyError, TypeError, AttributeError, IndexError) as error:
@@ -108,7 +154,7 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
 
 
 def export_head(path: Path, weights: Weights) -> None:
-    """Write the weights without the backbone's as safetensors: small enough to keep in a repository."""
+    """Write the head without the backbone as safetensors, small enough for a repository."""
     state = {
         name: value.detach().cpu().contiguous()
         for name, value in weights.state.items()
@@ -116,13 +162,13 @@ def export_head(path: Path, weights: Weights) -> None:
     }
     card = {"family": weights.family, "architecture": weights.architecture, "trained_on": weights.trained_on}
     card["sha256"] = _sha256(state, card)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(safetensors.torch.save(state, {"iqbench": json.dumps(card, sort_keys=True)}))
-    temporary.replace(path)
+    content = safetensors.torch.save(state, {"iqbench": json.dumps(card, sort_keys=True)})
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _read_lightning(path: Path) -> Weights:
-    with zipfile.ZipFile(path) as archive:  # torch itself does not compare the checksums
+    with zipfile.ZipFile(path) as archive:  # torch does not compare the checksums
         if archive.testzip() is not None:
             raise ValueError("a checksum differs")
     content = torch.load(path, map_location="cpu", weights_only=True)
@@ -159,8 +205,8 @@ def _sha256(state: dict[str, Tensor], card: dict[str, Any]) -> str:
 def _packaged_part(
     path: Path, weights: Weights, expected: dict[str, Tensor], backbone_weights: str
 ) -> dict[str, Tensor]:
-    """Return the backbone that a file with only a head was trained on, from the model that has it."""
-    if any(name.startswith(BACKBONE) for name in weights.state):
+    """Return the model's packaged backbone, if the file holds a head alone."""
+    if not weights.is_head:
         return {}
     if backbone_weights != "packaged":
         raise CheckpointError(f"{path}: a head for the packaged backbone; say model.weights=packaged")
@@ -178,21 +224,31 @@ def _check_first_bytes(path: Path) -> None:
         raise CheckpointError(f"{path}: a web page, not a checkpoint; the download needs another address")
 
 
-def _check_fit(path: Path, checkpoint: str, weights: Weights, family: str, architecture: dict[str, Any]) -> None:
+def _check_family(path: Path, weights: Weights, family: str) -> None:
     if weights.family != family:
         raise CheckpointError(f"{path}: a checkpoint of model={weights.family}, not of model={family}")
-    differing = [name for name in architecture if weights.architecture.get(name) != architecture[name]]
+
+
+def _check_architecture(path: Path, weights: Weights, target: Target) -> None:
+    wanted, architecture = weights.architecture, target.architecture
+    differing = [name for name in architecture if wanted.get(name) != architecture[name]]
     if not differing:
         return
-    there = " ".join(f"model.{name}={weights.architecture.get(name)}" for name in differing)
-    here = " ".join(f"model.{name}={architecture[name]}" for name in differing)
-    if checkpoint == "reference":
+    if path.parent == REFERENCE_DIR:
         raise CheckpointError(
-            f"the reference weights are for {there}, not {here}; "
+            f"the reference weights are for {_listed(wanted, differing)}, not {_listed(architecture, differing)}; "
             "give model.checkpoint=FILE or model.checkpoint=untrained"
         )
-    say = f"{there} model.weights=none" if "backbone" in differing else there
-    raise CheckpointError(f"{path}: trained with {there}, but asked for with {here}; say {say}")
+    advice = f"{_listed(wanted, differing)}{' model.weights=none' * ('backbone' in differing)}"
+    raise CheckpointError(f"{_disagreement(path, wanted, architecture, differing)}; say {advice}")
+
+
+def _disagreement(path: Path, wanted: Mapping[str, Any], given: Mapping[str, Any], names: list[str]) -> str:
+    return f"{path}: trained with {_listed(wanted, names)}, but {_listed(given, names)} was given"
+
+
+def _listed(settings: Mapping[str, Any], names: list[str]) -> str:
+    return " ".join(f"model.{name}={settings.get(name)}" for name in names)
 
 
 def _sides(value: Tensor) -> str:

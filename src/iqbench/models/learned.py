@@ -1,7 +1,8 @@
-"""What the learned judges share: a backbone with a head, how it is optimised, and what is logged."""
+"""Base class of the learned models: a backbone with a head, its optimisation and its logged metrics."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -11,43 +12,47 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
 
-from iqbench.errors import UsageError
+from iqbench.errors import UsageError, diverged
 from iqbench.interfaces import Labels, Pairs, Photo, QualityModel, Votes
 from iqbench.losses import loss_named
 from iqbench.metrics.pairs import constant_accuracy, pair_accuracy
 from iqbench.metrics.votes import plcc, rmse, srcc
 from iqbench.models.backbone import Backbone
-from iqbench.models.checkpoint import load_weights
+from iqbench.models.checkpoint import Architecture, Target, Weights, checkpoint_file, load_weights, read_weights
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
 from iqbench.preprocessing import Preprocessing, check_rule, view_count
-from iqbench.training.checkpoint_io import diverged
 
 
 class Learned(LightningModule, ABC):
-    """A judge that is trained: a backbone, and a head that a subclass adds.
+    """A trainable model: a backbone, and a head that a subclass adds.
 
     The hyperparameters are the plain values of conf/model/*.yaml, so a checkpoint loads without
-    running anything that it holds. ``architecture`` is the part of them that weights must agree with.
+    executing code. ``architecture`` is the part of them that must agree with the weights.
+
+    A subclass calls `load` at the end of its constructor, when its head exists.
 
     Args:
         backbone: See `Backbone`.
         weights: See `Backbone`.
-        frozen: Whether only the head learns; the backbone then also keeps its batch statistics.
-        unfreeze_every: With ``frozen``: after so many epochs the backbone's last stage learns too, after
-            as many again the stage before it, and so on. None keeps it frozen.
+        checkpoint: ``untrained``; ``reference``, the packaged weights; or a file. A complete file replaces
+            ``weights``, which are then not read.
+        frozen: Whether only the head learns. A frozen backbone also keeps its batch statistics.
+        unfreeze_every: With ``frozen``: epochs after which one more stage of the backbone learns, from the
+            last one backwards. None keeps all frozen.
         batch_statistics: See `Backbone`.
         preprocessing: See `iqbench.preprocessing.view`.
         size: Side of the network's input, in pixels.
-        losses: The loss for each kind of label that the model can learn from; see `iqbench.losses`.
+        losses: The loss for each kind of label; see `iqbench.losses`.
         optimizer: See `iqbench.models.optimization.make_optimizer`.
         schedule: See `iqbench.models.optimization.make_schedules`.
 
     Raises:
-        UsageError: If one of them names something that does not exist.
+        UsageError: If a setting names something that does not exist.
+        CheckpointError: If the checkpoint cannot be used.
     """
 
     teachable: ClassVar[Sequence[Labels]]
-    """The kinds of label that the model can learn from at all."""
+    """The kinds of labels that the model can learn from."""
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class Learned(LightningModule, ABC):
         losses: dict[Labels, str],
         optimizer: dict[str, Any],
         schedule: dict[str, Any],
+        checkpoint: str = "untrained",
     ) -> None:
         super().__init__()
         self.rule = check_rule(preprocessing)
@@ -77,6 +83,12 @@ class Learned(LightningModule, ABC):
         self.optimizer_settings, self.schedule_settings = optimizer, schedule
         check_optimizer(optimizer)
         check_schedule(schedule)
+        self._source = self._read(checkpoint)
+        if self._source is not None and not self._source[1].is_head:  # the file has all weights and statistics
+            batch_statistics = "kept" if batch_statistics == "auto" else batch_statistics
+            weights = "none"
+        self.is_head_on_packaged_backbone = weights == "packaged" and frozen and unfreeze_every is None
+        """Whether its head alone is a complete checkpoint, since the package has the rest."""
         self.backbone = Backbone(backbone, weights, size, batch_statistics)
         if frozen:
             self.backbone.open(0)
@@ -84,24 +96,24 @@ class Learned(LightningModule, ABC):
         self.normalize = nn.LayerNorm(self.width, elementwise_affine=False)
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}
-        """The config that it is trained by, for a run that goes on later."""
+        """The config of the training, by which a resumed run is checked."""
         self.learns_pairs = True
-        """What the last validation was about."""
+        """Whether the last validation was of pairs; else it was of votes."""
         self._answers: list[Float64[Tensor, "n 4"]] = []
         self.answers: Float64[Tensor, "n 4"] = torch.empty(0, 4, dtype=torch.float64)
-        """Of the last validation, a row an example: its index, what was predicted and true, its loss."""
+        """The last validation, one row per example: its index, prediction, label and loss."""
 
     @property
     @abstractmethod
-    def architecture(self) -> dict[str, Any]:
-        """The hyperparameters that weights must agree with."""
+    def architecture(self) -> Architecture:
+        """The hyperparameters that must agree with the weights."""
 
     @abstractmethod
     def encode(self, inputs: UInt8[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
         """See `iqbench.interfaces.QualityModel.encode`."""
 
     def answer(self, batch: Pairs | Votes) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
-        """Return each example's loss, and what was predicted and what was true as one number."""
+        """Return each example's loss, its prediction and its label, as one number each."""
         if isinstance(batch, Votes):
             return self.answer_votes(batch)
         first, second = self.encode(torch.cat([batch.first, batch.second])).chunk(2)
@@ -112,10 +124,31 @@ class Learned(LightningModule, ABC):
         """Return each photo's loss, and its predicted and true mean vote."""
         raise UsageError(f"{type(self).__name__} learns from preferences, not from votes; say examples.labels=pairs")
 
+    @property
+    def family(self) -> str:
+        """The name of the model's class in checkpoints: ``siamese`` or ``ava``."""
+        return type(self).__name__.lower()
+
     def load_weights(self, checkpoint: str) -> None:
-        """Load ``untrained`` (nothing), ``reference`` (the packaged weights), or a checkpoint file."""
-        family = type(self).__name__.lower()
-        self.trained_on = load_weights(self, checkpoint, family, self.architecture, self.hparams["weights"])
+        """Load the weights and their training provenance: of ``reference``, or of a checkpoint file.
+
+        Raises:
+            CheckpointError: If the file cannot be used, or is of another architecture.
+        """
+        self._source = self._read(checkpoint)
+        self.load()
+
+    def load(self) -> None:
+        """Load the weights that the constructor has read, if there are any, and forget the copy."""
+        if self._source is not None:
+            path, weights = self._source
+            load_weights(self, path, weights, Target(self.family, self.architecture, self.hparams["weights"]))
+            self.trained_on = weights.trained_on
+            self._source = None
+
+    def _read(self, checkpoint: str) -> tuple[Path, Weights] | None:
+        path = checkpoint_file(checkpoint, self.family)
+        return None if path is None else (path, read_weights(path))
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -123,13 +156,13 @@ class Learned(LightningModule, ABC):
         return Preprocessing(self.rule, self.size)
 
     def prepare(self, photo: Photo) -> UInt8[Tensor, "..."]:
-        """Return the photo as the network sees it; see `iqbench.preprocessing.view`."""
+        """Return the network input for a photo; see `iqbench.preprocessing.view`."""
         return self.preprocessing(photo)
 
     def features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
         """Return the backbone's features, each picture's scaled to mean 0 and variance 1.
 
-        Of several views of a photo, the features of the first, the whole frame, stand beside the mean of the others.
+        Of several views of a photo, the features of the first, the whole frame, are joined with the mean of the rest.
         """
         if pictures.ndim == 5:
             of_views = self.backbone(pictures.flatten(0, 1)).float().unflatten(0, pictures.shape[:2])
@@ -140,11 +173,11 @@ class Learned(LightningModule, ABC):
         return normalized
 
     def on_train_start(self) -> None:
-        """Open what the epoch opens; a resumed epoch has no start of its own."""
+        """Unfreeze the stages of a resumed epoch, for which Lightning calls no epoch start."""
         self.on_train_epoch_start()
 
     def on_train_epoch_start(self) -> None:
-        """Let one more stage of the backbone learn, if it is time."""
+        """Unfreeze one more stage of the backbone after every ``unfreeze_every`` epochs."""
         if self.frozen and self.unfreeze_every is not None:
             self.backbone.open(self.current_epoch // self.unfreeze_every)
 
@@ -162,18 +195,18 @@ class Learned(LightningModule, ABC):
         return loss
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the answers of the validation before."""
+        """Clear the answers of the previous validation."""
         self._answers = []
 
     def validation_step(self, batch: Pairs | Votes, batch_index: int) -> None:
-        """Keep the answers to one batch."""
+        """Collect the answers to one batch."""
         losses, predicted, true = self.answer(batch)
         self.learns_pairs = isinstance(batch, Pairs)
         columns = (batch.row, predicted, true, losses * batch.weight)
         self._answers.append(torch.stack([column.double() for column in columns], dim=1))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the epoch's loss and metrics, from the answers of all processes; what is undefined is not logged.
+        """Log the epoch's loss and metrics over the answers of all processes. Undefined metrics are not logged.
 
         Raises:
             Stopped: If an answer is NaN or infinity.
@@ -185,14 +218,14 @@ class Learned(LightningModule, ABC):
         _, predicted, true, losses = self.answers.numpy().T
         if not np.isfinite(losses).all():
             raise diverged(f"the validation loss of epoch {self.current_epoch} is not finite")
-        everywhere: dict[str, Any] = {"sync_dist": distributed}  # all processes have the same values
-        self.log("val/loss", float(losses.mean()), prog_bar=True, **everywhere)
+        same: dict[str, Any] = {"sync_dist": distributed}  # the values are equal in all processes
+        self.log("val/loss", float(losses.mean()), prog_bar=True, **same)
         for name, value in self.measures(predicted, true).items():
             if value is not None:
-                self.log(f"val/{name}", value, prog_bar=name in ("accuracy", "srcc"), **everywhere)
+                self.log(f"val/{name}", value, prog_bar=name in ("accuracy", "srcc"), **same)
 
     def measures(self, predicted: Any, true: Any) -> dict[str, float | None]:
-        """Return the validation metrics of what is being learned, pairs or votes."""
+        """Return the validation metrics for pairs or for votes."""
         if self.learns_pairs:
             alike = np.ones(len(true))
             accuracy, constant = pair_accuracy(predicted, true, alike), constant_accuracy(true, alike)
@@ -211,9 +244,9 @@ class Learned(LightningModule, ABC):
         return [optimizer], make_schedules(optimizer, self.schedule_settings, steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say in the checkpoint what it is and what it was trained on."""
+        """Add family, architecture, training provenance and recipe to the checkpoint."""
         checkpoint["iqbench"] = {
-            "family": type(self).__name__.lower(),
+            "family": self.family,
             "architecture": self.architecture,
             "trained_on": self.trained_on,
             "recipe": self.recipe,
@@ -224,14 +257,14 @@ def head(width: int, hidden: int, answers: int, dropout: float, bias: bool = Tru
     """Return a network of one hidden layer.
 
     Args:
-        width: How many features come in.
-        hidden: ``model.head_width``: hidden units.
-        answers: How many numbers come out.
-        dropout: ``model.dropout``: share of hidden units silenced in training.
-        bias: Whether the last layer has one.
+        width: Number of input features.
+        hidden: Number of hidden units, ``model.head_width``.
+        answers: Number of outputs.
+        dropout: Share of hidden units that training silences, ``model.dropout``.
+        bias: Whether the last layer has a bias.
 
     Raises:
-        UsageError: If there can be no such network.
+        UsageError: If a number is out of range.
     """
     if not isinstance(hidden, int) or hidden < 1:
         raise UsageError(f"model.head_width={hidden}: must be a whole number of hidden units, at least 1")

@@ -1,4 +1,4 @@
-"""Siamese: one network looks at both photos, a head says which is better."""
+"""Siamese: one backbone encodes both photos, and a head compares the encodings."""
 
 from typing import Any, ClassVar, final
 
@@ -7,21 +7,22 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from iqbench.interfaces import Labels
+from iqbench.models.checkpoint import Architecture
 from iqbench.models.learned import Learned, head
 
 
 @final
 class Siamese(Learned):
-    """A judge of pairs that cannot care about their order.
+    """A model of pairs that is antisymmetric by construction.
 
-    The head is a small network ``lean(first, second)`` that may lean to either place, and the margin
-    is ``lean(a, b) - lean(b, a)``: swapping the photos changes its sign and nothing else, whatever
-    the weights are. It has no bias after its last layer, where one would only cancel.
+    The head is a small network ``lean(first, second)``, and the margin is ``lean(a, b) - lean(b, a)``:
+    swapping the photos flips its sign, whatever the weights are. The last layer has no bias, since it
+    would cancel.
 
     Args:
         head_width: Hidden units of the head.
-        dropout: Share of hidden units silenced in training.
-        checkpoint: ``reference``, ``untrained`` or a file; see `Learned.load_weights`.
+        dropout: Share of hidden units that training silences.
+        checkpoint: ``reference``, ``untrained`` or a file; see `Learned`.
         **shared: See `Learned`.
 
     Reference:
@@ -31,15 +32,15 @@ class Siamese(Learned):
     teachable: ClassVar[tuple[Labels, ...]] = ("pairs",)
 
     def __init__(self, head_width: int, dropout: float, checkpoint: str = "untrained", **shared: Any) -> None:
-        super().__init__(**shared)
+        super().__init__(checkpoint=checkpoint, **shared)
         self.save_hyperparameters(ignore=["checkpoint"])
         self.head_width = head_width
         self.lean = head(2 * self.width, head_width, 1, dropout, bias=False)
-        self.load_weights(checkpoint)
+        self.load()
 
     @property
-    def architecture(self) -> dict[str, Any]:
-        """The hyperparameters that weights must agree with."""
+    def architecture(self) -> Architecture:
+        """The hyperparameters that must agree with the weights."""
         names = ("backbone", "preprocessing", "size", "head_width")
         return {name: self.hparams[name] for name in names}
 
@@ -48,7 +49,7 @@ class Siamese(Learned):
         return self.features(inputs)
 
     def margin(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
-        """Return the log-odds that ``first`` is better; exactly opposite for the opposite order."""
+        """Return the log-odds that ``first`` is better. Swapping the photos flips the sign exactly."""
         forward = self.lean(torch.cat([first, second], dim=1))
         backward = self.lean(torch.cat([second, first], dim=1))
         margin: Tensor = (forward - backward).squeeze(1)

@@ -14,6 +14,7 @@ from iqbench.evaluation.predict import Answers
 from iqbench.evaluation.summarize import agreement, differences, null_agreements
 from iqbench.reporting.evaluation_plots import agreement_plot
 from iqbench.reporting.exports import FINISHED, RESAMPLES, SEED, together, write_csv
+from iqbench.results.summary import FailedJob
 
 SUMMARY = "evaluation.json"
 PREDICTIONS, MADE_PAIRS, PHOTOS = "predictions", "pairs_from_votes", "photos"
@@ -74,7 +75,7 @@ def export(folder: Path, answers: Answers, identity: dict[str, Any], details: di
     return _write_all(folder, [evaluation], [found], failed=[])
 
 
-def merge(root: Path, failed: Sequence[dict[str, Any]], sources: Sequence[Path]) -> dict[str, Any]:
+def merge(root: Path, failed: Sequence[FailedJob], sources: Sequence[Path]) -> dict[str, Any]:
     """Write what a sweep's jobs have found into its root, with the models compared, and return the summary.
 
     Args:
@@ -124,12 +125,12 @@ def check_same(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def _write_all(
-    folder: Path, jobs: Sequence[Evaluation], sets: Sequence[dict[str, Any]], failed: Sequence[dict[str, Any]]
+    folder: Path, jobs: Sequence[Evaluation], sets: Sequence[dict[str, Any]], failed: Sequence[FailedJob]
 ) -> dict[str, Any]:
     summary = {
         "iqbench": jobs[0].identity["versions"]["iqbench"],
-        "complete": all(job["exit_code"] == FINISHED for job in failed),
-        "failed_jobs": list(failed),
+        "complete": all(job.exit_code == FINISHED for job in failed),
+        "failed_jobs": [job.model_dump() for job in failed],
         "sets": list(sets),
         "runs": [{"identity": job.identity, "details": job.details} for job in jobs],
     }

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import pandas as pd
 
@@ -54,7 +54,7 @@ RESAMPLES = 2000
 """Of the bootstrap; fixed, so that a report made again is the same to the byte."""
 
 
-def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] | None = None) -> Summary:
+def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequence[Path] | None = None) -> Summary:
     """Write all exports of some runs into ``folder``, and return the summary.
 
     Args:
@@ -65,13 +65,12 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
-    failed_jobs = [job for job in failed_jobs if job["exit_code"] != FINISHED]
+    failed_jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     if sources is not None and not sources:
         raise UsageError(f"{folder}: no job has results")
     runs = read_runs([folder] if sources is None else sources)
     _make(folder, runs)
-    jobs = [FailedJob.model_validate(job) for job in failed_jobs]
-    results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
+    results = summarize_runs(runs, failed_jobs, BootstrapConfig(SEED, RESAMPLES))
     summary, table = results.summary, results.table[COLUMNS]
     with together(folder) as place:
         write_csv(place / "unified_results.csv", table)

@@ -1,0 +1,54 @@
+"""The checkpoint from which a stopped training resumes."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from iqbench.errors import CheckpointError
+from iqbench.models.checkpoint import read_weights
+
+log = logging.getLogger(__name__)
+
+RECIPE = ("model", "data", "examples", "self_supervision", "degradation", "seed")
+"""The parts of the config that decide the result of a training: a resumed one must share them."""
+
+FREE = ("examples.workers", "model.checkpoint", "data.cache")
+"""Keys in these parts that may differ, since they do not change the result."""
+
+
+def recipe(config: DictConfig) -> dict[str, Any]:
+    """Return the parts of the config that decide the result of a training, as JSON."""
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    return {key: values[key] for key in RECIPE}
+
+
+def checkpoint_to_resume(config: DictConfig, folder: Path) -> Path | None:
+    """Return the checkpoint of ``ckpt_path``, or the last one of a stopped training in ``folder``.
+
+    Raises:
+        CheckpointError: If it cannot be used, or the training in the folder had another recipe.
+    """
+    if config.ckpt_path is not None:
+        read_weights(Path(config.ckpt_path), key="ckpt_path")
+        return Path(config.ckpt_path)
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        return None
+    before, now = _flat(read_weights(last, key="out").recipe), _flat(recipe(config))
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key) and key not in FREE:
+            raise CheckpointError(
+                f"out={folder}: was trained with {key}={before.get(key)}, not {now.get(key)}; "
+                "give the same value to resume, or choose another out="
+            )
+    log.info("resuming from %s", last)
+    return last
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
