@@ -248,3 +248,11 @@ def _plain(text: object) -> str:
     """Return the text on one line, short and printable, because it may contain bytes of the file."""
     line = " ".join(str(text).split())
     return "".join(c if c.isprintable() else "?" for c in line)[:160]
+
+
+def synthetic_photo() -> Photo:
+    """Return a photo that needs no file: a colour gradient with noise, 96 x 128."""
+    across = np.linspace(0, 200, 128)[None, :, None] * np.array([1.0, 0.7, 0.4])
+    noise = np.random.default_rng(0).normal(0, 20, (96, 128, 3))
+    photo: Photo = np.clip(across + noise + 20, 0, 255).astype(np.uint8)
+    return photo

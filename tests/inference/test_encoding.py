@@ -54,7 +54,7 @@ def test_each_photo_has_the_encoding_of_its_own_pixels(many: list[PhotoFile]) ->
     assert found.values[:, 0].tolist() == pytest.approx(means)
     assert found.photos["photo"].tolist() == [file.name for file in many]
     assert found.photos["brightness"].tolist() == pytest.approx(means)
-    assert found.known.all()
+    assert found.encoded.all()
 
 
 def test_photos_of_one_shape_are_encoded_together_in_batches_no_larger_than_allowed(many: list[PhotoFile]) -> None:
@@ -81,7 +81,7 @@ def test_photos_do_not_wait_for_others_of_their_shape_for_ever(tmp_path: Path) -
     model.prepare = counting  # type: ignore[method-assign]
     found = encode_photos(model, files, settings(batch_size=1), "")
     assert max(held) <= PATIENCE
-    assert found.known.all()
+    assert found.encoded.all()
 
 
 def test_each_photo_is_read_once(many: list[PhotoFile], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,17 +130,17 @@ class Refusing(Brightness):
 def test_a_photo_that_the_model_fails_on_costs_only_itself(many: list[PhotoFile], harm: str) -> None:
     mean = photos.read(many[4].path).pixels.mean()
     found = encode_photos(Refusing(mean, harm), many, settings(), "")
-    assert np.flatnonzero(~found.known).tolist() == [4]
+    assert np.flatnonzero(~found.encoded).tolist() == [4]
     row = found.photos.iloc[4]
     assert row["status"] == harm
     assert "\n" not in row["error"]
     assert len(row["error"]) > 10
     assert row["sha256"] is not None
     good = encode_photos(Brightness(), many, settings(), "")
-    assert found.values[found.known].equal(good.values[found.known])
+    assert found.values[found.encoded].equal(good.values[found.encoded])
 
 
-def test_a_photo_that_cannot_be_read_has_its_code_and_no_facts(many: list[PhotoFile]) -> None:
+def test_a_photo_that_cannot_be_read_has_its_code_and_no_statistics(many: list[PhotoFile]) -> None:
     many[0].path.write_bytes(many[0].path.read_bytes()[:100])
     many[1].path.unlink()
     found = encode_photos(Brightness(), many, settings(), "")
@@ -152,7 +152,7 @@ def test_a_photo_that_cannot_be_read_has_its_code_and_no_facts(many: list[PhotoF
 def test_a_set_of_which_nothing_can_be_read_has_no_encoding(tmp_path: Path) -> None:
     files = [PhotoFile("./gone.jpg", tmp_path / "gone.jpg")]
     found = encode_photos(Brightness(), files, settings(), "")
-    assert not found.known.any()
+    assert not found.encoded.any()
     assert len(found.values) == 1
 
 

@@ -37,7 +37,7 @@ from iqbench.degradations.ladder import suite
 from iqbench.inference.autotuning import fitted, slowness, split
 from iqbench.inference.batching import encode_batch, lanes
 from iqbench.inference.engine_config import Settings
-from iqbench.inference.image_statistics import facts
+from iqbench.inference.image_statistics import image_statistics
 from iqbench.inference.worker import Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.photos import read
@@ -148,7 +148,7 @@ def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequ
             start = time.perf_counter()
             pictures.append(variant.apply(pixels))
             spent[f"degrade: {variant.type}"] += time.perf_counter() - start
-        for step, work in (("plain facts", facts), ("prepare", candidate.model.prepare)):
+        for step, work in (("image statistics", image_statistics), ("prepare", candidate.model.prepare)):
             start = time.perf_counter()
             made = [work(one) for one in pictures]  # type: ignore[operator]
             spent[step] += time.perf_counter() - start

@@ -5,10 +5,15 @@ from scipy import stats
 
 from fixtures.predictions import pair_answers, tangled_answers
 from iqbench.metrics.pairs import hits
+from iqbench.metrics.votes import krcc
 from iqbench.statistics import resampled_measures
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
-from iqbench.statistics.estimate import percentile_interval
-from iqbench.statistics.resampled_measures import PairDraws, estimate, krcc_draws, mean_draws, plcc_draws, srcc_draws
+from iqbench.statistics.estimate import Estimate, percentile_interval
+from iqbench.statistics.resampled_measures import PairBootstrap, copied_draws, mean_draws, plcc_draws, srcc_draws
+
+
+def krcc_draws(weights, predicted, true):
+    return copied_draws(krcc, weights, predicted, true)
 
 
 def scores(size, seed=0):
@@ -30,7 +35,7 @@ def expanded(weights, *sides):
 def test_a_resampled_correlation_is_that_of_photos_copied_as_often_as_they_were_drawn(draws, slow, cells, monkeypatch):
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     predicted, true = scores(30)
-    weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(seed=1, resamples=50)).weights
+    weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(1, 50)).weights
     expected = [slow(one, other).statistic for one, other in expanded(weights, predicted, true)]
     assert draws(weights, predicted, true) == pytest.approx(expected)
 
@@ -51,12 +56,12 @@ def test_rounding_does_not_make_a_correlation_of_copies_of_one_photo():
 
 def test_kendall_is_resampled_less_often_where_there_are_many_photos(monkeypatch):
     predicted, true = scores(100)
-    weights = Bootstrap([str(at) for at in range(100)], BootstrapConfig(seed=1, resamples=50)).weights
+    weights = Bootstrap([str(at) for at in range(100)], BootstrapConfig(1, 50)).weights
     assert len(krcc_draws(weights, predicted, true)) == 51
-    monkeypatch.setattr(resampled_measures, "KENDALL_DRAWS", 5)
-    monkeypatch.setattr(resampled_measures, "KENDALL_CELLS", 2000)
+    monkeypatch.setattr(resampled_measures, "MIN_RESAMPLES", 5)
+    monkeypatch.setattr(resampled_measures, "COPIED_PHOTOS", 2000)
     assert len(krcc_draws(weights, predicted, true)) == 21
-    monkeypatch.setattr(resampled_measures, "KENDALL_CELLS", 1)
+    monkeypatch.setattr(resampled_measures, "COPIED_PHOTOS", 1)
     assert len(krcc_draws(weights, predicted, true)) == 6
 
 
@@ -64,7 +69,7 @@ def test_kendall_is_resampled_less_often_where_there_are_many_photos(monkeypatch
 def test_a_resampled_mean_is_that_of_copied_photos(cells, monkeypatch):
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     values, _ = scores(30)
-    weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(seed=1, resamples=50)).weights
+    weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(1, 50)).weights
     assert mean_draws(weights, values) == pytest.approx([copies.mean() for (copies,) in expanded(weights, values)])
     assert np.isnan(mean_draws(np.ones((3, 0), dtype=np.uint8), np.empty(0))).all()
 
@@ -74,8 +79,8 @@ def test_means_over_resampled_series_are_those_of_copied_series(cells, monkeypat
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     pairs = pair_answers(12)
     values = np.stack([hits(pairs["margin"], pairs["preference"]), pairs["preference"]], axis=1)
-    draws = PairDraws(pairs, seed=3, resamples=40)
-    assert (draws.unit, draws.units, draws.reason) == ("series", 12, "")
+    draws = PairBootstrap(pairs, BootstrapConfig(3, 40))
+    assert (draws.unit, draws.units, draws.no_interval) == ("series", 12, "")
     found, random = draws.means(values, pairs["weight"].to_numpy()), np.random.default_rng(3)
     names = sorted(pairs["series"].astype(str).unique())
     for row in range(41):
@@ -98,8 +103,8 @@ def test_means_over_resampled_photos_count_a_pair_as_often_as_both_its_photos(ce
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     pairs = tangled_answers(14, 60)
     values = hits(pairs["margin"], pairs["preference"])[:, None]
-    draws = PairDraws(pairs, seed=3, resamples=40)
-    assert (draws.unit, draws.units, draws.reason) == ("photo", 14, "")
+    draws = PairBootstrap(pairs, BootstrapConfig(3, 40))
+    assert (draws.unit, draws.units, draws.no_interval) == ("photo", 14, "")
     found, random = draws.means(values, np.ones(60)), np.random.default_rng(3)
     names = sorted({*pairs["first"], *pairs["second"]})
     for row in range(41):
@@ -109,7 +114,7 @@ def test_means_over_resampled_photos_count_a_pair_as_often_as_both_its_photos(ce
 
 
 def test_a_pair_of_photos_that_are_drawn_often_counts_in_full():
-    draws = PairDraws(tangled_answers(14, 60), seed=3, resamples=2)
+    draws = PairBootstrap(tangled_answers(14, 60), BootstrapConfig(3, 2))
     first, second, _ = draws.numbers
     often = np.where(np.arange(14) < 5, 20, 1)
     draws._of_photos.weights[1] = often  # 20 times 20 is more than the weights' own type can hold
@@ -124,26 +129,26 @@ def frame(*rows):
 
 def test_series_are_resampled_only_where_they_are_independent_and_none_holds_most_pairs():
     apart = [(f"{name}1", f"{name}2", name) for name in "abcdefgh"]
-    assert PairDraws(frame(*apart), 0, 5).unit == "series"
+    assert PairBootstrap(frame(*apart), BootstrapConfig(0, 5)).unit == "series"
     chain = [(f"z{at}", f"z{at + 1}", "z") for at in range(9)]
-    giant = PairDraws(frame(*apart, *chain), 0, 5)  # 9 of 17 pairs hang together
-    assert (giant.unit, giant.divided, giant.reason) == ("photo", True, "")
-    assert PairDraws(frame(*apart, *chain[:8]), 0, 5).unit == "series"
-    shared = PairDraws(frame(*apart, ("a1", "b1", "x")), 0, 5)
+    giant = PairBootstrap(frame(*apart, *chain), BootstrapConfig(0, 5))  # 9 of 17 pairs hang together
+    assert (giant.unit, giant.divided, giant.no_interval) == ("photo", True, "")
+    assert PairBootstrap(frame(*apart, *chain[:8]), BootstrapConfig(0, 5)).unit == "series"
+    shared = PairBootstrap(frame(*apart, ("a1", "b1", "x")), BootstrapConfig(0, 5))
     assert (shared.unit, shared.divided) == ("photo", False)
 
 
 def test_there_is_no_interval_from_one_series_of_few_photos():
-    few = PairDraws(frame(("a", "b", 1), ("b", "c", 1)), 0, 5)
-    assert few.reason == "an interval over the photos of pairs needs at least ten"
-    assert np.isnan(PairDraws(frame(), 0, 5).means(np.empty((0, 2)), np.empty(0))).all()
-    assert PairDraws(frame(("a", "b", 1), ("c", "d", 2)), 0, 5).reason == ""
+    few = PairBootstrap(frame(("a", "b", 1), ("b", "c", 1)), BootstrapConfig(0, 5))
+    assert few.no_interval == "an interval over the photos of pairs needs at least ten"
+    assert np.isnan(PairBootstrap(frame(), BootstrapConfig(0, 5)).means(np.empty((0, 2)), np.empty(0))).all()
+    assert PairBootstrap(frame(("a", "b", 1), ("c", "d", 2)), BootstrapConfig(0, 5)).no_interval == ""
 
 
 def test_intervals_over_series_cover_where_intervals_over_pairs_would_not():
     random, covered, naive, runs = np.random.default_rng(5), 0, 0, 100
     pairs = frame(*((f"{at}-{i}", f"{at}-{j}", at) for at in range(40) for i in range(4) for j in range(i)))
-    draws = PairDraws(pairs, seed=0, resamples=200)
+    draws = PairBootstrap(pairs, BootstrapConfig(0, 200))
     order = np.unique(pairs["series"].astype(str), return_inverse=True)[1]
     for _ in range(runs):
         right = (random.random(40) < 0.7).astype(float)[order]  # the six pairs of a series share one fate
@@ -159,25 +164,26 @@ def test_intervals_over_photos_cover_where_intervals_over_pairs_would_not():
     for seed in range(runs):
         pairs = tangled_answers(30, 600, seed)  # expected accuracy: 3/4, as margins correlate with truth by 1/sqrt(2)
         right = hits(pairs["margin"].to_numpy(), pairs["preference"].to_numpy())
-        low, high = percentile_interval(PairDraws(pairs, 0, 200).means(right[:, None], np.ones(600))[:, 0])
+        low, high = percentile_interval(PairBootstrap(pairs, BootstrapConfig(0, 200)).means(right[:, None], np.ones(600))[:, 0])
         covered += low <= 0.75 <= high
         naive += abs(right.mean() - 0.75) <= 1.96 * np.sqrt(0.75 * 0.25 / 600)
     assert covered / runs >= 0.9
     assert naive / runs < 0.75
 
 
-def test_a_measure_says_why_it_or_its_interval_is_missing():
-    assert estimate(np.array([0.5, np.nan, np.nan]), 1, "none", "") == {
+def test_an_estimate_says_why_it_or_its_interval_is_missing():
+    assert Estimate.from_draws(np.array([0.5, np.nan, np.nan]), 1, "none").model_dump() == {
         "value": 0.5,
         "interval": None,
         "n": 1,
         "interval_reason": "no resample defines it",
     }
-    assert estimate(np.array([0.5]), 1, "none", "")["interval_reason"] == "no resample defines it"
-    assert estimate(np.array([0.5, 0.1]), 1, "none", "alone")["interval_reason"] == "alone"
-    assert estimate(np.array([np.inf, 0.1]), 0, "none", "alone") == {
+    assert Estimate.from_draws(np.array([0.5]), 1, "none").interval_reason == "no resample defines it"
+    assert Estimate.from_draws(np.array([0.5, 0.1]), 1, "none", "alone").interval_reason == "alone"
+    assert Estimate.from_draws(np.array([np.inf, 0.1]), 0, "none", "alone").model_dump() == {
         "value": None,
         "interval": None,
         "n": 0,
         "reason": "none",
+        "interval_reason": "none",
     }

@@ -1,7 +1,7 @@
-"""What a model keeps of each photo: read once in a worker, encoded once on the device, asked about often."""
+"""Encodings of a set of photos: a worker decodes and prepares each photo once, the device encodes it once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
 
 import numpy as np
@@ -14,50 +14,39 @@ from torch.utils.data import Dataset
 from iqbench import photos
 from iqbench.inference.batching import NONFINITE, Batcher, Failure
 from iqbench.inference.engine_config import Settings
-from iqbench.inference.worker import ON_ONE_PICTURE, one_line
+from iqbench.inference.image_statistics import ImageStatistics, image_statistics
+from iqbench.inference.worker import ON_ONE_PICTURE, PhotoRecord, one_line
 from iqbench.inference.worker_pool import stream
-from iqbench.interfaces import PhotoFile, QualityModel
-from iqbench.models.rules import luma
+from iqbench.interfaces import Photo, PhotoFile, QualityModel
 from iqbench.progress import track
 
+STATISTICS = {field.name: field.type for field in fields(ImageStatistics)}
+"""Type of each image statistic, by its name in `ImageStatistics` and in the table of photos."""
 
-@dataclass(frozen=True)
-class PhotoFacts:
-    """What can be said of a photo without a model, or why it could not be read."""
+COLUMNS = {"photo": "object", "sha256": "object", "file_bytes": "Int64", "width": "Int64", "height": "Int64"}
+COLUMNS |= {"brightness": "float64", "sharpness": "float64", "notes": "object", "status": "object", "error": "object"}
+COLUMNS |= {name: "Int64" if kind is int else "float64" for name, kind in STATISTICS.items()}
+"""Columns of the table of photos with their types. Image statistics that are added later come last."""
 
-    photo: str
-    sha256: str | None = None
-    file_bytes: int | None = None
-    width: int | None = None
-    height: int | None = None
-    brightness: float | None = None
-    """The mean of its sRGB values, 0 to 255."""
-    sharpness: float | None = None
-    """As in `iqbench.models.rules.sharpness`."""
-    notes: str = ""
-    status: str = "ok"
-    error: str = ""
-
-
-Prepared = tuple[PhotoFacts, Tensor | None]
-"""A photo as the model sees it, None where there is no such view."""
+PreparedRecord = tuple[PhotoRecord, Tensor | None]
+"""A photo's record, and the photo as the model sees it; None if there is no such view."""
 
 
 @dataclass(frozen=True)
 class Encodings:
-    """Photos as a model keeps them; 5 kB each where it keeps 1,280 numbers.
+    """The encodings of some photos by one model; 5 kB a photo for 1,280 numbers.
 
     Args:
-        photos: The photos' facts, a row a photo.
-        values: Their encodings on the CPU, rows of zeros where there is none.
+        photos: A row per photo with the columns `COLUMNS`.
+        values: A row per photo on the CPU, zeros where a photo has no encoding.
     """
 
     photos: pd.DataFrame
     values: Float[Tensor, "n d"]
 
     @property
-    def known(self) -> Bool[np.ndarray, "n"]:
-        """Which photos have an encoding."""
+    def encoded(self) -> Bool[np.ndarray, "n"]:
+        """A mask of the photos that have an encoding."""
         return (self.photos["status"] == "ok").to_numpy(bool, copy=True)
 
 
@@ -68,97 +57,114 @@ def encode_photos(
     description: str,
     encode: Callable[[Tensor], Tensor] | None = None,
 ) -> Encodings:
-    """Return what the model keeps of each photo, in the order of ``files``.
+    """Return the encodings of the photos, in the order of ``files``.
 
-    Neither the number of workers nor the size of batches changes more than a rounding. A photo that
-    cannot be read, prepared or encoded costs nothing but its own encoding.
+    The number of workers and the batch size change no more than the last bits. A photo that cannot be
+    read, prepared or encoded loses its own encoding only; its row has the reason.
 
     Args:
-        model: The judge.
+        model: The judge, on its device.
         files: The photos.
-        settings: How the machine is used.
-        description: What the progress bar says.
-        encode: What is called instead of the model's own ``encode``.
+        settings: The engine config.
+        description: The text beside the progress bar.
+        encode: Called instead of the model's own ``encode``.
     """
     batcher: Batcher[int] = Batcher(encode or settings.encoder(model), settings, network=isinstance(model, nn.Module))
-    prepared = stream(files, lambda some: _Preparation(some, model), settings)
-    facts: list[PhotoFacts] = []
-    found: dict[int, Tensor] = {}
+    prepared = stream(files, lambda part: _PhotoRecords(part, model), settings)
+    records: list[PhotoRecord] = []
+    encodings: dict[int, Tensor] = {}
     failures: dict[int, Failure] = {}
 
-    def deliver(encoded: Iterable[tuple[int, Tensor | Failure]]) -> None:
-        for place, encoding in encoded:
+    def deliver(batch: Iterable[tuple[int, Tensor | Failure]]) -> None:
+        for place, encoding in batch:
             if not isinstance(encoding, Tensor):
                 failures[place] = encoding
             elif encoding.isfinite().all():
-                found[place] = encoding.cpu()
+                encodings[place] = encoding.cpu()
             else:
                 failures[place] = NONFINITE
 
     with batcher:
-        for place, (fact, picture) in enumerate(track(prepared, description, len(files))):
-            facts.append(fact)
+        for place, (record, picture) in enumerate(track(prepared, description, len(files))):
+            records.append(record)
             if picture is not None:
                 deliver(batcher.put(place, picture))
         deliver(batcher.flush())
-    table = _table(facts)
+    table = _table(records)
     for place, (status, error) in failures.items():
         table.loc[place, ["status", "error"]] = status, error
-    return Encodings(table, _stacked(found, len(files)))
+    return Encodings(table, _stacked(encodings, len(files)))
 
 
-class _Preparation(Dataset[Prepared]):
-    """What the workers do: decode a photo, look at it, prepare it for the model."""
+def photo_table(files: Sequence[PhotoFile], settings: Settings, description: str) -> pd.DataFrame:
+    """Return a row per photo with the columns `COLUMNS`, computed without a model.
 
-    def __init__(self, files: Sequence[PhotoFile], model: QualityModel) -> None:
+    Args:
+        files: The photos.
+        settings: The engine config.
+        description: The text beside the progress bar.
+    """
+    prepared = stream(files, lambda part: _PhotoRecords(part, None), settings)
+    return _table([record for record, _ in track(prepared, description, len(files))])
+
+
+class _PhotoRecords(Dataset[PreparedRecord]):
+    """Decodes photos in a worker, computes their image statistics, and prepares them for a model if there is one."""
+
+    def __init__(self, files: Sequence[PhotoFile], model: QualityModel | None) -> None:
         self.files, self.model = files, model
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def lost(self, code: str, error: str) -> Prepared:
-        """Return what stands for the first photo, whose worker died or hung."""
-        return PhotoFacts(self.files[0].name, status=code, error=error), None
+    def lost(self, code: str, error: str) -> PreparedRecord:
+        """Return the record of the first photo after its worker died or hung."""
+        return PhotoRecord(self.files[0].name, status=code, error=error), None
 
-    def __getitem__(self, index: int) -> Prepared:
+    def __getitem__(self, index: int) -> PreparedRecord:
         file = self.files[index]
         try:
             decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
-            return PhotoFacts(file.name, status=error.code, error=str(error)), None
-        picture, status, error_line = None, "ok", ""
-        try:
-            picture = self.model.prepare(decoded.pixels)
-        except ON_ONE_PICTURE as error:
-            status, error_line = "prepare_error", one_line(error)
+            return PhotoRecord(file.name, status=error.code, error=str(error)), None
+        picture, failure = self._prepared(decoded.pixels)
+        status, message = failure or ("ok", "")
         height, width = decoded.pixels.shape[:2]
-        facts = PhotoFacts(
-            file.name,
-            decoded.sha256,
-            decoded.file_bytes,
-            width,
-            height,
-            float(decoded.pixels.mean()),
-            luma(decoded.pixels)[1],
-            "; ".join(decoded.notes),
-            status,
-            error_line,
+        record = PhotoRecord(
+            name=file.name,
+            sha256=decoded.sha256,
+            file_bytes=decoded.file_bytes,
+            width=width,
+            height=height,
+            notes="; ".join(decoded.notes),
+            status=status,
+            error=message,
+            statistics=image_statistics(decoded.pixels),
         )
-        return facts, picture
+        return record, picture
+
+    def _prepared(self, pixels: Photo) -> tuple[Tensor | None, Failure | None]:
+        if self.model is None:
+            return None, None
+        try:
+            return self.model.prepare(pixels), None
+        except ON_ONE_PICTURE as error:
+            return None, ("prepare_error", one_line(error))
 
 
-def _table(facts: Sequence[PhotoFacts]) -> pd.DataFrame:
-    table = pd.DataFrame([asdict(fact) for fact in facts], columns=list(PhotoFacts.__dataclass_fields__))
-    types = dict.fromkeys(["photo", "sha256", "notes", "status", "error"], "object")
-    types |= dict.fromkeys(["file_bytes", "width", "height"], "Int64")
-    types |= dict.fromkeys(["brightness", "sharpness"], "float64")
-    return table.astype(types)
+def _table(records: Sequence[PhotoRecord]) -> pd.DataFrame:
+    unread = dict.fromkeys(STATISTICS)
+    rows = [
+        {"photo": record.name} | vars(record) | (asdict(record.statistics) if record.statistics else unread)
+        for record in records
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _stacked(found: dict[int, Tensor], count: int) -> Float[Tensor, "n d"]:
-    """Return the encodings in the order of their photos; a model's are all of one width."""
-    first = next(chain(found.values(), [torch.zeros(1)]))
+def _stacked(encodings: dict[int, Tensor], count: int) -> Float[Tensor, "n d"]:
+    """Return the encodings in the order of their photos and empty the dictionary, to save memory."""
+    first = next(chain(encodings.values(), [torch.zeros(1)]))
     values = torch.zeros(count, len(first), dtype=first.dtype)
-    for place in sorted(found):
-        values[place] = found.pop(place)
+    for place in sorted(encodings):
+        values[place] = encodings.pop(place)
     return values

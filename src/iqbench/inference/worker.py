@@ -12,12 +12,27 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from iqbench import photos
-from iqbench.inference.image_statistics import Facts, facts
+from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
 from iqbench.results.schema import PhotoRow
 
 ON_ONE_PICTURE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
 """What a degradation or a model may raise on a picture at the cost of that row; anything else stops the run."""
+
+
+@dataclass(frozen=True)
+class PhotoRecord:
+    """A photo's file, its size and its image statistics; or the reason why it could not be read or prepared."""
+
+    name: str
+    sha256: str | None = None
+    file_bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    notes: str = ""
+    status: str = "ok"
+    error: str = ""
+    statistics: ImageStatistics | None = None
 
 
 @dataclass
@@ -32,7 +47,7 @@ class Views:
     stacks: list[tuple[list[int], Shaped[Tensor, "n ..."]]] = field(default_factory=list)
     changes: dict[int, tuple[float, float]] = field(default_factory=dict)
     """Mean and largest absolute change at the model's own input, in its units; NaN where shapes differ."""
-    facts: dict[int, Facts] = field(default_factory=dict)
+    facts: dict[int, ImageStatistics] = field(default_factory=dict)
     failures: dict[int, tuple[str, str]] = field(default_factory=dict)
     encodings: dict[int, Tensor] = field(default_factory=dict)
     expected: int = 0
@@ -78,7 +93,7 @@ class Workshop(Dataset[Views]):
             except ON_ONE_PICTURE as error:
                 views.failures[position] = ("prepare_error", one_line(error))
                 continue
-            views.facts[position] = facts(picture)
+            views.facts[position] = image_statistics(picture)
             views.changes[position] = _change(prepared.get(0), prepared[position])
         views.stacks = _stacked(prepared)
         if own := views.facts.get(0):

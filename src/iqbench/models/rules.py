@@ -10,7 +10,6 @@ point.
 import math
 from collections.abc import Iterator
 from typing import final
-from weakref import ReferenceType, ref
 
 import cv2
 import numpy as np
@@ -19,9 +18,9 @@ from jaxtyping import Float64, Int64, UInt8
 from torch import Tensor
 
 from iqbench.errors import UsageError
+from iqbench.inference.image_statistics import Grey, luma, variance
 from iqbench.interfaces import Photo, Scorer
 
-Grey = UInt8[np.ndarray, "height width"]
 Histogram = Int64[np.ndarray, "256"]
 
 
@@ -29,34 +28,6 @@ VALUES = np.arange(256)
 
 STRIP = 1 << 18
 """Pixels that are processed together, few enough for a core's cache."""
-
-
-def sharpness(grey: Grey) -> float:
-    """Return the variance of the 3x3 Laplacian, over 1000.
-
-    Reference:
-        Pech-Pacheco et al., *Diatom autofocusing in brightfield microscopy*, ICPR 2000.
-    """
-    edges = cv2.Laplacian(grey, cv2.CV_16S)
-    return _variance(edges.size, round(cv2.sumElems(edges)[0]), round(cv2.norm(edges, cv2.NORM_L2SQR))) / 1000
-
-
-_last: tuple[ReferenceType[Photo], tuple[Grey, float]] | None = None
-
-
-def luma(photo: Photo) -> tuple[Grey, float]:
-    """Return a photo in grey, and its `sharpness`: remembered, if it is the photo of the last call.
-
-    So a judge's rules and a picture's plain facts, which both start here, do not count everything twice.
-    Nothing is remembered of an array that can be written to.
-    """
-    global _last
-    if _last is not None and _last[0]() is photo:
-        return _last[1]
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    found = grey, sharpness(grey)
-    _last = None if photo.flags.writeable else (ref(photo), found)
-    return found
 
 
 def exposure(histogram: Histogram) -> float:
@@ -88,20 +59,15 @@ def colorfulness(photo: Photo) -> float:
         squares_gb += round(cv2.norm(g, b, cv2.NORM_L2SQR))
     pixels = photo.shape[0] * photo.shape[1]
     rg, yb = red - green, red + green - 2 * blue
-    variance_rg = _variance(pixels, rg, squares_rg)
-    variance_yb = _variance(pixels, yb, 2 * (squares_rb + squares_gb) - squares_rg) / 4
+    variance_rg = variance(pixels, rg, squares_rg)
+    variance_yb = variance(pixels, yb, 2 * (squares_rb + squares_gb) - squares_rg) / 4
     return (math.sqrt(variance_rg + variance_yb) + 0.3 * math.hypot(rg / pixels, yb / 2 / pixels)) / 100
 
 
 def contrast(histogram: Histogram) -> float:
     """Return the standard deviation over the mean, over 0.8; 0 for a black picture."""
     total, squares, pixels = (int(values @ histogram) for values in (VALUES, VALUES * VALUES, np.ones_like(VALUES)))
-    return math.sqrt(_variance(pixels, total, squares)) / (total / pixels) / 0.8 if total else 0.0
-
-
-def _variance(count: int, total: int, squares: int) -> float:
-    """Return the variance of whole numbers from their sum and that of their squares, rounded once."""
-    return (count * squares - total * total) / (count * count)
+    return math.sqrt(variance(pixels, total, squares)) / (total / pixels) / 0.8 if total else 0.0
 
 
 def _histogram(grey: Grey) -> Histogram:
