@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from fixtures.verdict_tables import STANDARD, frame, noisy, row, sample_of
-from iqbench.benchmark.baselines import against_baselines, baseline_verdicts
+from iqbench.baselines import against_baselines, baseline_verdicts
 from iqbench.benchmark.diagnostics import confidence, probabilities, strata, thirds, visibility
 from iqbench.results.model_summary import ChoosesLike
 

@@ -13,7 +13,7 @@ from iqbench.benchmark.accuracies import (
     severity_steps,
     type_severity_steps,
 )
-from iqbench.benchmark.baselines import against_baselines, baseline_accuracies, baseline_verdicts
+from iqbench.baselines import against_baselines, baseline_accuracies, baseline_verdicts
 from iqbench.benchmark.comparisons import Comparisons, best_per_type, ranking
 from iqbench.benchmark.diagnostics import (
     confidence,

@@ -1,0 +1,273 @@
+"""Baselines: judges that see one image statistic at most. A model must beat them before its accuracy means anything.
+
+To add a baseline, add a field to `iqbench.inference.image_statistics.ImageStatistics` and a line to `STATISTICS`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from iqbench.hash_sampling import digest
+from iqbench.labels import RATINGS
+from iqbench.metrics.pairs import hits
+from iqbench.protocol import Protocol, decide
+from iqbench.results.model_summary import AgainstBaseline, AgainstBaselines, BaselineAccuracies, ChoosesLike
+from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.estimate import NO_PAIR, Accuracy, Interval
+
+Values = Float[np.ndarray, "n"]
+Margins = tuple[Values, Values]
+"""Per row: the margin with the original first, and the margin with the degraded photo first."""
+
+ALWAYS_FIRST, CONSTANT, RANDOM = "always-first", "constant answer", "random"
+
+
+class StatisticBaseline(NamedTuple):
+    """A baseline that prefers the picture with more of an image statistic."""
+
+    name: str
+    statistic: str
+    """A field of `iqbench.inference.image_statistics.ImageStatistics`, or ``file_bytes``."""
+    needs_file: bool = False
+    """Whether every picture must be a file, so that a benchmark's copies, which are made in memory, have no value."""
+
+
+STATISTICS = (
+    StatisticBaseline("more pixels", "pixels"),
+    StatisticBaseline("larger file", "encoded_bytes"),
+    StatisticBaseline("larger file on disk", "file_bytes", needs_file=True),
+    StatisticBaseline("brighter", "brightness"),
+    StatisticBaseline("sharper", "sharpness"),
+)
+
+OF_COPIES = {baseline.name: baseline.statistic for baseline in STATISTICS if not baseline.needs_file}
+"""The statistics of the baselines that exist in a benchmark, by name."""
+
+RENAMED = {"encoded_bytes": "bytes"}
+"""Columns of the verdict table that are not called as in `ImageStatistics`."""
+
+ALIKE, ALIKE_THOUGH_BETTER = 0.95, 0.98
+"""Share of pairs from which on a model may be a baseline in disguise, if it does not beat it, and if it does.
+
+A baseline in disguise can be a little better, for instance with another JPEG encoder.
+"""
+
+MIN_DECIDED = 0.2
+"""Minimum share of pairs in which the baseline is not tied, so that agreement with it means something."""
+
+
+def best_baseline(values: Mapping[str, float | None]) -> str | None:
+    """Return the name of the baseline with the highest value, the first of equal ones; None without a value.
+
+    ``random`` is no candidate: `ALWAYS_FIRST` and `CONSTANT` are what it would get without luck.
+
+    Example:
+        >>> best_baseline({"always-first": 0.5, "random": 0.7, "sharper": 0.6, "brighter": None})
+        'sharper'
+    """
+    candidates = {name: value for name, value in values.items() if value is not None and name != RANDOM}
+    return max(candidates, key=lambda name: candidates[name]) if candidates else None
+
+
+def is_beaten(interval: Interval | None) -> bool | None:
+    """Return whether a model beats a baseline: the 95 % interval of the paired difference lies above 0.
+
+    Example:
+        >>> is_beaten((0.01, 0.2)), is_beaten((0.0, 0.2)), is_beaten(None)
+        (True, False, None)
+    """
+    return None if interval is None else interval[0] > 0
+
+
+def copy_margins(table: pd.DataFrame, seed: int) -> dict[str, Margins]:
+    """Return the margins of each baseline in both orders, row by row, for pairs of an original and a copy.
+
+    ``always-first`` gives (1 - 1) / 2 = 0, a tie, so exactly 50 % where both orders count, and 100 % where
+    only original-first counts. ``random`` tosses a coin for each variant of each photo, the same in every run.
+
+    Args:
+        table: Rows of one model from the verdict table; photos and variants are the same for every model.
+        seed: Seed of ``random``.
+
+    Example:
+        >>> row = {"original": ["./a.png"], "degradation_type": ["crop_edge"], "ladder": ["crop_edge/right"]}
+        >>> row |= {"degradation_level": ["right_20pct"], "original_pixels": [100], "variant_pixels": [80]}
+        >>> for statistic in ("bytes", "brightness", "sharpness"):
+        ...     row |= {f"original_{statistic}": [3.0], f"variant_{statistic}": [4.0]}
+        >>> margins = copy_margins(pd.DataFrame(row), seed=0)
+        >>> [f"{name} {forward[0]:+.0f} {backward[0]:+.0f}" for name, (forward, backward) in margins.items()]
+        ['always-first +1 +1', 'random +1 -1', 'more pixels +1 -1', 'larger file -1 +1', 'brighter -1 +1', 'sharper -1 +1']
+    """
+    first, coin = np.ones(len(table)), _coins(table, seed)
+    margins = {ALWAYS_FIRST: (first, first.copy()), RANDOM: (coin, -coin)}
+    for name, statistic in OF_COPIES.items():
+        column = RENAMED.get(statistic, statistic)
+        original, variant = (table[f"{side}_{column}"].astype("Float64") for side in ("original", "variant"))
+        sign = np.sign((original - variant).to_numpy(dtype=np.float64, na_value=np.nan))
+        margins[name] = (sign, 0.0 - sign)
+    return margins
+
+
+def baseline_verdicts(table: pd.DataFrame, protocol: Protocol, seed: int) -> pd.DataFrame:
+    """Return the verdicts of the baselines on each pair that any model judged, in columns of the verdict table."""
+    pairs = table[(table["degradation_group"] != "control") & (table["status"] == "ok")]
+    pairs = pairs.drop_duplicates(["original", "degraded"]).reset_index(drop=True)
+    keys = pairs[["original", "degraded", "degradation_type", "degradation_group", "ladder", "degradation_level"]]
+    without_score = {"score_original": np.nan, "score_degraded": np.nan}
+    verdicts = []
+    for name, (forward, backward) in copy_margins(pairs, seed).items():
+        decided = decide(pd.DataFrame({"forward": forward, "backward": backward, **without_score}), protocol)
+        verdicts.append(keys.assign(model_name=name, correct=decided["correct"], margin=decided["margin"]))
+    return pd.concat(verdicts, ignore_index=True)
+
+
+def baseline_accuracies(
+    verdicts: pd.DataFrame, bootstrap: Bootstrap, types: list[str]
+) -> dict[str, BaselineAccuracies]:
+    """Return the accuracy of each baseline over all pairs and on each type, with intervals.
+
+    Args:
+        verdicts: From `baseline_verdicts`.
+        bootstrap: The resamples of the photos.
+        types: The degradation types.
+    """
+    return {
+        str(name): BaselineAccuracies(
+            overall=_accuracy(rows, bootstrap),
+            by_degradation={
+                kind: _accuracy(rows[rows["degradation_type"] == kind], bootstrap)
+                for kind in types
+                if (rows["degradation_type"] == kind).any()
+            },
+        )
+        for name, rows in verdicts.groupby("model_name", sort=False)
+    }
+
+
+def against_baselines(
+    judged: pd.DataFrame, verdicts: pd.DataFrame, bootstrap: Bootstrap, types: list[str]
+) -> AgainstBaselines:
+    """Return whether a model beats the best baseline on the same pairs, and which baselines it chooses like.
+
+    The best baseline is chosen on the pairs of the comparison, which is a little to its advantage.
+
+    Args:
+        judged: The rows of one model that are ok.
+        verdicts: From `baseline_verdicts`.
+        bootstrap: The resamples of the photos.
+        types: The degradation types.
+    """
+    pairs = judged.set_index("degraded")
+    wide = verdicts.pivot(index="degraded", columns="model_name", values="correct").reindex(pairs.index)
+    wide = wide.reindex(columns=[ALWAYS_FIRST, *OF_COPIES])
+    by_type = {}
+    for kind in types:
+        of_type = pairs["degradation_type"] == kind
+        if of_type.any():
+            by_type[kind] = _against_best(pairs[of_type], wide[of_type], bootstrap)
+    return AgainstBaselines(
+        overall=_against_best(pairs, wide, bootstrap),
+        by_degradation=by_type,
+        chooses_like=_chooses_like(pairs, verdicts, wide, bootstrap),
+    )
+
+
+def _against_best(pairs: pd.DataFrame, wide: pd.DataFrame, bootstrap: Bootstrap) -> AgainstBaseline:
+    means = wide.mean().dropna() if len(pairs) else pd.Series(dtype=float)
+    best = best_baseline({str(name): float(mean) for name, mean in means.items()})
+    if best is None:
+        return AgainstBaseline(value=None, reason=NO_PAIR, interval_reason=NO_PAIR, baseline=None, beaten=None)
+    gap = (pairs["correct"] - wide[best]).dropna()
+    photos = pairs.loc[gap.index, "original"]
+    difference = AgainstBaseline.from_draws(
+        bootstrap.mean_draws(photos, gap.to_numpy(np.float64)),
+        len(gap),
+        NO_PAIR,
+        bootstrap.too_few(photos.nunique()),
+        baseline=best,
+        baseline_accuracy=float(means[best]),
+        beaten=None,
+    )
+    return difference.model_copy(update={"beaten": is_beaten(difference.interval)})
+
+
+def _chooses_like(
+    pairs: pd.DataFrame, verdicts: pd.DataFrame, wide: pd.DataFrame, bootstrap: Bootstrap
+) -> dict[str, ChoosesLike]:
+    """Return the share of pairs in which the model chooses what a baseline chooses, for baselines that often choose."""
+    choice = pairs["prediction"].map({1: 1.0, 0: -1.0}).fillna(0.0).astype(float)
+    likenesses = {}
+    for name in OF_COPIES:
+        margins = verdicts[verdicts["model_name"] == name].set_index("degraded")["margin"].reindex(pairs.index)
+        answered = margins.notna()
+        if ((margins != 0) & answered).sum() > MIN_DECIDED * len(pairs):
+            share = float((np.sign(margins[answered]) == choice[answered]).mean())
+            limit = ALIKE_THOUGH_BETTER if _against_best(pairs, wide[[name]], bootstrap).beaten else ALIKE
+            likenesses[name] = ChoosesLike(share=share, suspect=share >= limit)
+    return likenesses
+
+
+def _accuracy(rows: pd.DataFrame, bootstrap: Bootstrap) -> Accuracy:
+    decided = rows.dropna(subset=["correct"])
+    return bootstrap.mean(Accuracy, decided["original"], decided["correct"].to_numpy(np.float64), NO_PAIR)
+
+
+def _coins(table: pd.DataFrame, seed: int) -> Values:
+    """Return +1 or -1 per row from a hash, so that a coin does not depend on the order or number of rows."""
+    keys = table[["original", "degradation_type", "ladder", "degradation_level"]].astype(str).to_numpy().tolist()
+    digests = (digest(repr([seed, *key])) for key in keys)
+    return np.array([1.0 if hashed[0] & 1 else -1.0 for hashed in digests], dtype=np.float64)
+
+
+def baseline_answers(predictions: pd.DataFrame, photos: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
+    """Return the answers of the baselines to the questions that a model answered, failed where the model failed.
+
+    On pairs, ``always-first`` chooses the photo that stands first, and ``constant answer`` the better of
+    always-first and always-second, which takes the labels to know. On votes, ``constant answer`` gives
+    each photo the same score.
+
+    Args:
+        predictions: A model's answers, from `iqbench.evaluation.predictions`.
+        photos: The table of photos, from `iqbench.inference.encoding`.
+        seed: Seed of ``random``.
+
+    Example:
+        >>> rows = pd.DataFrame({"first": ["./a"], "second": ["./b"], "preference": [0.2], "weight": [1.0]})
+        >>> photos = pd.DataFrame({"photo": ["./a", "./b"], "pixels": [9, 9], "encoded_bytes": [5, 7]})
+        >>> photos = photos.assign(file_bytes=[8, 7], brightness=[2.0, 1.0], sharpness=[0.0, 0.0])
+        >>> answers = baseline_answers(rows, photos, seed=0)
+        >>> [f"{name} {rows['margin'].item():+.0f}" for name, rows in answers.items() if name != "random"][2:]
+        ['more pixels +0', 'larger file -2', 'larger file on disk +1', 'brighter +1', 'sharper +0']
+    """
+    scores = baseline_scores(photos, seed)
+    if "first" not in predictions:
+        return {str(name): _scored(predictions, score) for name, score in scores.assign(**{CONSTANT: 1.0}).items()}
+    preference, weight = (predictions[name].to_numpy(np.float64) for name in ("preference", "weight"))
+    lead = float(np.nansum(weight * (hits(np.ones(len(predictions)), preference) - 0.5)))
+    answers = {
+        ALWAYS_FIRST: predictions.assign(margin=1.0),
+        CONSTANT: predictions.assign(margin=1.0 if lead >= 0 else -1.0),
+    }
+    for name, score in scores.items():
+        first, second = (score.reindex(predictions[side]).to_numpy(np.float64) for side in ("first", "second"))
+        answers[str(name)] = predictions.assign(margin=first - second)
+    return answers
+
+
+def baseline_scores(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the score of each photo by each baseline that has one, a row per photo, named by it."""
+    hashes = [digest(RANDOM, seed, name) for name in photos["photo"]]
+    columns = {RANDOM: np.array([int.from_bytes(hashed[:6], "big") / 2**48 for hashed in hashes])}
+    for name, statistic, _ in STATISTICS:
+        columns[name] = photos[statistic].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    return pd.DataFrame(columns, index=pd.Index(photos["photo"].tolist(), dtype=object))
+
+
+def _scored(predictions: pd.DataFrame, score: "pd.Series[float]") -> pd.DataFrame:
+    """Return the rows about photos with that score, without the shares of votes that the model predicted."""
+    shares = [column for column in predictions if column in {f"p{rating}" for rating in RATINGS}]
+    predicted = score.reindex(predictions["photo"]).to_numpy(np.float64)
+    return predictions.drop(columns=shares).assign(predicted=predicted)
