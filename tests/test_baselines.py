@@ -128,7 +128,10 @@ def test_the_constant_answer_weighs_pairs_and_overlooks_those_without_a_winner()
 
 
 def test_chance_depends_on_the_name_and_the_seed_alone():
-    some, all_ = baseline_scores(photo_table(["./b"]), 0)["random"], baseline_scores(photo_table(["./a", "./b"]), 0)["random"]
+    some, all_ = (
+        baseline_scores(photo_table(["./b"]), 0)["random"],
+        baseline_scores(photo_table(["./a", "./b"]), 0)["random"],
+    )
     assert some["./b"] == all_["./b"] != all_["./a"]
     assert baseline_scores(photo_table(["./b"]), 1)["random"]["./b"] != some["./b"]
     many = baseline_scores(photo_table([f"./{at}" for at in range(2000)]), 0)["random"]

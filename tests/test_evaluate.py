@@ -17,7 +17,9 @@ from fixtures.tiny_models import siamese
 from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.models.siamese import Siamese
 from iqbench.results.store import lock
+from iqbench.statistics.bootstrap import BootstrapConfig
 
+NOT_VOTES = dict.fromkeys(("reason", "interval_reason"), "the model's scores are not votes")
 FILES = {"predictions.csv", "predictions.parquet", "photos.csv", "evaluation.json", "evaluation.png"}
 
 MODELS = """
@@ -44,7 +46,7 @@ class Planted(Scorer):
 @pytest.fixture(autouse=True)
 def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Judges of our own in myconf/, few resamples, and nothing written elsewhere."""
-    monkeypatch.setattr("iqbench.reporting.evaluation_exports.RESAMPLES", 100)
+    monkeypatch.setattr("iqbench.evaluation.summarize.BOOTSTRAP", BootstrapConfig(seed=0, resamples=100))
     monkeypatch.setenv("IQBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "planted.py").write_text(MODELS)
@@ -115,33 +117,70 @@ def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Pa
         found = model_of(tmp_path / model)
         assert (found["srcc"]["value"], found["krcc"]["value"]) == pytest.approx((expected, expected))
         assert found["pairs_from_votes"]["accuracy"]["value"] == (expected + 1) / 2
-        assert found["rmse"] == {"value": None, "interval": None, "n": 0, "reason": "the model's scores are not votes"}
+        assert found["rmse"] == {"value": None, "interval": None, "n": 0} | NOT_VOTES
         assert len(rows_of(tmp_path / model)) == 8
         assert (
             len(rows_of(tmp_path / model, "pairs_from_votes.csv")) == found["pairs_from_votes"]["counts"]["pairs"] > 8
         )
 
 
-def test_the_null_models_are_what_the_set_and_the_files_say(
+def test_the_baselines_follow_from_the_labels_and_the_files(
     triage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iqbench.reporting.evaluation_exports.RESAMPLES", 1000)  # enough to show a difference
+    many = BootstrapConfig(seed=0, resamples=1000)  # enough to show a difference
+    monkeypatch.setattr("iqbench.evaluation.summarize.BOOTSTRAP", many)
     assert evaluate(tmp_path / "out", "model=dark", f"data.root={triage}", "split=train").exit_code == 0
     rows, (found,) = rows_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
-    accuracy = {name: null["accuracy"]["value"] for name, null in found["nulls"].items()}
+    accuracy = {name: baseline["accuracy"]["value"] for name, baseline in found["baselines"].items()}
     first = (rows["preference"] > 0.5).mean()
     assert accuracy["always-first"] == pytest.approx(first)
     assert accuracy["constant answer"] == pytest.approx(max(first, 1 - first))
     assert accuracy["more pixels"] == 0.5  # all of one size: ties
     assert accuracy["brighter"] == 1.0
     photos = rows_of(tmp_path / "out", "photos.csv").set_index("photo")
-    size = photos["file_bytes"].to_dict()
-    larger = [(1 + np.sign(size[a] - size[b])) / 2 for a, b in zip(rows["first"], rows["second"], strict=True)]
-    right = [value if p > 0.5 else 1 - value for value, p in zip(larger, rows["preference"], strict=True)]
-    assert accuracy["larger file"] == pytest.approx(sum(right) / len(right))
-    against = found["models"]["dark"]["against_best_null"]
-    assert (against["null"], against["value"], against["shown"]) == ("brighter", -1.0, False)
-    assert against["verdict"] == "worse than brighter, a null model"
+    for name, column in (("larger file", "encoded_bytes"), ("larger file on disk", "file_bytes")):
+        size = photos[column].to_dict()
+        larger = [(1 + np.sign(size[a] - size[b])) / 2 for a, b in zip(rows["first"], rows["second"], strict=True)]
+        right = [value if p > 0.5 else 1 - value for value, p in zip(larger, rows["preference"], strict=True)]
+        assert accuracy[name] == pytest.approx(sum(right) / len(right))
+    against = found["models"]["dark"]["against_best_baseline"]
+    assert (against["baseline"], against["value"], against["shown"]) == ("brighter", -1.0, False)
+    assert against["verdict"].startswith("worse than brighter")
+
+
+def test_the_photos_keep_their_columns_and_those_that_came_later_are_last(triage: Path, tmp_path: Path) -> None:
+    assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val").exit_code == 0
+    columns = ["photo", "sha256", "file_bytes", "width", "height", "brightness", "sharpness", "notes", "status"]
+    columns += ["error", "seen_in_training", "data", "encoded_bytes"]
+    assert rows_of(tmp_path / "out", "photos.csv").columns.tolist() == columns
+
+
+def test_the_protocol_is_followed_and_recorded_and_another_one_is_refused(triage: Path, tmp_path: Path) -> None:
+    common = (f"data.root={triage}", "split=val")
+    for protocol, worth in (("standard", 0.5), ("legacy", 0.0)):
+        outcome = evaluate(tmp_path / protocol, "model=blank", f"protocol={protocol}", *common)
+        assert outcome.exit_code == 0, outcome.err
+        assert model_of(tmp_path / protocol)["accuracy"]["value"] == worth
+        assert set(rows_of(tmp_path / protocol)["correct"]) == {worth}
+        assert summary_of(tmp_path / protocol)["protocol"]["name"] == protocol
+    outcome = evaluate(tmp_path / "legacy", "model=blank", *common)
+    assert outcome.exit_code == 2
+    assert "differs in protocol" in outcome.last_line
+    outcome = evaluate(tmp_path / "wide", "model=bright", "protocol.tie_margin=1000", *common)
+    assert outcome.exit_code == 0, outcome.err
+    assert model_of(tmp_path / "wide")["tie_rate"]["value"] == 1.0
+    outcome = evaluate(tmp_path / "sweep", "-m", "model=bright", "protocol=standard,legacy", *common)
+    assert outcome.exit_code == 2
+    assert "different protocols (legacy, standard)" in outcome.err
+
+
+def test_results_of_an_older_version_are_refused_in_one_line(triage: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    old = {"iqbench": "0.12.0", "complete": True, "failed_jobs": [], "sets": [], "runs": []}
+    (tmp_path / "out" / "evaluation.json").write_text(json.dumps(old))
+    outcome = evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val")
+    assert outcome.exit_code == 2
+    assert "iqbench 0.12.0" in outcome.last_line
 
 
 @pytest.mark.parametrize("model", ["iqa", "sharpness"])
@@ -239,7 +278,7 @@ def test_a_judge_that_always_says_the_same_ties_and_has_no_correlation(
     for name in ("srcc", "plcc", "krcc"):
         assert found[name]["value"] is None
         assert "all the same" in found[name]["reason"]
-    assert not found["against_best_null"]["shown"]
+    assert not found["against_best_baseline"]["shown"]
 
 
 def test_photos_that_the_model_was_trained_on_are_counted_and_said_aloud(triage: Path, tmp_path: Path) -> None:
@@ -255,8 +294,8 @@ def test_photos_that_the_model_was_trained_on_are_counted_and_said_aloud(triage:
         found = model_of(tmp_path / split)
         assert found["photos_seen_in_training"] == seen
         assert found["trained_on"] == {"what": "a secret set", "labels": "pairs"}
-        assert "its training was a secret set" in outcome.out
-        assert "its training was a secret set" in outcome.err
+        assert "training data: a secret set" in outcome.out
+        assert "training data: a secret set" in outcome.err
         assert ("NOT HELD OUT: siamese was trained on 5 of these 9 photos" in outcome.err) == bool(seen)
         assert ("siamese: NOT HELD OUT: it was trained on 5 of these photos" in outcome.out) == bool(seen)
         marked = rows_of(tmp_path / split, "photos.csv")["seen_in_training"]
@@ -277,7 +316,7 @@ def test_a_model_that_does_not_say_what_it_was_trained_on_is_not_said_to_be_inno
     assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}").exit_code == 0
     found = model_of(tmp_path / "out")
     assert found["photos_seen_in_training"] is None
-    assert "does not say" in found["photos_seen_in_training_reason"]
+    assert "does not record" in found["photos_seen_in_training_reason"]
 
 
 @pytest.mark.parametrize("data", ["pairs", "votes"])
@@ -346,7 +385,8 @@ def test_names_that_look_like_something_else_survive(tmp_path: Path) -> None:
 
 
 def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iqbench.reporting.evaluation_exports.RESAMPLES", 1000)  # enough to show a difference
+    many = BootstrapConfig(seed=0, resamples=1000)  # enough to show a difference
+    monkeypatch.setattr("iqbench.evaluation.summarize.BOOTSTRAP", many)
     outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,dark,blank", f"data.root={triage}", "split=all")
     assert outcome.exit_code == 0, outcome.err
     root = tmp_path / "sweep"
@@ -372,7 +412,7 @@ def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, m
         alone = summary_of(root / job)["sets"][0]
         (name,) = alone["models"]
         assert alone["models"][name] == found["models"][name]
-        assert alone["nulls"] == found["nulls"]
+        assert alone["baselines"] == found["baselines"]
 
 
 def test_a_sweep_over_sets_keeps_pairs_and_votes_apart(
@@ -450,7 +490,7 @@ def test_two_checkpoints_of_one_name_are_told_apart(triage: Path, tmp_path: Path
 
 
 MISTAKES = {
-    "data=samples": "Samples has photos but no labels; take data=ava or data=pairs or data=phototriage",
+    "data=samples": "Samples has photos but no labels; use data=ava or data=pairs or data=phototriage",
     "data=folder": "Folder has photos but no labels",
     "split=tset": "split=tset: must be one of train, val, test, all, or null (test here)",
     "anchors=1": "anchors=1: must be 2 or more",

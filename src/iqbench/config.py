@@ -76,6 +76,7 @@ class EvaluateFrame:
 
     model: Any = None
     data: Any = None
+    protocol: Any = None
     engine: Any = None
     paths: Any = None
     name: str = "???"

@@ -5,8 +5,18 @@ from scipy import stats
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
 from iqbench import metrics
 from iqbench.errors import UsageError
+from iqbench.evaluation.agreement import pair_agreement, vote_agreement
 from iqbench.evaluation.compare import paired_difference
-from iqbench.evaluation.measures import pair_measures, vote_measures
+from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.statistics.bootstrap import BootstrapConfig
+
+
+def difference(a, b, seed=0, resamples=100, tie_worth=0.5):
+    return paired_difference(a, b, BootstrapConfig(seed, resamples), tie_worth)
+
+
+def srcc_of(photos):
+    return vote_agreement(photos, BootstrapConfig(0, 100), VoteScale("score")).srcc.value
 
 
 def second_model(answers, column, seed=9):
@@ -17,15 +27,15 @@ def second_model(answers, column, seed=9):
 def test_the_difference_is_that_of_the_two_measures():
     a, photos = pair_answers(40), vote_answers(50)
     b, others = second_model(a, "margin"), second_model(photos, "predicted")
-    found = paired_difference(a, b, 0, 100)
-    one, other = (pair_measures(table, 0, 100)["accuracy"]["value"] for table in (a, b))
-    assert (found["measure"], found["a"], found["b"]) == ("accuracy", one, other)
-    assert found["value"] == pytest.approx(one - other)
-    assert found["n"] == (a["preference"] != 0.5).sum()
-    found = paired_difference(photos, others, 0, 100)
-    one, other = (vote_measures(table, 0, 100)["srcc"]["value"] for table in (photos, others))
-    assert (found["measure"], found["a"], found["b"], found["n"]) == ("srcc", one, other, 50)
-    assert found["value"] == pytest.approx(one - other)
+    found = difference(a, b, 0, 100)
+    one, other = (pair_agreement(table, BootstrapConfig(0, 100)).accuracy.value for table in (a, b))
+    assert (found.measure, found.a, found.b) == ("accuracy", one, other)
+    assert found.value == pytest.approx(one - other)
+    assert found.n == (a["preference"] != 0.5).sum()
+    found = difference(photos, others, 0, 100)
+    one, other = map(srcc_of, (photos, others))
+    assert (found.measure, found.a, found.b, found.n) == ("srcc", one, other, 50)
+    assert found.value == pytest.approx(one - other)
 
 
 def test_both_models_are_resampled_with_the_same_series():
@@ -41,12 +51,12 @@ def test_both_models_are_resampled_with_the_same_series():
                 for t in (a, b)
             ]
         )
-    found = paired_difference(a, b, 4, 60)
+    found = difference(a, b, 4, 60)
     gaps = np.subtract(*np.transpose(slow))
-    assert found["interval"] == pytest.approx(np.percentile(gaps, [2.5, 97.5]))
+    assert found.interval == pytest.approx(np.percentile(gaps, [2.5, 97.5]))
     rarer = min((gaps <= 1e-12).sum(), (gaps >= -1e-12).sum())
     widened = 2 * stats.t(df=14).cdf(stats.norm.ppf((rarer + 1) / 61) * np.sqrt(14 / 15))
-    assert found["p"] == pytest.approx(widened, abs=2 / 61)
+    assert found.p == pytest.approx(widened, abs=2 / 61)
 
 
 def test_both_models_are_resampled_with_the_same_photos():
@@ -56,7 +66,7 @@ def test_both_models_are_resampled_with_the_same_photos():
         at = random.integers(25, size=25)
         one, other = (metrics.srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
         slow.append(one - other)
-    assert paired_difference(a, b, 4, 60)["interval"] == pytest.approx(np.percentile(slow, [2.5, 97.5]))
+    assert difference(a, b, 4, 60).interval == pytest.approx(np.percentile(slow, [2.5, 97.5]))
 
 
 @pytest.mark.parametrize(
@@ -65,30 +75,30 @@ def test_both_models_are_resampled_with_the_same_photos():
     ids=["series", "tangled", "votes"],
 )
 def test_a_model_does_not_differ_from_itself_and_the_order_of_models_turns_the_sign(a, column):
-    same = paired_difference(a, a, 0, 100)
-    assert (same["value"], same["interval"], same["p"]) == (0.0, [0.0, 0.0], 1.0)
+    same = difference(a, a, 0, 100)
+    assert (same.value, same.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
     b = second_model(a, column)
-    here, there = paired_difference(a, b, 0, 100), paired_difference(b, a, 0, 100)
-    assert there["value"] == -here["value"]
-    assert there["interval"] == pytest.approx([-end for end in reversed(here["interval"])])
-    assert (there["p"], there["a"]) == (here["p"], here["b"])
-    assert paired_difference(a.sample(frac=1, random_state=0), b.sample(frac=1, random_state=1), 0, 100) == here
+    here, there = difference(a, b, 0, 100), difference(b, a, 0, 100)
+    assert there.value == -here.value
+    assert there.interval == pytest.approx(tuple(-end for end in reversed(here.interval)))
+    assert (there.p, there.a) == (here.p, here.b)
+    assert difference(a.sample(frac=1, random_state=0), b.sample(frac=1, random_state=1), 0, 100) == here
 
 
 def test_the_order_of_photos_changes_nothing():
     a = pair_answers(30)
     b = second_model(a, "margin")
-    here, there = paired_difference(a, b, 0, 100), paired_difference(flipped(a), flipped(b), 0, 100)
-    assert (there["value"], there["p"]) == (pytest.approx(here["value"]), pytest.approx(here["p"], abs=0.05))
-    assert there["interval"] == pytest.approx(here["interval"])
+    here, there = difference(a, b, 0, 100), difference(flipped(a), flipped(b), 0, 100)
+    assert (there.value, there.p) == (pytest.approx(here.value), pytest.approx(here.p, abs=0.05))
+    assert there.interval == pytest.approx(here.interval)
 
 
 def test_a_real_difference_is_shown_and_luck_is_not():
     a = pair_answers(150, noise=0.3, ties=0.0)
     coin = a.assign(margin=np.random.default_rng(1).choice([-1.0, 1.0], len(a)))
-    assert paired_difference(a, coin, 0, 500)["p"] < 0.01
+    assert difference(a, coin, 0, 500).p < 0.01
     other = a.assign(margin=np.random.default_rng(2).choice([-1.0, 1.0], len(a)))
-    assert paired_difference(coin, other, 0, 500)["p"] > 0.05
+    assert difference(coin, other, 0, 500).p > 0.05
 
 
 def test_two_models_without_a_difference_are_told_apart_about_as_often_as_p_says():
@@ -96,7 +106,7 @@ def test_two_models_without_a_difference_are_told_apart_about_as_often_as_p_says
     for seed in range(100):
         a, random = pair_answers(30, seed, ties=0.0), np.random.default_rng(1000 + seed)
         a, b = (a.assign(margin=random.choice([-1.0, 1.0], len(a))) for _ in range(2))
-        shown += paired_difference(a, b, 0, 200)["p"] < 0.05
+        shown += difference(a, b, 0, 200).p < 0.05
     assert shown <= 12
 
 
@@ -108,42 +118,47 @@ def test_what_one_model_failed_counts_for_neither():
     holes.loc[lost[:1], ["margin", "status"]] = [np.nan, "decode"]
     others = b.copy()
     others.loc[lost[1:], "margin"] = np.nan
-    found, less = paired_difference(holes, others, 0, 50), paired_difference(a.drop(lost), b.drop(lost), 0, 50)
-    assert found.pop("left_out") == 2
-    assert less.pop("left_out") == 0
-    assert found == less
+    found, less = difference(holes, others, 0, 50), difference(a.drop(lost), b.drop(lost), 0, 50)
+    assert (found.left_out, less.left_out) == (2, 0)
+    assert found.model_copy(update={"left_out": 0}) == less
 
 
 def test_a_pair_that_was_labelled_several_times_is_compared_once_for_each():
     a = tangled_answers(12, 200)
     assert a.duplicated(["first", "second"]).any()
     b = second_model(a, "margin")
-    assert paired_difference(a, b, 0, 50)["n"] == 200
+    assert difference(a, b, 0, 50).n == 200
 
 
 def test_different_labels_are_refused():
     a, photos = pair_answers(10), vote_answers(10)
     with pytest.raises(UsageError, match="different labels"):
-        paired_difference(a, a.assign(preference=1 - a["preference"]), 0, 20)
+        difference(a, a.assign(preference=1 - a["preference"]), 0, 20)
     with pytest.raises(UsageError, match="different labels"):
-        paired_difference(a, a[1:], 0, 20)
+        difference(a, a[1:], 0, 20)
     with pytest.raises(UsageError, match="different labels"):
-        paired_difference(a[1:], a, 0, 20)
+        difference(a[1:], a, 0, 20)
     with pytest.raises(UsageError, match="different labels"):
-        paired_difference(photos, photos.assign(true=photos["true"] + 1), 0, 20)
+        difference(photos, photos.assign(true=photos["true"] + 1), 0, 20)
 
 
 def test_without_an_interval_there_is_no_p_and_a_reason():
     a = pair_answers(10)
     failed = a.assign(margin=np.nan, status="decode")
-    found = paired_difference(a, failed, 0, 20)
-    assert (found["value"], found["p"], found["left_out"]) == (None, None, len(a))
-    assert found["reason"] == found["p_reason"] == "no pair with a winner was judged"
+    found = difference(a, failed, 0, 20)
+    assert (found.value, found.p, found.left_out) == (None, None, len(a))
+    assert found.reason == found.p_reason == "no pair with a winner was judged"
     alone = a[a["series"] == 0].assign(preference=0.9)
-    found = paired_difference(alone, alone, 0, 20)
-    assert (found["value"], found["interval"], found["p"]) == (0.0, None, None)
-    assert found["p_reason"] == found["interval_reason"]
+    found = difference(alone, alone, 0, 20)
+    assert (found.value, found.interval, found.p) == (0.0, None, None)
+    assert found.p_reason == found.interval_reason
     photos = vote_answers(10)
-    found = paired_difference(photos, photos.assign(predicted=1.0), 0, 20)
-    assert (found["value"], found["b"], found["p"]) == (None, None, None)
-    assert found["a"] == pytest.approx(vote_measures(photos, 0, 20)["srcc"]["value"])
+    found = difference(photos, photos.assign(predicted=1.0), 0, 20)
+    assert (found.value, found.b, found.p) == (None, None, None)
+    assert found.a == pytest.approx(vote_agreement(photos, BootstrapConfig(0, 20), VoteScale("score")).srcc.value)
+
+
+def test_a_tie_is_worth_what_the_protocol_gives_it():
+    a = pair_answers(30)
+    tied = a.assign(margin=0.0)
+    assert [difference(a, tied, tie_worth=worth).b for worth in (0.0, 0.5, 1.0)] == [0.0, 0.5, 1.0]

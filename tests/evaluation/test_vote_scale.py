@@ -4,17 +4,17 @@ import pytest
 import torch
 
 from fixtures.tiny_models import ava, siamese
-from iqbench.benchmark.plan import built_in_photo
 from iqbench.errors import UsageError
 from iqbench.evaluation.vote_scale import vote_scale
 from iqbench.interfaces import Scorer
 from iqbench.models.rules import Rules
+from iqbench.photos import synthetic_photo
 
 CPU = torch.device("cpu")
 
 
 def scale(model, labels=None):
-    return vote_scale(model, {} if labels is None else {"labels": labels}, built_in_photo(), CPU)
+    return vote_scale(model, {} if labels is None else {"labels": labels}, synthetic_photo(), CPU)
 
 
 def test_a_regressor_of_votes_predicts_shares_or_their_mean():

@@ -34,7 +34,9 @@ def test_the_size_of_a_file_is_about_what_saving_it_takes(photo: Photo) -> None:
 
 def test_a_picture_of_few_bands_is_saved_as_it_is(photo: Photo) -> None:
     flat = photo[: STRIDE * BAND - 1]
-    assert image_statistics(flat).encoded_bytes == len(cv2.imencode(".jpg", flat[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+    assert image_statistics(flat).encoded_bytes == len(
+        cv2.imencode(".jpg", flat[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    )
 
 
 def test_a_large_picture_has_the_statistics_of_its_centre_and_the_encoded_bytes_of_its_whole_size(photo: Photo) -> None:

@@ -164,7 +164,9 @@ def test_intervals_over_photos_cover_where_intervals_over_pairs_would_not():
     for seed in range(runs):
         pairs = tangled_answers(30, 600, seed)  # expected accuracy: 3/4, as margins correlate with truth by 1/sqrt(2)
         right = hits(pairs["margin"].to_numpy(), pairs["preference"].to_numpy())
-        low, high = percentile_interval(PairBootstrap(pairs, BootstrapConfig(0, 200)).means(right[:, None], np.ones(600))[:, 0])
+        low, high = percentile_interval(
+            PairBootstrap(pairs, BootstrapConfig(0, 200)).means(right[:, None], np.ones(600))[:, 0]
+        )
         covered += low <= 0.75 <= high
         naive += abs(right.mean() - 0.75) <= 1.96 * np.sqrt(0.75 * 0.25 / 600)
     assert covered / runs >= 0.9

@@ -1,4 +1,4 @@
-"""A model's answers about labelled photos: checked, and in an order that does not depend on how they came."""
+"""The answers of a model about labels, checked and sorted, so that no result depends on their order."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ TRUE_VOTES = [f"t{rating}" for rating in RATINGS]
 
 
 def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return answers about pairs, sorted; the columns are those of `iqbench.evaluation.measures.pair_measures`.
+    """Return answers about pairs, sorted; the columns are those of `iqbench.evaluation.agreement.pair_agreement`.
 
     Raises:
         ValueError: If a preference is not a probability, or a weight is negative.
@@ -28,35 +28,35 @@ def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def vote_answers(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return answers about photos, sorted; the columns are those of `iqbench.evaluation.measures.vote_measures`.
+    """Return answers about photos, sorted; the columns are those of `iqbench.evaluation.agreement.vote_agreement`.
 
     Raises:
         ValueError: If a true mean vote is missing.
         UsageError: If a photo has two rows.
     """
-    votes = [*PREDICTED_VOTES, *TRUE_VOTES] if predicts_votes(answers) else []
+    votes = [*PREDICTED_VOTES, *TRUE_VOTES] if has_predicted_votes(answers) else []
     photos = answers[["photo", "true", "predicted", "status", *votes]]
     photos = photos.astype(dict.fromkeys(["true", "predicted", *votes], float))
     if not np.isfinite(photos["true"]).all():
         raise ValueError("a true mean vote is missing")
     for name in photos["photo"][photos["photo"].duplicated()].tolist()[:1]:
-        raise UsageError(f"{name} was answered for twice: a photo has one row")
+        raise UsageError(f"{name}: has two rows of answers; a photo has one")
     photos = _checked(photos, ["predicted", *(PREDICTED_VOTES if votes else [])])
     return photos.sort_values("photo", ignore_index=True)
 
 
-def predicts_votes(answers: pd.DataFrame) -> bool:
-    """Say whether the model predicted the share of each rating."""
+def has_predicted_votes(answers: pd.DataFrame) -> bool:
+    """Tell whether the model predicted the share of each rating."""
     return PREDICTED_VOTES[0] in answers
 
 
 def failures(answers: pd.DataFrame) -> dict[str, int]:
-    """Return how many answers failed, by status."""
+    """Return the number of failed answers by status."""
     failed = answers["status"][answers["status"] != "ok"]
     return {str(status): int(count) for status, count in failed.value_counts().sort_index().items()}
 
 
-def _checked(answers: pd.DataFrame, numbers: Sequence[str]) -> pd.DataFrame:
-    """Return the answers with those that say ok, but hold no number, called ``nonfinite``."""
-    empty = (answers["status"] == "ok") & ~np.isfinite(answers[list(numbers)].to_numpy(np.float64)).all(axis=1)
+def _checked(answers: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return the answers, with the status ``nonfinite`` where an ``ok`` answer lacks a number in one of the columns."""
+    empty = (answers["status"] == "ok") & ~np.isfinite(answers[list(columns)].to_numpy(np.float64)).all(axis=1)
     return answers.assign(status=answers["status"].mask(empty, "nonfinite"))

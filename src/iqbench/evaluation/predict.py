@@ -1,4 +1,4 @@
-"""One model, asked about everything that people said about the photos of a set."""
+"""Predict every label of a set with one model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,29 +7,31 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
-from iqbench.benchmark.plan import built_in_photo
 from iqbench.datasets.labelled import photos_of
 from iqbench.errors import UsageError
+from iqbench.evaluation.encoded_model import EncodedModel
 from iqbench.evaluation.predictions import mean_of_shares, pair_predictions, vote_predictions
 from iqbench.evaluation.vote_scale import PredictsVotes, VoteScale, vote_scale
 from iqbench.inference.encoding import Encodings, encode_photos
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import SHA_DIGITS, QualityModel
 from iqbench.labels import LabelTable, PairTable, pairs_from_votes
+from iqbench.photos import synthetic_photo
+from iqbench.protocol import Protocol
 
 
 @dataclass(frozen=True)
 class Questions:
-    """What a model is asked about photos that have votes, beside its score.
+    """The questions about photos with votes, besides their score.
 
     Args:
-        pairs_per_photo: Partners that each photo gets where votes are turned into pairs.
-        min_difference: Mean votes of such pairs differ by at least this.
-        anchors: A judge that only compares is asked about each photo and at most so many others.
-        seed: Which partners, and which others.
+        pairs_per_photo: Partners of each photo where votes are turned into pairs.
+        min_difference: Smallest difference of the mean votes in such a pair.
+        anchors: Largest number of photos that each photo is compared with, for a model without scores.
+        seed: Seed of the choice of partners and anchors.
 
     Raises:
-        UsageError: If a setting makes no sense.
+        UsageError: If a value is out of range.
     """
 
     pairs_per_photo: int
@@ -47,70 +49,77 @@ class Questions:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a model said: a row a label, and what is known of each photo.
+class Task:
+    """The labels to predict, the questions about them, and the rule of verdicts.
 
-    ``made_pairs`` are pairs made from votes, None where the labels are pairs themselves.
+    Args:
+        table: The labels.
+        questions: The questions about photos with votes.
+        protocol: The rule by which answers become verdicts.
     """
 
-    predictions: pd.DataFrame
+    table: LabelTable
+    questions: Questions
+    protocol: Protocol
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's answers: a row per label, and a row per photo.
+
+    Args:
+        rows: A row per label.
+        made_pairs: A row per pair made from votes; None where the labels are pairs themselves.
+        photos: A row per photo; see `iqbench.inference.encoding.COLUMNS`, and ``seen_in_training``.
+        scale: The scale of the predictions.
+    """
+
+    rows: pd.DataFrame
     made_pairs: pd.DataFrame | None
     photos: pd.DataFrame
     scale: VoteScale
 
-    @property
-    def failures(self) -> dict[str, int]:
-        """How many labels have no answer, by status."""
-        failed = self.predictions["status"][self.predictions["status"] != "ok"].value_counts()
-        return {str(status): int(failed[status]) for status in sorted(failed.index)}
 
-
-def interview(
-    model: QualityModel,
-    trained_on: Mapping[str, Any],
-    table: LabelTable,
-    questions: Questions,
-    settings: Settings,
-    description: str,
-) -> Answers:
-    """Ask the model about every label, each photo read once.
+def predict(
+    model: QualityModel, trained_on: Mapping[str, Any], task: Task, settings: Settings, description: str
+) -> Predictions:
+    """Return the model's answer to every label; each photo is decoded and encoded once.
 
     Args:
         model: The judge, on its device.
-        trained_on: What it was trained on, as far as it says.
-        table: The labels.
-        questions: What is asked about votes.
-        settings: How the machine is used.
-        description: What the progress bar says.
+        trained_on: Its training provenance, as far as it is recorded.
+        task: The labels and the questions.
+        settings: The engine config.
+        description: The text beside the progress bar.
     """
-    files, device = photos_of([table]), settings.torch_device
-    if isinstance(table, PairTable):
+    files, device = photos_of([task.table]), settings.torch_device
+    if isinstance(task.table, PairTable):
         encodings = encode_photos(model, files, settings, description)
-        rows = pair_predictions(model, table, encodings, device)
-        return Answers(rows, None, _marked(encodings, trained_on), VoteScale("score", "nobody voted"))
-    scale = vote_scale(model, trained_on, built_in_photo(), device)
+        rows = pair_predictions(EncodedModel(model, encodings, device, task.protocol), task.table)
+        return Predictions(rows, None, _marked(encodings, trained_on), VoteScale("score", "the labels are no votes"))
+    questions = task.questions
+    scale = vote_scale(model, trained_on, synthetic_photo(), device)
     shares = _shares(model) if scale.predicts == "shares" and isinstance(model, PredictsVotes) else None
-    found = encode_photos(model, files, settings, description, encode=shares)
-    encodings = found if shares is None else mean_of_shares(found)
-    predicted = None if shares is None else found.values
-    rows = vote_predictions(model, table, encodings, device, predicted, questions.anchors, questions.seed)
-    pairs = pairs_from_votes(table, questions.pairs_per_photo, questions.min_difference, questions.seed)
-    made = pair_predictions(model, pairs, encodings, device)
-    return Answers(rows, made, _marked(encodings, trained_on), scale)
+    encodings = encode_photos(model, files, settings, description, encode=shares)
+    judge = EncodedModel(model, mean_of_shares(encodings) if shares else encodings, device, task.protocol)
+    predicted = encodings.values if shares else None
+    rows = vote_predictions(judge, task.table, predicted, questions.anchors, questions.seed)
+    pairs = pairs_from_votes(task.table, questions.pairs_per_photo, questions.min_difference, questions.seed)
+    return Predictions(rows, pair_predictions(judge, pairs), _marked(encodings, trained_on), scale)
 
 
 def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:
-    """Return what the model is asked instead of for its score, which is the mean of the answer."""
+    """Return a function that encodes photos as shares of votes, whose mean is the score."""
 
     def shares(inputs: Tensor) -> Tensor:
-        found = model.shares(inputs)
-        assert found is not None
-        return found
+        predicted = model.shares(inputs)
+        assert predicted is not None
+        return predicted
 
     return shares
 
 
 def _marked(encodings: Encodings, trained_on: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the photos' facts with a mark on those that the model learned from or was chosen by."""
-    photos, known = encodings.photos, set(trained_on.get("photos", []))
-    return photos.assign(seen_in_training=photos["sha256"].str[:SHA_DIGITS].isin(known).astype(bool))
+    """Return the table of photos with a mark on the photos that training or checkpoint selection used."""
+    photos, seen = encodings.photos, set(trained_on.get("photos", []))
+    return photos.assign(seen_in_training=photos["sha256"].str[:SHA_DIGITS].isin(seen).astype(bool))

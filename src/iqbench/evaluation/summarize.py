@@ -1,102 +1,226 @@
-"""How far a model agrees with people, how far judges that look at no picture do, and whether that is a difference."""
+"""The summary of one evaluation: the model against people, the baselines, and the model against the best of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
-from iqbench.evaluation.baselines import null_answers
+from iqbench.baselines import baseline_answers, best_baseline, is_beaten
+from iqbench.evaluation.agreement import pair_agreement, vote_agreement
 from iqbench.evaluation.compare import paired_difference
-from iqbench.evaluation.measures import pair_measures, vote_measures
+from iqbench.evaluation.predict import Predictions
 from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.inference.encoding import STATISTICS
 from iqbench.progress import track
+from iqbench.results.evaluation_summary import (
+    AgainstBestBaseline,
+    EvaluatedSet,
+    EvaluationDetails,
+    EvaluationIdentity,
+    EvaluationRun,
+    ModelComparison,
+    PairAgreement,
+    PairedDifference,
+    PairModel,
+    PhotoCounts,
+    VoteAgreement,
+    VoteModel,
+)
+from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import ALPHA
 from iqbench.statistics.paired_tests import holm
 
 TOO_CLOSE = "too close to call"
+NO_BASELINE = "no baseline has a value"
+UNKNOWN_TRAINING = "the model does not record what it was trained on"
 
-HEADLINE = {"pairs": "accuracy", "votes": "srcc"}
-"""The measure by which models are compared, for each kind of label."""
+LONG_EXPORTED = ("brightness", "sharpness")
+"""Image statistics that keep their place among the columns of photos.csv; all others are its last columns."""
 
-VOTE_ERRORS = ("rmse", "emd", "binary_accuracy")
-"""Measures on the scale of votes."""
+BOOTSTRAP = BootstrapConfig(seed=0, resamples=2000)
+"""Fixed, so that a second summary of the same answers is identical to the first."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model on one set of labels: the summary, and the tables that it is computed from."""
+
+    run: EvaluationRun
+    result: EvaluatedSet
+    predictions: pd.DataFrame
+    made_pairs: pd.DataFrame | None
+    photos: pd.DataFrame
+
+    @property
+    def model_name(self) -> str:
+        """The name of the model in results."""
+        return self.run.identity.model_name
+
+    @property
+    def labels(self) -> tuple[str, str, str]:
+        """The data set, the split and the fingerprint of the labels; only equal ones can be compared."""
+        identity = self.run.identity
+        return identity.data, identity.split, identity.labels
+
+
+def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
+    """Return the evaluation of one model.
+
+    Args:
+        answers: The model's answers.
+        run: What they depend on.
+    """
+    identity, details = run.identity, run.details
+    tie_worth = identity.protocol.tie_worth
+    own = agreement(answers.rows, answers.made_pairs, answers.scale, tie_worth)
+    baselines, against = baseline_agreements(answers, tie_worth)
+    known = {
+        "fingerprint": identity.model_fingerprint,
+        "model_type": details.model_type,
+        "trained_on": details.trained_on,
+        "against_best_baseline": against,
+        **_photos_seen(answers.photos, details),
+    }
+    model = PairModel if isinstance(own, PairAgreement) else VoteModel
+    result = EvaluatedSet(
+        data=identity.data,
+        split=identity.split,
+        labels=identity.labels,
+        kind=own.kind,
+        photos=_photo_counts(answers.photos),
+        models={identity.model_name: model(**dict(own), **known)},
+        baselines=baselines,
+        baselines_answer_the_rows_of=identity.model_name,
+        differences=[],
+    )
+    return Evaluation(
+        run=run,
+        result=result,
+        predictions=_marked(answers.rows, identity),
+        made_pairs=None if answers.made_pairs is None else _marked(answers.made_pairs, identity),
+        photos=_photo_columns(answers.photos.assign(data=identity.data)),
+    )
 
 
 def agreement(
-    predictions: pd.DataFrame, made_pairs: pd.DataFrame | None, scale: VoteScale, seed: int, resamples: int
-) -> dict[str, Any]:
-    """Return how far one judge agrees with people, as plain JSON values.
+    rows: pd.DataFrame, made_pairs: pd.DataFrame | None, scale: VoteScale, tie_worth: float
+) -> PairAgreement | VoteAgreement:
+    """Return how well one judge agrees with people.
 
     Args:
-        predictions: A row per label; see `iqbench.evaluation.predictions`.
-        made_pairs: Of a set of votes, what the judge says about pairs made from them.
+        rows: A row per label; see `iqbench.evaluation.predictions`.
+        made_pairs: The judge's answers about pairs made from votes, if the labels are votes.
         scale: What the judge predicts of votes.
-        seed: Seed of the resampling.
-        resamples: Number of resamples.
+        tie_worth: The accuracy of a tie.
     """
     if made_pairs is None:
-        return pair_measures(predictions, seed, resamples) | _order(predictions)
-    found = vote_measures(predictions, seed, resamples, score_is_mean_vote=scale.predicts == "mean")
-    for name in VOTE_ERRORS:
-        if scale.reason and found[name]["value"] is None:
-            found[name] = found[name] | {"reason": scale.reason}
-    found["predicts"] = scale.predicts
-    return found | {"pairs_from_votes": pair_measures(made_pairs, seed, resamples) | _order(made_pairs)}
+        return pair_agreement(rows, BOOTSTRAP, tie_worth)
+    pairs = pair_agreement(made_pairs, BOOTSTRAP, tie_worth)
+    return vote_agreement(rows, BOOTSTRAP, scale).model_copy(update={"pairs_from_votes": pairs})
 
 
-def null_agreements(
-    predictions: pd.DataFrame, made_pairs: pd.DataFrame | None, photos: pd.DataFrame, seed: int, resamples: int
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Return how far each null model agrees with people on the rows that a model answered, and how the model compares.
+def baseline_agreements(
+    answers: Predictions, tie_worth: float
+) -> tuple[dict[str, PairAgreement | VoteAgreement], AgainstBestBaseline]:
+    """Return how well each baseline agrees with people where the model answered, and the model against the best one."""
+    rows = baseline_answers(answers.rows, answers.photos, BOOTSTRAP.seed)
+    pairs = {}
+    if answers.made_pairs is not None:
+        pairs = baseline_answers(answers.made_pairs, answers.photos, BOOTSTRAP.seed)
+    scale = VoteScale("score", "a baseline predicts no votes")
+    baselines = {
+        name: agreement(table, pairs.get(name), scale, tie_worth)
+        for name, table in track(rows.items(), "baselines", len(rows))
+    }
+    best = best_baseline({name: _headline(baseline) for name, baseline in baselines.items()})
+    if best is None:
+        return baselines, AgainstBestBaseline(
+            value=None,
+            reason=NO_BASELINE,
+            interval_reason=NO_BASELINE,
+            measure="accuracy" if answers.made_pairs is None else "srcc",
+            a=None,
+            b=None,
+            p=None,
+            p_reason=NO_BASELINE,
+            left_out=len(answers.rows),
+            baseline=None,
+            shown=False,
+            verdict=TOO_CLOSE,
+        )
+    difference = paired_difference(answers.rows, rows[best], BOOTSTRAP, tie_worth)
+    return baselines, against_baseline(difference, best)
 
-    The comparison is with the best of them; a model that beats that one beats them all.
-    """
-    answers = null_answers(predictions, photos, seed)
-    of_pairs = {} if made_pairs is None else null_answers(made_pairs, photos, seed)
-    kind = "pairs" if made_pairs is None else "votes"
-    nulls: dict[str, dict[str, Any]] = {}
-    for name, rows in track(answers.items(), "null models", len(answers)):
-        scale = VoteScale("score", "a null model predicts no votes")
-        nulls[name] = agreement(rows, of_pairs.get(name), scale, seed, resamples)
-    known = {name: null[HEADLINE[kind]]["value"] for name, null in nulls.items()}
-    ranked = sorted((name for name, value in known.items() if value is not None), key=lambda name: -known[name])
-    if not ranked:
-        return nulls, {"null": None, "reason": "no null model has a value", "shown": False, "verdict": TOO_CLOSE}
-    best = ranked[0]
-    found = paired_difference(predictions, answers[best], seed, resamples)
-    shown = found["p"] is not None and found["p"] < ALPHA
-    better = shown and found["value"] > 0
-    verdict = f"better than {best}, the best null model" if better else f"not shown to be better than {best}"
-    if shown and found["value"] < 0:
-        verdict = f"worse than {best}, a null model"
-    return nulls, {"null": best} | found | {"shown": bool(better), "verdict": verdict}
+
+def against_baseline(difference: PairedDifference, baseline: str) -> AgainstBestBaseline:
+    """Return the difference from a baseline with its verdict."""
+    beaten = bool(is_beaten(difference.interval))
+    verdict = f"better than {baseline}, the best baseline" if beaten else f"not shown to be better than {baseline}"
+    if difference.interval is not None and difference.interval[1] < 0:
+        verdict = f"worse than {baseline}, a baseline"
+    return AgainstBestBaseline(**dict(difference), baseline=baseline, shown=beaten, verdict=verdict)
 
 
-def differences(predictions: Mapping[str, pd.DataFrame], seed: int, resamples: int) -> list[dict[str, Any]]:
-    """Return every two models' difference on the same labels, with p-values corrected for their number (Holm)."""
-    found: list[dict[str, Any]] = []
+def differences(predictions: Mapping[str, pd.DataFrame], tie_worth: float) -> list[ModelComparison]:
+    """Return the difference of every two models, with p-values corrected for their number (Holm)."""
     pairs = list(combinations(predictions, 2))
     if not pairs:
         return []
-    for one, other in track(pairs, "differences", len(pairs)):
-        difference = paired_difference(predictions[one], predictions[other], seed, resamples)
-        found.append({"models": [one, other]} | difference)
-    tested = [one for one in found if one["p"] is not None]
-    for difference, corrected in zip(tested, holm([one["p"] for one in tested]), strict=True):
-        difference["p_holm"] = corrected
-    for difference in found:
-        p: float | None = difference.setdefault("p_holm", None)
-        ahead = difference["models"][0 if (difference["value"] or 0) > 0 else 1]
-        shown = p is not None and p < ALPHA
-        difference["better"] = ahead if shown else None
-        difference["verdict"] = f"{ahead} better" if shown else TOO_CLOSE
-        if p is None:
-            difference["p_holm_reason"] = difference["p_reason"]
-    return found
+    compared: Sequence[PairedDifference] = [
+        paired_difference(predictions[a], predictions[b], BOOTSTRAP, tie_worth)
+        for a, b in track(pairs, "differences", len(pairs))
+    ]
+    corrected = iter(holm([difference.p for difference in compared if difference.p is not None]))
+    return [
+        _comparison(models, difference, None if difference.p is None else next(corrected))
+        for models, difference in zip(pairs, compared, strict=True)
+    ]
 
 
-def _order(pairs: pd.DataFrame) -> dict[str, Any]:
-    """Return in how many of the pairs both orders gave the same answer."""
-    asked = pairs["order_consistent"].dropna()
-    return {"order_consistency": float(asked.astype(float).mean()) if len(asked) else None}
+def _comparison(models: tuple[str, str], difference: PairedDifference, p_holm: float | None) -> ModelComparison:
+    ahead = models[0 if (difference.value or 0) > 0 else 1]
+    shown = p_holm is not None and p_holm < ALPHA
+    return ModelComparison(
+        **dict(difference),
+        models=models,
+        p_holm=p_holm,
+        p_holm_reason=difference.p_reason,
+        better=ahead if shown else None,
+        verdict=f"{ahead} better" if shown else TOO_CLOSE,
+    )
+
+
+def _headline(judge: PairAgreement | VoteAgreement) -> float | None:
+    """Return the value of the measure by which judges are compared."""
+    return judge.accuracy.value if isinstance(judge, PairAgreement) else judge.srcc.value
+
+
+def _marked(table: pd.DataFrame, identity: EvaluationIdentity) -> pd.DataFrame:
+    """Return the rows with the model, the set and the split in front."""
+    marks = {key: getattr(identity, key) for key in ("model_name", "model_fingerprint", "data", "split")}
+    return pd.concat([pd.DataFrame(marks, index=table.index), table], axis=1)
+
+
+def _photo_columns(photos: pd.DataFrame) -> pd.DataFrame:
+    """Return the photos with the oldest columns first, and without ``pixels``, which is width times height."""
+    last = [name for name in STATISTICS if name not in LONG_EXPORTED]
+    return photos[[*(name for name in photos if name not in last), *last]].drop(columns="pixels")
+
+
+def _photos_seen(photos: pd.DataFrame, details: EvaluationDetails) -> dict[str, Any]:
+    if details.trained_on is None:
+        return {"photos_seen_in_training": None, "photos_seen_in_training_reason": UNKNOWN_TRAINING}
+    return {"photos_seen_in_training": int(photos["seen_in_training"].sum())}
+
+
+def _photo_counts(photos: pd.DataFrame) -> PhotoCounts:
+    failures = photos["status"][photos["status"] != "ok"].value_counts()
+    content = photos["sha256"].dropna()
+    return PhotoCounts(
+        planned=len(photos),
+        read=len(content),
+        copies=int(content.duplicated().sum()),
+        failures={str(status): int(failures[status]) for status in sorted(failures.index)},
+    )

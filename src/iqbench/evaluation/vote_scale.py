@@ -1,4 +1,4 @@
-"""Models that say how people would vote, and whether what they say is on the scale of votes at all."""
+"""The scale of a model's predictions: shares of votes, a mean vote, a score, or only preferences."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
@@ -13,12 +13,12 @@ from iqbench.interfaces import Photo, QualityModel, Scorer
 from iqbench.labels import mean_vote
 
 TOLERANCE = 1e-2
-"""So much, in votes, may the score of a photo differ from the mean of its predicted votes."""
+"""Largest difference, in votes, between the score of a photo and the mean of its predicted votes."""
 
 
 @runtime_checkable
 class PredictsVotes(Protocol):
-    """A scorer that says how people would vote: its score is the mean of their votes, from 1 to 10."""
+    """A scorer that predicts votes from 1 to 10: its score is their mean."""
 
     def shares(self, inputs: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n 10"] | None:
         """Return the share of each rating, or None where only the mean is predicted."""
@@ -26,10 +26,10 @@ class PredictsVotes(Protocol):
 
 
 class VoteScale(NamedTuple):
-    """What a model's predictions are, and if they are no votes, why not.
+    """What a model predicts, and the reason if it does not predict votes.
 
-    ``shares`` of ratings, or their ``mean``; a ``score`` on a scale of its own; or only the
-    ``preference`` for a photo over others.
+    ``shares`` of ratings, or their ``mean``; a ``score`` on another scale; or only the ``preference``
+    for a photo over others.
     """
 
     predicts: Literal["shares", "mean", "score", "preference"]
@@ -37,16 +37,16 @@ class VoteScale(NamedTuple):
 
 
 def vote_scale(model: QualityModel, trained_on: Mapping[str, Any], photo: Photo, device: torch.device) -> VoteScale:
-    """Return what a model predicts of votes, found out by asking it about a photo.
+    """Return the scale of a model's predictions, from its answer about a photo.
 
     Args:
         model: The judge, on its device.
-        trained_on: What it was trained on, as far as it says.
+        trained_on: Its training provenance, as far as it is recorded.
         photo: Any photo.
-        device: The model's.
+        device: The model's device.
 
     Raises:
-        UsageError: If what it says of one photo does not fit together.
+        UsageError: If the predicted shares do not sum to 1 or contradict the score.
     """
     if not isinstance(model, Scorer):
         return VoteScale("preference", "the model compares photos and has no score")
@@ -61,7 +61,7 @@ def vote_scale(model: QualityModel, trained_on: Mapping[str, Any], photo: Photo,
         return VoteScale("mean")
     kind = type(model).__name__
     if shares.shape != (1, 10) or not bool((shares >= 0).all()) or not np.isclose(float(shares.sum()), 1, atol=1e-3):
-        raise UsageError(f"model {kind}: shares must be ten shares that sum to 1, for each picture")
+        raise UsageError(f"model {kind}: shares must return ten shares that sum to 1, for each picture")
     if abs(float(mean_vote(shares.float())) - score) > TOLERANCE:
         raise UsageError(f"model {kind}: its score must be the mean of the votes that its shares predict")
     return VoteScale("shares")

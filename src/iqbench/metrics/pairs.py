@@ -96,14 +96,17 @@ def accuracy_by_agreement(
     return accuracies
 
 
-def hits(margin: Float[np.ndarray, "n"], preference: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """Return 1 for each correct choice, 1/2 for a tie, 0 for a wrong choice; NaN for a pair without a winner.
+def hits(
+    margin: Float[np.ndarray, "n"], preference: Float[np.ndarray, "n"], tie_worth: float = 0.5
+) -> Float[np.ndarray, "n"]:
+    """Return 1 for each correct choice, ``tie_worth`` for a tie, 0 for a wrong choice; NaN for a pair without a winner.
 
     Example:
         >>> hits(np.array([2.0, -1.0, 0.0, 1.0]), np.array([0.6, 0.6, 0.6, 0.5])).tolist()
         [1.0, 0.0, 0.5, nan]
     """
-    return np.where(preference == 0.5, np.nan, (1 + np.sign(margin) * np.sign(preference - 0.5)) / 2)
+    right = (1 + np.sign(margin) * np.sign(preference - 0.5)) / 2
+    return np.where(preference == 0.5, np.nan, np.where(margin == 0, tie_worth, right))
 
 
 def agreements(margin: Float[np.ndarray, "n"], preference: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:

@@ -137,7 +137,7 @@ def copied_draws(
 
     Example:
         >>> weights = np.array([[1, 1], [2, 0]], dtype=np.uint8)
-        >>> copied_draws(lambda predicted, true: float((predicted - true).max()), weights, np.array([1., 5.]), np.ones(2))
+        >>> copied_draws(lambda x, y: float((x - y).max()), weights, np.array([1., 5.]), np.ones(2))
         array([4., 0.])
     """
     limit = max(MIN_RESAMPLES, COPIED_PHOTOS // max(1, len(true)))

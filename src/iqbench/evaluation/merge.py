@@ -1,0 +1,78 @@
+"""Merge the evaluations of a sweep's jobs: models on the same labels are compared, their names are made unique."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from iqbench.errors import UsageError
+from iqbench.evaluation.summarize import Evaluation, differences
+from iqbench.results.evaluation_summary import EvaluatedSet
+
+
+def merge_evaluations(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation], list[EvaluatedSet]]:
+    """Return the evaluations with unique model names, and a set for each of the labels with the models compared.
+
+    Raises:
+        UsageError: If the evaluations follow different protocols.
+    """
+    protocols = {evaluation.run.identity.protocol for evaluation in evaluations}
+    if len(protocols) > 1:
+        names = ", ".join(sorted(protocol.name for protocol in protocols))
+        raise UsageError(f"the jobs follow different protocols ({names}); give each protocol its own sweep and out=")
+    evaluations = _with_unique_names(evaluations)
+    sets = []
+    for labels in dict.fromkeys(evaluation.labels for evaluation in evaluations):
+        same = [evaluation for evaluation in evaluations if evaluation.labels == labels]
+        sets.append(_compared(same))
+    return evaluations, sets
+
+
+def merged_photos(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """Return the photos of all evaluations, each once; who saw which in training is in the folder of each job."""
+    photos = pd.concat([evaluation.photos for evaluation in evaluations], ignore_index=True)
+    if len(evaluations) == 1:
+        return photos
+    return photos.drop(columns="seen_in_training").drop_duplicates(["data", "photo", "sha256", "status"])
+
+
+def _compared(evaluations: Sequence[Evaluation]) -> EvaluatedSet:
+    first = evaluations[0]
+    tie_worth = first.run.identity.protocol.tie_worth
+    tables = {evaluation.model_name: evaluation.predictions for evaluation in evaluations}
+    return first.result.model_copy(
+        update={
+            "models": {evaluation.model_name: evaluation.result.first_model for evaluation in evaluations},
+            "baselines_answer_the_rows_of": first.model_name,
+            "differences": differences(tables, tie_worth),
+        }
+    )
+
+
+def _with_unique_names(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return the evaluations with a fingerprint, or else a number, after a model name that several models share."""
+    taken: Counter[tuple[str, ...]] = Counter()
+    renamed = []
+    for evaluation in evaluations:
+        identity = evaluation.run.identity
+        namesakes = [other.run.identity for other in evaluations if other.model_name == identity.model_name]
+        name = identity.model_name
+        if len({other.model_fingerprint for other in namesakes}) > 1:
+            name = f"{name}@{identity.model_fingerprint[:8]}"
+        taken[*evaluation.labels, name] += 1
+        if (count := taken[*evaluation.labels, name]) > 1:
+            name = f"{name}#{count}"
+        renamed.append(_renamed(evaluation, name))
+    return renamed
+
+
+def _renamed(evaluation: Evaluation, name: str) -> Evaluation:
+    identity = evaluation.run.identity.model_copy(update={"model_name": name})
+    made_pairs = evaluation.made_pairs
+    return replace(
+        evaluation,
+        run=evaluation.run.model_copy(update={"identity": identity}),
+        predictions=evaluation.predictions.assign(model_name=name),
+        made_pairs=None if made_pairs is None else made_pairs.assign(model_name=name),
+    )

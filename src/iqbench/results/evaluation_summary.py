@@ -1,0 +1,266 @@
+"""The typed summary of an evaluation: the content of evaluation.json, versioned and with a published JSON schema."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, JsonValue, ValidationError
+
+from iqbench.errors import UsageError
+from iqbench.protocol import Protocol
+from iqbench.records import Record
+from iqbench.results.summary import BootstrapSettings, FailedJob
+from iqbench.statistics.estimate import Estimate
+
+FILE_NAME = "evaluation.json"
+SCHEMA_VERSION = 2
+
+
+class ClusterBootstrap(BootstrapSettings):
+    """How intervals were computed: the unit that is resampled, the number of units, the resamples and the seed."""
+
+    units: int
+
+
+class AgreementBin(Estimate):
+    """The accuracy on pairs on which people agree from ``low`` to just below ``high`` (the last bin: up to 1)."""
+
+    low: float
+    high: float
+
+
+class TopOne(Estimate):
+    """The share of series whose best photo the model ranks first, and what a random choice would get (``chance``)."""
+
+    chance: float | None = None
+
+
+class SeriesCorrelation(Estimate):
+    """A mean correlation inside series, and the number of series in which it is undefined."""
+
+    undefined_series: int = Field(default=0, alias="undefined")
+
+
+class CappedEstimate(Estimate):
+    """A measure whose number of resamples is capped, since each one is slow."""
+
+    resamples: int = 0
+
+
+class Agreement(Record):
+    """The measures of one judge against people. A measure that is not declared here is an extra field.
+
+    Each measure is an `Estimate` with ``value``, ``interval``, ``n`` and the reason for what is None.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Estimate | SeriesCorrelation | CappedEstimate] = Field(init=False)
+
+    bootstrap: ClusterBootstrap
+
+    @property
+    def measures(self) -> dict[str, Estimate]:
+        """Every measure by its name, extra fields included."""
+        return {name: value for name, value in self if isinstance(value, Estimate)}
+
+
+class PairCounts(Record):
+    """Pairs, photos and series; the pairs that the judge answered; and its failures by status."""
+
+    pairs: int
+    without_winner: int
+    series: int
+    photos: int
+    judged: int
+    judged_without_winner: int
+    ties: int
+    incomplete_series: int
+    failures: dict[str, int]
+
+
+class PairAgreement(Agreement):
+    """How well a judge agrees with preferences between two photos."""
+
+    kind: Literal["pairs"] = "pairs"
+    counts: PairCounts
+    accuracy: Estimate
+    constant_accuracy: Estimate
+    voter_agreement: Estimate
+    best_voter_agreement: Estimate
+    cross_entropy: Estimate
+    tie_rate: Estimate
+    accuracy_by_agreement: list[AgreementBin]
+    top_1: TopOne
+    kendall_in_series: SeriesCorrelation
+    order_consistency: float | None
+    order_consistency_reason: str | None = None
+
+
+class VoteCounts(Record):
+    """Photos, those that the judge scored, and its failures by status."""
+
+    photos: int
+    judged: int
+    failures: dict[str, int]
+
+
+class VoteAgreement(Agreement):
+    """How well a judge agrees with votes on single photos, and on pairs made from them."""
+
+    kind: Literal["votes"] = "votes"
+    counts: VoteCounts
+    srcc: Estimate
+    plcc: Estimate
+    krcc: CappedEstimate
+    rmse: Estimate
+    emd: Estimate
+    binary_accuracy: Estimate
+    binary_constant_accuracy: Estimate
+    predicts: Literal["shares", "mean", "score", "preference"]
+    pairs_from_votes: PairAgreement | None = None
+
+
+class PairedDifference(Estimate):
+    """The difference of two judges (``a`` minus ``b``) on the labels that both answered."""
+
+    measure: Literal["accuracy", "srcc"]
+    a: float | None
+    b: float | None
+    p: float | None
+    p_reason: str | None = None
+    left_out: int
+    bootstrap: ClusterBootstrap | None = None
+
+
+class AgainstBestBaseline(PairedDifference):
+    """The difference from the best baseline. ``shown`` is True where its interval lies above 0."""
+
+    baseline: str | None
+    shown: bool
+    verdict: str
+
+
+class ModelComparison(PairedDifference):
+    """The difference of two models, with its p-value corrected for the number of comparisons (Holm)."""
+
+    models: tuple[str, str]
+    p_holm: float | None = None
+    p_holm_reason: str | None = None
+    better: str | None = None
+    verdict: str
+
+
+class EvaluatedModel(Record):
+    """A model's provenance, and its comparison with the best baseline."""
+
+    fingerprint: str
+    model_type: str
+    trained_on: dict[str, JsonValue] | None
+    photos_seen_in_training: int | None
+    photos_seen_in_training_reason: str | None = None
+    against_best_baseline: AgainstBestBaseline
+
+    @property
+    def training_data(self) -> str:
+        """The name of the training data, or "" if the model has none or does not name it."""
+        return str((self.trained_on or {}).get("what") or "")
+
+
+class PairModel(EvaluatedModel, PairAgreement):
+    """A model that was evaluated on pairs."""
+
+
+class VoteModel(EvaluatedModel, VoteAgreement):
+    """A model that was evaluated on votes."""
+
+
+class PhotoCounts(Record):
+    """The photos of the labels: how many could be read, how many are copies of another, failures by status."""
+
+    planned: int
+    read: int
+    copies: int
+    failures: dict[str, int]
+
+
+class EvaluatedSet(Record):
+    """All models on one set of labels, and the baselines on the answers of one model."""
+
+    data: str
+    split: str
+    labels: str
+    kind: Literal["pairs", "votes"]
+    photos: PhotoCounts
+    models: dict[str, Annotated[PairModel | VoteModel, Field(discriminator="kind")]]
+    baselines: dict[str, Annotated[PairAgreement | VoteAgreement, Field(discriminator="kind")]]
+    baselines_answer_the_rows_of: str
+    differences: list[ModelComparison]
+
+    @property
+    def first_model(self) -> PairModel | VoteModel:
+        """The model that was evaluated first; the labels are the same for all."""
+        return next(iter(self.models.values()))
+
+
+class EvaluationIdentity(Record):
+    """Everything that the answers of one evaluation depend on."""
+
+    model_name: str
+    model_fingerprint: str
+    data: str
+    split: str
+    labels: str
+    protocol: Protocol
+    precision: str
+    questions: dict[str, JsonValue]
+    versions: dict[str, str]
+
+
+class EvaluationDetails(Record):
+    """What a reader wants to know about one evaluation besides."""
+
+    model_type: str
+    trained_on: dict[str, JsonValue] | None
+    config: dict[str, JsonValue]
+
+
+class EvaluationRun(Record):
+    """One evaluation: one model on one set of labels."""
+
+    identity: EvaluationIdentity
+    details: EvaluationDetails
+
+
+class EvaluationSummary(Record):
+    """The summary of one or several evaluations: the source of the table, the picture and evaluation.json.
+
+    Raises:
+        pydantic.ValidationError: If a value has the wrong type, or a key is unknown.
+    """
+
+    schema_version: Literal[2] = 2
+    iqbench: str
+    complete: bool
+    failed_jobs: list[FailedJob]
+    protocol: Protocol
+    sets: list[EvaluatedSet]
+    runs: list[EvaluationRun]
+
+
+def read_evaluation(folder: Path) -> EvaluationSummary:
+    """Return the summary of the evaluation in a folder.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        UsageError: If it is damaged, or an older version of iqbench wrote it.
+    """
+    file = folder / FILE_NAME
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "schema_version" not in content and "sets" in content:
+            raise UsageError(
+                f"{file}: iqbench {content.get('iqbench')} wrote it, and only that reads it; evaluate again"
+            )
+        return EvaluationSummary.model_validate(content)
+    except (ValueError, ValidationError) as error:
+        raise UsageError(f"{file}: damaged; remove it, or choose another out=") from error
