@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fixtures import command_line as cli
 from fixtures.labelled_sets import pair_lines, write_ava, write_csv, write_pairs, write_phototriage
 from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.label_audit import phototriage
@@ -101,7 +102,7 @@ def test_columns_of_ava_read_off_by_one_are_a_warning(doctor, tmp_path):
     (tmp_path / "AVA.txt").write_text("".join(" ".join(row) + "\n" for row in shifted))
     outcome, _ = doctor("data=ava", f"data.root={tmp_path}", "sample=0")
     (warning,) = lines(outcome, "warning")
-    assert warning.endswith("AVA's is 5.38: are the ten columns read off by one?")
+    assert warning.endswith("AVA's is 5.38: are the ten columns shifted by one?")
     assert outcome.exit_code == 0
 
 
@@ -172,14 +173,14 @@ def test_swapped_labels_are_refused(doctor, tmp_path):
     write_phototriage(tmp_path, photos_per_series=4)
     labels = [(series, loser, winner) for series, winner, loser in right_labels(tmp_path)]
     outcome, _ = doctor(*write_list(tmp_path, labels))
-    assert refusal(outcome).startswith("upside down: better and worse are swapped; only 0 of 96 labels agree")
+    assert refusal(outcome).startswith("better and worse are swapped: only 0 of 96 labels agree")
 
 
 def test_labels_that_often_disagree_are_refused(doctor, tmp_path):
     write_phototriage(tmp_path, photos_per_series=4)
     labels = [(s, b, a) if at % 4 == 0 else (s, a, b) for at, (s, a, b) in enumerate(right_labels(tmp_path))]
     outcome, _ = doctor(*write_list(tmp_path, labels))
-    assert refusal(outcome).startswith("does not agree: only 72 of 96 labels agree with RATIO")
+    assert refusal(outcome).startswith("labels do not agree: only 72 of 96 labels agree with RATIO")
 
 
 def test_a_reference_can_be_given_for_photos_that_were_copied_elsewhere(doctor, tmp_path):
@@ -191,7 +192,7 @@ def test_a_reference_can_be_given_for_photos_that_were_copied_elsewhere(doctor, 
     outcome, _ = doctor(*arguments)
     assert outcome.exit_code == 0
     outcome, _ = doctor(*arguments, f"reference={tmp_path}")
-    assert refusal(outcome).startswith("upside down")
+    assert refusal(outcome).startswith("better and worse are swapped")
     outcome, found = doctor(*arguments, "reference=nowhere")
     assert found is None
     assert (outcome.exit_code, outcome.last_line) == (
@@ -241,7 +242,7 @@ def test_the_same_bytes_in_two_splits_are_refused_and_in_one_a_warning(doctor, t
     )
 
 
-def test_contradictions_and_circles_are_warnings(doctor, tmp_path):
+def test_contradicted_pairs_and_intransitive_triads_are_warnings(doctor, tmp_path):
     write_pairs(tmp_path, series=40, photos_per_series=4)
     coin = np.random.default_rng(0)
     rows = [
@@ -253,7 +254,7 @@ def test_contradictions_and_circles_are_warnings(doctor, tmp_path):
     write_csv(tmp_path / "list.csv", [["better", "worse"], *rows])
     outcome, found = doctor("data=pairs", f"data.file={tmp_path / 'list.csv'}", "sample=0")
     about = {one["about"] for one in found["findings"] if one["severity"] == "warning"}
-    assert about == {"contradictions", "circles"}
+    assert about == {"label consistency", "intransitive triads"}
     assert outcome.exit_code == 0
 
 
@@ -276,7 +277,7 @@ def test_sharpness_that_disagrees_is_a_warning(doctor, tmp_path):
     write_phototriage(tmp_path, series=40, pixels=blurrier_when_better)
     outcome, found = doctor(f"data.root={tmp_path}")
     (warning,) = lines(outcome, "warning")
-    assert warning.startswith("train: sharpness alone agrees with 0.0 % [0.0, 0.0] of 108 pairs, less than a coin: ")
+    assert warning.startswith("train: sharpness alone agrees with 0.0 % [0.0, 0.0] of 108 pairs, less than chance: ")
     assert found["splits"]["train"]["sharpness"]["value"] == 0.0
     assert phototriage.is_named_like([]) is False
     assert "note    on PhotoTriage sharpness alone agrees with 56 %" in outcome.out
@@ -333,7 +334,7 @@ def test_the_same_command_says_the_same_again(doctor, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["data=samples"], "data=samples: photos without labels; these have some: ava, pairs, phototriage"),
+        (["data=samples"], "data=samples: photos without labels; use one of ava, pairs, phototriage"),
         (["data=pairs"], "data.file is not set: "),
         (["data=pair"], "data=pair: no such data. Did you mean 'pairs'? "),
         (["+sampel=3"], "sampel: no such key. Did you mean 'sample'? "),

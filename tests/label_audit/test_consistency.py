@@ -5,7 +5,7 @@ import pytest
 
 from fixtures.label_tables import pair_table
 from iqbench.label_audit import consistency
-from iqbench.label_audit.consistency import Circles, circles, contradicted, repeated
+from iqbench.label_audit.consistency import Triads, contradicted, repeated, triads
 
 
 def names(table, pairs):
@@ -24,35 +24,35 @@ def test_a_pair_with_either_photo_as_the_winner_is_a_contradiction_and_a_tie_is_
     assert not len(repeated(table))
 
 
-def test_a_circle_among_four_photos_is_one_of_four_threes():
+def test_an_intransitive_triad_among_four_photos_is_one_of_four():
     table = pair_table("a>b", "b>c", "c>a", "a>d", "b>d", "c>d")
-    assert circles(table) == Circles(circular=1, decided=4, example=(0, 1, 2))
+    assert triads(table) == Triads(intransitive=1, decided=4, example=(0, 1, 2))
 
 
-def test_a_three_with_a_tie_or_without_a_pair_is_not_decided():
-    assert circles(pair_table("a>b", "b>c", "c=a")) == Circles(0, 0, None)
-    assert circles(pair_table("a>b", "b>c", "c>d", "d>a")) == Circles(0, 0, None)
+def test_a_triad_with_a_tie_or_without_a_pair_is_not_decided():
+    assert triads(pair_table("a>b", "b>c", "c=a")) == Triads(0, 0, None)
+    assert triads(pair_table("a>b", "b>c", "c>d", "d>a")) == Triads(0, 0, None)
 
 
-def test_a_three_whose_pairs_are_in_different_series_is_none():
-    assert circles(pair_table("1: a>b", "1: b>c", "2: c>a")) == Circles(0, 0, None)
-    assert circles(pair_table("7: a>b", "7: b>c", "9: x>y", "7: c>a")) == Circles(1, 1, (0, 1, 2))
+def test_a_triad_whose_pairs_are_in_different_series_is_none():
+    assert triads(pair_table("1: a>b", "1: b>c", "2: c>a")) == Triads(0, 0, None)
+    assert triads(pair_table("7: a>b", "7: b>c", "9: x>y", "7: c>a")) == Triads(1, 1, (0, 1, 2))
 
 
 def test_rows_about_one_pair_are_taken_together():
-    assert circles(pair_table("a>b", "b>c", "c>a", "a>c")).decided == 0  # c and a cancel out
-    assert circles(pair_table("a>b", "b>c", "c>a", "a>c", "a>c")) == Circles(0, 1, None)
+    assert triads(pair_table("a>b", "b>c", "c>a", "a>c")).decided == 0  # c and a cancel out
+    assert triads(pair_table("a>b", "b>c", "c>a", "a>c", "a>c")) == Triads(0, 1, None)
 
 
 def test_no_pairs_have_no_faults():
     table = pair_table("a>b").where(np.zeros(1, dtype=bool))
-    assert circles(table) == Circles(0, 0, None)
+    assert triads(table) == Triads(0, 0, None)
     assert not len(repeated(table))
     assert not len(contradicted(table))
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_circles_agree_with_counting_all_threes_one_by_one(seed):
+def test_triads_agree_with_counting_all_of_them_one_by_one(seed):
     random = np.random.default_rng(seed)
     rows = [
         f"{series}: {series}{one}{random.choice(['>', '<', '='], p=[0.4, 0.4, 0.2])}{series}{other}"
@@ -68,20 +68,20 @@ def test_circles_agree_with_counting_all_threes_one_by_one(seed):
         )
         if preference != 0.5
     }
-    circular = decided = 0
+    intransitive = decided = 0
     for a, b, c in combinations(range(len(table.photos)), 3):
         decided += all((x, y) in beats or (y, x) in beats for x, y in ((a, b), (b, c), (a, c)))
-        circular += {(a, b), (b, c), (c, a)} <= beats or {(b, a), (c, b), (a, c)} <= beats
-    found = circles(table)
-    assert (found.circular, found.decided) == (circular, decided)
-    assert circular > 0
+        intransitive += {(a, b), (b, c), (c, a)} <= beats or {(b, a), (c, b), (a, c)} <= beats
+    found = triads(table)
+    assert (found.intransitive, found.decided) == (intransitive, decided)
+    assert intransitive > 0
     one, two, three = found.example
     assert {(one, two), (two, three), (three, one)} <= beats
 
 
-def test_too_many_pairs_that_hang_together_are_not_counted(monkeypatch):
+def test_triads_of_too_many_connected_pairs_are_not_counted(monkeypatch):
     table = pair_table("a>b", "b>c", "c>a")
-    monkeypatch.setattr(consistency, "MOST_PATHS", 11)  # three photos with two pairs each: 12 paths
-    assert circles(table) is None
-    monkeypatch.setattr(consistency, "MOST_PATHS", 12)
-    assert circles(table).circular == 1
+    monkeypatch.setattr(consistency, "MAX_PATHS", 11)  # three photos with two pairs each: 12 paths
+    assert triads(table) is None
+    monkeypatch.setattr(consistency, "MAX_PATHS", 12)
+    assert triads(table).intransitive == 1

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fixtures.label_tables import examined, pair_table, vote_table
-from iqbench.label_audit.dataset_statistics import census
+from iqbench.label_audit.dataset_statistics import split_statistics
 from iqbench.labels import PairTable, VoteTable
 
 
@@ -10,8 +10,8 @@ def test_pairs_are_counted_by_winner_and_by_how_many_people_agree():
     table = pair_table("1: a>b", "1: a<c", "2: d=e", "2: d>f")
     preference = np.array([0.7, np.nextafter(0.4, 1), 0.5, 0.95])  # a rounding error moves no pair
     table = PairTable(table.photos, table.first, table.second, preference, table.weight, table.series)
-    found = census(table, examined(table))
-    assert found == {
+    found = split_statistics(table, examined(table))
+    assert found.model_dump() == {
         "kind": "pairs",
         "labels": 4,
         "photos": 6,
@@ -23,14 +23,15 @@ def test_pairs_are_counted_by_winner_and_by_how_many_people_agree():
         "no_winner": 1,
         "constant_accuracy": 2 / 3,
         "agreement_at_least": {"0.6": 3, "0.7": 2, "0.8": 1},
+        "sharpness": None,
     }
 
 
 def test_photos_that_cannot_be_used_are_counted_by_reason_with_the_labels_they_take_along():
     table = pair_table("a>b", "a<c", "d=e")
-    found = census(table, examined(table, lost="a e"))
-    assert found["unusable_photos"] == {"corrupt": 2}
-    assert found["labels_lost"] == 3
+    found = split_statistics(table, examined(table, lost="a e"))
+    assert found.unusable_photos == {"corrupt": 2}
+    assert found.labels_lost == 3
 
 
 def test_votes_are_described():
@@ -39,14 +40,14 @@ def test_votes_are_described():
     counts[1, 6] = 4
     counts[2, 7] = 6
     table = VoteTable(vote_table(a=1, b=1, c=1).photos, counts)
-    found = census(table, examined(table))
-    assert found["mean"] == pytest.approx(20 / 3)
-    assert found["sd"] == pytest.approx(np.std([5, 7, 8]))
-    assert found["votes_per_photo"] == {"mean": 4.0, "least": 2, "most": 6}
-    assert found["good"] == found["constant_accuracy"] == pytest.approx(2 / 3)
+    found = split_statistics(table, examined(table))
+    assert found.mean == pytest.approx(20 / 3)
+    assert found.sd == pytest.approx(np.std([5, 7, 8]))
+    assert found.votes_per_photo.model_dump() == {"mean": 4.0, "least": 2, "most": 6}
+    assert found.good == found.constant_accuracy == pytest.approx(2 / 3)
 
 
 def test_a_split_without_votes_has_no_mean():
-    found = census(vote_table(), examined(vote_table(a=5)))
-    assert found["labels"] == 0
-    assert found["mean"] is found["votes_per_photo"] is None
+    found = split_statistics(vote_table(), examined(vote_table(a=5)))
+    assert found.labels == 0
+    assert found.mean is found.votes_per_photo is None

@@ -1,5 +1,5 @@
 from fixtures.label_tables import pair_table, vote_table
-from iqbench.label_audit.leaks import Shared, copies, divided, of_copies, shared
+from iqbench.label_audit.leaks import Shared, copies, divided, pairs_of_copies, shared
 
 
 def test_photos_are_shared_by_name_or_by_content_and_series_by_number():
@@ -20,8 +20,8 @@ def test_copies_name_the_first_photo_of_the_same_content():
 
 def test_a_photo_compared_with_its_own_copy_is_counted():
     table = pair_table("a>b", "a>c", "c>d")
-    assert of_copies(table, {"a": "A", "b": "A", "c": "C", "d": "D"}) == 1
-    assert of_copies(table, {}) == 0
+    assert pairs_of_copies(table, {"a": "A", "b": "A", "c": "C", "d": "D"}) == 1
+    assert pairs_of_copies(table, {}) == 0
 
 
 def test_a_series_that_holds_half_of_the_pairs_was_divided_on_purpose():

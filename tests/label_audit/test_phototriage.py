@@ -11,7 +11,18 @@ from iqbench.datasets.phototriage_reviews import Reviews
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile
 from iqbench.label_audit import phototriage
-from iqbench.label_audit.phototriage import Held, held_against, lists_near, own_findings, verdict
+from iqbench.label_audit.phototriage import (
+    ListAgreement,
+    dataset_findings,
+    list_agreement,
+    lists_near,
+    reference_finding,
+)
+
+
+def compared(*counts):
+    return reference_finding(ListAgreement(*counts), "list.txt")
+
 
 # winners by RATIO: 1 of (1, 2), 3 of (1, 3), 3 of (2, 3); by ranks read as ids: 2 of (2, 3), 2 of (1, 2), 3 of (1, 3)
 SERIES_15 = "15 1 2 0.7 2 3\n15 1 3 0.2 2 1\n15 2 3 0.1 3 1\n"
@@ -30,29 +41,29 @@ def labels(*rows):
 
 
 def test_right_labels_agree_with_ratio(lines):
-    assert held_against([labels("1>2", "3>1", "3>2")], [lines]) == Held(3, 3, 3, 1, 2, 0)
+    assert list_agreement([labels("1>2", "3>1", "3>2")], [lines]) == ListAgreement(3, 3, 3, 1, 2, 0)
 
 
 def test_ranks_read_as_ids_are_told_from_right_labels(lines):
-    assert held_against([labels("2>3", "2>1", "3>1")], [lines]) == Held(3, 1, 3, 3, 2, 2)
+    assert list_agreement([labels("2>3", "2>1", "3>1")], [lines]) == ListAgreement(3, 1, 3, 3, 2, 2)
 
 
 def test_a_label_is_joined_whichever_photo_stands_first(lines):
     both = [f"./000015-0{one}.JPG{sign}./000015-0{other}.JPG" for one, sign, other in ("1>2", "2<1")]
-    assert held_against([pair_table(*both)], [lines])[:2] == (2, 2)
-    assert held_against([pair_table(both[0]), pair_table(both[1])], [lines])[:2] == (2, 2)
+    assert list_agreement([pair_table(*both)], [lines])[:2] == (2, 2)
+    assert list_agreement([pair_table(both[0]), pair_table(both[1])], [lines])[:2] == (2, 2)
 
 
 def test_ties_strangers_and_photos_of_two_series_are_left_out(lines):
     rows = ["./000015-01.JPG=./000015-02.JPG", "./000016-01.JPG>./000016-02.JPG", "./000015-01.JPG>./dog.JPG"]
     rows += ["./000015-01.JPG>./000016-02.JPG", "./000015-01.JPG>./0000015-02.JPG"]
-    assert held_against([pair_table(*rows)], [lines]) == Held(0, 0, 0, 0, 0, 0)
+    assert list_agreement([pair_table(*rows)], [lines]) == ListAgreement(0, 0, 0, 0, 0, 0)
 
 
 def test_a_pair_without_winner_in_the_list_is_no_yardstick(tmp_path):
     (tmp_path / "list.txt").write_text("15 1 2 0.500 1 2\n")
-    held = held_against([labels("1>2")], [read_pair_list(tmp_path / "list.txt")])
-    assert held == Held(known=0, right=0, rankable=1, by_rank=1, telling=0, telling_by_rank=0)
+    held = list_agreement([labels("1>2")], [read_pair_list(tmp_path / "list.txt")])
+    assert held == ListAgreement(comparable=0, right=0, rankable=1, by_rank=1, telling=0, telling_by_rank=0)
 
 
 @pytest.fixture
@@ -75,7 +86,7 @@ def winners(large):
 
 
 def judged(large, rows):
-    return verdict(held_against([pair_table(*rows)], [large]), "list.txt")
+    return reference_finding(list_agreement([pair_table(*rows)], [large]), "list.txt")
 
 
 def test_labels_from_ratio_are_sound(large):
@@ -97,7 +108,7 @@ def test_swapped_labels_are_refused_as_such_though_the_rank_mistake_gives_half_o
     found = judged(large, [named(series, loser, winner) for series, winner, loser in winners(large)])
     assert (found.severity, found.text) == (
         "refused",
-        "upside down: better and worse are swapped; only 0 of 360 labels agree with RATIO in list.txt",
+        "better and worse are swapped: only 0 of 360 labels agree with RATIO in list.txt",
     )
     assert found.numbers["telling_by_rank"] == found.numbers["telling"] > 5
 
@@ -116,41 +127,39 @@ def test_labels_at_chance_are_refused_as_shuffled_reviews(large):
 @pytest.mark.parametrize(
     ("wrong", "severity", "start"),
     [
-        (72, "refused", "does not agree: only 288 of 360 labels agree"),
-        (37, "refused", "does not agree: only 323 of 360 labels agree"),
+        (72, "refused", "labels do not agree: only 288 of 360 labels agree"),
+        (37, "refused", "labels do not agree: only 323 of 360 labels agree"),
         (36, "warning", "only 324 of 360 labels agree with RATIO in list.txt"),
         (1, "warning", "only 359 of 360 labels agree with RATIO in list.txt"),
-        (324, "refused", "does not agree: only 36 of 360 labels agree"),
-        (325, "refused", "upside down: better and worse are swapped; only 35 of 360"),
+        (324, "refused", "labels do not agree: only 36 of 360 labels agree"),
+        (325, "refused", "better and worse are swapped: only 35 of 360"),
     ],
 )
 def test_how_many_labels_disagree_decides(wrong, severity, start):
-    found = verdict(Held(360, 360 - wrong, 360, 200, 150, 75), "list.txt")
+    found = compared(360, 360 - wrong, 360, 200, 150, 75)
     assert found.severity == severity
     assert found.text.startswith(start)
 
 
 def test_few_labels_are_refused_only_where_chance_cannot_explain_them():
-    found = verdict(Held(4, 2, 4, 2, 2, 1), "list.txt")
+    found = compared(4, 2, 4, 2, 2, 1)
     assert found.severity == "warning"
     assert found.text == "only 2 of 4 labels agree with RATIO in list.txt: too few to tell why"
-    assert verdict(Held(29, 14, 29, 14, 10, 5), "list.txt").text.startswith("does not agree: only 14 of 29")
-    assert verdict(Held(30, 15, 30, 14, 10, 5), "list.txt").text.startswith("labels agree with list.txt at chance")
+    assert compared(29, 14, 29, 14, 10, 5).text.startswith("labels do not agree: only 14 of 29")
+    assert compared(30, 15, 30, 14, 10, 5).text.startswith("labels agree with list.txt at chance")
 
 
 def test_the_rank_mistake_needs_labels_that_tell():
-    assert verdict(Held(20, 15, 20, 20, 5, 5), "list.txt").text.startswith("rank columns read as ids")
-    assert not verdict(Held(20, 16, 20, 20, 4, 4), "list.txt").text.startswith("rank columns read as ids")
+    assert compared(20, 15, 20, 20, 5, 5).text.startswith("rank columns read as ids")
+    assert not compared(20, 16, 20, 20, 4, 4).text.startswith("rank columns read as ids")
 
 
 def test_sound_labels_are_not_taken_for_the_rank_mistake_where_most_series_have_two_photos():
-    assert (
-        verdict(Held(100, 100, 100, 92, 8, 0), "list.txt").severity == "ok"
-    )  # of two photos, rank and id say the same
+    assert compared(100, 100, 100, 92, 8, 0).severity == "ok"  # of two photos, rank and id say the same
 
 
 def test_labels_about_other_pairs_cannot_be_held_against_the_list():
-    found = verdict(Held(0, 0, 0, 0, 0, 0), "list.txt")
+    found = compared(0, 0, 0, 0, 0, 0)
     assert (found.severity, found.text) == ("note", "no label is about a pair of list.txt that has a winner")
 
 
@@ -188,7 +197,7 @@ def test_a_broken_list_is_an_error_where_it_was_asked_for_and_else_a_warning(tmp
     near = [photo(tmp_path / "000015-01.JPG")]
     (found,) = phototriage.reference_findings([table], near, None)
     assert found.severity == "warning"
-    assert found.text.startswith("labels were not held against a pair list near the photos: ")
+    assert found.text.startswith("labels were not compared with a pair list near the photos: ")
 
 
 def test_counts_stand_beside_the_published_ones(tmp_path, monkeypatch):
@@ -196,7 +205,7 @@ def test_counts_stand_beside_the_published_ones(tmp_path, monkeypatch):
 
     def texts(train):
         monkeypatch.setitem(phototriage.PUBLISHED, "train", train)
-        found = next(own_findings(str(tmp_path)))
+        found = next(dataset_findings(str(tmp_path)))
         return found.severity, found.text.partition("; ")[2] or found.text
 
     here = "train_pairlist.txt: 4 series, 12 pairs, 12 photos"
@@ -207,7 +216,7 @@ def test_counts_stand_beside_the_published_ones(tmp_path, monkeypatch):
 
 def test_reviews_are_said_to_be_useless(tmp_path):
     write_phototriage(tmp_path, series=20, photos_per_series=4, reviews=True)
-    *_, found = own_findings(str(tmp_path))
+    *_, found = dataset_findings(str(tmp_path))
     share = found.numbers["agreements"] / found.numbers["votes"]
     assert found.severity == "note"
     assert found.numbers["votes"] == 24 * 6
@@ -220,13 +229,13 @@ def test_reviews_are_said_to_be_useless(tmp_path):
 def test_reviews_that_fit_the_names_are_not_called_shuffled(tmp_path, monkeypatch):
     write_phototriage(tmp_path)
     monkeypatch.setattr(phototriage, "review_agreement", lambda *_: Reviews(100, 74, 0))
-    *_, found = own_findings(str(tmp_path))
+    *_, found = dataset_findings(str(tmp_path))
     assert found.text == "reviews joined by name agree with the pair lists in 74.0 % of 200 votes; they are not used"
 
 
 def test_without_reviews_nothing_is_said_of_them(tmp_path):
     write_phototriage(tmp_path, series=2, validation_series=1)
-    assert [found.about for found in own_findings(str(tmp_path))] == ["published counts"] * 2
+    assert [found.about for found in dataset_findings(str(tmp_path))] == ["published counts"] * 2
 
 
 def test_complete_series_are_what_the_fixture_says(large):

@@ -7,11 +7,12 @@ import pytest
 from fixtures.label_tables import pair_table, vote_table
 from fixtures.labelled_sets import save
 from iqbench.interfaces import PhotoFile
-from iqbench.label_audit.sharpness import USUAL, agreement, sampled, sharpness_findings, sharpnesses
+from iqbench.label_audit.sharpness import USUAL, sampled, sharpness_agreement, sharpness_findings, sharpnesses
+from iqbench.results.label_audit_summary import SharpnessAgreement
 
 
 def texts(interval, pairs, phototriage=False, value=0.45):
-    measured = {"measure": "accuracy", "value": value, "interval": interval, "n": pairs}
+    measured = SharpnessAgreement(measure="accuracy", value=value, interval=interval, n=pairs)
     return [(one.severity, one.text) for one in sharpness_findings({"train": measured}, phototriage)]
 
 
@@ -34,42 +35,42 @@ def test_no_photos_have_no_sharpness():
 def test_the_sharper_photo_is_the_answer_about_a_pair():
     table = pair_table("1: a>b", "1: b<c", "2: d>e", "3: f>g")
     sharpness = pd.Series({"a": 2.0, "b": 1.0, "c": 3.0, "d": 1.0, "e": 1.0, "f": 0.0, "g": 5.0})
-    found = agreement(table, sharpness, seed=0)
-    assert (found["measure"], found["value"], found["n"]) == ("accuracy", (1 + 1 + 0.5 + 0) / 4, 4)
-    assert found["interval"][0] < found["value"] < found["interval"][1]
+    found = sharpness_agreement(table, sharpness, seed=0)
+    assert (found.measure, found.value, found.n) == ("accuracy", (1 + 1 + 0.5 + 0) / 4, 4)
+    assert found.interval[0] < found.value < found.interval[1]
 
 
 def test_a_photo_that_has_vanished_costs_its_pairs():
     sharpness = pd.Series({"a": 2.0, "b": 1.0, "c": np.nan})
-    assert agreement(pair_table("1: a>b", "2: b>c"), sharpness, seed=0)["n"] == 1
+    assert sharpness_agreement(pair_table("1: a>b", "2: b>c"), sharpness, seed=0).n == 1
 
 
 def test_with_votes_it_is_a_rank_correlation():
     votes = vote_table(a=1, b=2, c=3, d=4, e=9)
-    found = agreement(votes, pd.Series({"a": 0.1, "b": 0.2, "c": 0.9, "d": 0.4, "e": np.nan}), seed=0)
-    assert (found["measure"], found["n"]) == ("srcc", 4)
-    assert found["value"] == pytest.approx(0.8)
+    found = sharpness_agreement(votes, pd.Series({"a": 0.1, "b": 0.2, "c": 0.9, "d": 0.4, "e": np.nan}), seed=0)
+    assert (found.measure, found.n) == ("srcc", 4)
+    assert found.value == pytest.approx(0.8)
 
 
 def test_what_is_undefined_has_a_reason():
-    found = agreement(vote_table(a=1), pd.Series({"a": 0.1}), seed=0)
-    assert found["value"] is None
-    (said,) = sharpness_findings({"val": found}, phototriage=False)
-    assert said.text == f"val: sharpness alone was not measured: {found['reason']}"
+    found = sharpness_agreement(vote_table(a=1), pd.Series({"a": 0.1}), seed=0)
+    assert found.value is None
+    (said,) = sharpness_findings({"val": found}, is_phototriage=False)
+    assert said.text == f"val: sharpness alone was not measured: {found.reason}"
 
 
-def test_less_than_a_coin_is_a_warning_from_a_hundred_pairs_on():
+def test_less_than_chance_is_a_warning_from_a_hundred_pairs_on():
     text = "train: sharpness alone agrees with 45.0 % [41.0, 49.9] of 100 pairs"
-    assert texts([0.41, 0.499], 100) == [("warning", f"{text}, less than a coin: are better and worse swapped?")]
+    assert texts([0.41, 0.499], 100) == [("warning", f"{text}, less than chance: are better and worse swapped?")]
     assert texts([0.41, 0.5], 100)[0][0] == "note"
     assert texts([0.41, 0.499], 99)[0][0] == "note"
 
 
-def test_no_better_than_a_coin_is_a_warning_for_many_pairs_of_phototriage():
+def test_no_better_than_chance_is_a_warning_for_many_pairs_of_phototriage():
     assert texts([0.49, 0.53], 1000, phototriage=True, value=0.51) == [
         (
             "warning",
-            "train: sharpness alone agrees with 51.0 % [49.0, 53.0] of 1,000 pairs, no better than a coin: "
+            "train: sharpness alone agrees with 51.0 % [49.0, 53.0] of 1,000 pairs, no better than chance: "
             "are the labels random?",
         ),
         ("note", USUAL),

@@ -1,1 +1,1 @@
-"""Checks of labels before a model learns from them."""
+"""The label audit: checks of labels before a model learns from them, or is evaluated on them."""

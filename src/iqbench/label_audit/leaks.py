@@ -1,4 +1,4 @@
-"""Photos that are in two splits, or in one under two names."""
+"""Leaks: photos that are in two splits, and photos that are in one split under two names."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,34 +9,34 @@ from iqbench.labels import LabelTable, PairTable
 
 
 class Shared(NamedTuple):
-    """What two splits have in common."""
+    """The photos and series that two splits share."""
 
     photos: list[str]
-    """Names that are in both."""
+    """Names that are in both splits."""
     copies: list[tuple[str, str]]
-    """A name in the one and another in the other of which the files have the same bytes."""
+    """A name in each split, with the same bytes in both files."""
     series: list[int]
 
 
-def shared(one: LabelTable, other: LabelTable, sha256: Mapping[str, str]) -> Shared:
-    """Return what two splits have in common.
+def shared(first: LabelTable, second: LabelTable, sha256: Mapping[str, str]) -> Shared:
+    """Return the photos and series that two splits share.
 
     Args:
-        one: Labels of a split.
-        other: Those of another.
-        sha256: Of photos by name, as far as they are known.
+        first: The labels of a split.
+        second: The labels of another split.
+        sha256: The hashes of the photos by name, as far as they are known.
     """
-    own = [photo.name for photo in one.photos]
-    theirs = {photo.name for photo in other.photos}
-    content = {sha256[name]: name for name in reversed(own) if name in sha256}
-    names = [name for name in own if name in theirs]
-    strangers = sorted(theirs.difference(names))
-    copies = [(content[sha256[name]], name) for name in strangers if sha256.get(name) in content]
-    return Shared(names, copies, _series(one, other))
+    names = [photo.name for photo in first.photos]
+    names_of_second = {photo.name for photo in second.photos}
+    content = {sha256[name]: name for name in reversed(names) if name in sha256}
+    common = [name for name in names if name in names_of_second]
+    only_second = sorted(names_of_second.difference(common))
+    pairs = [(content[sha256[name]], name) for name in only_second if sha256.get(name) in content]
+    return Shared(common, pairs, _common_series(first, second))
 
 
 def copies(table: LabelTable, sha256: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return each photo whose content an earlier one of the same labels has, after that earlier one.
+    """Return each photo that has the content of an earlier one of the same labels, after that earlier one.
 
     Example:
         >>> from pathlib import Path
@@ -47,13 +47,13 @@ def copies(table: LabelTable, sha256: Mapping[str, str]) -> list[tuple[str, str]
         [('a', 'c')]
     """
     first: dict[str, str] = {}
-    known = [photo.name for photo in table.photos if photo.name in sha256]
-    pairs = [(first.setdefault(sha256[name], name), name) for name in known]
+    names = [photo.name for photo in table.photos if photo.name in sha256]
+    pairs = [(first.setdefault(sha256[name], name), name) for name in names]
     return [(earlier, name) for earlier, name in pairs if earlier != name]
 
 
-def of_copies(table: PairTable, sha256: Mapping[str, str]) -> int:
-    """Return how many pairs compare a photo with another of the very same content."""
+def pairs_of_copies(table: PairTable, sha256: Mapping[str, str]) -> int:
+    """Return the number of pairs whose two photos have the same content."""
     number: dict[str, int] = {}
     contents = [
         number.setdefault(sha256[photo.name], len(number)) if photo.name in sha256 else -1 - place
@@ -63,18 +63,19 @@ def of_copies(table: PairTable, sha256: Mapping[str, str]) -> int:
     return int((content[table.first] == content[table.second]).sum())
 
 
-def divided(one: PairTable, other: PairTable) -> bool:
-    """Tell whether two splits are parts of one series that was too large to be kept whole: half of the pairs and more.
+def divided(first: PairTable, second: PairTable) -> bool:
+    """Tell whether two splits are parts of one series that holds half of the pairs or more.
 
-    Lists of pairs that hang together are divided by photos instead, see `iqbench.datasets.pairs.PairList`.
+    A list of connected pairs is divided by photos instead of series; see `iqbench.datasets.pairs.PairList`.
     """
-    common = _series(one, other)
-    sizes = [np.unique(table.series[np.isin(table.series, common)], return_counts=True)[1] for table in (one, other)]
-    return any(2 * size.max(initial=0) >= len(table) > 0 for size, table in zip(sizes, (one, other), strict=True))
+    common = _common_series(first, second)
+    tables = first, second
+    sizes = [np.unique(table.series[np.isin(table.series, common)], return_counts=True)[1] for table in tables]
+    return any(2 * size.max(initial=0) >= len(table) > 0 for size, table in zip(sizes, tables, strict=True))
 
 
-def _series(one: LabelTable, other: LabelTable) -> list[int]:
-    if not isinstance(one, PairTable) or not isinstance(other, PairTable):
+def _common_series(first: LabelTable, second: LabelTable) -> list[int]:
+    if not isinstance(first, PairTable) or not isinstance(second, PairTable):
         return []
-    common: list[int] = np.intersect1d(one.series, other.series).tolist()
+    common: list[int] = np.intersect1d(first.series, second.series).tolist()
     return common

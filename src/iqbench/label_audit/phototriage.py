@@ -1,4 +1,4 @@
-"""What PhotoTriage's own pair lists tell of labels for its photos: are they right, are they all there?"""
+"""Compare labels of PhotoTriage's photos with its own pair lists: are they right, are they complete?"""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,24 +13,25 @@ from iqbench.datasets.phototriage_list import PairLines, read_pair_list
 from iqbench.datasets.phototriage_reviews import review_agreement
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile
-from iqbench.label_audit.findings import ENOUGH, Finding, at_chance, percent
+from iqbench.label_audit.findings import ENOUGH, at_chance, percent
 from iqbench.labels import PairTable
+from iqbench.results.label_audit_summary import Finding
 
 PUBLISHED = {"train": (4560, 12075, 12019), "val": (195, 483, 503)}
-"""Series, pairs and photos of the two lists."""
+"""Published numbers of series, pairs and photos of the two lists."""
 
 RIGHT = 0.9
-"""Labels that agree with RATIO less often are refused."""
+"""Share of labels that must agree with RATIO."""
 
 EXPLAINS, CERTAIN = 0.9, 5
-"""Reading ranks as ids is what happened where it gives nine of ten labels, and nine of ten of those (five at least)
-about which RATIO says something else."""
+"""Ranks were read as ids if that explains nine of ten labels, and nine of ten of those that contradict RATIO (at
+least five)."""
 
 NEAR_CHANCE = 0.05
-"""Agreement this near to 1/2 is a coin's, though an interval may exclude 1/2: votes about one pair hang together."""
+"""Distance from 1/2 within which agreement is chance, even if an interval excludes 1/2: votes on a pair depend."""
 
-ABOVE = 3
-"""How many folders above the photos a pair list is looked for."""
+LEVELS_ABOVE = 3
+"""Number of folders above the photos that are searched for a pair list."""
 
 _NAME = re.compile(r"(?s)(?:.*/)?([0-9]{6})-([0-9]{2})\.[^./]+")
 
@@ -38,25 +39,25 @@ Pair = tuple[int, int, int]
 """A series and two of its photos, the lower number first."""
 
 
-class Held(NamedTuple):
-    """Labels held against a pair list."""
+class ListAgreement(NamedTuple):
+    """The agreement of labels with a pair list."""
 
-    known: int
-    """Labels with a winner about pairs of the list that have one."""
+    comparable: int
+    """Labels with a winner, on pairs that have a winner in the list."""
     right: int
-    """Of those, how many have the winner that RATIO says."""
+    """Of these, the labels whose winner is that of RATIO."""
     rankable: int
-    """Labels about which something comes out where RANK1 is read as the winner's number and RANK2 as the loser's."""
+    """Labels that reading RANK1 as the winner's number and RANK2 as the loser's would produce a winner for."""
     by_rank: int
-    """Of those, how many have the winner that this mistake gives."""
+    """Of these, the labels whose winner is that of this mistake."""
     telling: int
-    """Labels about pairs of which RATIO and the mistake name different winners."""
+    """Labels on pairs for which RATIO and the mistake name different winners."""
     telling_by_rank: int
-    """Of those, how many have the mistake's."""
+    """Of these, the labels whose winner is that of the mistake."""
 
     @property
     def ranks_were_ids(self) -> bool:
-        """Whether the mistake explains the labels, also where it happens to be right: swapped labels are others."""
+        """Whether the mistake explains the labels. Swapped labels are excluded: there RATIO explains none."""
         explained = self.by_rank >= EXPLAINS * self.rankable and self.telling_by_rank >= EXPLAINS * self.telling
         return self.telling >= CERTAIN and explained
 
@@ -64,7 +65,7 @@ class Held(NamedTuple):
 def reference_findings(
     tables: Sequence[PairTable], photos: Sequence[PhotoFile], reference: str | None
 ) -> list[Finding]:
-    """Return what PhotoTriage's pair lists say of labels that did not come from them, if there are any.
+    """Return the finding about labels that did not come from PhotoTriage's pair lists, if there are lists.
 
     Args:
         tables: The labels of all splits.
@@ -72,7 +73,7 @@ def reference_findings(
         reference: See `lists_near`.
 
     Raises:
-        UsageError: If a reference is given that is not there, or cannot be read.
+        UsageError: If the given reference does not exist, or cannot be read.
     """
     files = lists_near(photos, reference)
     try:
@@ -80,96 +81,99 @@ def reference_findings(
     except UsageError as error:
         if reference is not None:
             raise
-        return [Finding("warning", "reference", f"labels were not held against a pair list near the photos: {error}")]
-    return [verdict(held_against(tables, lists), " and ".join(file.name for file in files))] if files else []
+        return [Finding.warning("reference", f"labels were not compared with a pair list near the photos: {error}")]
+    names = " and ".join(file.name for file in files)
+    return [reference_finding(list_agreement(tables, lists), names)] if files else []
 
 
 def lists_near(photos: Sequence[PhotoFile], reference: str | None) -> list[Path]:
-    """Return the pair lists to hold labels against: those given, or those near photos named as PhotoTriage's.
+    """Return the pair lists to compare labels with: the given ones, or those near photos named as PhotoTriage's.
 
     Args:
         photos: The labels' photos.
         reference: A pair list, or a folder that holds both, itself or in ``train_val``.
 
     Raises:
-        UsageError: If one is given that is not there.
+        UsageError: If the given reference does not exist.
     """
     if reference is None:
         folders = sorted({photo.path.parent for photo in photos if _NAME.fullmatch(photo.name)})
-        return next((found for folder in folders[:ABOVE] if (found := _above(folder.absolute()))), [])
+        return next((lists for folder in folders[:LEVELS_ABOVE] if (lists := _above(folder.absolute()))), [])
     given = Path(reference).expanduser()
     if given.is_file():
         return [given]
-    found = _inside(given)
-    if not found:
+    lists = _inside(given)
+    if not lists:
         raise UsageError(f"reference={reference}: neither a pair list nor a folder with {LISTS['train']}")
-    return found
+    return lists
 
 
-def held_against(tables: Iterable[PairTable], lists: Iterable[PairLines]) -> Held:
-    """Return how far labels agree with a pair list, joined by the series and the number in the photos' names."""
+def list_agreement(tables: Iterable[PairTable], lists: Iterable[PairLines]) -> ListAgreement:
+    """Return the agreement of labels with pair lists, joined by series and photo number in the names of the photos."""
     right: dict[Pair, int] = {}
     by_rank: dict[Pair, int] = {}
     for lines in lists:
-        for series, one, other, ratio, rank, other_rank in zip(*(column.tolist() for column in lines[1:]), strict=True):
+        columns = (column.tolist() for column in lines[1:])
+        for series, photo1, photo2, ratio, rank1, rank2 in zip(*columns, strict=True):
             if ratio != 0.5:
-                right[_pair(series, one, other)] = one if ratio > 0.5 else other
-            if rank != other_rank:
-                by_rank[_pair(series, rank, other_rank)] = rank
-    labels = [(right.get(pair), by_rank.get(pair), own) for table in tables for pair, own in _labels(table)]
-    telling = [(mistaken, own) for true, mistaken, own in labels if true and mistaken and true != mistaken]
-    return Held(
-        known=sum(true is not None for true, _, _ in labels),
-        right=sum(true == own for true, _, own in labels),
+                right[_pair(series, photo1, photo2)] = photo1 if ratio > 0.5 else photo2
+            if rank1 != rank2:
+                by_rank[_pair(series, rank1, rank2)] = rank1
+    labels = [(right.get(pair), by_rank.get(pair), winner) for table in tables for pair, winner in _labels(table)]
+    telling = [(mistaken, winner) for true, mistaken, winner in labels if true and mistaken and true != mistaken]
+    return ListAgreement(
+        comparable=sum(true is not None for true, _, _ in labels),
+        right=sum(true == winner for true, _, winner in labels),
         rankable=sum(mistaken is not None for _, mistaken, _ in labels),
-        by_rank=sum(mistaken == own for _, mistaken, own in labels),
+        by_rank=sum(mistaken == winner for _, mistaken, winner in labels),
         telling=len(telling),
-        telling_by_rank=sum(mistaken == own for mistaken, own in telling),
+        telling_by_rank=sum(mistaken == winner for mistaken, winner in telling),
     )
 
 
-def verdict(held: Held, list_name: str) -> Finding:
-    """Return what labels' agreement with a pair list says of them."""
-    numbers: dict[str, int | float | None] = {**held._asdict()}
-    if not held.known:
-        return Finding("note", "reference", f"no label is about a pair of {list_name} that has a winner", numbers)
-    share, known = held.right / held.known, f"{held.known:,} labels"
-    only = f"only {held.right:,} of {known} agree with RATIO in {list_name}"
-    if held.ranks_were_ids:
+def reference_finding(agreement: ListAgreement, list_name: str) -> Finding:
+    """Return the finding about labels that were compared with a pair list."""
+    about, numbers = "reference", agreement._asdict()
+    if not agreement.comparable:
+        return Finding.note(about, f"no label is about a pair of {list_name} that has a winner", **numbers)
+    share, labels = agreement.right / agreement.comparable, f"{agreement.comparable:,} labels"
+    only = f"only {agreement.right:,} of {labels} agree with RATIO in {list_name}"
+    if agreement.ranks_were_ids:
         text = (
-            f"rank columns read as ids (they are ranks inside the series, 1 = best): {held.by_rank:,} of "
-            f"{held.rankable:,} labels are what that mistake gives, {only}"
+            f"rank columns read as ids (they are ranks inside the series, 1 = best): {agreement.by_rank:,} of "
+            f"{agreement.rankable:,} labels are what that mistake gives, {only}"
         )
-        return Finding("refused", "reference", text, numbers)
-    if held.known >= ENOUGH and like_a_coin(held.right, held.known):
+        return Finding.refusal(about, text, **numbers)
+    if agreement.comparable >= ENOUGH and is_chance(agreement.right, agreement.comparable):
         text = (
-            f"labels agree with {list_name} at chance ({percent(share)} of {held.known:,}): names joined to "
+            f"labels agree with {list_name} at chance ({percent(share)} of {agreement.comparable:,}): names joined to "
             "shuffled review numbers? Labels come from the pair lists only"
         )
-        return Finding("refused", "reference", text, numbers)
+        return Finding.refusal(about, text, **numbers)
     if share == 1:
-        return Finding("ok", "reference", f"all {known} agree with RATIO in {list_name}", numbers)
+        return Finding.ok(about, f"all {labels} agree with RATIO in {list_name}", **numbers)
     if share >= RIGHT:
-        return Finding("warning", "reference", only, numbers)
-    if held.known < ENOUGH and binomtest(held.right, held.known).proportion_ci().high >= RIGHT:
-        return Finding("warning", "reference", f"{only}: too few to tell why", numbers)
+        return Finding.warning(about, only, **numbers)
+    is_few = agreement.comparable < ENOUGH
+    if is_few and binomtest(agreement.right, agreement.comparable).proportion_ci().high >= RIGHT:
+        return Finding.warning(about, f"{only}: too few to tell why", **numbers)
     swapped = share < 1 - RIGHT
-    text = f"upside down: better and worse are swapped; {only}" if swapped else f"does not agree: {only}"
-    return Finding("refused", "reference", text, numbers)
+    text = f"better and worse are swapped: {only}" if swapped else f"labels do not agree: {only}"
+    return Finding.refusal(about, text, **numbers)
 
 
-def like_a_coin(agreements: int, count: int) -> bool:
-    """Tell whether agreement is a coin's: not to be told from 1/2, or very near to it.
+def is_chance(agreements: int, count: int) -> bool:
+    """Tell whether agreement is chance: indistinguishable from 1/2, or within `NEAR_CHANCE` of it.
 
     Example:
-        >>> like_a_coin(12, 30), like_a_coin(4600, 10000), like_a_coin(5600, 10000)
+        >>> is_chance(12, 30), is_chance(4600, 10000), is_chance(5600, 10000)
         (True, True, False)
     """
     return at_chance(agreements, count) or abs(agreements / count - 0.5) < NEAR_CHANCE
 
 
-def own_findings(root: str | None) -> Iterator[Finding]:
-    """Yield whether PhotoTriage is all there, and why its reviews are not used.
+def dataset_findings(root: str | None) -> Iterator[Finding]:
+    """Yield whether PhotoTriage is complete, and why its reviews are not used.
 
     Args:
         root: See `iqbench.datasets.phototriage.PhotoTriage`.
@@ -177,38 +181,40 @@ def own_findings(root: str | None) -> Iterator[Finding]:
     home = home_of(root)
     lists = {split: read_pair_list(home / name) for split, name in LISTS.items()}
     for split, lines in lists.items():
-        yield _beside_published(LISTS[split], lines, PUBLISHED[split])
-    reviews = [found for lines in lists.values() if (found := review_agreement(home, lines))]
-    votes, agreements = sum(found.votes for found in reviews), sum(found.agreements for found in reviews)
+        yield _against_published(LISTS[split], lines, PUBLISHED[split])
+    reviews = [agreement for lines in lists.values() if (agreement := review_agreement(home, lines))]
+    votes = sum(agreement.votes for agreement in reviews)
+    agreements = sum(agreement.agreements for agreement in reviews)
     if votes:
-        chance = like_a_coin(agreements, votes)
         text = f"reviews joined by name agree with the pair lists in {percent(agreements / votes)} of {votes:,} votes"
-        shuffled = ": at chance, because photo numbers inside the reviews are shuffled" if chance else ""
-        numbers: dict[str, int | float | None] = {"votes": votes, "agreements": agreements}
-        yield Finding("note", "reviews", f"{text}{shuffled}; they are not used", numbers)
+        if is_chance(agreements, votes):
+            text += ": at chance, because photo numbers inside the reviews are shuffled"
+        yield Finding.note("reviews", f"{text}; they are not used", votes=votes, agreements=agreements)
 
 
-def _beside_published(name: str, lines: PairLines, published: tuple[int, int, int]) -> Finding:
+def _against_published(name: str, lines: PairLines, published: tuple[int, int, int]) -> Finding:
     photos = np.concatenate(
         [np.stack([lines.series, lines.photo1], axis=1), np.stack([lines.series, lines.photo2], axis=1)]
     )
     counts = len(np.unique(lines.series)), len(lines.series), len(np.unique(photos, axis=0))
-    numbers: dict[str, int | float | None] = dict(zip(("series", "pairs", "photos"), counts, strict=True))
-    here, there = (f"{series:,} series, {pairs:,} pairs, {n:,} photos" for series, pairs, n in (counts, published))
+    numbers = dict(zip(("series", "pairs", "photos"), counts, strict=True))
+    actual, expected = (f"{series:,} series, {pairs:,} pairs, {n:,} photos" for series, pairs, n in (counts, published))
+    about = "published counts"
     if counts == published:
-        return Finding("ok", "published counts", f"{name}: {here}, as published", numbers)
-    part = 2 * counts[1] < published[1]
-    text = f"{name}: {here}; " + ("published are" if part else "differs from the published")
-    return Finding("note" if part else "warning", "published counts", f"{text} {there}", numbers)
+        return Finding.ok(about, f"{name}: {actual}, as published", **numbers)
+    if 2 * counts[1] < published[1]:
+        return Finding.note(about, f"{name}: {actual}; published are {expected}", **numbers)
+    return Finding.warning(about, f"{name}: {actual}; differs from the published {expected}", **numbers)
 
 
 def _above(folder: Path) -> list[Path]:
-    places = [folder, *folder.parents[:ABOVE]]
-    return next((found for place in places if (found := _inside(place))), [])
+    """Return the pair lists in a folder, or else in the nearest folder above it that has some."""
+    places = [folder, *folder.parents[:LEVELS_ABOVE]]
+    return next((lists for place in places if (lists := _inside(place))), [])
 
 
 def _inside(folder: Path) -> list[Path]:
-    """Return the pair lists in a folder or in its ``train_val``: the training list, and others beside it."""
+    """Return the pair lists in a folder or in its ``train_val``, if the training list is among them."""
     for home in (folder, folder / "train_val"):
         if (home / LISTS["train"]).is_file():
             return [home / name for name in LISTS.values() if (home / name).is_file()]
@@ -216,17 +222,17 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _labels(table: PairTable) -> Iterator[tuple[Pair, int]]:
-    """Yield the pair and the winner's number of each label that has one, about photos of one series by their names."""
+    """Yield the pair and the winner's number of each label with a winner, if both photos' names are of one series."""
     named = [_NAME.fullmatch(photo.name) for photo in table.photos]
     numbers = [(int(match.group(1)), int(match.group(2))) if match else None for match in named]
     for first, second, preference in zip(table.first.tolist(), table.second.tolist(), table.preference, strict=True):
-        one, other = numbers[first], numbers[second]
-        if one and other and one[0] == other[0] and preference != 0.5:
-            yield _pair(one[0], one[1], other[1]), one[1] if preference > 0.5 else other[1]
+        a, b = numbers[first], numbers[second]
+        if a and b and a[0] == b[0] and preference != 0.5:
+            yield _pair(a[0], a[1], b[1]), a[1] if preference > 0.5 else b[1]
 
 
-def _pair(series: int, one: int, other: int) -> Pair:
-    return (series, one, other) if one < other else (series, other, one)
+def _pair(series: int, a: int, b: int) -> Pair:
+    return (series, a, b) if a < b else (series, b, a)
 
 
 def is_named_like(photos: Iterable[PhotoFile]) -> bool:

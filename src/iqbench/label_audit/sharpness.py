@@ -1,107 +1,116 @@
-"""How often sharpness alone agrees with labels: what any model should beat, and a sign of labels that are swapped."""
+"""The agreement of sharpness alone with labels: a baseline for any model, and a test for swapped labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from iqbench.evaluation.measures import CONSTANT, pair_measures
-from iqbench.inference.encoding import encode_photos
+from iqbench.inference.encoding import photo_table
 from iqbench.inference.engine_config import Settings
 from iqbench.interfaces import PhotoFile, Split
-from iqbench.label_audit.findings import Finding, counted, percent
+from iqbench.label_audit.findings import counted, percent
 from iqbench.labels import LabelTable, PairTable, VoteTable
-from iqbench.models.rules import Rules
+from iqbench.metrics.pairs import hits
+from iqbench.results.label_audit_summary import Finding, SharpnessAgreement
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
-from iqbench.statistics.resampled_measures import ONE_PHOTO, estimate, srcc_draws
+from iqbench.statistics.resampled_measures import ONE_PHOTO, PairBootstrap, srcc_draws
 
 RESAMPLES = 2000
 
+NO_WINNER = "no pair with a winner has photos of known sharpness"
+CONSTANT = "the sharpness or the votes are all the same, or there are fewer than two photos"
+
 FEW = 50
-"""Photos that are decoded sooner than other processes start."""
+"""Number of photos below which decoding takes less time than starting workers."""
 
 ENOUGH = 100
-"""Pairs from which on sharpness may say that better and worse are swapped."""
+"""Minimum number of pairs for a warning that better and worse are swapped."""
 
 EXPECTED = 1000
-"""Pairs of PhotoTriage of which sharpness should be shown to know something."""
+"""Number of PhotoTriage's pairs in which sharpness should be better than chance."""
 
 USUAL = "on PhotoTriage sharpness alone agrees with 56 % of pairs (61 % of untied ones)"
 
 
 def sampled(labels: LabelTable, size: int, seed: int) -> LabelTable:
-    """Return so many rows, drawn by the seed; all if there are fewer."""
+    """Return a random sample of rows, or all rows if there are fewer."""
     keep = np.zeros(len(labels), dtype=bool)
     keep[np.random.default_rng(seed).permutation(len(labels))[:size]] = True
     return labels.where(keep)
 
 
 def sharpnesses(files: Sequence[PhotoFile]) -> "pd.Series[float]":
-    """Return each photo's variance of the Laplacian by its name, unclipped; NaN where it cannot be read any more."""
+    """Return the sharpness of each photo by its name, NaN for a photo that can no longer be read."""
     settings = Settings.plain("cpu", batch_size=64, workers="auto" if len(files) >= FEW else 0)
-    facts = encode_photos(Rules({"sharpness": 1.0}, clipped=False), files, settings, "sharpness").photos
-    return pd.Series(facts["sharpness"].to_numpy(np.float64), index=facts["photo"])
+    photos = photo_table(files, settings, "sharpness")
+    return pd.Series(photos["sharpness"].to_numpy(np.float64), index=photos["photo"])
 
 
-def agreement(labels: LabelTable, sharpness: "pd.Series[float]", seed: int) -> dict[str, Any]:
-    """Return how well sharpness agrees with labels: accuracy about pairs, Spearman's correlation with mean votes.
+def sharpness_agreement(labels: LabelTable, sharpness: "pd.Series[float]", seed: int) -> SharpnessAgreement:
+    """Return the accuracy of sharpness on pairs, or its Spearman correlation with mean votes.
 
     Args:
         labels: Preferences or votes.
-        sharpness: Of their photos, by name.
-        seed: Seed of the interval.
-
-    Returns:
-        ``measure`` (``accuracy`` or ``srcc``), ``value``, ``interval`` and ``n``.
+        sharpness: The sharpness of their photos, by name.
+        seed: Seed of the bootstrap.
     """
-    if isinstance(labels, PairTable):
-        return {"measure": "accuracy"} | _accuracy(labels, sharpness, seed)
-    return {"measure": "srcc"} | _correlation(labels, sharpness, seed)
+    config = BootstrapConfig(seed, RESAMPLES)
+    return _accuracy(labels, sharpness, config) if isinstance(labels, PairTable) else _srcc(labels, sharpness, config)
 
 
-def sharpness_findings(measured: Mapping[Split, dict[str, Any]], phototriage: bool) -> list[Finding]:
-    """Return what sharpness says of the labels.
+def sharpness_findings(measured: Mapping[Split, SharpnessAgreement], is_phototriage: bool) -> list[Finding]:
+    """Return the findings about the agreement of sharpness with the labels.
 
     Args:
-        measured: See `agreement`.
-        phototriage: Whether the photos are PhotoTriage's, of which more is known.
+        measured: See `sharpness_agreement`.
+        is_phototriage: Whether the photos are PhotoTriage's, for which the usual agreement is known.
     """
-    found = [_finding(split, one, phototriage) for split, one in measured.items()]
-    return [*found, Finding("note", "sharpness", USUAL)] if found and phototriage else found
+    lines = [_finding(split, agreement, is_phototriage) for split, agreement in measured.items()]
+    return [*lines, Finding.note("sharpness", USUAL)] if lines and is_phototriage else lines
 
 
-def _finding(split: Split, measured: dict[str, Any], phototriage: bool) -> Finding:
-    value, interval, count = (measured[key] for key in ("value", "interval", "n"))
+def _finding(split: Split, agreement: SharpnessAgreement, is_phototriage: bool) -> Finding:
+    value, interval, count = agreement.value, agreement.interval, agreement.n
     if value is None:
-        return Finding("note", "sharpness", f"{split}: sharpness alone was not measured: {measured['reason']}")
-    if measured["measure"] == "srcc":
+        return Finding.note("sharpness", f"{split}: sharpness alone was not measured: {agreement.reason}")
+    if agreement.measure == "srcc":
         spread = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
         text = f"{split}: sharpness alone has a rank correlation (SRCC) of {value:.2f}{spread} with the mean votes"
-        return Finding("note", "sharpness", f"{text} of {counted(count, 'photo')}", {"srcc": value, "photos": count})
+        return Finding.note("sharpness", f"{text} of {counted(count, 'photo')}", srcc=value, photos=count)
     spread = f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
     text = f"{split}: sharpness alone agrees with {percent(value)}{spread} of {counted(count, 'pair')}"
-    numbers: dict[str, int | float | None] = {"accuracy": value, "pairs": count}
+    numbers = {"accuracy": value, "pairs": count}
     if interval and interval[1] < 0.5 and count >= ENOUGH:
-        return Finding("warning", "sharpness", f"{text}, less than a coin: are better and worse swapped?", numbers)
-    if phototriage and interval and interval[0] <= 0.5 and count >= EXPECTED:
-        return Finding("warning", "sharpness", f"{text}, no better than a coin: are the labels random?", numbers)
-    return Finding("note", "sharpness", text, numbers)
+        return Finding.warning("sharpness", f"{text}, less than chance: are better and worse swapped?", **numbers)
+    if is_phototriage and interval and interval[0] <= 0.5 and count >= EXPECTED:
+        return Finding.warning("sharpness", f"{text}, no better than chance: are the labels random?", **numbers)
+    return Finding.note("sharpness", text, **numbers)
 
 
-def _accuracy(pairs: PairTable, sharpness: "pd.Series[float]", seed: int) -> dict[str, Any]:
+def _accuracy(pairs: PairTable, sharpness: "pd.Series[float]", config: BootstrapConfig) -> SharpnessAgreement:
     names = np.array([photo.name for photo in pairs.photos], dtype=object)
-    rows = pd.DataFrame({"first": names[pairs.first], "second": names[pairs.second], "series": pairs.series})
-    one, other = (sharpness.reindex(rows[side]).to_numpy(np.float64) for side in ("first", "second"))
-    answers = rows.assign(preference=pairs.preference, weight=pairs.weight, margin=one - other, status="ok")
-    accuracy: dict[str, Any] = pair_measures(answers, seed, RESAMPLES)["accuracy"]
-    return accuracy
+    rows = pd.DataFrame(
+        {"series": pairs.series.astype(str), "first": names[pairs.first], "second": names[pairs.second]}
+    )
+    first, second = (sharpness.reindex(rows[side]).to_numpy(np.float64) for side in ("first", "second"))
+    rows = rows.assign(preference=pairs.preference, weight=pairs.weight, margin=first - second)
+    # sorted, since sums depend on the order of the rows in their last bits
+    rows = rows.astype({"series": str}).sort_values(
+        list(rows), kind="stable", ignore_index=True
+    )  # sums depend on the order in the last bits
+    rows = rows[np.isfinite(rows["margin"])]
+    bootstrap = PairBootstrap(rows, config)
+    margin, preference, weight = (rows[name].to_numpy(np.float64) for name in ("margin", "preference", "weight"))
+    draws = bootstrap.means(hits(margin, preference)[:, None], weight)[:, 0]
+    count = int(((preference != 0.5) & (weight > 0)).sum())
+    return SharpnessAgreement.from_draws(draws, count, NO_WINNER, bootstrap.no_interval, measure="accuracy")
 
 
-def _correlation(votes: VoteTable, sharpness: "pd.Series[float]", seed: int) -> dict[str, Any]:
-    names = [photo.name for photo in votes.photos]
-    of_each = np.asarray(sharpness.reindex(names), dtype=np.float64)
-    known = np.isfinite(of_each)
-    weights = Bootstrap(np.array(names, dtype=object)[known].tolist(), BootstrapConfig(seed, RESAMPLES)).weights
-    draws = srcc_draws(weights, of_each[known], votes.means[known])
-    return estimate(draws, int(known.sum()), CONSTANT, ONE_PHOTO if known.sum() < 2 else "")
+def _srcc(votes: VoteTable, sharpness: "pd.Series[float]", config: BootstrapConfig) -> SharpnessAgreement:
+    names = np.array([photo.name for photo in votes.photos], dtype=object)
+    scores = np.asarray(sharpness.reindex(names), dtype=np.float64)
+    known = np.isfinite(scores)
+    count = int(known.sum())
+    weights = Bootstrap(names[known].tolist(), config).weights
+    draws = srcc_draws(weights, scores[known], votes.means[known])
+    return SharpnessAgreement.from_draws(draws, count, CONSTANT, ONE_PHOTO if count < 2 else "", measure="srcc")

@@ -1,126 +1,124 @@
-"""The label doctor's report: a table of what there is, a line for each finding, and a file for programs."""
+"""The report of a label audit: a table of counts, a line per finding, and doctor.json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.reporting.exports import write_text
+from iqbench.io import write_text
 from iqbench.reporting.wording import UNKNOWN, one_line, percent
+from iqbench.results.label_audit_summary import (
+    FILE_NAME,
+    LabelAudit,
+    PairStatistics,
+    SharpnessAgreement,
+    SplitStatistics,
+    VoteStatistics,
+)
 
 STYLES = {"ok": "green", "note": "", "warning": "yellow", "refused": "bold red"}
 
+TableRows = list[tuple[str, list[str]]]
+"""Headings, each with a cell per split."""
 
-def print_diagnosis(diagnosis: dict[str, Any], console: Console | None = None) -> None:
-    """Print the report; a finding is one line, however long."""
+
+def print_audit(audit: LabelAudit, console: Console | None = None) -> None:
+    """Print the report. A finding is one line, however long."""
     if console is None:
         console = Console()
         if not console.is_terminal:
             console = Console(width=max(120, console.width))
-    console.print(census_table(diagnosis["splits"]))
-    for finding in diagnosis["findings"]:
-        line = Text.assemble((f"{finding['severity']:<8}", STYLES[finding["severity"]]), one_line(finding["text"]))
+    console.print(statistics_table(audit.splits))
+    for finding in audit.findings:
+        line = Text.assemble((f"{finding.severity:<8}", STYLES[finding.severity]), one_line(finding.text))
         console.print(line, soft_wrap=True)
-    if not diagnosis["refused"]:
-        console.print(Text(verdict(diagnosis)), soft_wrap=True)
+    if not audit.refused:
+        console.print(Text(conclusion(audit)), soft_wrap=True)
 
 
-def verdict(diagnosis: dict[str, Any]) -> str:
-    """Return the last line: what is wrong, or that nothing is.
-
-    Example:
-        >>> verdict({"refused": [], "warnings": 0}), verdict({"refused": ["a", "b"], "warnings": 1})
-        ('no fault found in the labels', 'refused: a (and 1 more)')
-    """
-    if refused := diagnosis["refused"]:
+def conclusion(audit: LabelAudit) -> str:
+    """Return the last line: the first reason for a refusal, or that no fault was found."""
+    if refused := audit.refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         return f"refused: {one_line(refused[0])}{more}"
-    count = diagnosis["warnings"]
-    warnings = f"; {count} warning{'s' * (count != 1)} above" if count else ""
+    warnings = f"; {audit.warnings} warning{'s' * (audit.warnings != 1)} above" if audit.warnings else ""
     return f"no fault found in the labels{warnings}"
 
 
-def census_table(splits: dict[str, dict[str, Any]]) -> Table:
-    """Return what there is in each split, a column a split."""
+def statistics_table(splits: Mapping[str, PairStatistics | VoteStatistics]) -> Table:
+    """Return the counts of each split, a column per split."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("")
     for split in splits:
         table.add_column(split, justify="right")
-    kind = next(iter(splits.values()))["kind"]
-    for heading, cells in (_pair_rows if kind == "pairs" else _vote_rows)(list(splits.values())):
+    pairs = [split for split in splits.values() if isinstance(split, PairStatistics)]
+    votes = [split for split in splits.values() if isinstance(split, VoteStatistics)]
+    for heading, cells in _pair_rows(pairs) if pairs else _vote_rows(votes):
         table.add_row(heading, *cells)
     return table
 
 
-def write_diagnosis(diagnosis: dict[str, Any], folder: Path) -> None:
+def write_audit(audit: LabelAudit, folder: Path) -> None:
     """Write ``doctor.json``, whole or not at all."""
-    write_text(folder / "doctor.json", json.dumps(diagnosis, indent=2, allow_nan=False) + "\n")
+    write_text(folder / FILE_NAME, json.dumps(audit.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
 
 
-Rows = list[tuple[str, list[str]]]
-
-
-def _pair_rows(splits: Sequence[dict[str, Any]]) -> Rows:
-    agreed = [
+def _pair_rows(splits: Sequence[PairStatistics]) -> TableRows:
+    agreement = [
         (
             f"people agree, at least {100 * float(share):.0f} %",
-            [f"{one['agreement_at_least'][share]:,}" for one in splits],
+            [f"{split.agreement_at_least[share]:,}" for split in splits],
         )
-        for share in splits[0]["agreement_at_least"]
+        for share in splits[0].agreement_at_least
     ]
     return [
-        _counts("pairs", "labels", splits),
-        _counts("photos", "photos", splits),
-        _counts("series", "series", splits),
+        ("pairs", [f"{split.labels:,}" for split in splits]),
+        ("photos", [f"{split.photos:,}" for split in splits]),
+        ("series", [f"{split.series:,}" for split in splits]),
         *_lost(splits),
-        _counts("first is better", "first_better", splits),
-        _counts("second is better", "second_better", splits),
-        _counts("no winner", "no_winner", splits),
-        ("a constant answer is right, %", [percent(one["constant_accuracy"]) for one in splits]),
-        *agreed,
-        *_sharpness(splits),
+        ("first is better", [f"{split.first_better:,}" for split in splits]),
+        ("second is better", [f"{split.second_better:,}" for split in splits]),
+        ("no winner", [f"{split.no_winner:,}" for split in splits]),
+        ("a constant answer is right, %", [percent(split.constant_accuracy) for split in splits]),
+        *agreement,
+        *_sharpness(splits, "sharpness alone is right, %", percent),
     ]
 
 
-def _vote_rows(splits: Sequence[dict[str, Any]]) -> Rows:
-    votes = [one["votes_per_photo"] for one in splits]
+def _vote_rows(splits: Sequence[VoteStatistics]) -> TableRows:
+    votes = [split.votes_per_photo for split in splits]
     return [
-        _counts("photos with votes", "labels", splits),
+        ("photos with votes", [f"{split.labels:,}" for split in splits]),
         *_lost(splits),
         (
-            "votes a photo",
-            [f"{one['mean']:.0f} ({one['least']} to {one['most']})" if one else UNKNOWN for one in votes],
+            "votes per photo",
+            [f"{counts.mean:.0f} ({counts.least} to {counts.most})" if counts else UNKNOWN for counts in votes],
         ),
-        ("mean vote", [_number(one["mean"]) for one in splits]),
-        ("standard deviation", [_number(one["sd"]) for one in splits]),
-        ("good (mean above 5), %", [percent(one["good"]) for one in splits]),
-        ("good or bad: a constant answer is right, %", [percent(one["constant_accuracy"]) for one in splits]),
-        *_sharpness(splits),
+        ("mean vote", [_number(split.mean) for split in splits]),
+        ("standard deviation", [_number(split.sd) for split in splits]),
+        ("good (mean above 5), %", [percent(split.good) for split in splits]),
+        ("good or bad: a constant answer is right, %", [percent(split.constant_accuracy) for split in splits]),
+        *_sharpness(splits, "sharpness alone, SRCC", _number),
     ]
 
 
-def _counts(heading: str, key: str, splits: Sequence[dict[str, Any]]) -> tuple[str, list[str]]:
-    return heading, [f"{one[key]:,}" for one in splits]
+def _lost(splits: Sequence[SplitStatistics]) -> TableRows:
+    codes = [", ".join(f"{count:,} {code}" for code, count in split.unusable_photos.items()) or "0" for split in splits]
+    return [
+        ("photos that cannot be used", codes),
+        ("labels lost with them", [f"{split.labels_lost:,}" for split in splits]),
+    ]
 
 
-def _lost(splits: Sequence[dict[str, Any]]) -> Rows:
-    codes = [", ".join(f"{count:,} {code}" for code, count in one["unusable_photos"].items()) or "0" for one in splits]
-    return [("photos that cannot be used", codes), _counts("labels lost with them", "labels_lost", splits)]
-
-
-def _sharpness(splits: Sequence[dict[str, Any]]) -> Rows:
-    measured = [one["sharpness"] for one in splits]
-    if all(one is None for one in measured):
+def _sharpness(splits: Sequence[SplitStatistics], heading: str, shown: Callable[[float | None], str]) -> TableRows:
+    measured: list[SharpnessAgreement | None] = [split.sharpness for split in splits]
+    if all(agreement is None for agreement in measured):
         return []
-    pairs = splits[0]["kind"] == "pairs"
-    shown = percent if pairs else _number
-    values = [UNKNOWN if one is None else shown(one["value"]) for one in measured]
-    return [("sharpness alone is right, %" if pairs else "sharpness alone, SRCC", values)]
+    return [(heading, [UNKNOWN if agreement is None else shown(agreement.value) for agreement in measured])]
 
 
 def _number(value: float | None) -> str:
