@@ -1,1 +1,1 @@
-"""The evaluation: how well a model agrees with what people said about photos, and how sure that is."""
+"""The evaluation: how well a model agrees with people's labels, with intervals and baselines."""

@@ -1,4 +1,4 @@
-"""The labels that a model is held against: a split of a set, or all of it, or some of that."""
+"""The labels of an evaluation: a split of a set or all of it, perhaps limited to some of its photos."""
 
 import hashlib
 
@@ -13,14 +13,14 @@ ALL = "all"
 
 
 def labels_of(data: LabelledPhotos, split: str | None) -> tuple[str, LabelTable]:
-    """Return the name and the labels of a split, of photos that cannot be read as well.
+    """Return the name and the labels of a split, those of unreadable photos included.
 
     Args:
-        data: The set. Its ``limit`` holds: at most so many photos, of series that are whole.
+        data: The set. Its ``limit`` applies: the largest number of photos, in whole series.
         split: ``train``, ``val``, ``test``, ``all``, or None for the set's own choice.
 
     Raises:
-        UsageError: If there is no such split, or nothing in it.
+        UsageError: If there is no such split, or it is empty.
     """
     name = data.evaluated_on if split is None else split
     if name not in (*SPLITS, ALL):
@@ -32,10 +32,10 @@ def labels_of(data: LabelledPhotos, split: str | None) -> tuple[str, LabelTable]
 
 
 def limited(table: LabelTable, limit: int, seed: int) -> LabelTable:
-    """Return the labels of at most so many photos, drawn by lot: single photos, or whole series of them.
+    """Return the labels of at most ``limit`` photos, chosen by hash sampling: single photos, or whole series.
 
     Raises:
-        UsageError: If not even one of them fits.
+        UsageError: If the limit is no whole number from 1 on, or no series fits.
     """
     if not (isinstance(limit, int) and limit >= 1):
         raise UsageError(f"data.limit={limit}: must be a whole number, at least 1, or null for all photos")
@@ -43,8 +43,8 @@ def limited(table: LabelTable, limit: int, seed: int) -> LabelTable:
         chosen = hash_order([photo.name for photo in table.photos], seed)[:limit]
         return table.where(np.isin(np.arange(len(table)), chosen))
     series, rows = np.unique(table.series, return_inverse=True)
-    both = np.unique(np.stack([np.tile(rows, 2), np.concatenate([table.first, table.second])]), axis=1)
-    sizes, left, kept = np.bincount(both[0], minlength=len(series)), limit, []
+    members = np.unique(np.stack([np.tile(rows, 2), np.concatenate([table.first, table.second])]), axis=1)
+    sizes, left, kept = np.bincount(members[0], minlength=len(series)), limit, []
     for number in hash_order(series.tolist(), seed).tolist():
         if sizes[number] <= left:
             kept.append(number)
@@ -55,7 +55,7 @@ def limited(table: LabelTable, limit: int, seed: int) -> LabelTable:
 
 
 def fingerprint(table: LabelTable) -> str:
-    """Return a name for the labels: 12 hex digits of who was compared with whom, or voted for how."""
+    """Return an identifier of the labels: 12 hex digits of all pairs or votes."""
     names = np.array([photo.name for photo in table.photos], dtype=object)
     if isinstance(table, PairTable):
         columns = [names[table.first], names[table.second], table.preference, table.weight, table.series]

@@ -96,7 +96,7 @@ def _accuracy(pairs: PairTable, sharpness: "pd.Series[float]", config: Bootstrap
     rows = rows.assign(preference=pairs.preference, weight=pairs.weight, margin=first - second)
     # sorted, since sums depend on the order of the rows in their last bits
     rows = rows.astype({"series": str}).sort_values(
-        list(rows), kind="stable", ignore_index=True
+        [*map(str, rows)], kind="stable", ignore_index=True
     )  # sums depend on the order in the last bits
     rows = rows[np.isfinite(rows["margin"])]
     bootstrap = PairBootstrap(rows, config)
