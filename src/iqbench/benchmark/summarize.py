@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from iqbench.baselines import against_baselines, baseline_accuracies, baseline_verdicts
 from iqbench.benchmark.accuracies import (
     ModelAccuracies,
     control_results,
@@ -13,7 +14,6 @@ from iqbench.benchmark.accuracies import (
     severity_steps,
     type_severity_steps,
 )
-from iqbench.baselines import against_baselines, baseline_accuracies, baseline_verdicts
 from iqbench.benchmark.comparisons import Comparisons, best_per_type, ranking
 from iqbench.benchmark.diagnostics import (
     confidence,

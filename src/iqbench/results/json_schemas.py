@@ -4,11 +4,17 @@ import json
 from pathlib import Path
 
 from iqbench.records import Record
+from iqbench.results.evaluation_summary import EvaluationSummary
+from iqbench.results.label_audit_summary import LabelAudit
 from iqbench.results.summary import Summary
 
 FOLDER = Path(__file__).parent / "schemas"
 
-PUBLISHED: dict[str, type[Record]] = {"summary": Summary}
+PUBLISHED: dict[str, type[Record]] = {
+    "summary": Summary,
+    "evaluation": EvaluationSummary,
+    "label_audit": LabelAudit,
+}
 """The models whose schemas are published, by the name of their file."""
 
 
