@@ -8,25 +8,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iqbench.reporting.console import wide_console
 from iqbench.reporting.table import unfinished
-from iqbench.reporting.wording import UNKNOWN, one_line, percent
+from iqbench.reporting.text_format import UNKNOWN, one_line, percent
 
 Measure = dict[str, Any]
 
 
 def print_agreement(summary: dict[str, Any], console: Console | None = None) -> None:
     """Print a table for each set; into a file or a pipe at least 120 columns wide."""
-    if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=max(120, console.width))
+    console = console or wide_console(120)
     for found in summary["sets"]:
         console.print(agreement_table(found))
         for line in notes(found):
             console.print(Text(line), soft_wrap=True)
         console.print()
-    if ending := unfinished(summary):
-        console.print(Text(ending.removeprefix("; ")), soft_wrap=True)
+    if ending := unfinished(summary["complete"], summary.get("missing_shards", [])):
+        console.print(Text(ending), soft_wrap=True)
 
 
 def agreement_table(found: dict[str, Any]) -> Table:

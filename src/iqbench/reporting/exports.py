@@ -1,25 +1,31 @@
-"""What a run leaves for people and programs, made from the stores alone and the same every time."""
+"""Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
-from iqbench.benchmark.summarize import summarize_runs
-from iqbench.benchmark.verdict_table import read_runs
+from iqbench.benchmark.diagnostics import evidence, probabilities
+from iqbench.benchmark.gallery import failures
+from iqbench.benchmark.repeat_sample import repeatability
+from iqbench.benchmark.summarize import summarize
+from iqbench.benchmark.summary_adapter import typed
+from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, read_runs, verdict_rows
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
-from iqbench.reporting.html import report
+from iqbench.reporting.gallery import Pictures
+from iqbench.reporting.html import report_page
+from iqbench.reporting.html_sections import ReportContent
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 from iqbench.results.reader import Run
-from iqbench.results.schema import FILE_NAME, Exhibit
-from iqbench.results.summary import FailedJob, Summary
-from iqbench.statistics.bootstrap import BootstrapConfig
+from iqbench.results.schema import FILE_NAME
+from iqbench.results.schema import Exhibit as GalleryPicture
+from iqbench.results.summary import Summary
 
 COLUMNS = [
     "model_name",
@@ -47,73 +53,141 @@ COLUMNS = [
     "model_fingerprint",
     "photo_sha256",
 ]
-"""The columns of unified_results, those that the predecessor's users know first."""
+"""The columns of unified_results; those of the predecessor come first."""
 
 SEED = 0
+"""Seed of the bootstrap. It is fixed, so that a report made twice has the same bytes."""
+
 RESAMPLES = 2000
-"""Of the bootstrap; fixed, so that a report made again is the same to the byte."""
+"""Number of bootstrap resamples."""
 
 
-def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequence[Path] | None = None) -> Summary:
-    """Write all exports of some runs into ``folder``, and return the summary.
+def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] | None = None) -> Summary:
+    """Write all exports of some runs into ``folder``, and return their summary.
 
     Args:
         folder: A run's folder, or a sweep's root.
-        failed_jobs: What is known of jobs that left no complete results.
-        sources: The folders of the runs, or folders above them; ``folder`` itself if it is not said.
+        failed_jobs: The jobs of a sweep that left no complete results.
+        sources: The folders of the runs, or folders above them; by default ``folder`` itself.
 
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
-    failed_jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
+    failed_jobs = [job for job in failed_jobs if job["exit_code"] != FINISHED]
     if sources is not None and not sources:
         raise UsageError(f"{folder}: no job has results")
     runs = read_runs([folder] if sources is None else sources)
-    _make(folder, runs)
-    results = summarize_runs(runs, failed_jobs, BootstrapConfig(SEED, RESAMPLES))
-    summary, table = results.summary, results.table[COLUMNS]
+    _prepare_folder(folder, runs)
+    summary, rows = _summarize(runs, failed_jobs)
+    table = rows[COLUMNS]
     with together(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
-        write_csv(place / "manifest.csv", _manifest(runs))
-        (place / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        write_csv(place / "manifest.csv", _manifest_table(runs))
+        (place / "summary.json").write_text(_json(summary), encoding="utf-8")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8")
         accuracy_heatmap(summary, place / "accuracy.png")
-        page = report(summary, place / "accuracy.png", exhibits(runs))
+        page = report_page(ReportContent(summary, place / "accuracy.png", gallery_pictures(runs)))
         (place / "report.html").write_text(page, encoding="utf-8")
     return summary
 
 
-def _make(folder: Path, runs: Sequence[Run]) -> None:
-    """Make the folder for the exports if it is not there; refuse one that holds a run that they are not about."""
+def _prepare_folder(folder: Path, runs: Sequence[Run]) -> None:
+    """Create the folder of the exports; refuse the folder of another run, whose exports would be overwritten."""
     if (folder / FILE_NAME).exists() and (folder / FILE_NAME).resolve() not in [run.path.resolve() for run in runs]:
         raise UsageError(f"{folder}: holds another run, whose exports would be lost; choose another folder")
     roots = {run.details["config"]["data"].get("root") for run in runs} - {None}
     if folder.resolve() in [Path(root).expanduser().resolve() for root in roots]:
-        raise UsageError(f"{folder}: is the photos' own folder; choose one in it or beside it")
+        raise UsageError(f"{folder}: is the folder of the photos; choose one in it or beside it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).touch()
     except OSError as error:
-        raise DiskError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+        raise DiskError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
 
 
 FINISHED = TooManyFailures.exit_code
-"""Of a job that is through, with more failed rows than were allowed."""
+"""Exit code of a job with complete results but more failed rows than ``max_failures``."""
 
 
-def exhibits(runs: Sequence[Run]) -> dict[tuple[str, str, str], Exhibit]:
-    """Return the pictures of all runs by model fingerprint, photo sha256 and variant."""
-    return {
-        (run.identity["model_fingerprint"], exhibit.sha256, exhibit.variant): exhibit
-        for run in runs
-        for exhibit in (
-            Exhibit(**{str(key): value for key, value in row.items()}) for row in run.exhibits.to_dict("records")
-        )
+def _summarize(runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> tuple[Summary, pd.DataFrame]:
+    rows = verdict_rows(runs)
+    rows["probability"] = probabilities(rows)
+    summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
+    known, nulls = evidence(rows, adjacent_rows(runs), protocol_of(runs), SEED, RESAMPLES)
+    wrong = failures(rows, max(run.details["config"]["gallery"] for run in runs))
+    again = repeatability(runs, {name: model["fingerprint"] for name, model in summary["models"].items()})
+    for name, model in summary["models"].items():
+        model |= known[name] | {"failures_by_type": wrong.get(name, {})}
+        model["repeatability"] |= again[name]
+        of_model = [run for run in runs if run.identity["model_fingerprint"] == model["fingerprint"]]
+        seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
+        model["photos_seen_in_training"] = int(seen["sha256"].nunique())
+        model["trained_on"] = of_model[0].details["trained_on"].get("what")
+    told = _told(runs)
+    missing = sorted({shard for run in told for shard in run["missing_shards"]})
+    untyped = {
+        "iqbench": runs[0].identity["versions"]["iqbench"],
+        "complete": all(run.complete for run in runs) and not failed_jobs and not missing,
+        "missing_shards": missing,
+        "failed_jobs": list(failed_jobs),
+        "protocol": runs[0].identity["protocol"],
+        **summary,
+        "duplicate_photos": _duplicates(rows),
+        "nulls": nulls,
+        "runs": told,
     }
+    return typed(untyped), rows
 
 
-def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
+def _json(summary: Summary) -> str:
+    """Return the summary as JSON in ASCII: a path may hold bytes that UTF-8 cannot encode."""
+    return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+
+
+def _duplicates(rows: pd.DataFrame) -> int:
+    """Return how many photos have the same content as an earlier one under another name."""
+    photos = rows.loc[rows["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
+    return int(photos["photo_sha256"].duplicated().sum())
+
+
+def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return what each run was; the shards of one are one run, of all their photos.
+
+    What lay beside the photos, and how a machine was used, may differ between shards; the first one's is told.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        identity = {key: value for key, value in run.identity.items() if key != "photos"}
+        details = {key: value for key, value in run.details.items() if key != "shard"}
+        config = {key: value for key, value in details["config"].items() if key != "engine"}
+        same = json.dumps([identity, details | {"ignored_files": None, "config": config}], sort_keys=True)
+        one = found.setdefault(
+            same, {"identity": identity | {"photos": []}, "details": details, "missing_shards": set()}
+        )
+        one["identity"]["photos"] = sorted({*one["identity"]["photos"], *run.identity["photos"]})
+        shard, shards = run.details["shard"]
+        one.setdefault("shards", set()).add(shard)
+        one["missing_shards"] = set(range(shards)) - one["shards"]
+    return [
+        {key: value for key, value in one.items() if key != "shards"}
+        | {"missing_shards": sorted(one["missing_shards"])}
+        for one in found.values()
+    ]
+
+
+def gallery_pictures(runs: Sequence[Run]) -> Pictures:
+    """Return the pictures of all runs by model fingerprint, photo sha256 and variant."""
+    pictures = {}
+    for run in runs:
+        for row in run.exhibits.to_dict("records"):
+            picture = GalleryPicture(**{str(key): value for key, value in row.items()})
+            pictures[run.identity["model_fingerprint"], picture.sha256, picture.variant] = picture
+    return pictures
+
+
+def _manifest_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return one row per photo of the runs, with its size and content hash."""
     photos = pd.concat([run.photos for run in runs]).drop(columns="seen_in_training")
     photos = photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
     for column in ("file_bytes", "width", "height", "encoded_bytes"):
@@ -144,13 +218,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table, a line feed after each row, of which every name can be read back as it is."""
+    """Write a table as CSV with a line feed after each row. Every name is read back unchanged."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table.to_csv(_LineFeeds(file), index=False, lineterminator="\r\n")  # type: ignore[call-overload]
 
 
 class _LineFeeds:
-    """Ends rows with a line feed; csv itself is told otherwise, or it would not quote a carriage return in a name."""
+    """Write a line feed after each row. With it as csv's own terminator, csv would not quote a carriage return."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

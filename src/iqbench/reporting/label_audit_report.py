@@ -10,18 +10,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iqbench.reporting.console import wide_console
 from iqbench.reporting.exports import write_text
-from iqbench.reporting.wording import UNKNOWN, one_line, percent
+from iqbench.reporting.text_format import UNKNOWN, one_line, percent
 
 STYLES = {"ok": "green", "note": "", "warning": "yellow", "refused": "bold red"}
 
 
 def print_diagnosis(diagnosis: dict[str, Any], console: Console | None = None) -> None:
     """Print the report; a finding is one line, however long."""
-    if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=max(120, console.width))
+    console = console or wide_console(120)
     console.print(census_table(diagnosis["splits"]))
     for finding in diagnosis["findings"]:
         line = Text.assemble((f"{finding['severity']:<8}", STYLES[finding["severity"]]), one_line(finding["text"]))

@@ -48,8 +48,262 @@ class PhotoDifference(Difference):
     p_sign_test: float | None = None
 
 
-class ModelDifference(PhotoDifference):
-    """The paired difference of two models: the accuracy of ``a`` minus the accuracy of ``b``."""
+class MacroAccuracy(Accuracy):
+    """The mean accuracy over degradation types."""
+
+    types: int
+
+
+class SeverityStep(Accuracy):
+    """The accuracy at one level of a ladder, with the mean margin of the original."""
+
+    severity: int
+    level: str
+    degradation_type: str
+    avg_margin: float | None
+    avg_margin_reason: str | None = None
+
+
+class TypeSeverityStep(Accuracy):
+    """The accuracy at one severity of a type, over all of its ladders."""
+
+    severity: int
+    levels: list[str]
+
+
+class LevelAccuracy(Record):
+    """The accuracy at one level, without an interval."""
+
+    accuracy: float | None
+    pairs: int
+
+
+class IdentityControl(Record):
+    """Pairs of a photo and an identical copy, which must tie."""
+
+    pairs: int
+    ties: int
+    failed: int
+    all_tie: bool | None
+    all_tie_reason: str | None = None
+
+
+class ReencodeControl(Record):
+    """Pairs of a photo and its JPEG of quality 95."""
+
+    accuracy: float | None
+    accuracy_reason: str | None = None
+    pairs: int
+    failed: int
+
+
+class Controls(Record):
+    """Results on the two controls, which enter no accuracy."""
+
+    identity: IdentityControl
+    reencode: ReencodeControl
+
+
+class CalibrationBin(Record):
+    """One bin of a reliability curve."""
+
+    low: float
+    high: float
+    count: int
+    mean_probability: float
+    share_right: float
+
+
+class Calibration(Record):
+    """Brier score, expected calibration error (ECE) and reliability curve of stated probabilities."""
+
+    of: str
+    brier: float | None
+    brier_reason: str | None = None
+    ece: float | None
+    ece_reason: str | None = None
+    bins: list[CalibrationBin]
+
+
+class TypeCalibration(Record):
+    """The mean probability stated for a type, and the accuracy found."""
+
+    stated: float | None
+    stated_reason: str | None = None
+    found: float | None
+    found_reason: str | None = None
+
+
+class Confidence(Calibration):
+    """The reliability of the cross-fitted probabilities, and how well they separate right from wrong (AUROC)."""
+
+    auroc: float | None
+    auroc_reason: str | None = None
+    by_degradation: dict[str, TypeCalibration]
+
+
+class AgainstBaseline(Difference):
+    """The paired difference from the best baseline on the same pairs.
+
+    ``beaten`` is True where the interval lies above 0, None where it is unknown.
+    """
+
+    baseline: str | None
+    baseline_accuracy: float | None = None
+    beaten: bool | None
+
+
+class ChoosesLike(Record):
+    """The share of pairs in which a model chooses what a baseline chooses; ``suspect`` if it may be that baseline."""
+
+    share: float
+    suspect: bool
+
+
+class AgainstBaselines(Record):
+    """A model against the best baseline, over all pairs and per type, and the baselines that it resembles."""
+
+    overall: AgainstBaseline
+    by_degradation: dict[str, AgainstBaseline]
+    chooses_like: dict[str, ChoosesLike]
+
+
+class BaselineAccuracies(Record):
+    """A baseline's accuracy over all pairs and per type."""
+
+    overall: Accuracy
+    by_degradation: dict[str, Accuracy]
+
+    @property
+    def macro(self) -> MacroAccuracy:
+        """The mean accuracy over degradation types, without an interval."""
+        values = [accuracy.value for accuracy in self.by_degradation.values() if accuracy.value is not None]
+        return MacroAccuracy(accuracy=sum(values) / len(values) if values else None, types=len(values))
+
+
+class MonotonicityTest(Record):
+    """The L-test of one type: Kendall's tau between severity and preference, and wrongly ordered neighbours."""
+
+    tau: Estimate
+    violations: Estimate
+    ladders: int
+    without_opinion: int
+
+
+class Threshold(Record):
+    """The amount of damage from which on a model notices it (75 % accuracy), on one ladder.
+
+    An end of the interval is None where the crossing lies beyond the harshest level.
+    """
+
+    degradation_type: str
+    unit: str
+    amount: float | None
+    amount_reason: str | None = None
+    at_most: bool = False
+    interval: tuple[float | None, float | None] | None
+    interval_reason: str | None = None
+
+
+class Visibility(Record):
+    """How much of a type's change reaches the model's own input, and the accuracy where it does and does not."""
+
+    input_change: float | None
+    input_change_reason: str | None = None
+    input_change_max: float | None
+    input_change_max_reason: str | None = None
+    visible: float | None
+    visible_reason: str | None = None
+    accuracy_where_visible: Accuracy
+    accuracy_where_invisible: Accuracy
+
+
+class Stratum(Record):
+    """A third of the originals by one image statistic, with the accuracy on each ladder."""
+
+    low: float = Field(alias="from")
+    high: float = Field(alias="to")
+    photos: int
+    by_ladder: dict[str, Accuracy]
+
+
+class SecondAnswers(Record):
+    """How far a model's second answers about the same pairs are from the first."""
+
+    largest_change: float | None
+    largest_change_reason: str | None = None
+    pairs: int
+    verdicts_changed: int
+
+
+class RepeatSample(SecondAnswers):
+    """The repeat sample, which is always judged in ``precision``; the run itself used ``precision_before``."""
+
+    precision: str
+    precision_before: str
+
+
+class Repeatability(Record):
+    """Repeatability of a model: of identical copies, of the repeat sample, and between runs."""
+
+    largest_margin: float | None
+    largest_margin_reason: str | None = None
+    pairs: int
+    repeat_sample: RepeatSample
+    other_runs: SecondAnswers
+
+
+class Mistake(Record):
+    """One confident mistake, with the other models' verdicts."""
+
+    photo: str
+    sha256: str
+    ladder: str
+    level: str
+    severity: int
+    margin: float
+    probability: float | None
+    wrong_too: list[str]
+    right: list[str]
+
+
+class TypeMistakes(Record):
+    """How many pairs of a type a model got wrong, and its most confident mistakes."""
+
+    pairs: int
+    wrong: int
+    worst: list[Mistake]
+
+
+class ModelSummary(Record):
+    """Everything about one model."""
+
+    model_type: str
+    fingerprint: str
+    trained_on: str | None
+    photos_seen_in_training: int
+    overall: PairStatistics
+    macro: MacroAccuracy
+    groups: dict[str, Accuracy]
+    by_degradation: dict[str, PairStatistics]
+    severity: dict[str, list[SeverityStep]]
+    by_severity: dict[str, list[TypeSeverityStep]]
+    by_level: dict[str, dict[str, LevelAccuracy]]
+    controls: Controls
+    calibration: Calibration
+    confidence: Confidence
+    against_baselines: AgainstBaselines
+    monotonicity: dict[str, MonotonicityTest]
+    thresholds: dict[str, Threshold]
+    visibility: dict[str, Visibility]
+    strata: dict[str, dict[str, Stratum]]
+    repeatability: Repeatability
+    failures: dict[str, int]
+    failures_by_type: dict[str, TypeMistakes]
+
+
+class ModelDifference(Difference):
+    """The paired difference of two models, in accuracy of ``a`` minus accuracy of ``b``."""
 
     a: str
     b: str
