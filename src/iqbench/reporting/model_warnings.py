@@ -29,7 +29,7 @@ def _seen_in_training(model: ModelSummary) -> Iterator[str]:
 def _position_bias(model: ModelSummary) -> Iterator[str]:
     consistency = model.overall.order_consistency
     if consistency is not None and consistency < 1:
-        yield f"contradicts itself in {percent(1 - consistency)} % of pairs when the photos are swapped (position bias)"
+        yield f"contradicts itself in {percent(1 - consistency)} % of pairs when they are swapped (position bias)"
 
 
 def _identity_control(model: ModelSummary) -> Iterator[str]:
