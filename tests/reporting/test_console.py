@@ -13,7 +13,7 @@ from iqbench.reporting.console import wide_console
 TABLE = """
 from fixtures.verdict_tables import summary_of
 from iqbench.reporting.table import print_table
-print_table(summary_of({"模型": {"blur": 0.9}}, photos=6, nulls=[("random", 0.5)]))
+print_table(summary_of({"模型": {"blur": 0.9}}, photos=6, baselines=[("random", 0.5)]))
 """
 
 

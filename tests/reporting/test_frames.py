@@ -8,7 +8,7 @@ from iqbench.reporting import frames
 
 
 def summary():
-    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}}, nulls=[("random", 0.5)])
+    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}}, baselines=[("random", 0.5)])
 
 
 def test_the_best_model_comes_first_with_its_interval():

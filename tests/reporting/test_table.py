@@ -18,7 +18,7 @@ def printed(summary, width):
 
 def test_everything_fits_into_100_columns():
     shares = {"siamese_phototriage_long": dict.fromkeys(STANDARD, 1.0), "rules": dict.fromkeys(STANDARD, 0.75)}
-    lines = printed(summary_of(shares, nulls=[("always-first", 0.5)]), width=100)
+    lines = printed(summary_of(shares, baselines=[("always-first", 0.5)]), width=100)
     assert lines == [line[:100] for line in lines]
     assert not any("…" in line for line in lines)
     (rules,) = [line.split() for line in lines if line.startswith(" rules")]

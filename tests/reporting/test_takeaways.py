@@ -20,7 +20,7 @@ def test_a_clearly_better_model_is_named_with_the_numbers_behind_it():
 
 def test_the_table_has_the_published_order_of_columns_with_other_types_after_it():
     shares = {"noise": 0.6, "exposure": 0.7, "blur": 0.8, "jpeg": 0.9}
-    text = takeaways(summary_of({"a": shares}, nulls=[("always-first", 0.5)]))
+    text = takeaways(summary_of({"a": shares}, baselines=[("always-first", 0.5)]))
     assert "| model | all | jpeg | blur | exposure | noise | mean confidence | macro |" in text
     (line,) = [line for line in text.splitlines() if line.startswith("| a |")]
     assert line.startswith("| a | 75.0 [")
@@ -106,7 +106,7 @@ def test_a_run_in_which_everything_failed_claims_nothing():
 
 
 def test_names_cannot_break_the_table():
-    text = takeaways(summary_of({"a|b\n# <c>": {"blur|x\ny": 0.9}}, nulls=[("n|ull", 0.5)]))
+    text = takeaways(summary_of({"a|b\n# <c>": {"blur|x\ny": 0.9}}, baselines=[("n|ull", 0.5)]))
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert {line.replace("\\|", "").count("|") for line in table} == {6}
