@@ -10,13 +10,13 @@ def main() -> None:
     """Export the runs at or below one or several folders from their stores, and print the table."""
     parser = argparse.ArgumentParser(
         prog="iqbench.report",
-        description="Write the exports of a run or a sweep again, or those of several runs together. No photo is needed.",
+        description="Write the exports of a run or a sweep again, or of several runs together, without their photos.",
         epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00",
     )
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the exports; default: DIR, if it is only one")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the exports; default: DIR, if only one")
     arguments = parser.parse_args()
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:

@@ -84,7 +84,7 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
         write_csv(place / "manifest.csv", _manifest_table(runs))
-        (place / "summary.json").write_text(_json(summary), encoding="utf-8")
+        (place / "summary.json").write_text(summary_json(summary), encoding="utf-8")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8")
         accuracy_heatmap(summary, place / "accuracy.png")
         page = report_page(ReportContent(summary, place / "accuracy.png", gallery_pictures(runs)))
@@ -140,8 +140,8 @@ def _summarize(runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> tu
     return typed(untyped), rows
 
 
-def _json(summary: Summary) -> str:
-    """Return the summary as JSON in ASCII: a path may hold bytes that UTF-8 cannot encode."""
+def summary_json(summary: Summary) -> str:
+    """Return the summary as JSON in ASCII, since a path in it may hold bytes that UTF-8 cannot encode."""
     return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
