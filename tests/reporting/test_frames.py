@@ -1,9 +1,6 @@
-from pathlib import Path
-
 import pytest
 
 from fixtures.verdict_tables import summary_of
-from iqbench.errors import UsageError
 from iqbench.reporting import frames
 
 
@@ -42,8 +39,3 @@ def test_agreement_adds_up():
 
 def test_visibility_has_a_row_per_model_and_type():
     assert list(frames.visibility(summary()).index) == [(m, k) for m in "ab" for k in ("blur", "jpeg")]
-
-
-def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not there; name a run's folder"):
-        frames.read_summary(tmp_path)

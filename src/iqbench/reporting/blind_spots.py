@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from iqbench.results.summary import ModelSummary, Summary
+from iqbench.results.model_summary import ModelSummary
+from iqbench.results.summary import Summary
 from iqbench.statistics.estimate import Accuracy, Estimate
 
 CHANCE = 0.5

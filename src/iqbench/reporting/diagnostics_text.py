@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from iqbench.reporting.blind_spots import CHANCE, lies_below
 from iqbench.reporting.model_warnings import precision_sample, second_answers
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
-from iqbench.results.summary import ModelSummary, Threshold
+from iqbench.results.model_summary import ModelSummary, Threshold
 from iqbench.statistics.estimate import Estimate
 
 

@@ -1,5 +1,6 @@
 """Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -9,12 +10,8 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from iqbench.benchmark.diagnostics import evidence, probabilities
-from iqbench.benchmark.gallery import failures
-from iqbench.benchmark.repeat_sample import repeatability
-from iqbench.benchmark.summarize import summarize
-from iqbench.benchmark.summary_adapter import typed
-from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, read_runs, verdict_rows
+from iqbench.benchmark.summarize import summarize_runs
+from iqbench.benchmark.verdict_table import read_runs
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
 from iqbench.reporting.gallery import Pictures
@@ -25,7 +22,8 @@ from iqbench.reporting.takeaways import takeaways
 from iqbench.results.reader import Run
 from iqbench.results.schema import FILE_NAME
 from iqbench.results.schema import Exhibit as GalleryPicture
-from iqbench.results.summary import Summary
+from iqbench.results.summary import FailedJob, Summary
+from iqbench.statistics.bootstrap import BootstrapConfig
 
 COLUMNS = [
     "model_name",
@@ -73,13 +71,13 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
-    failed_jobs = [job for job in failed_jobs if job["exit_code"] != FINISHED]
     if sources is not None and not sources:
         raise UsageError(f"{folder}: no job has results")
     runs = read_runs([folder] if sources is None else sources)
     _prepare_folder(folder, runs)
-    summary, rows = _summarize(runs, failed_jobs)
-    table = rows[COLUMNS]
+    jobs = [FailedJob.model_validate(job) for job in failed_jobs if job["exit_code"] != FINISHED]
+    results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
+    summary, table = results.summary, results.table[COLUMNS]
     with together(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
@@ -110,70 +108,9 @@ FINISHED = TooManyFailures.exit_code
 """Exit code of a job with complete results but more failed rows than ``max_failures``."""
 
 
-def _summarize(runs: Sequence[Run], failed_jobs: Sequence[dict[str, Any]]) -> tuple[Summary, pd.DataFrame]:
-    rows = verdict_rows(runs)
-    rows["probability"] = probabilities(rows)
-    summary = summarize(rows, seed=SEED, resamples=RESAMPLES)
-    known, nulls = evidence(rows, adjacent_rows(runs), protocol_of(runs), SEED, RESAMPLES)
-    wrong = failures(rows, max(run.details["config"]["gallery"] for run in runs))
-    again = repeatability(runs, {name: model["fingerprint"] for name, model in summary["models"].items()})
-    for name, model in summary["models"].items():
-        model |= known[name] | {"failures_by_type": wrong.get(name, {})}
-        model["repeatability"] |= again[name]
-        of_model = [run for run in runs if run.identity["model_fingerprint"] == model["fingerprint"]]
-        seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
-        model["photos_seen_in_training"] = int(seen["sha256"].nunique())
-        model["trained_on"] = of_model[0].details["trained_on"].get("what")
-    told = _told(runs)
-    missing = sorted({shard for run in told for shard in run["missing_shards"]})
-    untyped = {
-        "iqbench": runs[0].identity["versions"]["iqbench"],
-        "complete": all(run.complete for run in runs) and not failed_jobs and not missing,
-        "missing_shards": missing,
-        "failed_jobs": list(failed_jobs),
-        "protocol": runs[0].identity["protocol"],
-        **summary,
-        "duplicate_photos": _duplicates(rows),
-        "nulls": nulls,
-        "runs": told,
-    }
-    return typed(untyped), rows
-
-
 def summary_json(summary: Summary) -> str:
     """Return the summary as JSON in ASCII, since a path in it may hold bytes that UTF-8 cannot encode."""
     return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
-
-
-def _duplicates(rows: pd.DataFrame) -> int:
-    """Return how many photos have the same content as an earlier one under another name."""
-    photos = rows.loc[rows["status"] == "ok", ["original", "photo_sha256"]].drop_duplicates()
-    return int(photos["photo_sha256"].duplicated().sum())
-
-
-def _told(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return what each run was; the shards of one are one run, of all their photos.
-
-    What lay beside the photos, and how a machine was used, may differ between shards; the first one's is told.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        identity = {key: value for key, value in run.identity.items() if key != "photos"}
-        details = {key: value for key, value in run.details.items() if key != "shard"}
-        config = {key: value for key, value in details["config"].items() if key != "engine"}
-        same = json.dumps([identity, details | {"ignored_files": None, "config": config}], sort_keys=True)
-        one = found.setdefault(
-            same, {"identity": identity | {"photos": []}, "details": details, "missing_shards": set()}
-        )
-        one["identity"]["photos"] = sorted({*one["identity"]["photos"], *run.identity["photos"]})
-        shard, shards = run.details["shard"]
-        one.setdefault("shards", set()).add(shard)
-        one["missing_shards"] = set(range(shards)) - one["shards"]
-    return [
-        {key: value for key, value in one.items() if key != "shards"}
-        | {"missing_shards": sorted(one["missing_shards"])}
-        for one in found.values()
-    ]
 
 
 def gallery_pictures(runs: Sequence[Run]) -> Pictures:

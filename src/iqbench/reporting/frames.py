@@ -1,25 +1,11 @@
 """A run's summary as data frames, for notebooks."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from iqbench.errors import UsageError
 from iqbench.reporting.table import type_order
 from iqbench.results.summary import Summary
-
-
-def read_summary(folder: Path) -> Summary:
-    """Return the summary of a run or of a sweep.
-
-    Raises:
-        UsageError: If there is none.
-    """
-    path = folder / "summary.json"
-    if not path.is_file():
-        raise UsageError(f"{path}: not there; name a run's folder or a sweep's root, or run iqbench.report on it")
-    return Summary.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def overall(summary: Summary) -> pd.DataFrame:

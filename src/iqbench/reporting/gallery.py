@@ -7,8 +7,9 @@ from markupsafe import Markup
 
 from iqbench.reporting.html_templates import render
 from iqbench.reporting.table import type_order
+from iqbench.results.model_summary import Mistake, ModelSummary
 from iqbench.results.schema import Exhibit as GalleryPicture
-from iqbench.results.summary import Mistake, ModelSummary, Summary
+from iqbench.results.summary import Summary
 
 MAX_FIGURES = 63
 """Mistakes in one report, so that it stays a few megabytes however many models it compares."""

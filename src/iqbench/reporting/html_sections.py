@@ -15,7 +15,8 @@ from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.table import accuracies, type_order
-from iqbench.results.summary import SeverityStep, Summary
+from iqbench.results.model_summary import SeverityStep
+from iqbench.results.summary import Summary
 
 Values = dict[str, Any]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from iqbench.reporting.blind_spots import CHANCE, lies_above
 from iqbench.reporting.text_format import one_line, percent
-from iqbench.results.summary import ModelSummary, RepeatSample, SecondAnswers
+from iqbench.results.model_summary import ModelSummary, RepeatSample, SecondAnswers
 
 COMPRESSION_DETECTOR = 0.9
 """Smallest accuracy on the re-encode control, whose JPEG looks the same, that suggests a detector of compression."""

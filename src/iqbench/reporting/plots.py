@@ -15,7 +15,8 @@ from matplotlib.patches import Rectangle
 from iqbench.reporting.plot_style import FAINT, GRID, INK, LINES, MARKERS, drawable, save_png
 from iqbench.reporting.table import accuracies, type_order
 from iqbench.reporting.text_format import percent
-from iqbench.results.summary import BaselineAccuracies, ModelSummary, Summary
+from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
+from iqbench.results.summary import Summary
 from iqbench.statistics.estimate import Interval
 
 COLOURS = colormaps["RdBu"]

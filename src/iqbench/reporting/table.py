@@ -11,7 +11,8 @@ from iqbench.protocol import Protocol
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent
-from iqbench.results.summary import BaselineAccuracies, ModelSummary, Summary
+from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
+from iqbench.results.summary import Summary
 from iqbench.statistics.estimate import Interval
 
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")

@@ -13,7 +13,8 @@ from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.table import markdown_table, tie_rule, type_order, unfinished
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
-from iqbench.results.summary import ModelDifference, ModelSummary, Summary, TypeWinner
+from iqbench.results.model_summary import ModelSummary
+from iqbench.results.summary import ModelDifference, Summary, TypeWinner
 from iqbench.statistics.estimate import Accuracy, Difference
 from iqbench.statistics.limits import rule_of_three, smallest_bootstrap_p, smallest_sign_test_p
 
