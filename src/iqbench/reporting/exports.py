@@ -14,14 +14,13 @@ from iqbench.benchmark.summarize import summarize_runs
 from iqbench.benchmark.verdict_table import read_runs
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
-from iqbench.reporting.gallery import Pictures
+from iqbench.reporting.gallery import stored_pictures
 from iqbench.reporting.html import report_page
 from iqbench.reporting.html_sections import ReportContent
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 from iqbench.results.reader import Run
 from iqbench.results.schema import FILE_NAME
-from iqbench.results.schema import Exhibit as GalleryPicture
 from iqbench.results.summary import FailedJob, Summary
 from iqbench.statistics.bootstrap import BootstrapConfig
 
@@ -82,11 +81,11 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
         write_csv(place / "manifest.csv", _manifest_table(runs))
-        (place / "summary.json").write_text(summary_json(summary), encoding="utf-8")
-        (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8")
+        (place / "summary.json").write_text(summary_json(summary), encoding="utf-8", newline="\n")
+        (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")
         accuracy_heatmap(summary, place / "accuracy.png")
-        page = report_page(ReportContent(summary, place / "accuracy.png", gallery_pictures(runs)))
-        (place / "report.html").write_text(page, encoding="utf-8")
+        page = report_page(ReportContent(summary, place / "accuracy.png", stored_pictures(runs)))
+        (place / "report.html").write_text(page, encoding="utf-8", newline="\n")
     return summary
 
 
@@ -111,16 +110,6 @@ FINISHED = TooManyFailures.exit_code
 def summary_json(summary: Summary) -> str:
     """Return the summary as JSON in ASCII, since a path in it may hold bytes that UTF-8 cannot encode."""
     return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
-
-
-def gallery_pictures(runs: Sequence[Run]) -> Pictures:
-    """Return the pictures of all runs by model fingerprint, photo sha256 and variant."""
-    pictures = {}
-    for run in runs:
-        for row in run.exhibits.to_dict("records"):
-            picture = GalleryPicture(**{str(key): value for key, value in row.items()})
-            pictures[run.identity["model_fingerprint"], picture.sha256, picture.variant] = picture
-    return pictures
 
 
 def _manifest_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """The gallery: each model's most confident mistakes with their pictures, as HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -8,6 +8,7 @@ from markupsafe import Markup
 from iqbench.reporting.html_templates import render
 from iqbench.reporting.table import type_order
 from iqbench.results.model_summary import Mistake, ModelSummary
+from iqbench.results.reader import Run
 from iqbench.results.schema import Exhibit as GalleryPicture
 from iqbench.results.summary import Summary
 
@@ -16,6 +17,16 @@ MAX_FIGURES = 63
 
 Pictures = Mapping[tuple[str, str, str], GalleryPicture]
 """Pictures by model fingerprint, photo sha256 and variant."""
+
+
+def stored_pictures(runs: Sequence[Run]) -> Pictures:
+    """Return the pictures that runs stored, by model fingerprint, photo sha256 and variant."""
+    pictures = {}
+    for run in runs:
+        for row in run.exhibits.to_dict("records"):
+            picture = GalleryPicture(**{str(key): value for key, value in row.items()})
+            pictures[run.identity["model_fingerprint"], picture.sha256, picture.variant] = picture
+    return pictures
 
 
 @dataclass(frozen=True)
