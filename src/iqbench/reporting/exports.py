@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import pandas as pd
 
@@ -59,7 +59,7 @@ RESAMPLES = 2000
 """Number of bootstrap resamples."""
 
 
-def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Sequence[Path] | None = None) -> Summary:
+def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequence[Path] | None = None) -> Summary:
     """Write all exports of some runs into ``folder``, and return their summary.
 
     Args:
@@ -74,7 +74,7 @@ def export(folder: Path, failed_jobs: Sequence[dict[str, Any]] = (), sources: Se
         raise UsageError(f"{folder}: no job has results")
     runs = read_runs([folder] if sources is None else sources)
     _prepare_folder(folder, runs)
-    jobs = [FailedJob.model_validate(job) for job in failed_jobs if job["exit_code"] != FINISHED]
+    jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
     summary, table = results.summary, results.table[COLUMNS]
     with together(folder) as place:
