@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom on a real small run, and keeps no output in the repository."""
+"""Every notebook runs from top to bottom on a small run, and is stored without outputs."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from fixtures.labelled_sets import write_ava
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
-def shown_by(notebook: str, folder: Path) -> set[str]:
-    """Run a notebook, and return what kinds of output its cells have."""
+def output_types(notebook: str, folder: Path) -> set[str]:
+    """Run a notebook, and return the MIME types of its outputs."""
     content = nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in content.cells), "clear the outputs before committing"
     NotebookClient(content, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
@@ -36,17 +36,17 @@ def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("sweep")
 def test_failure_cases_runs_on_a_sweep(tmp_path: Path) -> None:
-    assert {"image/png", "text/html"} <= shown_by("failure_cases", tmp_path)
+    assert {"image/png", "text/html"} <= output_types("failure_cases", tmp_path)
 
 
 @pytest.mark.usefixtures("sweep", "training")
 def test_model_behavior_runs_on_a_sweep_and_a_training(tmp_path: Path) -> None:
-    assert {"image/png", "text/html", "text/markdown"} <= shown_by("explore_model_behavior", tmp_path)
+    assert {"image/png", "text/html", "text/markdown"} <= output_types("explore_model_behavior", tmp_path)
 
 
 @pytest.mark.usefixtures("training")
 def test_the_history_of_a_training_runs_on_votes(tmp_path: Path) -> None:
-    assert {"image/png", "text/html"} <= shown_by("training_history", tmp_path)
+    assert {"image/png", "text/html"} <= output_types("training_history", tmp_path)
 
 
 @pytest.fixture

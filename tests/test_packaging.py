@@ -28,3 +28,4 @@ def test_the_wheel_carries_the_reference_weights_and_their_card(wheel: set[str])
 
 def test_the_wheel_carries_the_template_of_the_report(wheel: set[str]) -> None:
     assert "iqbench/reporting/report.html.j2" in wheel
+    assert "iqbench/reporting/sections/verdict.html.j2" in wheel

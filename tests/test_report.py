@@ -31,7 +31,7 @@ def test_runs_that_do_not_belong_together_are_not_mixed(
     assert difference in outcome.last_line
 
 
-def test_two_models_of_one_name_are_told_apart_by_their_fingerprints(folder: Path, tmp_path: Path) -> None:
+def test_two_models_of_one_name_get_their_fingerprints_as_suffix(folder: Path, tmp_path: Path) -> None:
     for seed, width in enumerate((8, 16)):
         outcome = run(
             "bench",
@@ -68,7 +68,7 @@ def test_runs_from_anywhere_are_reported_together(folder: Path, tmp_path: Path) 
     assert {path.name: path.read_bytes() for path in (tmp_path / "new" / "both").iterdir()} == first
 
 
-def test_a_model_that_was_run_twice_counts_once_and_is_held_against_itself(folder: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_run_twice_counts_once_and_is_compared_with_itself(folder: Path, tmp_path: Path) -> None:
     common = ("model=contrast", "data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in "ab":
         assert run("bench", *common, f"out={tmp_path / name}").exit_code == 0
@@ -82,16 +82,16 @@ def test_a_model_that_was_run_twice_counts_once_and_is_held_against_itself(folde
     }
 
 
-def test_several_runs_need_a_place_of_their_own(folder: Path, tmp_path: Path) -> None:
+def test_the_exports_of_several_runs_need_a_folder_of_their_own(folder: Path, tmp_path: Path) -> None:
     common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in ("contrast", "sharpness"):
         assert run("bench", f"model={name}", *common, f"out={tmp_path / name}").exit_code == 0
     both = (tmp_path / "contrast", tmp_path / "sharpness")
-    assert "say where the exports of several runs go" in run("report", *both).last_line
+    assert "--out FOLDER" in run("report", *both).last_line
     outcome = run("report", tmp_path / "contrast", "--out", tmp_path / "sharpness")
     assert outcome.exit_code == 2
     assert "holds another run, whose exports would be lost" in outcome.last_line
     (tmp_path / "file").touch()
     outcome = run("report", *both, "--out", tmp_path / "file" / "x")
     assert outcome.exit_code == 74
-    assert "cannot be made" in outcome.last_line
+    assert "cannot be created" in outcome.last_line

@@ -3,7 +3,7 @@
 import logging
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
@@ -11,6 +11,9 @@ from iqbench import cli
 from iqbench import config as configuration
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
+
+if TYPE_CHECKING:
+    from iqbench.results.summary import Summary
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ def job(config: DictConfig) -> None:
         check_failures(summary, config.max_failures)
 
 
-def show(summary: dict[str, Any], folder: Path) -> None:
+def show(summary: "Summary", folder: Path) -> None:
     """Print the table, and where the rest is."""
     from iqbench.reporting.table import print_table
 
@@ -39,7 +42,7 @@ def show(summary: dict[str, Any], folder: Path) -> None:
     log.info("results: %s", folder)
 
 
-def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
+def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
     """Judge every planned pair, keep the answers in ``folder``, export them, and return the summary.
 
     Args:
@@ -96,13 +99,13 @@ def bench(config: DictConfig, folder: Path, status: Status) -> dict[str, Any]:
         return export(folder)
 
 
-def check_failures(summary: dict[str, Any], max_failures: int) -> None:
+def check_failures(summary: "Summary", max_failures: int) -> None:
     """Raise where more rows failed than are allowed.
 
     Raises:
         TooManyFailures: With the counts by reason; the results are complete all the same.
     """
-    failures = {status: n for model in summary["models"].values() for status, n in model["failures"].items()}
+    failures = {status: n for model in summary.models.values() for status, n in model.failures.items()}
     if sum(failures.values()) > max_failures:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(failures.items()))
         raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in unified_results.csv")

@@ -20,7 +20,16 @@ from iqbench import config as configuration
 from iqbench.config import CONF_DIR, FRAMES, MARK, defaults, register_frames
 from iqbench.config_errors import explain, explain_group
 from iqbench.config_tree import print_tree
-from iqbench.errors import DiskError, IqbenchError, Stopped, UsageError, did_you_mean, naming_the_disk, stop
+from iqbench.errors import (
+    DiskError,
+    IqbenchError,
+    Stopped,
+    UsageError,
+    did_you_mean,
+    naming_the_disk,
+    stop,
+    substitute_unencodable,
+)
 from iqbench.training.processes import is_main_process
 
 GOES_ON = "finished photos are kept, the same command resumes the run"
@@ -38,6 +47,7 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         config_name: The name of its config file: ``bench``, ``train``, ...
         interrupted: The advice after an interruption.
     """
+    substitute_unencodable(sys.stdout)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
     register_frames()
     program = f"iqbench.{config_name}"

@@ -1,4 +1,4 @@
-"""Merge and export results again, at any time: ``python -m iqbench.report DIR``."""
+"""Merge runs and write their exports again: ``python -m iqbench.report DIR``."""
 
 import argparse
 from pathlib import Path
@@ -7,28 +7,28 @@ from iqbench.errors import last_word
 
 
 def main() -> None:
-    """Export the runs at or below one or several folders, from their stores alone, and print the table."""
+    """Export the runs at or below one or several folders from their stores, and print the table."""
     parser = argparse.ArgumentParser(
         prog="iqbench.report",
-        description="Write all exports of a run, or of a sweep and its jobs, again; or of several runs together.",
+        description="Write the exports of a run or a sweep again, or of several runs together, without their photos.",
         epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00",
     )
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the exports go; for one DIR, itself")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the exports; default: DIR, if only one")
     arguments = parser.parse_args()
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:
-        parser.error("--out: say where the exports of several runs go, such as --out results/together")
+        parser.error("several folders need a folder for their exports: add --out FOLDER, such as --out results/merged")
     from iqbench.reporting.exports import export
     from iqbench.reporting.table import print_table
     from iqbench.sweep import jobs
 
     with last_word("iqbench.report"):
-        found = [jobs(folder) for folder in folders]
-        failed = [job for failures, _ in found for job in failures]
-        print_table(export(out or folders[0], failed, [place for _, sources in found for place in sources]))
+        sweeps = [jobs(folder) for folder in folders]
+        failed_jobs = [job for failed, _ in sweeps for job in failed]
+        print_table(export(out or folders[0], failed_jobs, [source for _, sources in sweeps for source in sources]))
 
 
 if __name__ == "__main__":

@@ -1,38 +1,38 @@
 import pytest
 
+from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
-from iqbench.reporting.diagnostics_text import facts, warnings
+from iqbench.reporting.diagnostics_text import diagnostic_lines
+
+SAMPLE = "repeatability.repeat_sample"
 
 
-def warned(**shares):
-    return warnings(summary_of({"a": shares})["models"]["a"])
+def model_of(**shares):
+    return summary_of({"a": shares}).models["a"]
 
 
-def test_a_judge_that_sees_one_kind_of_damage_only_is_named():
-    line = "is shown to see jpeg and no other kind of damage: it may detect that and judge nothing"
-    assert line in warned(jpeg=1.0, blur=0.5, crop_edge=0.4)
-    assert line not in warned(jpeg=1.0, blur=0.9, crop_edge=0.4)
+def test_a_baseline_that_is_not_beaten_is_named_with_the_difference():
+    model = changed(model_of(blur=0.9), "against_baselines.by_degradation.blur", baseline="sharper", beaten=False)
+    model = changed(model, "against_baselines.by_degradation.blur", baseline_accuracy=0.95, value=-0.05)
+    (line,) = [line for line in diagnostic_lines(model) if "best baseline" in line]
+    assert "blur (sharper 95.0 %, difference -5.0 points [" in line
 
 
-def test_of_two_kinds_one_may_be_seen_alone():
-    assert not any("no other kind" in line for line in warned(jpeg=1.0, blur=0.5))
+@pytest.mark.parametrize("verdicts_changed", [0, 3])
+def test_the_repeat_sample_of_a_lower_precision_measures_the_precision_and_no_repeatability(verdicts_changed):
+    values = {"largest_change": 0.25, "pairs": 200, "verdicts_changed": verdicts_changed, "precision_before": "bf16"}
+    lines = diagnostic_lines(changed(model_of(blur=1.0), SAMPLE, **values))
+    (line,) = [line for line in lines if line.startswith("Precision")]
+    assert f"{200 - verdicts_changed} of 200 verdicts in fp32" in line
+    assert "as in bf16" in line
+    assert "2.5e-01" in line
+    assert not any("Repeatability" in line for line in lines)
 
 
-@pytest.mark.parametrize(("changed", "warned"), [(0, False), (2, False), (3, True)])
-def test_what_a_lower_precision_costs_is_said(changed: int, warned: bool):
-    model = summary_of({"a": {"blur": 1.0}})["models"]["a"]
-    look = {"largest_change": 0.25, "pairs": 200, "verdicts_changed": changed, "precision_before": "bf16"}
-    model["repeatability"]["second_look"] |= look
-    line = f"Asked again in fp32: {200 - changed} of 200 verdicts are those of bf16, margins within 2.5e-01."
-    assert line in facts(model)
-    assert not any("Repeats itself" in fact for fact in facts(model))
-    named = "is not itself in bf16: 3 of 200 verdicts are others in fp32; take engine.precision=fp32"
-    assert (named in warnings(model)) is warned
-    assert not any("does not repeat itself" in warning for warning in warnings(model))
-
-
-def test_a_model_that_changes_its_verdicts_is_named():
-    model = summary_of({"a": {"blur": 1.0}})["models"]["a"]
-    model["repeatability"]["second_look"] |= {"largest_change": 0.25, "pairs": 29, "verdicts_changed": 2}
-    assert "does not repeat itself: 2 of 29 verdicts changed when asked again" in warnings(model)
-    assert "Repeats itself when asked again: 27 of 29 verdicts, margins within 2.5e-01." in facts(model)
+def test_repeatability_has_its_counts_and_the_largest_change():
+    values = {"largest_change": 0.25, "pairs": 29, "verdicts_changed": 2}
+    model = changed(model_of(blur=1.0), SAMPLE, **values)
+    (line,) = [line for line in diagnostic_lines(model) if "Repeatability" in line]
+    assert "repeat sample: 27 of 29 verdicts" in line
+    assert "2.5e-01" in line
+    assert not any("Repeatability" in line for line in diagnostic_lines(model_of(blur=1.0)))

@@ -1,12 +1,16 @@
 """Files that are written whole or not at all, and names that survive them."""
 
 import errno
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from iqbench.reporting.exports import together, write_csv, write_text
+from fixtures.summaries import changed
+from fixtures.verdict_tables import summary_of
+from iqbench.reporting.exports import summary_json, together, write_csv, write_text
+from iqbench.results.summary import RunRecord, Summary
 
 NAMES = [
     "a.jpg",
@@ -29,7 +33,7 @@ def test_every_name_is_read_back_from_csv_as_it_was(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "x.csv", keep_default_na=False), table)
 
 
-def test_numbers_blanks_and_truths_stand_as_pandas_writes_them(tmp_path: Path) -> None:
+def test_numbers_missing_values_and_booleans_are_written_as_pandas_writes_them(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {
             "float": [0.1, None, 1e-17],
@@ -40,6 +44,14 @@ def test_numbers_blanks_and_truths_stand_as_pandas_writes_them(tmp_path: Path) -
     )
     write_csv(tmp_path / "x.csv", table)
     assert (tmp_path / "x.csv").read_bytes().decode() == "float,whole,truth,text\n0.1,1,True,é\n,,,\n1e-17,3,False,模\n"
+
+
+def test_a_path_that_is_no_utf8_is_read_back_from_the_summary() -> None:
+    record = RunRecord(identity={}, details={"root": "/photos/\udcff"}, missing_shards=[])
+    summary = changed(summary_of({"a": {"blur": 0.9}}, photos=3), "", runs=[record])
+    text = summary_json(summary)
+    assert text.isascii()
+    assert Summary.model_validate(json.loads(text)) == summary
 
 
 def test_a_disk_that_fills_up_leaves_all_files_of_before_and_nothing_else(tmp_path: Path) -> None:

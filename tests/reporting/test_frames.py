@@ -1,14 +1,11 @@
-from pathlib import Path
-
 import pytest
 
 from fixtures.verdict_tables import summary_of
-from iqbench.errors import UsageError
 from iqbench.reporting import frames
 
 
 def summary():
-    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}}, nulls=[("random", 0.5)])
+    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}}, baselines=[("random", 0.5)])
 
 
 def test_the_best_model_comes_first_with_its_interval():
@@ -18,19 +15,19 @@ def test_the_best_model_comes_first_with_its_interval():
     assert table.loc["a", "from"] < 70 < table.loc["a", "to"]
 
 
-def test_null_models_stand_below_the_models():
+def test_baselines_stand_below_the_models():
     table = frames.by_degradation(summary())
     assert table.loc["a"].to_dict() == {"jpeg": 50.0, "blur": 90.0}
-    assert table.loc["null: random"].tolist() == [50.0, 50.0]
+    assert table.loc["baseline: random"].tolist() == [50.0, 50.0]
 
 
-def test_margins_and_mistakes_are_told_by_model():
+def test_margins_and_mistakes_have_a_column_or_a_row_per_model():
     table = frames.margins(summary())
     assert table.loc[("blur", 1, "1")].round(6).to_dict() == {"a": 0.8, "b": 0.2}
     assert frames.mistakes(summary()).loc["b"].to_dict() == {"jpeg": 20.0, "blur": 40.0}
-    bad = frames.worst(summary())
-    assert bad.groupby(["model", "type"]).size().tolist() == [4, 4, 4, 4]
-    assert bad.iloc[0][["model", "photo", "margin", "wrong_too"]].tolist() == ["a", "./36.png", -1.0, ["b"]]
+    worst = frames.worst(summary())
+    assert worst.groupby(["model", "type"]).size().tolist() == [4, 4, 4, 4]
+    assert worst.iloc[0][["model", "photo", "margin", "wrong_too"]].tolist() == ["a", "./36.png", -1.0, ["b"]]
 
 
 def test_agreement_adds_up():
@@ -40,10 +37,5 @@ def test_agreement_adds_up():
     assert frames.agreement(summary_of({"a": {"blur": 1.0}})).empty
 
 
-def test_what_reached_the_input_is_told_for_each_type():
+def test_visibility_has_a_row_per_model_and_type():
     assert list(frames.visibility(summary()).index) == [(m, k) for m in "ab" for k in ("blur", "jpeg")]
-
-
-def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="not there; name a run's folder"):
-        frames.read_summary(tmp_path)

@@ -6,15 +6,19 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
+from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
-from iqbench.reporting.html import report
-from iqbench.results.schema import Exhibit
+from iqbench.reporting.gallery import MAX_FIGURES, GalleryPicture
+from iqbench.reporting.html import report_page
+from iqbench.reporting.html_sections import SECTIONS, ReportContent
+from iqbench.reporting.html_templates import TEMPLATES
+from iqbench.results.summary import FailedJob, RunRecord
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'{{7*7}}\n</td><script>"
 
 
 class Page(HTMLParser):
-    """What a browser would see of a page: its tags, and its text."""
+    """The tags, attributes and text of a page, as a browser sees them."""
 
     def __init__(self, text):
         super().__init__()
@@ -30,30 +34,36 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def picture(tmp_path):
+def report(tmp_path):
+    """Render a summary as report.html, as exports do."""
     Image.new("RGB", (4, 4)).save(tmp_path / "accuracy.png")
-    return tmp_path / "accuracy.png"
+    return lambda summary, pictures=(): report_page(
+        ReportContent(with_run(summary), tmp_path / "accuracy.png", dict(pictures))
+    )
 
 
-def whole(summary, name="a", **more):
-    """The summary as exports make it, which knows of runs and failed jobs."""
+def with_run(summary, name="a"):
     identity = {"model_name": name, "model_fingerprint": "0" * 12, "photos": ["./a"], "precision": "fp32"}
-    run = {"identity": identity | {"versions": {"torch": "2"}}, "details": {"trained_on": {}}}
-    return summary | {"iqbench": "0", "complete": True, "failed_jobs": [], "runs": [run]} | more
+    identity |= {"versions": {"torch": "2"}}
+    record = RunRecord(identity=identity, details={"trained_on": {"what": name}}, missing_shards=[])
+    return summary if summary.runs else changed(summary, "", runs=[record])
 
 
-def test_the_verdict_comes_first_and_has_its_numbers(picture):
-    summary = whole(summary_of({"a": {"blur": 0.9, "jpeg": 0.8}, "b": {"blur": 0.5, "jpeg": 0.5}}))
-    text = " ".join(" ".join(Page(report(summary, picture, {})).text).split())
-    verdict = text.split("By kind of damage")[0]
+def text_of(page):
+    return " ".join(" ".join(Page(page).text).split())
+
+
+def test_the_verdict_comes_first_and_has_its_numbers(report):
+    page = report(summary_of({"a": {"blur": 0.9, "jpeg": 0.8}, "b": {"blur": 0.5, "jpeg": 0.5}}))
+    verdict, comparisons = text_of(page).split("Accuracy by degradation type")[0].split("Paired comparisons")
     assert "a 1 85.0" in verdict
     assert "b 2 50.0" in verdict
-    assert "a better" in verdict
-    assert "b not shown to beat the best null model (always-first) on blur, jpeg" in verdict
+    assert "b not shown to beat the best baseline (always-first) on blur, jpeg" in verdict
+    assert "a better" in comparisons
 
 
-def test_it_loads_nothing_and_allows_no_script_but_its_own(picture):
-    text = report(whole(summary_of({"a": {"blur": 0.9}})), picture, {})
+def test_it_loads_nothing_and_allows_no_script_but_its_own(report):
+    text = report(summary_of({"a": {"blur": 0.9}}))
     page = Page(text)
     assert not {"link", "iframe", "object", "form"} & set(page.tags)
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
@@ -68,87 +78,99 @@ def test_it_loads_nothing_and_allows_no_script_but_its_own(picture):
     assert any("default-src 'none'" in str(value) for _, value in page.attributes)
 
 
-def test_names_and_errors_are_only_text(picture):
-    failed = [{"job": HOSTILE, "error": HOSTILE, "exit_code": 1}]
+def test_names_and_errors_are_only_text(report):
     summary = summary_of({HOSTILE: {HOSTILE: 0.9}, "b": {HOSTILE: 0.5}})
-    text = report(whole(summary, HOSTILE, failed_jobs=failed, complete=False), picture, {})
+    failed = [FailedJob(job=HOSTILE, error=HOSTILE, exit_code=1)]
+    summary = changed(with_run(summary, HOSTILE), "", failed_jobs=failed, complete=False)
+    text = report(summary)
     page = Page(text)
     assert page.tags.count("img") == 3
     assert page.tags.count("script") == 1
-    assert "{{7*7}}" in " ".join(page.text)
+    assert text_of(text).count("{{7*7}}") > 10
     assert "INCOMPLETE" in text
 
 
-def test_the_same_summary_gives_the_same_bytes(picture):
-    first, again = (report(whole(summary_of({"a": {"blur": 0.9}})), picture, {}) for _ in range(2))
+def test_the_same_summary_gives_the_same_bytes(report):
+    first, again = (report(summary_of({"a": {"blur": 0.9}})) for _ in range(2))
     assert first == again
 
 
 @pytest.mark.parametrize("failed", [0, 3])
-def test_one_photo_and_a_run_in_which_everything_failed_have_a_report(picture, failed):
+def test_one_photo_and_a_run_in_which_everything_failed_have_a_report(report, failed):
     for photos in (1, 3):
-        text = report(
-            whole(summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.9}}, photos=photos, failed=failed)), picture, {}
-        )
-        said = " ".join(Page(text.split("<script>")[0]).text)
-        assert not re.search(r"\bnan\b|\bNone\b", said)
+        page = report(summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.9}}, photos=photos, failed=failed))
+        assert not re.search(r"\bnan\b|\bNone\b", text_of(page.split("<script>")[0]).replace("None: on each", ""))
 
 
-def test_every_picture_has_words_for_those_who_cannot_see_it(picture):
-    page = Page(report(whole(summary_of({"a": {"blur": 0.9}})), picture, {}))
+def test_every_picture_has_words_for_those_who_cannot_see_it(report):
+    page = Page(report(summary_of({"a": {"blur": 0.9}})))
     assert [len(value) > 20 for name, value in page.attributes if name == "alt"] == [True, True]
 
 
-def test_every_table_can_be_sorted_and_every_picture_has_one_under_it(picture):
-    text = report(whole(summary_of({"a": {"blur": 0.9, "jpeg": 0.6}, "b": {"blur": 0.5, "jpeg": 0.7}})), picture, {})
+def test_every_table_can_be_sorted_and_every_picture_has_one_under_it(report):
+    text = report(summary_of({"a": {"blur": 0.9, "jpeg": 0.6}, "b": {"blur": 0.5, "jpeg": 0.7}}))
     assert text.count("<table") == text.count('<table class="sortable"') == text.count("<thead>")
     pictures = text.split('<div class="picture')[1:]
     assert len(pictures) == 3
     assert all("<table" in after.split("<h2>")[0] for after in pictures)
 
 
-def test_what_nobody_sees_is_said_with_the_verdict(picture):
-    summary = whole(summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.9, "jpeg": 0.4}}))
-    verdict = " ".join(" ".join(Page(report(summary, picture, {})).text).split()).split("Is the difference")[0]
-    assert "What nobody sees all of jpeg: at best a, 50.0 %" in verdict
+def test_blind_spots_of_all_models_stand_with_the_verdict(report):
+    page = report(summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.9, "jpeg": 0.4}}))
+    verdict = text_of(page).split("Paired comparisons")[0]
+    assert "all of jpeg: at best a, 50.0 %" in verdict
     assert "No model is right in 30.0 % of 80 pairs" in verdict
 
 
-def exhibit(name, about="40 x 30 px", **more):
-    parts = [f"{part}_{side}" for part in ("whole", "detail", "input") for side in ("original", "degraded")]
-    return Exhibit(name, "blur/1", **({part: f"{name} {part}".encode() for part in parts} | more), input_about=about)
+def test_sections_about_two_models_are_left_out_for_one(report):
+    one, two = (report(summary_of({name: {"blur": 0.9} for name in names})) for names in ("a", "ab"))
+    assert re.findall("<h2>(.*?)</h2>", two) == [section.heading for section in SECTIONS]
+    assert [name for name in re.findall("<h2>(.*?)</h2>", two) if name not in re.findall("<h2>(.*?)</h2>", one)] == [
+        "Paired comparisons of models",
+        "Agreement of two models",
+    ]
 
 
-def test_the_gallery_shows_both_photos_whole_in_detail_and_as_the_model_saw_them(picture):
-    summary = whole(summary_of({"a": {"blur": 0.9}}))
-    shown = exhibit("./39.png")
-    page = Page(report(summary, picture, {("print of a", "./39.png", "blur/1"): shown}))
-    pictures = [str(value) for name, value in page.attributes if name == "src" and "jpeg" in str(value)]
-    assert [base64.b64decode(one.split(",")[1]) for one in pictures] == [
-        shown.whole_original,
-        shown.whole_degraded,
-        shown.detail_original,
-        shown.detail_degraded,
-        shown.input_original,
-        shown.input_degraded,
+def test_every_section_has_its_template_and_every_template_its_section():
+    templates = {path.name.removesuffix(".html.j2") for path in (TEMPLATES / "sections").iterdir()}
+    assert templates == {section.template for section in SECTIONS}
+
+
+def gallery_picture(name, about="40 x 30 px", **parts):
+    names = [f"{part}_{side}" for part in ("whole", "detail", "input") for side in ("original", "degraded")]
+    images = {part: f"{name} {part}".encode() for part in names}
+    return GalleryPicture(name, "blur/1", **(images | parts), input_about=about)
+
+
+def test_the_gallery_shows_both_photos_whole_in_detail_and_as_model_input(report):
+    picture = gallery_picture("./39.png")
+    page = Page(report(summary_of({"a": {"blur": 0.9}}), {("print of a", "./39.png", "blur/1"): picture}))
+    images = [str(value) for name, value in page.attributes if name == "src" and "jpeg" in str(value)]
+    assert [base64.b64decode(image.split(",")[1]) for image in images] == [
+        picture.whole_original,
+        picture.whole_degraded,
+        picture.detail_original,
+        picture.detail_degraded,
+        picture.input_original,
+        picture.input_degraded,
     ]
     text = " ".join(" ".join(page.text).split())
     assert "blur : 4 of 40 wrong" in text
     assert "./39.png , blur 1 (severity 1): margin -1" in text
-    assert "as a saw them: 40 x 30 px" in text
-    assert text.count("No picture of it was kept") == 3
+    assert "input of a: 40 x 30 px" in text
+    assert text.count("No picture stored") == 3
 
 
-def test_an_input_that_is_no_picture_is_told_in_numbers(picture):
-    numbers = exhibit("./39.png", "sharpness 0.5 and <b>", input_original=None, input_degraded=None)
-    text = report(whole(summary_of({"a": {"blur": 0.9}})), picture, {("print of a", "./39.png", "blur/1"): numbers})
+def test_an_input_that_is_no_picture_is_shown_as_numbers(report):
+    numbers = gallery_picture("./39.png", "sharpness 0.5 and <b>", input_original=None, input_degraded=None)
+    text = report(summary_of({"a": {"blur": 0.9}}), {("print of a", "./39.png", "blur/1"): numbers})
     assert "sharpness 0.5 and &lt;b&gt;" in text
 
 
-def test_more_models_show_fewer_mistakes_each(picture):
-    def shown(models):
+def test_with_more_models_each_has_fewer_figures(report):
+    def figures(models):
         summary = summary_of({name: {"blur": 0.5, "jpeg": 0.5} for name in models}, photos=20)
-        return report(whole(summary), picture, {}).count("<figure>")
+        return report(summary).count("<figure>")
 
-    assert shown("ab") == 2 * 2 * 4
-    assert shown("abcdefghijklmnopqrstuvwxyzABCDEFGH") == 34 * 2
+    assert figures("ab") == 2 * 2 * 4
+    assert figures("abcdefghijklmnopqrstuvwxyzABCDEFGH") == 34 * 2 > MAX_FIGURES

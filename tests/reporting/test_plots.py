@@ -11,7 +11,9 @@ def opened(path):
 
 
 def test_the_same_summary_gives_the_same_bytes(tmp_path):
-    summary = summary_of({"a": {"blur": 0.9, "jpeg": 0.2}, "b": {"blur": 0.5, "jpeg": 0.5}}, nulls=[("random", 0.5)])
+    summary = summary_of(
+        {"a": {"blur": 0.9, "jpeg": 0.2}, "b": {"blur": 0.5, "jpeg": 0.5}}, baselines=[("random", 0.5)]
+    )
     for name in ("first.png", "again.png"):
         accuracy_heatmap(summary, tmp_path / name)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()

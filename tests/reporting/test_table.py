@@ -1,9 +1,11 @@
 import io
 
+import pytest
 from rich.console import Console
 
+from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
-from iqbench.reporting.table import print_table
+from iqbench.reporting.table import print_table, type_order
 
 STANDARD = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 
@@ -16,18 +18,18 @@ def printed(summary, width):
 
 def test_everything_fits_into_100_columns():
     shares = {"siamese_phototriage_long": dict.fromkeys(STANDARD, 1.0), "rules": dict.fromkeys(STANDARD, 0.75)}
-    lines = printed(summary_of(shares, nulls=[("always-first", 0.5)]), width=100)
+    lines = printed(summary_of(shares, baselines=[("always-first", 0.5)]), width=100)
     assert lines == [line[:100] for line in lines]
     assert not any("…" in line for line in lines)
     (rules,) = [line.split() for line in lines if line.startswith(" rules")]
     assert rules == ["rules"] + ["75.0"] * 9
-    (null,) = [line.split() for line in lines if line.startswith(" always-first")]
-    assert null == ["always-first"] + ["50.0"] * 9
+    (baseline,) = [line.split() for line in lines if line.startswith(" always-first")]
+    assert baseline == ["always-first"] + ["50.0"] * 9
 
 
 def test_the_interval_stands_under_the_accuracy_over_all_pairs():
     summary = summary_of({"a": {"blur": 0.9}})
-    low, high = summary["models"]["a"]["overall"]["interval"]
+    low, high = summary.models["a"].overall.interval
     lines = printed(summary, width=100)
     at = next(i for i, line in enumerate(lines) if line.startswith(" a "))
     assert lines[at + 1].strip() == f"{100 * low:.1f}–{100 * high:.1f}"
@@ -46,8 +48,25 @@ def test_markup_and_newlines_in_names_are_only_letters():
     assert any("[bold]x" in line for line in lines)
 
 
-def test_one_photo_has_no_interval_and_failures_are_told():
+def test_one_photo_has_no_interval_and_failures_are_counted():
     one = printed(summary_of({"a": {"blur": 1.0}}, photos=1), 100)
     assert "1 photo: no interval" in " ".join(" ".join(one).split())
     some = printed(summary_of({"a": {"blur": 1.0}}, photos=4, failed=2), 100)
     assert "2 photos (of 4); 2 pairs failed" in " ".join(" ".join(some).split())
+
+
+def test_the_standard_types_come_in_the_published_order_and_others_after_them():
+    assert type_order(summary_of({"a": {"noise": 0.5, "blur": 0.5, "jpeg": 0.5}}, photos=2)) == [
+        "jpeg",
+        "blur",
+        "noise",
+    ]
+
+
+@pytest.mark.parametrize(("missing", "notice"), [([], "resumes"), ([1], "shard 1 is"), ([1, 2], "shards 1, 2 are")])
+def test_an_incomplete_run_is_called_incomplete(missing, notice):
+    summary = changed(summary_of({"a": {"blur": 0.5}}, photos=2), "", complete=False, missing_shards=missing)
+    caption = " ".join(" ".join(printed(summary, 100)).split())
+    assert "INCOMPLETE" in caption
+    assert notice in caption
+    assert "INCOMPLETE" not in " ".join(printed(summary_of({"a": {"blur": 0.5}}, photos=2), 100))

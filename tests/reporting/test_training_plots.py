@@ -14,7 +14,7 @@ def axes():
     return Figure().subplots()
 
 
-def test_a_curve_has_the_values_of_its_tag_and_of_no_tag_that_only_begins_like_it():
+def test_a_curve_has_the_values_of_its_tag_and_of_no_tag_that_only_starts_with_it():
     drawn = axes()
     curves(drawn, SCALARS, "loss", "train/loss", "val/loss")
     found = {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in drawn.lines}
@@ -22,7 +22,7 @@ def test_a_curve_has_the_values_of_its_tag_and_of_no_tag_that_only_begins_like_i
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_what_was_not_logged_is_said_instead_of_drawn(log):
+def test_a_scalar_that_was_not_logged_is_named_as_such(log):
     drawn = axes()
     curves(drawn, SCALARS, "gradients", "gradient/.*", log=log)
     assert not drawn.lines
@@ -38,7 +38,7 @@ def test_values_on_a_logarithmic_axis_may_be_zero_once_but_not_always():
 
 
 @pytest.mark.parametrize(("epochs", "shown"), [(3, [0, 1, 2]), (30, [2, 5, 8, 11, 14, 17, 20, 23, 26, 29])])
-def test_of_many_epochs_some_are_drawn_and_always_the_last(epochs, shown):
+def test_of_many_epochs_a_few_are_drawn_and_always_the_last(epochs, shown):
     drawn = axes()
     leads(drawn, pd.DataFrame({epoch: [0.0, float(epoch), float("nan")] for epoch in range(epochs)}))
     assert [label.get_text() for label in drawn.get_xticklabels()] == [str(epoch) for epoch in shown]

@@ -1,1 +1,1 @@
-"""What a person reads: exports, takeaways, tables and plots, all made from the store alone."""
+"""Reports: exports, takeaways, tables, plots and notebooks' data frames, rendered from typed results."""

@@ -1,45 +1,74 @@
-"""Blind spots: the kinds of damage, and the steps of each, at which a model or all of them see nothing."""
+"""Select blind spots: the degradation types and levels that a model, or every model, is not shown to see."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from iqbench.results.model_summary import ModelSummary
+from iqbench.results.summary import Summary
+from iqbench.statistics.estimate import Accuracy, Estimate
 
 CHANCE = 0.5
 
 
-def above(one: dict[str, Any], bar: float) -> bool:
-    """Return whether an interval lies above a bar; where there is none, it does not."""
-    return one.get("interval") is not None and one["interval"][0] > bar
+@dataclass(frozen=True)
+class Condition:
+    """A degradation type, or one level of one of its ladders, with a model's accuracy on it."""
+
+    name: str
+    degradation_type: str
+    is_type: bool
+    accuracy: Accuracy
 
 
-def below(one: dict[str, Any], bar: float) -> bool:
-    """Return whether an interval lies below a bar; where there is none, it does not."""
-    return one.get("interval") is not None and one["interval"][1] < bar
+@dataclass(frozen=True)
+class BlindSpot:
+    """A condition that no model is shown to see, with the most accurate model on it."""
+
+    condition: Condition
+    best_model: str
 
 
-def places(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the types and the steps of all ladders that a model judged, under a readable name each, types first."""
-    found = {f"all of {kind}": one for kind, one in model["by_degradation"].items()} | {
-        f"{ladder} severity {step['severity']} ({step['level']})": step
-        for ladder, steps in model["severity"].items()
+def lies_above(estimate: Estimate, bar: float) -> bool:
+    """Return whether an interval lies above a bar; False where there is no interval."""
+    return estimate.interval is not None and estimate.interval[0] > bar
+
+
+def lies_below(estimate: Estimate, bar: float) -> bool:
+    """Return whether an interval lies below a bar; False where there is no interval."""
+    return estimate.interval is not None and estimate.interval[1] < bar
+
+
+def conditions(model: ModelSummary) -> list[Condition]:
+    """Return the degradation types, then the levels of all ladders, that a model has an accuracy on."""
+    types = [Condition(f"all of {kind}", kind, True, cell) for kind, cell in model.by_degradation.items()]
+    levels = [
+        Condition(f"{ladder} severity {step.severity} ({step.level})", step.degradation_type, False, step)
+        for ladder, steps in model.severity.items()
         for step in steps
-    }
-    return {place: one for place, one in found.items() if one["accuracy"] is not None}
+    ]
+    return [condition for condition in types + levels if condition.accuracy.value is not None]
 
 
-def unnested(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the places without the steps of a type that is itself among them."""
-    return {place: one for place, one in found.items() if f"all of {one.get('degradation_type', '')}" not in found}
+def without_nested(chosen: Sequence[Condition]) -> list[Condition]:
+    """Return the conditions without the levels of a type that is itself among them."""
+    types = {condition.degradation_type for condition in chosen if condition.is_type}
+    return [condition for condition in chosen if condition.is_type or condition.degradation_type not in types]
 
 
-def unseen(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the places at which no model's interval lies above 50 %, each with the best model's accuracy there."""
-    judges: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, model in summary["models"].items():
-        for place, one in places(model).items():
-            judges.setdefault(place, {})[name] = one
-    best = {place: max(models, key=lambda name: models[name]["accuracy"]) for place, models in judges.items()}
-    hidden = {
-        place: models[best[place]]
-        for place, models in judges.items()
-        if not any(above(one, CHANCE) for one in models.values())
-    }
-    return [{"place": place, "best": best[place]} | one for place, one in unnested(hidden).items()]
+def blind_spots(summary: Summary) -> list[BlindSpot]:
+    """Return the conditions on which no model's interval lies above 50 %, each with the best model."""
+    by_name: dict[str, dict[str, Condition]] = {}
+    for model_name, model in summary.models.items():
+        for condition in conditions(model):
+            by_name.setdefault(condition.name, {})[model_name] = condition
+    best = {name: max(models, key=lambda model: _accuracy(models[model])) for name, models in by_name.items()}
+    unseen = [
+        models[best[name]]
+        for name, models in by_name.items()
+        if not any(lies_above(condition.accuracy, CHANCE) for condition in models.values())
+    ]
+    return [BlindSpot(condition, best[condition.name]) for condition in without_nested(unseen)]
+
+
+def _accuracy(condition: Condition) -> float:
+    return condition.accuracy.value or 0.0

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from iqbench.reporting.evaluation_table import heading, one_voter
-from iqbench.reporting.plots import FAINT, INK, LINES, MARKERS, drawable
-from iqbench.reporting.wording import percent
+from iqbench.reporting.plot_style import FAINT, INK, LINES, MARKERS, drawable
+from iqbench.reporting.text_format import percent
 from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
 from iqbench.statistics.estimate import Interval
 

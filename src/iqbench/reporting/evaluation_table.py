@@ -9,8 +9,9 @@ from rich.text import Text
 
 from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
+from iqbench.reporting.console import wide_console
 from iqbench.reporting.table import unfinished
-from iqbench.reporting.wording import UNKNOWN, one_line, percent
+from iqbench.reporting.text_format import UNKNOWN, one_line, percent
 from iqbench.results.evaluation_summary import (
     EvaluatedSet,
     EvaluationSummary,
@@ -28,17 +29,14 @@ Cells = dict[str, Text | str]
 
 def print_agreement(summary: EvaluationSummary, console: Console | None = None) -> None:
     """Print a table for each set. In a file or a pipe it is at least 120 columns wide."""
-    if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=max(120, console.width))
+    console = console or wide_console(120)
     for result in summary.sets:
         console.print(agreement_table(result))
         for line in notes(result, summary.protocol):
             console.print(Text(line), soft_wrap=True)
         console.print()
-    if notice := unfinished({"complete": summary.complete}):
-        console.print(Text(notice.removeprefix("; ")), soft_wrap=True)
+    if notice := unfinished(summary.complete, []):
+        console.print(Text(notice), soft_wrap=True)
 
 
 def agreement_table(result: EvaluatedSet) -> Table:

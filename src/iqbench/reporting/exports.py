@@ -1,5 +1,6 @@
-"""What a run leaves for people and programs, made from the stores alone and the same every time."""
+"""Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,13 @@ from iqbench.benchmark.summarize import summarize_runs
 from iqbench.benchmark.verdict_table import read_runs
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
-from iqbench.reporting.html import report
+from iqbench.reporting.gallery import stored_pictures
+from iqbench.reporting.html import report_page
+from iqbench.reporting.html_sections import ReportContent
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 from iqbench.results.reader import Run
-from iqbench.results.schema import FILE_NAME, Exhibit
+from iqbench.results.schema import FILE_NAME
 from iqbench.results.summary import FailedJob, Summary
 from iqbench.statistics.bootstrap import BootstrapConfig
 
@@ -47,73 +50,70 @@ COLUMNS = [
     "model_fingerprint",
     "photo_sha256",
 ]
-"""The columns of unified_results, those that the predecessor's users know first."""
+"""The columns of unified_results; those of the predecessor come first."""
 
 SEED = 0
+"""Seed of the bootstrap. It is fixed, so that a report made twice has the same bytes."""
+
 RESAMPLES = 2000
-"""Of the bootstrap; fixed, so that a report made again is the same to the byte."""
+"""Number of bootstrap resamples."""
 
 
 def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequence[Path] | None = None) -> Summary:
-    """Write all exports of some runs into ``folder``, and return the summary.
+    """Write all exports of some runs into ``folder``, and return their summary.
 
     Args:
         folder: A run's folder, or a sweep's root.
-        failed_jobs: What is known of jobs that left no complete results.
-        sources: The folders of the runs, or folders above them; ``folder`` itself if it is not said.
+        failed_jobs: The jobs of a sweep that left no complete results.
+        sources: The folders of the runs, or folders above them; by default ``folder`` itself.
 
     Raises:
         UsageError: If there are no results, or they do not belong together.
     """
-    failed_jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     if sources is not None and not sources:
         raise UsageError(f"{folder}: no job has results")
     runs = read_runs([folder] if sources is None else sources)
-    _make(folder, runs)
-    results = summarize_runs(runs, failed_jobs, BootstrapConfig(SEED, RESAMPLES))
+    _prepare_folder(folder, runs)
+    jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
+    results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
     summary, table = results.summary, results.table[COLUMNS]
     with together(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
-        write_csv(place / "manifest.csv", _manifest(runs))
-        (place / "summary.json").write_text(summary.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8")
+        write_csv(place / "manifest.csv", _manifest_table(runs))
+        (place / "summary.json").write_text(summary_json(summary), encoding="utf-8", newline="\n")
+        (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")
         accuracy_heatmap(summary, place / "accuracy.png")
-        page = report(summary, place / "accuracy.png", exhibits(runs))
-        (place / "report.html").write_text(page, encoding="utf-8")
+        page = report_page(ReportContent(summary, place / "accuracy.png", stored_pictures(runs)))
+        (place / "report.html").write_text(page, encoding="utf-8", newline="\n")
     return summary
 
 
-def _make(folder: Path, runs: Sequence[Run]) -> None:
-    """Make the folder for the exports if it is not there; refuse one that holds a run that they are not about."""
+def _prepare_folder(folder: Path, runs: Sequence[Run]) -> None:
+    """Create the folder of the exports; refuse the folder of another run, whose exports would be overwritten."""
     if (folder / FILE_NAME).exists() and (folder / FILE_NAME).resolve() not in [run.path.resolve() for run in runs]:
         raise UsageError(f"{folder}: holds another run, whose exports would be lost; choose another folder")
     roots = {run.details["config"]["data"].get("root") for run in runs} - {None}
     if folder.resolve() in [Path(root).expanduser().resolve() for root in roots]:
-        raise UsageError(f"{folder}: is the photos' own folder; choose one in it or beside it")
+        raise UsageError(f"{folder}: is the folder of the photos; choose one in it or beside it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).touch()
     except OSError as error:
-        raise DiskError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+        raise DiskError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
 
 
 FINISHED = TooManyFailures.exit_code
-"""Of a job that is through, with more failed rows than were allowed."""
+"""Exit code of a job with complete results but more failed rows than ``max_failures``."""
 
 
-def exhibits(runs: Sequence[Run]) -> dict[tuple[str, str, str], Exhibit]:
-    """Return the pictures of all runs by model fingerprint, photo sha256 and variant."""
-    return {
-        (run.identity["model_fingerprint"], exhibit.sha256, exhibit.variant): exhibit
-        for run in runs
-        for exhibit in (
-            Exhibit(**{str(key): value for key, value in row.items()}) for row in run.exhibits.to_dict("records")
-        )
-    }
+def summary_json(summary: Summary) -> str:
+    """Return the summary as JSON in ASCII, since a path in it may hold bytes that UTF-8 cannot encode."""
+    return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
-def _manifest(runs: Sequence[Run]) -> pd.DataFrame:
+def _manifest_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return one row per photo of the runs, with its size and content hash."""
     photos = pd.concat([run.photos for run in runs]).drop(columns="seen_in_training")
     photos = photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
     for column in ("file_bytes", "width", "height", "encoded_bytes"):
@@ -144,13 +144,13 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table, a line feed after each row, of which every name can be read back as it is."""
+    """Write a table as CSV with a line feed after each row. Every name is read back unchanged."""
     with path.open("w", encoding="utf-8", newline="") as file:
         table.to_csv(_LineFeeds(file), index=False, lineterminator="\r\n")  # type: ignore[call-overload]
 
 
 class _LineFeeds:
-    """Ends rows with a line feed; csv itself is told otherwise, or it would not quote a carriage return in a name."""
+    """Write a line feed after each row. With it as csv's own terminator, csv would not quote a carriage return."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from iqbench.io import write_text
-from iqbench.reporting.wording import UNKNOWN, one_line, percent
+from iqbench.reporting.console import wide_console
+from iqbench.reporting.text_format import UNKNOWN, one_line, percent
 from iqbench.results.label_audit_summary import (
     FILE_NAME,
     LabelAudit,
@@ -28,10 +29,7 @@ TableRows = list[tuple[str, list[str]]]
 
 def print_audit(audit: LabelAudit, console: Console | None = None) -> None:
     """Print the report. A finding is one line, however long."""
-    if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=max(120, console.width))
+    console = console or wide_console(120)
     console.print(statistics_table(audit.splits))
     for finding in audit.findings:
         line = Text.assemble((f"{finding.severity:<8}", STYLES[finding.severity]), one_line(finding.text))

@@ -1,50 +1,49 @@
-"""The accuracy table for the terminal and for Markdown, and the order of columns that every report shares."""
+"""The accuracy table, for the terminal and for Markdown."""
 
-from typing import Any
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.reporting.diagnostics_text import warnings
-from iqbench.reporting.wording import bracketed, escaped, one_line, percent
+from iqbench.protocol import Protocol
+from iqbench.reporting.console import wide_console
+from iqbench.reporting.model_warnings import model_warnings
+from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent
+from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
+from iqbench.results.summary import Summary
+from iqbench.statistics.estimate import Interval
 
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 """The order of the published table."""
 
 
-def type_order(summary: dict[str, Any]) -> list[str]:
-    """Return the degradation types of a run: the standard ones as published, then any others by name.
+def type_order(summary: Summary) -> list[str]:
+    """Return the degradation types of a run: the standard ones as published, then any others by name."""
+    types = {kind for model in summary.models.values() for kind in model.by_degradation}
+    return [kind for kind in STANDARD_TYPES if kind in types] + sorted(types.difference(STANDARD_TYPES))
+
+
+def accuracies(entry: ModelSummary | BaselineAccuracies, types: list[str]) -> list[float | None]:
+    """Return the accuracy of a model or a baseline over all pairs, its mean over types, and that on each type.
 
     Example:
-        >>> type_order({"models": {"a": {"by_degradation": {"noise": {}, "blur": {}, "jpeg": {}}}}})
-        ['jpeg', 'blur', 'noise']
-    """
-    found = {kind for model in summary["models"].values() for kind in model["by_degradation"]}
-    return [kind for kind in STANDARD_TYPES if kind in found] + sorted(found.difference(STANDARD_TYPES))
-
-
-def accuracies(model: dict[str, Any], types: list[str]) -> list[float | None]:
-    """Return the accuracies over all pairs, over types and on each type; of a model or of a null model.
-
-    A null model needs only ``overall`` and ``by_degradation``: its macro mean is then taken here.
-
-    Example:
-        >>> null = {"overall": {"accuracy": 0.5}, "by_degradation": {"blur": {"accuracy": 0.25}}}
-        >>> accuracies(null, ["jpeg", "blur"])
+        >>> from iqbench.statistics.estimate import Accuracy
+        >>> baseline = BaselineAccuracies(
+        ...     overall=Accuracy(accuracy=0.5), by_degradation={"blur": Accuracy(accuracy=0.25)}
+        ... )
+        >>> accuracies(baseline, ["jpeg", "blur"])
         [0.5, 0.25, None, 0.25]
     """
-    each = [model["by_degradation"].get(kind, {}).get("accuracy") for kind in types]
-    known = [value for value in each if value is not None]
-    macro = model["macro"]["accuracy"] if "macro" in model else sum(known) / len(known) if known else None
-    return [model["overall"]["accuracy"], macro, *each]
+    by_type = [entry.by_degradation[kind].value if kind in entry.by_degradation else None for kind in types]
+    return [entry.overall.value, entry.macro.value, *by_type]
 
 
-def accuracy_table(summary: dict[str, Any]) -> Table:
+def accuracy_table(summary: Summary) -> Table:
     """Return models by degradation types in percent, the interval under the accuracy over all pairs.
 
-    Bold is a model that is shown to be the best on that type; dim rows below are the null models.
+    Bold marks a model that is shown to be the best on that type; dim rows below are the baselines.
     """
     types = type_order(summary)
     table = Table(
@@ -53,91 +52,99 @@ def accuracy_table(summary: dict[str, Any]) -> Table:
     table.add_column("model", max_width=22, overflow="fold")
     for heading in ("all", "macro", *types):
         table.add_column(Text(heading.replace("_", "\n")), justify="right", vertical="top")
-    winners = summary["by_degradation_winner"]
-    for name, model in summary["models"].items():
-        overall, macro, *each = accuracies(model, types)
-        best = [winners.get(kind, {}).get("better") == name for kind in types]
-        cells = [Text(percent(value), "bold" if bold else "") for value, bold in zip(each, best, strict=True)]
-        table.add_row(
-            Text(one_line(name)), _with_interval(overall, model["overall"]["interval"]), percent(macro), *cells
-        )
+    winners = {kind: winner.better for kind, winner in summary.by_degradation_winner.items()}
+    for name, model in summary.models.items():
+        overall, macro, *by_type = accuracies(model, types)
+        styles = ["bold" if winners.get(kind) == name else "" for kind in types]
+        cells = [Text(percent(value), style) for value, style in zip(by_type, styles, strict=True)]
+        table.add_row(Text(one_line(name)), _with_interval(overall, model.overall.interval), percent(macro), *cells)
     table.add_section()
-    for name, null in summary.get("nulls", {}).items():
-        table.add_row(Text(one_line(name)), *map(percent, accuracies(null, types)), style="dim")
+    for name, baseline in summary.baselines.items():
+        table.add_row(Text(one_line(name)), *map(percent, accuracies(baseline, types)), style="dim")
     return table
 
 
-def _with_interval(accuracy: float | None, interval: list[float] | None) -> Text:
+def _with_interval(accuracy: float | None, interval: Interval | None) -> Text:
     text = Text(percent(accuracy))
     if interval is not None:
         text.append(f"\n{percent(interval[0])}–{percent(interval[1])}", "dim")
     return text
 
 
-def _caption(summary: dict[str, Any]) -> Text:
-    judged, planned = summary["photos_judged"], summary["photos"]
+def _caption(summary: Summary) -> Text:
+    judged, planned = summary.photos_judged, summary.photos
     photos = f"{judged} photo{'s' * (judged != 1)}" + (f" (of {planned})" if judged != planned else "")
-    failed = summary["counts"]["pairs"]["failed"]
-    lost = f"; {failed} pair{'s' * (failed != 1)} failed" if failed else ""
-    note = f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval"
-    return Text(f"accuracy in %, {rule(summary)}; {note}{lost}{unfinished(summary)}")
+    failed = summary.counts.pairs.failed
+    parts = [
+        f"accuracy in %, {tie_rule(summary.protocol)}",
+        f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval",
+    ]
+    if failed:
+        parts.append(f"{failed} pair{'s' * (failed != 1)} failed")
+    if notice := unfinished(summary.complete, summary.missing_shards):
+        parts.append(notice)
+    return Text("; ".join(parts))
 
 
-def unfinished(summary: dict[str, Any]) -> str:
-    """Return, if planned photos or whole jobs are missing, that they are.
+def unfinished(complete: bool, missing_shards: Sequence[int]) -> str:
+    """Return a notice where planned photos or whole jobs are missing, and "" where nothing is.
 
     Example:
-        >>> unfinished({"complete": True}), unfinished({"complete": False})
-        ('', '; INCOMPLETE: the run was interrupted or a job failed, the same command goes on')
+        >>> unfinished(True, []), unfinished(False, [1, 2])
+        ('', 'INCOMPLETE: shards 1, 2 are missing')
+        >>> unfinished(False, [])
+        'INCOMPLETE: the run was interrupted or a job failed; the same command resumes it'
     """
-    if summary.get("complete", True):
+    if complete:
         return ""
-    if missing := summary.get("missing_shards"):
-        return f"; INCOMPLETE: without shard {', '.join(map(str, missing))}"
-    return "; INCOMPLETE: the run was interrupted or a job failed, the same command goes on"
+    if missing_shards:
+        several = len(missing_shards) > 1
+        numbers = ", ".join(map(str, missing_shards))
+        return f"INCOMPLETE: shard{'s' * several} {numbers} {'are' if several else 'is'} missing"
+    return "INCOMPLETE: the run was interrupted or a job failed; the same command resumes it"
 
 
-def rule(summary: dict[str, Any]) -> str:
-    """Return what the run's protocol makes of ties and of the order of the photos.
+def tie_rule(protocol: Protocol) -> str:
+    """Return the protocol's rule for ties, and for the order of the photos if only one order counts.
 
     Example:
-        >>> rule({"protocol": {"name": "legacy", "orders": "original_first", "tie_worth": 0.0}})
+        >>> tie_rule(Protocol("legacy", "original_first", tie_worth=0.0, tie_margin=0.0))
         'a tie is wrong, and the original is always shown first (protocol legacy)'
     """
-    protocol = summary.get("protocol", {"orders": "both", "tie_worth": 0.5})
-    worth = protocol["tie_worth"]
-    tie = "a tie is " + ({0.5: "worth half", 0.0: "wrong", 1.0: "right"}.get(worth) or f"worth {worth}")
-    if protocol["orders"] == "both":
-        return tie
-    return f"{tie}, and the original is always shown first (protocol {one_line(protocol['name'])})"
+    worth = protocol.tie_worth
+    rule = "a tie is " + ({0.5: "worth half", 0.0: "wrong", 1.0: "right"}.get(worth) or f"worth {worth}")
+    if protocol.orders == "both":
+        return rule
+    return f"{rule}, and the original is always shown first (protocol {one_line(protocol.name)})"
 
 
-def print_table(summary: dict[str, Any], console: Console | None = None) -> None:
-    """Print the accuracy table and what to beware of; into a file or a pipe at least 120 columns wide."""
-    if console is None:
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=max(120, console.width))
+def print_table(summary: Summary, console: Console | None = None) -> None:
+    """Print the accuracy table and each model's warnings, at least 120 columns wide in a file or a pipe."""
+    console = console or wide_console(120)
     console.print(accuracy_table(summary))
-    for name, model in summary["models"].items():
-        for line in warnings(model):
+    for name, model in summary.models.items():
+        for line in model_warnings(model):
             console.print(Text.assemble((one_line(name), "bold"), f" {line}"), soft_wrap=True)
 
 
-def markdown_table(summary: dict[str, Any]) -> list[str]:
-    """Return the lines of the accuracy table in Markdown, laid out as the published one."""
+def markdown_table(summary: Summary) -> list[str]:
+    """Return the lines of the accuracy table in Markdown, in the layout of the published one."""
     types = type_order(summary)
-    heading = ["model", "all", *map(escaped, types), "mean confidence", "macro"]
-    lines = ["| " + " | ".join(heading) + " |", "| --- |" + " ---: |" * (len(heading) - 1)]
-    for name, model in summary["models"].items():
-        overall, macro, *each = accuracies(model, types)
-        spread = "" if model["overall"]["interval"] is None else bracketed(model["overall"])
-        confidence = model["overall"]["avg_confidence"]
-        said = percent(None) if confidence is None else f"{confidence:.2f}"
-        cells = [escaped(name), percent(overall) + spread, *map(percent, each), said, percent(macro)]
-        lines.append("| " + " | ".join(cells) + " |")
-    for name, null in summary.get("nulls", {}).items():
-        overall, macro, *each = accuracies(null, types)
-        cells = [f"_null: {escaped(name)}_", percent(overall), *map(percent, each), percent(None), percent(macro)]
-        lines.append("| " + " | ".join(cells) + " |")
+    heading = ["model", "all", *map(escape_markdown, types), "mean confidence", "macro"]
+    lines = [_markdown_row(heading), "| --- |" + " ---: |" * (len(heading) - 1)]
+    for name, model in summary.models.items():
+        overall, macro, *by_type = accuracies(model, types)
+        interval = "" if model.overall.interval is None else bracketed_interval(model.overall)
+        confidence = model.overall.avg_confidence
+        mean = percent(None) if confidence is None else f"{confidence:.2f}"
+        cells = [escape_markdown(name), percent(overall) + interval, *map(percent, by_type), mean, percent(macro)]
+        lines.append(_markdown_row(cells))
+    for name, baseline in summary.baselines.items():
+        overall, macro, *by_type = accuracies(baseline, types)
+        label = f"_baseline: {escape_markdown(name)}_"
+        lines.append(_markdown_row([label, *map(percent, [overall, *by_type, None, macro])]))
     return lines
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,134 @@
+"""The sections of report.html. A new one is an entry of `SECTIONS` and its template in sections/."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from iqbench.reporting.blind_spots import blind_spots
+from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
+from iqbench.reporting.diagnostics_text import threshold_text
+from iqbench.reporting.gallery import Pictures, gallery
+from iqbench.reporting.html_templates import data_uri, render
+from iqbench.reporting.model_warnings import model_warnings
+from iqbench.reporting.table import accuracies, type_order
+from iqbench.results.model_summary import SeverityStep
+from iqbench.results.summary import Summary
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """The results that report.html renders: the summary, the accuracy plot, and the gallery pictures."""
+
+    summary: Summary
+    accuracy_plot: Path
+    pictures: Pictures
+
+    @cached_property
+    def types(self) -> list[str]:
+        """The degradation types in the order of the report."""
+        return type_order(self.summary)
+
+
+def _no_values(_: ReportContent) -> Values:
+    return {}
+
+
+def _always(_: Summary) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Args:
+        heading: Its heading.
+        template: Its file in sections/, without ``.html.j2``. It can use ``summary`` and ``types``.
+        values: Returns the further values that the template uses.
+        applies: Whether a summary has anything for the section.
+    """
+
+    heading: str
+    template: str
+    values: Callable[[ReportContent], Values] = _no_values
+    applies: Callable[[Summary], bool] = _always
+
+    def body(self, content: ReportContent) -> Markup:
+        """Return the section as HTML, without its heading."""
+        values = self.values(content)
+        return render(f"sections/{self.template}.html.j2", summary=content.summary, types=content.types, **values)
+
+
+@dataclass
+class LevelRow:
+    """A level of a ladder, with the accuracy of each model that judged it."""
+
+    ladder: str
+    severity: int
+    level: str
+    models: dict[str, SeverityStep]
+
+
+def _verdict(content: ReportContent) -> Values:
+    warnings = {name: model_warnings(model) for name, model in content.summary.models.items()}
+    return {"warnings": warnings, "blind_spots": blind_spots(content.summary)}
+
+
+def _accuracy(content: ReportContent) -> Values:
+    summary = content.summary
+    models = {name: accuracies(model, content.types) for name, model in summary.models.items()}
+    baselines = {name: accuracies(baseline, content.types) for name, baseline in summary.baselines.items()}
+    return {
+        "plot": data_uri(content.accuracy_plot.read_bytes()),
+        "model_cells": models,
+        "baseline_cells": baselines,
+        "levels": _level_rows(summary),
+    }
+
+
+def _level_rows(summary: Summary) -> list[LevelRow]:
+    rows: dict[tuple[str, int], LevelRow] = {}
+    for name, model in summary.models.items():
+        for ladder, steps in model.severity.items():
+            for step in steps:
+                row = rows.setdefault((ladder, step.severity), LevelRow(ladder, step.severity, step.level, {}))
+                row.models[name] = step
+    return [rows[key] for key in sorted(rows)]
+
+
+def _thresholds(content: ReportContent) -> Values:
+    ladders = dict.fromkeys(ladder for model in content.summary.models.values() for ladder in model.thresholds)
+    return {"ladders": list(ladders), "threshold_text": threshold_text}
+
+
+def _agreement(content: ReportContent) -> Values:
+    return {"plot": data_uri(agreement_plot(content.summary))}
+
+
+def _mistakes(content: ReportContent) -> Values:
+    return {"gallery": gallery(content.summary, content.pictures)}
+
+
+def _confidence(content: ReportContent) -> Values:
+    return {"plot": data_uri(reliability_plot(content.summary))}
+
+
+SECTIONS = (
+    Section("Verdict", "verdict", _verdict),
+    Section("Paired comparisons of models", "comparisons", applies=lambda summary: bool(summary.pairwise)),
+    Section("Accuracy by degradation type", "accuracy", _accuracy),
+    Section("Monotonicity test (L-test)", "monotonicity"),
+    Section("Detection thresholds", "thresholds", _thresholds),
+    Section("Agreement of two models", "agreement", _agreement, lambda summary: bool(summary.agreement)),
+    Section("Most confident mistakes", "mistakes", _mistakes),
+    Section("Calibration and repeatability", "confidence", _confidence),
+    Section("Accuracy by image statistics", "strata"),
+    Section("Provenance", "provenance"),
+)
+"""The sections of report.html, in their order on the page."""

@@ -1,0 +1,122 @@
+"""Warnings: reasons not to take a model's accuracy at face value. Table, takeaways and report show the same ones."""
+
+from collections.abc import Callable, Iterator
+
+from iqbench.reporting.blind_spots import CHANCE, lies_above
+from iqbench.reporting.text_format import one_line, percent
+from iqbench.results.model_summary import ModelSummary, RepeatSample, SecondAnswers
+
+COMPRESSION_DETECTOR = 0.9
+"""Smallest accuracy on the re-encode control, whose JPEG looks the same, that suggests a detector of compression."""
+
+PRECISION_AGREEMENT = 0.99
+"""Smallest share of verdicts that a lower precision and fp32 must have in common."""
+
+MIN_TYPES = 3
+"""With this many degradation types or more, a quality model should see more than one."""
+
+
+def model_warnings(model: ModelSummary) -> list[str]:
+    """Return a model's warnings, each a clause whose subject is the model; none for a sound one."""
+    return [line for rule in WARNINGS for line in rule(model)]
+
+
+def _seen_in_training(model: ModelSummary) -> Iterator[str]:
+    if model.photos_seen_in_training:
+        yield f"is not held out: it was trained on {model.photos_seen_in_training} of these photos"
+
+
+def _position_bias(model: ModelSummary) -> Iterator[str]:
+    consistency = model.overall.order_consistency
+    if consistency is not None and consistency < 1:
+        yield f"contradicts itself in {percent(1 - consistency)} % of pairs when they are swapped (position bias)"
+
+
+def _identity_control(model: ModelSummary) -> Iterator[str]:
+    control = model.controls.identity
+    if control.all_tie is False:
+        yield (
+            f"fails the identity control: it prefers one of two identical copies in {control.pairs - control.ties} "
+            f"of {control.pairs} pairs"
+        )
+
+
+def _not_repeatable(model: ModelSummary) -> Iterator[str]:
+    for source, answers in second_answers(model).items():
+        if answers.verdicts_changed:
+            yield f"is not repeatable: {answers.verdicts_changed} of {answers.pairs} verdicts changed in {source}"
+
+
+def _precision_loss(model: ModelSummary) -> Iterator[str]:
+    sample = precision_sample(model)
+    if sample and 1 - sample.verdicts_changed / sample.pairs < PRECISION_AGREEMENT:
+        yield (
+            f"changes {sample.verdicts_changed} of {sample.pairs} verdicts between {sample.precision_before} and "
+            f"{sample.precision}; set engine.precision=fp32"
+        )
+
+
+def _like_baseline(model: ModelSummary) -> Iterator[str]:
+    for name, likeness in model.against_baselines.chooses_like.items():
+        if likeness.suspect:
+            yield f"chooses like the baseline {name} in {percent(likeness.share)} % of pairs: it may use nothing else"
+
+
+def _compression_detector(model: ModelSummary) -> Iterator[str]:
+    accuracy = model.controls.reencode.accuracy
+    if accuracy is not None and accuracy >= COMPRESSION_DETECTOR:
+        yield (
+            f"prefers the original to its JPEG of quality 95, which looks the same, in {percent(accuracy)} % of pairs: "
+            "it may detect compression, not damage"
+        )
+
+
+def _single_type(model: ModelSummary) -> Iterator[str]:
+    measured = {kind: cell for kind, cell in model.by_degradation.items() if cell.interval is not None}
+    seen = [kind for kind, cell in measured.items() if lies_above(cell, CHANCE)]
+    if len(measured) >= MIN_TYPES and len(seen) == 1:
+        yield (
+            f"is shown to see only {one_line(seen[0])}, of {len(measured)} degradation types: "
+            "it may detect that and not judge quality"
+        )
+
+
+def _no_opinion(model: ModelSummary) -> Iterator[str]:
+    if model.overall.tie_rate == 1.0:
+        yield "has no opinion: every pair is a tie"
+
+
+def _baseline_not_beaten(model: ModelSummary) -> Iterator[str]:
+    lost = {kind: gap for kind, gap in model.against_baselines.by_degradation.items() if gap.beaten is False}
+    if lost:
+        baselines = ", ".join(sorted({str(gap.baseline) for gap in lost.values()}))
+        yield f"not shown to beat the best baseline ({baselines}) on {', '.join(map(one_line, lost))}"
+
+
+WARNINGS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
+    _seen_in_training,
+    _position_bias,
+    _identity_control,
+    _not_repeatable,
+    _precision_loss,
+    _like_baseline,
+    _compression_detector,
+    _single_type,
+    _no_opinion,
+    _baseline_not_beaten,
+)
+"""One rule per warning, in the order of the report."""
+
+
+def second_answers(model: ModelSummary) -> dict[str, SecondAnswers]:
+    """Return the second answers that were given in the precision of the first, by their source."""
+    sources: dict[str, SecondAnswers] = {}
+    if precision_sample(model) is None:
+        sources["the repeat sample"] = model.repeatability.repeat_sample
+    return sources | {"another run": model.repeatability.other_runs}
+
+
+def precision_sample(model: ModelSummary) -> RepeatSample | None:
+    """Return the repeat sample if it measures a lower precision against fp32, else None."""
+    sample = model.repeatability.repeat_sample
+    return sample if sample.pairs and sample.precision_before != sample.precision else None

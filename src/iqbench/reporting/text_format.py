@@ -1,0 +1,74 @@
+"""Format numbers and names the same way in every report."""
+
+import re
+
+from iqbench.statistics.estimate import Difference, Estimate
+
+UNKNOWN = "–"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as a percentage with one decimal.
+
+    Example:
+        >>> percent(0.8989), percent(None)
+        ('89.9', '–')
+    """
+    return UNKNOWN if share is None else f"{100 * share:.1f}"
+
+
+def points(difference: float | None) -> str:
+    """Return a difference between two shares in percentage points, with its sign.
+
+    Example:
+        >>> points(0.05), points(None)
+        ('+5.0', '–')
+    """
+    return UNKNOWN if difference is None else f"{100 * difference:+.1f}"
+
+
+def p_value(difference: Difference) -> str:
+    """Return the Holm-corrected p-value of a difference.
+
+    Example:
+        >>> p_value(Difference(difference=0.05, p_holm=0.0302)), p_value(Difference(difference=0.05, p_holm=0.0))
+        ('0.03', '< 0.001')
+    """
+    if difference.p_holm is None:
+        return UNKNOWN
+    return "< 0.001" if difference.p_holm < 0.001 else f"{difference.p_holm:.2g}"
+
+
+def bracketed_interval(estimate: Estimate) -> str:
+    """Return `` [low, high]`` in percent, or the reason why there is no interval.
+
+    Example:
+        >>> bracketed_interval(Estimate(value=0.5, interval=(0.25, 0.75)))
+        ' [25.0, 75.0]'
+        >>> bracketed_interval(Estimate(value=0.5, interval_reason="an interval needs at least two photos"))
+        ' (no interval: an interval needs at least two photos)'
+    """
+    if estimate.interval is None:
+        return f" (no interval: {estimate.interval_reason or 'not computed'})"
+    low, high = estimate.interval
+    return f" [{percent(low)}, {percent(high)}]"
+
+
+def one_line(name: str) -> str:
+    r"""Return a name without line breaks and other characters that would break a table.
+
+    Example:
+        >>> one_line("a\nb\tc ")
+        'a b c'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def escape_markdown(name: str) -> str:
+    r"""Return a name that cannot break a line or a table in Markdown.
+
+    Example:
+        >>> escape_markdown("a|b\n<c>")
+        'a\\|b \\<c\\>'
+    """
+    return re.sub(r"([\\`*|<>\[\]#])", r"\\\1", one_line(name))
