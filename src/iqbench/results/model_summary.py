@@ -130,6 +130,12 @@ class BaselineAccuracies(Record):
     overall: Accuracy
     by_degradation: dict[str, Accuracy]
 
+    @property
+    def macro(self) -> MacroAccuracy:
+        """The mean accuracy over degradation types, without an interval."""
+        values = [accuracy.value for accuracy in self.by_degradation.values() if accuracy.value is not None]
+        return MacroAccuracy(accuracy=sum(values) / len(values) if values else None, types=len(values))
+
 
 class MonotonicityTest(Record):
     """The L-test of one type: Kendall's tau between severity and preference, and wrongly ordered neighbours."""
