@@ -76,20 +76,20 @@ def visibility(tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> d
     least = judged["original"].map(changes).astype(float)
     comparable = judged["input_change"].notna() & least.notna()
     visible = comparable & (judged["input_change"] > least)
-    found = {}
+    by_type = {}
     for kind in types:
         of_type = judged["degradation_type"] == kind
         rows = judged.loc[of_type & comparable]
         reason = SHAPES_DIFFER if of_type.any() else NO_PAIR
         share = float(visible[of_type].sum() / len(rows)) if len(rows) else None
-        found[kind] = Visibility(
+        by_type[kind] = Visibility(
             **value_or_reason("input_change", float(rows["input_change"].mean()), reason),
             **value_or_reason("input_change_max", float(rows["input_change_max"].max()), reason),
             **value_or_reason("visible", share, reason),
             accuracy_where_visible=_accuracy(judged[of_type & visible], bootstrap),
             accuracy_where_invisible=_accuracy(judged[of_type & comparable & ~visible], bootstrap),
         )
-    return found
+    return by_type
 
 
 def thirds(judged: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
@@ -118,12 +118,14 @@ def strata(
         labels: The third of each original by image statistic; see `thirds`.
         bootstrap: Resamples of the photos.
     """
-    found: dict[str, dict[str, Stratum]] = {}
+    by_statistic: dict[str, dict[str, Stratum]] = {}
     for statistic, third in labels.items():
         of_row, column = judged["original"].map(third), STRATA[statistic]
         parts = {label: judged[of_row == label] for label in THIRDS}
-        found[statistic] = {label: _stratum(rows, column, bootstrap) for label, rows in parts.items() if len(rows)}
-    return found
+        by_statistic[statistic] = {
+            label: _stratum(rows, column, bootstrap) for label, rows in parts.items() if len(rows)
+        }
+    return by_statistic
 
 
 def largest_identity_margin(controls: pd.DataFrame) -> tuple[float | None, int]:

@@ -68,11 +68,11 @@ def thresholds(judged: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Threshol
         judged: The model's judged rows.
         bootstrap: Resamples of the photos.
     """
-    found = {}
+    by_ladder = {}
     for ladder, rows in judged.groupby("ladder", sort=False):
         steps = rows.drop_duplicates("severity").sort_values("severity")
-        found[str(ladder)] = _threshold(rows, steps, bootstrap)
-    return found
+        by_ladder[str(ladder)] = _threshold(rows, steps, bootstrap)
+    return by_ladder
 
 
 def _threshold(rows: pd.DataFrame, steps: pd.DataFrame, bootstrap: Bootstrap) -> Threshold:
