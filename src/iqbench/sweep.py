@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from hydra.utils import get_method
@@ -21,7 +21,9 @@ from iqbench.errors import IqbenchError, TooManyFailures, UsageError, last_word,
 from iqbench.io import natural_order
 from iqbench.records import Record
 from iqbench.results.schema import FILE_NAME
-from iqbench.results.summary import FailedJob
+
+if TYPE_CHECKING:
+    from iqbench.results.summary import FailedJob
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +173,7 @@ def recorded(job: Job) -> Iterator[Status]:
             status.write()
 
 
-def jobs(folder: Path) -> tuple[list[FailedJob], list[Path]]:
+def jobs(folder: Path) -> tuple[list["FailedJob"], list[Path]]:
     """Return the failed jobs, in the order of their numbers, and the folders that hold results.
 
     In the root of a sweep these are the jobs of the last sweep. Results of other sweeps are logged, but not merged.
@@ -186,7 +188,7 @@ def jobs(folder: Path) -> tuple[list[FailedJob], list[Path]]:
     of_sweep = {place: status for place, status in statuses.items() if status and status.sweep in (mark, UNKNOWN)}
     failed = _failed(of_sweep.values())
     if not failed and not _read(folder / SWEEP_FILE)["through"]:
-        failed = [FailedJob(job=folder.name, exit_code=1, error="the sweep was interrupted")]
+        failed = _failed([JobStatus(job=folder.name, exit_code=1, error="the sweep was interrupted")])
     sources = [place for place, status in of_sweep.items() if status.has_results]
     others = {path.parent for path in folder.rglob(FILE_NAME)}.difference(sources)
     if others:
@@ -195,7 +197,9 @@ def jobs(folder: Path) -> tuple[list[FailedJob], list[Path]]:
     return failed, sources
 
 
-def _failed(statuses: Iterable[JobStatus | None]) -> list[FailedJob]:
+def _failed(statuses: Iterable[JobStatus | None]) -> list["FailedJob"]:
+    from iqbench.results.summary import FailedJob  # deferred: it imports pandas
+
     failed = [status for status in statuses if status and status.exit_code]
     failed.sort(key=lambda status: natural_order(Path(status.job)))
     return [FailedJob(job=status.job, exit_code=status.exit_code, error=status.error) for status in failed]
