@@ -61,7 +61,7 @@ def test_a_step_of_several_batches_is_measured_once_with_their_mean_gradient(tmp
     assert list(logged(tmp_path, "weight_change/head").values()) == pytest.approx([0.3 / 2, 0.1 / 1.7])
 
 
-def test_what_has_no_gradient_is_left_out(tmp_path: Path) -> None:
+def test_parameters_without_a_gradient_are_left_out(tmp_path: Path) -> None:
     train(tmp_path, Product(body_learns=True), inputs((3.0, 4.0)), Gradients(every_n_steps=1))
     assert not [tag for tag in history(tmp_path)["tag"] if tag.endswith("/1")]  # the group without a name
 

@@ -24,7 +24,7 @@ def test_shares_are_of_all_pairs_since_the_last_report(tmp_path: Path) -> None:
     assert shares.loc[3].to_dict() == {"labels/first": 0.0, "labels/second": 1.0, "labels/tie": 0.0}
 
 
-def test_what_an_epoch_leaves_unreported_is_forgotten(tmp_path: Path) -> None:
+def test_unreported_labels_of_an_epoch_are_discarded(tmp_path: Path) -> None:
     data = preferred(0.9, 0.9, 0.9, 0.9, 0.1, 0.1)
     train(tmp_path, siamese(), data, LabelDistribution(every_n_steps=2), max_epochs=2)
     table = history(tmp_path)

@@ -232,7 +232,7 @@ def check_directions(message: str) -> None:
         assert word in message
 
 
-def test_where_the_archive_doubled_the_folder_the_other_setting_is_named(tmp_path: Path) -> None:
+def test_a_doubled_folder_is_suggested_as_the_setting(tmp_path: Path) -> None:
     write_ava(tmp_path, photos=4, test=1, images="images/images")
     with pytest.raises(UsageError) as caught:
         ava(tmp_path).read()

@@ -114,7 +114,7 @@ def test_a_scorer_can_be_made_to_learn_votes_as_pairs(some: tuple[PhotoFile, ...
     assert all(hasattr(batch, "votes") for batch in training(votes_of(some)))
 
 
-def test_what_cannot_be_learned_is_refused(some: tuple[PhotoFile, ...]) -> None:
+def test_labels_that_the_model_cannot_learn_are_refused(some: tuple[PhotoFile, ...]) -> None:
     with pytest.raises(UsageError, match="labels=votes: this data set has preferences"):
         training(pairs_of(some), labels="votes")
     with pytest.raises(UsageError, match="labels=votes: the model has no loss for votes"):

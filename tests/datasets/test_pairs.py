@@ -322,7 +322,7 @@ def test_series_that_are_all_larger_than_a_share_are_held_out_whole(folder: Path
     assert {split: len(table) for split, table in labels.items()} == {"train": 1, "val": 1, "test": 1}
 
 
-def test_where_one_series_holds_most_pairs_photos_are_divided(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_photos_are_divided_if_one_series_has_most_pairs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_pairs(tmp_path, series=1, photos_per_series=20)
     with caplog.at_level(logging.INFO, "iqbench.datasets.pairs"):
         labels = pair_list(tmp_path / "list.csv", val=0.3, test=0.2).read()
@@ -345,7 +345,7 @@ def test_series_that_are_too_few_or_too_large_are_divided_by_photos(
     assert f"photos are divided; {left_out} of {len(rows)} pairs have photos in two splits" in caplog.text
 
 
-def test_the_whole_list_is_there_even_where_splits_leave_pairs_out(folder: Path) -> None:
+def test_all_labels_include_pairs_that_no_split_contains(folder: Path) -> None:
     source = pair_list(listed(folder, ["a.jpg", "b.jpg"]))
     assert len(source.all_labels) == 1
     assert sum(map(len, source.read().values())) <= 1

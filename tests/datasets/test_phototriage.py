@@ -190,7 +190,7 @@ def damaged_columns(line: str, generator: np.random.Generator) -> str:
     return " ".join(columns)
 
 
-def test_whatever_is_written_into_a_line_it_is_refused_by_its_number(tmp_path: Path) -> None:
+def test_a_random_change_of_a_line_is_refused_with_its_number(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     for _ in range(100):
         lines = list(WHOLE)

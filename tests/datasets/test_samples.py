@@ -22,7 +22,7 @@ NAMES = [
 ]
 
 
-def test_the_eight_sample_photos_are_there_and_in_colour() -> None:
+def test_the_eight_sample_photos_exist_and_are_in_colour() -> None:
     listing = Samples(limit=None, seed=0).photos()
     assert [file.name for file in listing.files] == NAMES
     assert listing.ignored == {}
@@ -40,7 +40,7 @@ def test_a_limit_takes_some_of_them() -> None:
     assert set(some) < set(NAMES)
 
 
-def test_finding_them_imports_none_of_the_packages() -> None:
+def test_listing_the_samples_imports_none_of_the_packages() -> None:
     code = (
         "import sys; from iqbench.datasets.samples import Samples; Samples(limit=None, seed=0).photos();"
         "print([name for name in ('skimage', 'sklearn', 'matplotlib') if name in sys.modules])"
