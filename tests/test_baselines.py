@@ -24,7 +24,7 @@ def copies(photos=40):
             | {
                 f"{side}_{statistic}": 1.0
                 for side in ("original", "variant")
-                for statistic in ("bytes", "brightness", "sharpness")
+                for statistic in ("encoded_bytes", "brightness", "sharpness")
             }
             for at in range(photos)
             for kind, level, pixels in kinds

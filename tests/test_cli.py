@@ -141,8 +141,8 @@ READ_ONLY = OSError(errno.EROFS, "Read-only file system", "/mnt/out/.lock")
 def test_an_output_folder_that_may_not_be_written_is_refused_before_the_first_photo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = mock.Mock(side_effect=AssertionError("a photo was judged"))
-    monkeypatch.setattr("iqbench.benchmark.run.judge_all", judged)
+    run_plan = mock.Mock(side_effect=AssertionError("a photo was scored"))
+    monkeypatch.setattr("iqbench.benchmark.run.run_plan", run_plan)
     monkeypatch.setattr("iqbench.results.store.lock", mock.Mock(side_effect=READ_ONLY))
     outcome = run("bench", "model=contrast", "data.limit=1", f"out={tmp_path / 'out'}")
     assert outcome.exit_code == 74
@@ -150,7 +150,7 @@ def test_an_output_folder_that_may_not_be_written_is_refused_before_the_first_ph
         "iqbench.bench: /mnt/out/.lock: cannot be written (Read-only file system); "
         "free some space, or choose another folder\n"
     )
-    judged.assert_not_called()
+    run_plan.assert_not_called()
 
 
 def test_an_output_folder_that_somebody_removes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,13 @@ from PIL import Image
 from fixtures.photos import noisy_gradient
 from fixtures.tiny_models import ava, fit, siamese
 from fixtures.tiny_models import examples as batches
-from iqbench.benchmark.pairs import answers
+from iqbench.benchmark.pairs import score_pairs
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.datasets.degraded import DegradedPhotos
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoFile
 from iqbench.protocol import Protocol, decide
 from iqbench.results.schema import ORIGINAL
@@ -58,8 +59,8 @@ def trained(build: Callable[..., Any], folder: Path, upside_down: bool) -> Any:
 
 def judged(model: Any, files: list[PhotoFile]) -> tuple[float, float]:
     """The share of right verdicts, and the mean margin, on photos that the model has not seen."""
-    settings = Settings.plain("cpu", batch_size=8, workers=0)
-    rows = [asdict(pair) for _, pairs in answers(model, files, DARKER, settings) for pair in pairs]
+    engine = EngineConfig.for_api("cpu", batch_size=8, workers=0)
+    rows = [asdict(pair) for _, pairs in score_pairs(BenchmarkTask(model, files, DARKER, engine)) for pair in pairs]
     table = pd.DataFrame([row for row in rows if row["reference"] == ORIGINAL])
     assert len(table) == len(files) * len(DARKER)
     table = table.rename(columns={"score_reference": "score_original", "score_variant": "score_degraded"})

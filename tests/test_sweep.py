@@ -242,10 +242,10 @@ def test_a_status_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, m
 def test_a_bug_in_one_job_leaves_the_others_merged(
     common: tuple[object, ...], ends: dict[int, BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from iqbench.benchmark.run import judge_all
+    from iqbench.benchmark.run import run_plan
 
-    results = mock.Mock(side_effect=[AttributeError("a bug"), mock.DEFAULT], wraps=judge_all)
-    monkeypatch.setattr("iqbench.benchmark.run.judge_all", results)
+    results = mock.Mock(side_effect=[AttributeError("a bug"), mock.DEFAULT], wraps=run_plan)
+    monkeypatch.setattr("iqbench.benchmark.run.run_plan", results)
     outcome = run("bench", "-m", *common, "model=steady,ending", f"out={tmp_path / 'sweep'}")
     assert outcome.exit_code == 1
     assert "AttributeError: a bug" in outcome.err

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.command_line import run
-from iqbench.results.schema import FILE_NAME
+from iqbench.provenance import iqbench_version
+from iqbench.results import FILE_NAME
+from iqbench.results.schema import PAIRS
 
 
 @pytest.fixture
@@ -17,6 +19,9 @@ def results(folder: Path, tmp_path: Path) -> Path:
     outcome = run("bench", *common, "engine.workers=0", f"out={tmp_path / 'run'}")
     assert outcome.exit_code == 0, outcome.err
     return tmp_path / "run"
+
+
+OTHER_COLUMNS = ", ".join(column.name for column in PAIRS.columns[1:])
 
 
 def change(results: Path, statement: str) -> None:
@@ -30,7 +35,7 @@ def test_whole_results_are_counted_and_pass(results: Path, folder: Path) -> None
     outcome = run("verify", results, "--photos", folder)
     assert outcome.exit_code == 0, outcome.out
     assert "4 of 4 photos x 6 variants = 24 rows: 18 ok, 6 corrupt" in outcome.out
-    assert "whole; the exports are what the stores give" in outcome.out
+    assert "complete; the exports are those of the stores" in outcome.out
 
 
 @pytest.mark.parametrize(
@@ -38,14 +43,12 @@ def test_whole_results_are_counted_and_pass(results: Path, folder: Path) -> None
     [
         ("DELETE FROM photos WHERE name = './b.png'", "1 of 4 planned photos have no row (./b.png)"),
         ("DELETE FROM pairs WHERE photo = './b.png' AND variant = 'blur/2.0'", "2 planned pairs have no row"),
-        ("INSERT INTO pairs SELECT 'new', reference, variant, forward, backward, score_reference, score_variant, "
-         "input_change, variant_pixels, input_change_max, variant_brightness, variant_sharpness, variant_bytes, "
-         "status, error FROM pairs LIMIT 1", "1 pairs were never planned (new)"),
-        ("UPDATE pairs SET forward = NULL WHERE photo = './a.png'", "pairs are said to be ok and have no margin"),
-        ("UPDATE pairs SET status = 'corrupt' WHERE photo = './a.png'", "to have failed and have a margin"),
+        (f"INSERT INTO pairs SELECT 'new', {OTHER_COLUMNS} FROM pairs LIMIT 1", "1 pairs were never planned (new)"),
+        ("UPDATE pairs SET forward = NULL WHERE photo = './a.png'", "pairs have the status ok and no margin"),
+        ("UPDATE pairs SET status = 'corrupt' WHERE photo = './a.png'", "the status of a failure and a margin"),
         ("UPDATE pairs SET error = '' WHERE photo = './broken.jpg'", "pairs have failed without a reason"),
-        ("UPDATE photos SET status = 'empty' WHERE name = './c.png'", "of photos that could not be read"),
-        ("UPDATE pairs SET forward = -forward WHERE photo = './c.png'", "results.csv: not what the stores give"),
+        ("UPDATE photos SET status = 'empty' WHERE name = './c.png'", "but their photo could not be read"),
+        ("UPDATE pairs SET forward = -forward WHERE photo = './c.png'", "results.csv: differs from the stores"),
     ],
 )  # fmt: skip
 def test_what_was_done_to_the_store_is_named(results: Path, statement: str, found: str) -> None:
@@ -53,7 +56,7 @@ def test_what_was_done_to_the_store_is_named(results: Path, statement: str, foun
     outcome = run("verify", results)
     assert outcome.exit_code == 6
     assert found in outcome.out
-    assert "not as planned, see above" in outcome.last_line
+    assert "see above" in outcome.last_line
 
 
 def test_exports_that_are_missing_or_changed_are_named_with_what_makes_them(results: Path) -> None:
@@ -61,8 +64,8 @@ def test_exports_that_are_missing_or_changed_are_named_with_what_makes_them(resu
     (results / "KEY_TAKEAWAYS.md").write_text("All is well.")
     outcome = run("verify", results)
     assert outcome.exit_code == 6
-    assert f"manifest.csv: missing; python -m iqbench.report {results} makes it" in outcome.out
-    assert "KEY_TAKEAWAYS.md: not what the stores give" in outcome.out
+    assert f"manifest.csv: missing; run python -m iqbench.report {results}" in outcome.out
+    assert "KEY_TAKEAWAYS.md: differs from the stores" in outcome.out
     assert run("report", results).exit_code == 0
     assert run("verify", results).exit_code == 0
 
@@ -72,8 +75,8 @@ def test_photos_that_are_gone_or_others_now_are_named(results: Path, folder: Pat
     (folder / "b.png").write_bytes((folder / "c.png").read_bytes())
     outcome = run("verify", results, "--photos", folder)
     assert outcome.exit_code == 6
-    assert f"1 photos are not in {folder} any more (./a.png)" in outcome.out
-    assert "1 photos are not those that were judged (./b.png)" in outcome.out
+    assert f"1 photos are no longer in {folder} (./a.png)" in outcome.out
+    assert "1 photos have changed since the run (./b.png)" in outcome.out
 
 
 def test_photos_are_found_by_any_name_and_those_that_cannot_be_read_are_named(
@@ -98,13 +101,16 @@ def test_photos_are_found_by_any_name_and_those_that_cannot_be_read_are_named(
     os.mkfifo(folder / "c.png")
     outcome = run("verify", tmp_path / "run", "--photos", folder)
     assert outcome.exit_code == 6
-    assert "2 photos cannot be read now (./a.png, ./b.png)" in outcome.out
-    assert f"1 photos are not in {folder} any more (./c.png)" in outcome.out
+    assert "2 photos cannot be read (./a.png, ./b.png)" in outcome.out
+    assert f"1 photos are no longer in {folder} (./c.png)" in outcome.out
 
 
-def test_a_store_of_another_version_is_refused(results: Path) -> None:
-    change(results, "UPDATE run SET value = '1' WHERE key = 'format'")
+def test_a_store_of_another_version_is_refused_with_the_version_that_reads_it(results: Path) -> None:
+    change(results, "UPDATE run SET value = '2' WHERE key = 'format'")
+    change(results, "UPDATE run SET value = json_set(value, '$.versions.iqbench', '0.1.0') WHERE key = 'identity'")
     for program in ("verify", "report"):
         outcome = run(program, results)
         assert outcome.exit_code == 2
-        assert "of another version of iqbench (format 1, this one reads 2)" in outcome.last_line
+        assert "written by iqbench 0.1.0 (store format 2)" in outcome.last_line
+        assert f"this is iqbench {iqbench_version()}, which reads format 3" in outcome.last_line
+        assert "use iqbench 0.1.0 for it" in outcome.last_line

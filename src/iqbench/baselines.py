@@ -46,9 +46,6 @@ STATISTICS = (
 OF_COPIES = {baseline.name: baseline.statistic for baseline in STATISTICS if not baseline.needs_file}
 """The statistics of the baselines that exist in a benchmark, by name."""
 
-RENAMED = {"encoded_bytes": "bytes"}
-"""Columns of the verdict table that are not called as in `ImageStatistics`."""
-
 ALIKE, ALIKE_THOUGH_BETTER = 0.95, 0.98
 """Share of pairs from which on a model may be a baseline in disguise, if it does not beat it, and if it does.
 
@@ -95,7 +92,7 @@ def copy_margins(table: pd.DataFrame, seed: int) -> dict[str, Margins]:
     Example:
         >>> row = {"original": ["./a.png"], "degradation_type": ["crop_edge"], "ladder": ["crop_edge/right"]}
         >>> row |= {"degradation_level": ["right_20pct"], "original_pixels": [100], "variant_pixels": [80]}
-        >>> for statistic in ("bytes", "brightness", "sharpness"):
+        >>> for statistic in ("encoded_bytes", "brightness", "sharpness"):
         ...     row |= {f"original_{statistic}": [3.0], f"variant_{statistic}": [4.0]}
         >>> margins = copy_margins(pd.DataFrame(row), seed=0)
         >>> [f"{name} {forward[0]:+.0f} {backward[0]:+.0f}" for name, (forward, backward) in margins.items()][:-1]
@@ -104,8 +101,7 @@ def copy_margins(table: pd.DataFrame, seed: int) -> dict[str, Margins]:
     first, coin = np.ones(len(table)), _coins(table, seed)
     margins = {ALWAYS_FIRST: (first, first.copy()), RANDOM: (coin, -coin)}
     for name, statistic in OF_COPIES.items():
-        column = RENAMED.get(statistic, statistic)
-        original, variant = (table[f"{side}_{column}"].astype("Float64") for side in ("original", "variant"))
+        original, variant = (table[f"{side}_{statistic}"].astype("Float64") for side in ("original", "variant"))
         sign = np.sign((original - variant).to_numpy(dtype=np.float64, na_value=np.nan))
         margins[name] = (sign, 0.0 - sign)
     return margins

@@ -1,4 +1,4 @@
-"""Benchmark a judge: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
+"""Benchmark a model: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
 
 import logging
 from contextlib import closing, suppress
@@ -13,6 +13,8 @@ from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
 
 if TYPE_CHECKING:
+    from iqbench.benchmark.plan import Plan
+    from iqbench.interfaces import Variant
     from iqbench.results.summary import Summary
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ def main() -> None:
 
 
 def job(config: DictConfig) -> None:
-    """Run one job: alone, or as one of a sweep, where a failure is written down and the next job goes on."""
+    """Run one job, alone or in a sweep. A job of a sweep records its failure, and the next job starts."""
     current = cli.Job.current()
     with recorded(current) as status:
         cli.prepare(config, current, "bench")
@@ -35,7 +37,7 @@ def job(config: DictConfig) -> None:
 
 
 def show(summary: "Summary", folder: Path) -> None:
-    """Print the table, and where the rest is."""
+    """Print the table and the folder of the results."""
     from iqbench.reporting.table import print_table
 
     print_table(summary)
@@ -43,67 +45,80 @@ def show(summary: "Summary", folder: Path) -> None:
 
 
 def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
-    """Judge every planned pair, keep the answers in ``folder``, export them, and return the summary.
+    """Score every planned pair, store the answers in ``folder``, export them, and return the summary.
 
     Args:
-        config: The whole config of the run.
-        folder: Where the store and the exports are.
-        status: Is told when the store in the folder is this run's.
+        config: The config of the run.
+        folder: The folder of the store and the exports.
+        status: The job's status, which is told when the store in the folder is this run's.
 
     Raises:
-        IqbenchError: If something in the config cannot be used, or the model fails on photo after photo.
+        IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
-    import torch
-
-    from iqbench.benchmark.plan import Plan, rehearse, self_test, shard_of
-    from iqbench.benchmark.repeat_sample import asked_again
-    from iqbench.benchmark.run import judge_all
-    from iqbench.degradations.control import controls
-    from iqbench.degradations.ladder import suite
-    from iqbench.inference.autotuning import fitted
+    from iqbench.benchmark.run import run_plan
     from iqbench.reporting.exports import export
-    from iqbench.results.reader import recorded
     from iqbench.results.store import Store, lock, set_aside
 
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")
-    settings = configuration.build(config.engine, "engine")
-    protocol = configuration.build(config.protocol, "protocol")
-    listing = configuration.build(config.data, "data").photos()
-    files = shard_of(listing.files, config.shard, config.shards)
-    degradations = {
-        type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()
-    }
-    variants = suite(degradations) + controls()
-    rehearse(variants)
-    torch.manual_seed(config.seed)  # an untrained network is the same one when the run goes on
-    model = settings.place(configuration.build(config.model, "model"))
-    self_test(model, settings.torch_device)
-    settings = fitted(settings.as_recorded({} if config.fresh else recorded(folder)), model)
-    plan = Plan(config, model, files, listing.ignored, variants, protocol, settings)
+    plan = _plan(config, folder)
     with lock(folder):
         if config.fresh:
             set_aside(folder)
         store = Store(folder, plan.identity, plan.details, plan.variant_rows)
         status.holds_results()
-        log.info("%s: %d photos x %d variants", config.name, len(files), len(variants) - len(controls()))
-        if plan.schooling:
-            log.info("%s: its training was %s", config.name, plan.schooling)
+        degraded = [variant for variant in plan.task.variants if variant.group != "control"]
+        log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))
+        if plan.training_data:
+            log.info("%s: training data: %s", config.name, plan.training_data)
         try:
             with closing(store):
-                judge_all(store, plan, files, asked_again(listing.files), variants, model, settings, config.gallery)
-        except BaseException:  # whatever ended it is told; what is finished is shown, as incomplete, if that can be
+                run_plan(store, plan)
+        except BaseException:  # show the finished photos as an incomplete run, if that is possible
             with suppress(IqbenchError, OSError):
                 export(folder)
             raise
         return export(folder)
 
 
+def _plan(config: DictConfig, folder: Path) -> "Plan":
+    """Return the plan of a run: everything that can fail on a wrong config fails here, before a photo is read."""
+    import torch
+
+    from iqbench.benchmark.plan import make_plan, shard_of
+    from iqbench.benchmark.task import BenchmarkTask
+    from iqbench.degradations.rehearsal import rehearse
+    from iqbench.inference.autotuning import autotune
+    from iqbench.inference.self_test import self_test
+    from iqbench.results.reader import recorded_identity
+
+    engine = configuration.build(config.engine, "engine")
+    protocol = configuration.build(config.protocol, "protocol")
+    listing = configuration.build(config.data, "data").photos()
+    files = shard_of(listing.files, config.shard, config.shards)
+    variants = _suite(config)
+    digests = rehearse(variants)
+    torch.manual_seed(config.seed)  # the random weights of an untrained network are the same in a resumed run
+    model = engine.place(configuration.build(config.model, "model"))
+    self_test(model, engine.torch_device)
+    engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
+    task = BenchmarkTask(model, files, variants, autotune(engine, model))
+    return make_plan(config, task, listing, protocol, digests)
+
+
+def _suite(config: DictConfig) -> "list[Variant]":
+    from iqbench.degradations.control import controls
+    from iqbench.degradations.ladder import suite
+
+    kinds = config.degradation.items()
+    return suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in kinds}) + controls()
+
+
 def check_failures(summary: "Summary", max_failures: int) -> None:
-    """Raise where more rows failed than are allowed.
+    """Raise if more rows failed than are allowed.
 
     Raises:
-        TooManyFailures: With the counts by reason; the results are complete all the same.
+        TooManyFailures: With the counts by reason. The results are complete nevertheless.
     """
     failures = {status: n for model in summary.models.values() for status, n in model.failures.items()}
     if sum(failures.values()) > max_failures:

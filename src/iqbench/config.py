@@ -1,8 +1,7 @@
 """The config files: their folder, their valid keys, and objects built from their nodes."""
 
-import hashlib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -238,26 +237,3 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     register_frames()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return hydra.compose(config_name, list(overrides))
-
-
-def own_code(settings: object) -> str:
-    """Return a hash of the user's own code behind the ``_target_``s: 12 hex digits, or "" if there is none.
-
-    The code of iqbench does not count, since its version is recorded; nor do imported modules.
-    """
-    modules = {inspect.getmodule(hydra.utils.get_object(target)) for target in _targets(settings)}
-    files = {str(module.__file__) for module in modules if module and getattr(module, "__file__", None)}
-    foreign = sorted(file for file in files if not Path(file).is_relative_to(_PACKAGE))
-    content = b"".join(Path(file).read_bytes() for file in foreign)
-    return hashlib.sha256(content).hexdigest()[:12] if foreign else ""
-
-
-def _targets(settings: object) -> Iterator[str]:
-    if isinstance(settings, Mapping):
-        if isinstance(settings.get("_target_"), str):
-            yield settings["_target_"]
-        for value in settings.values():
-            yield from _targets(value)
-    elif isinstance(settings, list):
-        for value in settings:
-            yield from _targets(value)

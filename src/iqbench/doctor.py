@@ -1,7 +1,6 @@
 """Check labels before a model learns from them: ``python -m iqbench.doctor data=phototriage``."""
 
 import logging
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -52,6 +51,7 @@ def audit_labels(config: DictConfig) -> "LabelAudit":
     from iqbench.label_audit.findings import findings
     from iqbench.label_audit.phototriage import is_named_like
     from iqbench.label_audit.sharpness import sharpness_findings
+    from iqbench.provenance import iqbench_version
     from iqbench.results.label_audit_summary import SEVERITIES, LabelAudit
 
     if config.sample < 0:
@@ -66,7 +66,7 @@ def audit_labels(config: DictConfig) -> "LabelAudit":
     lines.sort(key=lambda line: SEVERITIES.index(line.severity))  # the worst last, just above the prompt
     settings: Any = OmegaConf.to_container(config, resolve=True)
     return LabelAudit(
-        iqbench=version("iqbench"),
+        iqbench=iqbench_version(),
         data=data.title,
         settings=settings,
         refused=[line.text for line in lines if line.severity == "refused"],

@@ -49,12 +49,12 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     Raises:
         IqbenchError: If a part of the config cannot be used.
     """
-    from iqbench.benchmark.plan import self_test
     from iqbench.datasets.labelled import LabelledPhotos, photos_of
     from iqbench.evaluation.predict import Questions, Task, predict
     from iqbench.evaluation.splits import labels_of
     from iqbench.evaluation.summarize import summarize
-    from iqbench.inference.autotuning import fitted
+    from iqbench.inference.autotuning import autotune
+    from iqbench.inference.self_test import self_test
     from iqbench.models.learned import Learned
     from iqbench.reporting.evaluation_exports import check_same, export
     from iqbench.results.store import lock
@@ -69,7 +69,7 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     split, table = labels_of(data, config.split)
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
-    settings = fitted(settings, model)
+    settings = autotune(settings, model)
     trained_on = model.trained_on if isinstance(model, Learned) else None
     task = Task(table, questions, protocol)
     run = identify(config, model, task, (data.title, split), trained_on)
@@ -100,8 +100,8 @@ def identify(
         data: The names of the data set and the split.
         trained_on: The model's training provenance, None if it records none.
     """
-    from iqbench.benchmark.plan import fingerprint, versions
     from iqbench.evaluation.splits import fingerprint as fingerprint_of_labels
+    from iqbench.provenance import fingerprint, versions
     from iqbench.results.evaluation_summary import EvaluationDetails, EvaluationIdentity, EvaluationRun
 
     settings: Any = OmegaConf.to_container(config, resolve=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from iqbench import cli, config, photos
 from iqbench.config_errors import explain
 from iqbench.errors import UsageError
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import Preference, QualityModel, Scorer
 
 
@@ -52,7 +52,7 @@ class Judge:
         if checkpoint is not None:
             OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
             cli.adopt_checkpoint(node, given={})
-        settings = Settings.plain(device, batch_size=1, workers=0)
+        settings = EngineConfig.for_api(device, batch_size=1, workers=0)
         return cls(settings.place(config.build(node, "model")), settings.torch_device)
 
     def compare(self, first: str | Path, second: str | Path) -> Comparison:

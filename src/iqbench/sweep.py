@@ -20,7 +20,7 @@ from iqbench.cli import Job, until_the_end
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError, last_word, naming_the_disk
 from iqbench.io import natural_order
 from iqbench.records import Record
-from iqbench.results.schema import FILE_NAME
+from iqbench.results import FILE_NAME
 
 if TYPE_CHECKING:
     from iqbench.results.summary import FailedJob

@@ -1,4 +1,4 @@
-"""The failures to look at: which ones are chosen, and what is kept of them."""
+"""The gallery: which mistakes are chosen, and which pictures of them are stored."""
 
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +11,22 @@ import torch
 from fixtures.command_line import run
 from fixtures.tiny_models import siamese
 from fixtures.verdict_tables import frame, row
-from iqbench.benchmark.gallery import DETAIL, WHOLE, exhibit, failures, mistakes, renew, seen
+from iqbench.benchmark.gallery import (
+    DETAIL_SIDE,
+    WHOLE_SIDE,
+    failures,
+    gallery_picture,
+    input_view,
+    mistakes,
+    update_gallery,
+)
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur
 from iqbench.degradations.crop import crop_center, crop_edge_ladders
 from iqbench.degradations.ladder import suite
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.models.rules import Rules
 from iqbench.results.reader import read_store
 from iqbench.results.schema import FILE_NAME
@@ -60,8 +70,8 @@ def test_ties_failures_and_controls_are_no_mistakes():
 
 def test_each_mistake_says_who_else_made_it():
     found = failures(rows(), 4)["a"]["blur"]
-    assert (found["pairs"], found["wrong"]) == (5, 3)
-    assert [(one["photo"], one["right"], one["wrong_too"]) for one in found["worst"]] == [
+    assert (found.pairs, found.wrong) == (5, 3)
+    assert [(mistake.photo, mistake.right, mistake.wrong_too) for mistake in found.worst] == [
         ("p", ["b"], []),
         ("q", [], ["b"]),
     ]
@@ -71,22 +81,22 @@ def test_the_detail_lies_where_the_change_is(photo):
     large = np.tile(photo, (4, 4, 1))
     changed = large.copy()
     changed[300:320, 400:430] = 255 - changed[300:320, 400:430]
-    kept = exhibit("x", "v", large, changed, siamese())
+    kept = gallery_picture(("x", "v"), large, changed, siamese())
     before, after = decoded(kept.detail_original), decoded(kept.detail_degraded)
-    assert before.shape == after.shape == (DETAIL, DETAIL, 3)
+    assert before.shape == after.shape == (DETAIL_SIDE, DETAIL_SIDE, 3)
     assert (np.abs(before.astype(int) - after) > 60).any(axis=2).sum() > 300
-    assert max(decoded(kept.whole_original).shape) == WHOLE
+    assert max(decoded(kept.whole_original).shape) == WHOLE_SIDE
 
 
 def test_a_crop_is_small_beside_its_original(photo):
-    kept = exhibit("x", "v", photo, crop_center(photo, 0.5), siamese())
+    kept = gallery_picture(("x", "v"), photo, crop_center(photo, 0.5), siamese())
     whole, part = decoded(kept.whole_original), decoded(kept.whole_degraded)
     assert part.shape[0] / whole.shape[0] == np.floor(photo.shape[0] / 2) / photo.shape[0]
 
 
 def test_a_network_is_shown_what_it_saw(photo):
     model, blurred = siamese(), blur(photo, 3)
-    kept = exhibit("x", "v", photo, blurred, model)
+    kept = gallery_picture(("x", "v"), photo, blurred, model)
     for picture, data in ((photo, kept.input_original), (blurred, kept.input_degraded)):
         true = model.prepare(picture).permute(1, 2, 0).numpy()
         assert np.abs(decoded(data).astype(int) - true).mean() < 3
@@ -94,7 +104,7 @@ def test_a_network_is_shown_what_it_saw(photo):
 
 
 def test_rules_are_shown_their_named_terms(photo):
-    kept = exhibit("x", "v", photo, blur(photo, 3), Rules({"contrast": 1.0}, clipped=True))
+    kept = gallery_picture(("x", "v"), photo, blur(photo, 3), Rules({"contrast": 1.0}, clipped=True))
     assert kept.input_original is None
     assert kept.input_about.startswith("sharpness ")
     assert "contrast" in kept.input_about
@@ -102,18 +112,18 @@ def test_rules_are_shown_their_named_terms(photo):
 
 def test_normalised_inputs_are_stretched_alike_and_views_stand_side_by_side():
     dark, bright = torch.full((5, 3, 20, 10), -2.0), torch.full((5, 3, 20, 10), 2.0)
-    views = seen(dark, bright)
+    views = input_view(dark, bright)
     assert [picture.shape for picture in views.pictures] == [(20, 50, 3)] * 2
     assert [int(picture.max()) for picture in views.pictures] == [0, 255]
     assert views.about == "5 views of 10 x 20 px"
 
 
 def test_an_input_of_many_numbers_is_only_counted():
-    assert seen(torch.zeros(100), torch.zeros(100)).about == "no picture, but 100 numbers"
+    assert input_view(torch.zeros(100), torch.zeros(100)).about == "not a picture, but 100 numbers"
 
 
 def pictures_of(folder: Path) -> pd.DataFrame:
-    return read_store(folder / FILE_NAME).exhibits
+    return read_store(folder / FILE_NAME).gallery
 
 
 def test_a_run_keeps_the_pictures_of_its_mistakes_and_no_others(folder: Path, tmp_path: Path):
@@ -143,9 +153,10 @@ def test_a_photo_that_changed_since_costs_its_pictures_and_nothing_else(folder: 
     wrong[changed].path.write_bytes(wrong[changed].path.read_bytes() + b"more")
     variants = suite({"crop_edge": crop_edge_ladders(["right", "bottom"], [0.2, 0.3])})
     with closing(Store(tmp_path / "run", judged.identity, {}, [])) as store:
-        renew(store, listed, variants, Rules({"contrast": 1.0}, clipped=True), 4)
+        model, engine = Rules({"contrast": 1.0}, clipped=True), EngineConfig.for_api("cpu", batch_size=1, workers=0)
+        update_gallery(store, BenchmarkTask(model, listed, variants, engine), 4)
     kept = read_store(tmp_path / "run" / FILE_NAME)
-    names = kept.exhibits.merge(kept.photos, on="sha256")["name"]
+    names = kept.gallery.merge(kept.photos, on="sha256")["name"]
     assert set(names) == set(wrong) - {changed}
 
 

@@ -1,4 +1,4 @@
-"""The stream from photos to answers, with models that are made up for the question."""
+"""Scoring of pairs, with models made for each question."""
 
 import threading
 from collections import Counter
@@ -14,17 +14,19 @@ from torch import Tensor, nn
 
 from fixtures.tiny_models import siamese
 from iqbench import photos
-from iqbench.benchmark.pairs import answers
+from iqbench.benchmark.pairs import score_pairs
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.control import controls
 from iqbench.degradations.crop import crop_center_ladder
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
 from iqbench.errors import Stopped, UsageError
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.worker import PhotoRecord
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Scorer, Variant
 from iqbench.protocol import Protocol, decide
-from iqbench.results.schema import ORIGINAL, PairRow, PhotoRow
+from iqbench.results.schema import ORIGINAL, PairRow
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
 DEGRADATIONS = {
@@ -38,15 +40,19 @@ def variants() -> list[Variant]:
     return suite(DEGRADATIONS) + controls()
 
 
-def settings(batch_size: int = 8, workers: int = 0, precision: str = "fp32") -> Settings:
-    return Settings.plain("cpu", batch_size, workers, precision)
+def engine_config(batch_size: int = 8, workers: int = 0, precision: str = "fp32") -> EngineConfig:
+    return EngineConfig.for_api("cpu", batch_size, workers, precision)
 
 
 def run(
-    model: QualityModel, files: list[PhotoFile], how: Settings | None = None, which: list[Variant] | None = None
-) -> tuple[list[PhotoRow], list[PairRow]]:
-    found = list(answers(model, files, variants() if which is None else which, how or settings()))
-    return [photo for photo, _ in found], [pair for _, pairs in found for pair in pairs]
+    model: QualityModel,
+    files: list[PhotoFile],
+    engine: EngineConfig | None = None,
+    suite_: list[Variant] | None = None,
+) -> tuple[list[PhotoRecord], list[PairRow]]:
+    task = BenchmarkTask(model, files, variants() if suite_ is None else suite_, engine or engine_config())
+    scored = list(score_pairs(task))
+    return [photo.record for photo in scored], [pair for photo in scored for pair in photo.pairs]
 
 
 def verdicts(pairs: list[PairRow]) -> pd.DataFrame:
@@ -158,7 +164,7 @@ def test_a_photo_is_decoded_once_and_each_picture_prepared_and_encoded_once(
         return Variant(variant.type, variant.group, variant.ladder, variant.level, variant.severity, apply)
 
     model = Brightness()
-    run(model, files, which=[counted(variant) for variant in variants()])
+    run(model, files, suite_=[counted(variant) for variant in variants()])
     assert reads == {"a.png": 1, "b.png": 1, "c.png": 1}
     assert set(applied.values()) == {3}
     assert (model.prepared, model.encoded) == (3 * 11, 3 * 11)
@@ -168,19 +174,20 @@ def test_a_photo_is_decoded_once_and_each_picture_prepared_and_encoded_once(
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_batches_are_no_larger_than_they_may_be(files: list[PhotoFile], batch_size: int) -> None:
     model = Brightness()
-    run(model, files, settings(batch_size))
+    run(model, files, engine_config(batch_size))
     assert max(model.batches) == batch_size
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 0), (3, 0), (64, 0), (8, 2)])
 def test_the_answers_do_not_depend_on_batches_or_workers(files: list[PhotoFile], batch_size: int, workers: int) -> None:
-    expected = run(siamese(), files, settings(8, 0))
-    rows, pairs = run(siamese(), files, settings(batch_size, workers))
+    expected = run(siamese(), files, engine_config(8, 0))
+    rows, pairs = run(siamese(), files, engine_config(batch_size, workers))
     assert rows == expected[0]
     assert cells(pairs) == cells(expected[1])
     for pair, same in zip(pairs, expected[1], strict=True):
         assert (pair.forward, pair.backward) == pytest.approx((same.forward, same.backward), abs=1e-5)
-        assert (pair.input_change, pair.variant_pixels) == (same.input_change, same.variant_pixels)
+        assert pair.input_change == same.input_change
+        assert pair.variant_statistics == same.variant_statistics
     assert verdicts(pairs)["correct"].tolist() == verdicts(expected[1])["correct"].tolist()
 
 
@@ -212,7 +219,7 @@ def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
 ) -> None:
     monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: 2)
     before, model = torch.get_num_threads(), SideBySide()
-    _, pairs = run(model, files, settings(4))
+    _, pairs = run(model, files, engine_config(4))
     assert pairs == run(Brightness(), files)[1]
     assert (model.met, model.threads, model.threads_comparing) == (True, {1}, {1})
     assert torch.get_num_threads() == before
@@ -223,15 +230,15 @@ def test_the_answers_are_the_same_to_the_bit_on_any_number_of_cores(
     files: list[PhotoFile], cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: 2)
-    expected = run(siamese(), files, settings(4))
+    expected = run(siamese(), files, engine_config(4))
     monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: cores)
-    assert run(siamese(), files, settings(4)) == expected
+    assert run(siamese(), files, engine_config(4)) == expected
 
 
-def test_one_lane_has_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_inference_thread_has_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: 6)
-    found = {how: replace(settings(), lanes=how) for how in ("auto", 1, 4, 9)}
-    assert {how: (one.lane_count, one.threads) for how, one in found.items()} == {
+    engines = {count: replace(engine_config(), inference_threads=count) for count in ("auto", 1, 4, 9)}
+    assert {count: (e.inference_thread_count, e.threads_per_batch) for count, e in engines.items()} == {
         "auto": (6, 1),
         1: (1, 6),
         4: (4, 1),
@@ -265,7 +272,7 @@ def test_the_photos_rows_say_what_was_read(files: list[PhotoFile]) -> None:
     assert [(row.width, row.height) for row in rows] == [(80, 60), (53, 81), (64, 64)]
     for row, file in zip(rows, files, strict=True):
         assert (row.sha256, row.file_bytes) == (photos.read(file.path).sha256, file.path.stat().st_size)
-    pixels = {(pair.photo, pair.variant): pair.variant_pixels for pair in pairs}
+    pixels = {(pair.photo, pair.variant): pair.variant_statistics.pixels for pair in pairs}
     assert pixels["./a.png", "crop_center/70pct"] == 42 * 56
     assert pixels["./a.png", "blur/1.0"] == 60 * 80
 
@@ -324,7 +331,7 @@ class Writing(Brightness):
 def test_a_model_cannot_change_the_picture_that_others_look_at(files: list[PhotoFile]) -> None:
     rows, pairs = run(Writing(), files)
     assert {(pair.status, pair.error.split(":")[0]) for pair in pairs} == {("prepare_error", "ValueError")}
-    assert {row.brightness for row in rows} == {None}
+    assert {row.statistics for row in rows} == {None}
 
 
 def test_an_unreadable_photo_has_its_code_in_all_its_rows_and_costs_no_other(files: list[PhotoFile]) -> None:
@@ -366,7 +373,7 @@ def test_a_picture_that_the_model_fails_on_costs_only_its_own_rows(
     bright = [variant.apply(photos.read(file.path).pixels).mean() for file in files for variant in variants()]
     brightest = sorted(bright)[-3:]  # exposure/1, of the three photos
     model = Failing((brightest[0] + sorted(bright)[-4]) / 2, harm)
-    _, pairs = run(model, files, settings(batch_size))
+    _, pairs = run(model, files, engine_config(batch_size))
     assert touched(pairs, "exposure/1") == {True: {status}, False: {"ok"}}
     assert Counter(cells(pairs)) == Counter(planned(files))
     for pair in pairs:
@@ -400,7 +407,7 @@ def test_a_batch_that_does_not_fit_into_the_devices_memory_is_halved(files: list
             return super().encode(inputs)
 
     model = Large()
-    assert run(model, files, settings(size))[1] == run(Brightness(), files)[1]
+    assert run(model, files, engine_config(size))[1] == run(Brightness(), files)[1]
     assert max(model.batches) == 2
 
 
@@ -465,7 +472,7 @@ def test_an_encoding_that_is_no_number_is_nonfinite_though_the_margin_hides_it(f
         def margin(self, first: Float[Tensor, "n 2"], second: Float[Tensor, "n 2"]) -> Float[Tensor, "n"]:
             return first[:, 1] - second[:, 1]
 
-    _, pairs = run(Hiding(), files, which=suite({"blur": DEGRADATIONS["blur"]}))
+    _, pairs = run(Hiding(), files, suite_=suite({"blur": DEGRADATIONS["blur"]}))
     assert {(pair.photo, pair.status) for pair in pairs} == {
         ("./a.png", "ok"),
         ("./b.png", "nonfinite"),
@@ -480,7 +487,7 @@ def test_a_degradation_that_fails_costs_only_its_own_rows(files: list[PhotoFile]
         return photo
 
     own = suite({"own": Degradation("technical", [Ladder("", [Level("1", fail)])])})
-    _, pairs = run(Brightness(), files, which=[*suite(DEGRADATIONS), *own])
+    _, pairs = run(Brightness(), files, suite_=[*suite(DEGRADATIONS), *own])
     bad = [(pair.photo, pair.variant, pair.status, pair.error) for pair in pairs if pair.status != "ok"]
     assert bad == [("./b.png", "own/1", "prepare_error", "ValueError: not at this height")]
 
@@ -504,7 +511,7 @@ def test_a_love_for_the_first_place_changes_no_verdict(files: list[PhotoFile], l
         assert set(decide(table, legacy)["correct"]) == {float(love > 0)}  # as the predecessor's table would have it
 
 
-# Settings
+# Engine config
 
 
 @pytest.mark.parametrize(
@@ -517,27 +524,27 @@ def test_a_love_for_the_first_place_changes_no_verdict(files: list[PhotoFile], l
         ({"workers": 1.5}, "workers"),
         ({"batch_size": "many"}, "batch_size"),
         ({"timeout": 0}, "timeout"),
-        ({"lanes": 0}, "lanes"),
-        ({"lanes": "all"}, "lanes"),
+        ({"inference_threads": 0}, "inference_threads"),
+        ({"inference_threads": "all"}, "inference_threads"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_its_key(change: dict[str, object], key: str) -> None:
     with pytest.raises(UsageError, match=rf"engine\.{key}="):
-        replace(settings(), **change)
+        replace(engine_config(), **change)
 
 
 @pytest.mark.parametrize("device", ["quantum", "cuda:99", ""])
-def test_a_device_that_there_is_not_is_refused(device: str) -> None:
-    with pytest.raises(UsageError, match=rf"engine\.device={device}: not to be had here"):
-        _ = Settings.plain(device, batch_size=1, workers=0).torch_device
+def test_a_device_that_does_not_exist_is_refused(device: str) -> None:
+    with pytest.raises(UsageError, match=rf"engine\.device={device}: not available on this machine"):
+        _ = EngineConfig.for_api(device, batch_size=1, workers=0).torch_device
 
 
-def test_a_network_is_put_out_of_training() -> None:
-    assert not settings().place(siamese().train()).training
+def test_a_network_is_put_into_eval_mode() -> None:
+    assert not engine_config().place(siamese().train()).training
 
 
 def test_lower_precision_changes_margins_little(files: list[PhotoFile]) -> None:
     full = run(siamese(), files)[1]
-    half = run(siamese(), files, settings(precision="bf16"))[1]
+    half = run(siamese(), files, engine_config(precision="bf16"))[1]
     assert [p.forward for p in half] == pytest.approx([p.forward for p in full], abs=0.05)
     assert [p.forward for p in half] != [p.forward for p in full]

@@ -1,4 +1,4 @@
-"""When a run is given up: the model is broken, not the photos."""
+"""When a run stops because the model is broken, not the photos."""
 
 import json
 from pathlib import Path
@@ -9,22 +9,24 @@ from PIL import Image
 
 from fixtures.command_line import run
 from fixtures.photos import noisy_gradient
-from iqbench.benchmark.run import patient
+from iqbench.benchmark.pairs import ScoredPhoto
+from iqbench.benchmark.run import stop_if_model_fails
 from iqbench.errors import Stopped
+from iqbench.inference.worker import PhotoRecord
 from iqbench.results.schema import PairRow, PhotoRow
 from iqbench.results.store import Store
 
 
-def judged(status: str):
-    photo = PhotoRow("./a", "0", 1, 1, 1, status=status if status == "corrupt" else "ok")
-    return photo, [PairRow("./a", "original", "blur/1", status=status, error="because")]
+def scored(status: str) -> ScoredPhoto:
+    record = PhotoRecord("./a", "0", 1, 1, 1, status=status if status == "corrupt" else "ok")
+    return ScoredPhoto(record, [PairRow("./a", "original", "blur/1", status=status, error="because")])
 
 
 def passed_on(*statuses: str) -> tuple[int, bool]:
-    """How many photos were passed on, and whether the run was given up then."""
+    """Return the number of photos that were passed on, and whether the run was stopped then."""
     count = 0
     try:
-        for _ in patient(map(judged, statuses)):
+        for _ in stop_if_model_fails(map(scored, statuses)):
             count += 1
     except Stopped:
         return count, True

@@ -12,10 +12,11 @@ from PIL import Image
 
 from fixtures import broken_files
 from fixtures.systems import needs_byte_names, needs_pipes, needs_posix_names
-from iqbench.benchmark.pairs import answers
+from iqbench.benchmark.pairs import score_pairs
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.datasets.folder import Folder, display_name, path_of, sample
 from iqbench.errors import UsageError
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoFile, PhotoListing
 from iqbench.models.rules import Rules
 
@@ -326,10 +327,8 @@ def test_a_limit_below_one_is_a_usage_error(tmp_path: Path, limit: int) -> None:
 def test_photos_are_read_with_the_limits_of_the_settings(folder: Path) -> None:  # 60x80, 81x53, 64x64
     def statuses(**limits: float) -> list[str]:
         photos = Folder(str(folder), limit=None, seed=0, **limits).photos().files
-        rows = (
-            photo
-            for photo, _ in answers(Rules({}, clipped=True), photos, [], Settings.plain("cpu", batch_size=1, workers=0))
-        )
+        engine = EngineConfig.for_api("cpu", batch_size=1, workers=0)
+        rows = (photo for photo, _ in score_pairs(BenchmarkTask(Rules({}, clipped=True), photos, [], engine)))
         return [photo.status for photo in rows]
 
     assert statuses() == ["ok", "ok", "ok"]

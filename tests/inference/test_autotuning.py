@@ -1,4 +1,4 @@
-"""What is found by measuring before a run starts; the measurements are made up."""
+"""Autotuning with made-up measurements."""
 
 import logging
 import shutil
@@ -12,28 +12,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fixtures.tiny_models import siamese
-from iqbench.benchmark.plan import built_in_photo
 from iqbench.errors import UsageError
 from iqbench.inference import autotuning
-from iqbench.inference.autotuning import ON_A_CPU, fitted
-from iqbench.inference.batching import encode_batch, lanes
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.autotuning import CPU_BATCH_SIZE, autotune
+from iqbench.inference.batching import encode_batch, inference_threads
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import Photo, Scorer
 from iqbench.models.rules import Rules
+from iqbench.photos import synthetic_photo
 
-AUTO = replace(Settings.plain("cpu", batch_size=1, workers=0), batch_size="auto")
+AUTO = replace(EngineConfig.for_api("cpu", batch_size=1, workers=0), batch_size="auto")
 
 
 def test_on_a_cpu_the_size_of_batches_is_not_measured_since_bits_depend_on_it() -> None:
-    assert fitted(AUTO, siamese()).batch_size == ON_A_CPU
-    assert fitted(replace(AUTO, batch_size=3), siamese()).batch_size == 3
+    assert autotune(AUTO, siamese()).batch_size == CPU_BATCH_SIZE
+    assert autotune(replace(AUTO, batch_size=3), siamese()).batch_size == 3
 
 
 def test_a_run_that_goes_on_keeps_its_size() -> None:
     known = {"numerics": {"batch_size": 6}}
-    assert AUTO.as_recorded(known).batch_size == 6
-    assert replace(AUTO, batch_size=3).as_recorded(known).batch_size == 3
-    assert AUTO.as_recorded({}).batch_size == "auto"
+    assert AUTO.with_recorded_batch_size(known).batch_size == 6
+    assert replace(AUTO, batch_size=3).with_recorded_batch_size(known).batch_size == 3
+    assert AUTO.with_recorded_batch_size({}).batch_size == "auto"
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_a_run_that_goes_on_keeps_its_size() -> None:
 def test_on_a_gpu_the_fastest_size_is_taken(
     seconds: dict[int, float], limit: int, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(encode: object, picture: object, size: int, settings: object) -> float:
+    def measured(encode: object, picture: object, size: int, engine: object) -> float:
         if size > limit:
             raise torch.OutOfMemoryError("out of memory")
         return seconds[size]
 
     monkeypatch.setattr(autotuning, "_seconds", measured)
-    monkeypatch.setattr(Settings, "torch_device", SimpleNamespace(type="cuda"))
-    assert fitted(AUTO, siamese()).batch_size == size
+    monkeypatch.setattr(EngineConfig, "torch_device", SimpleNamespace(type="cuda"))
+    assert autotune(AUTO, siamese()).batch_size == size
 
 
 @pytest.mark.parametrize(("lower", "warned"), [(0.5, False), (1.4, False), (7.04, True)])
@@ -62,16 +62,16 @@ def test_a_precision_that_is_only_imitated_is_warned_of(
     lower: float, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     seconds = {"fp32": 1.0, "bf16": lower}
-    monkeypatch.setattr(autotuning, "_seconds", lambda encode, picture, size, settings: seconds[settings.precision])
+    monkeypatch.setattr(autotuning, "_seconds", lambda encode, picture, size, engine: seconds[engine.precision])
     with caplog.at_level(logging.WARNING):
-        fitted(replace(AUTO, precision="bf16"), siamese())
+        autotune(replace(AUTO, precision="bf16"), siamese())
     assert ("engine.precision=bf16: 7.0 times slower than fp32" in caplog.text) is warned
     assert bool(caplog.records) is warned
 
 
 def test_rules_have_no_precision_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(autotuning, "_seconds")
-    assert fitted(replace(AUTO, precision="bf16", compile=True), Rules({}, clipped=True)).batch_size == ON_A_CPU
+    assert autotune(replace(AUTO, precision="bf16", compile=True), Rules({}, clipped=True)).batch_size == CPU_BATCH_SIZE
 
 
 def test_a_model_that_cannot_be_compiled_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_a_model_that_cannot_be_compiled_is_refused_in_one_line(monkeypatch: pyt
 
     monkeypatch.setattr(autotuning, "_seconds", no_compiler)
     with pytest.raises(UsageError, match=r"^engine\.compile=true: .*\(RuntimeError: no working C\+\+ compiler\)"):
-        fitted(replace(AUTO, compile=True), siamese())
+        autotune(replace(AUTO, compile=True), siamese())
 
 
 class Folded(nn.Module, Scorer):
@@ -101,19 +101,19 @@ class Folded(nn.Module, Scorer):
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
 def test_each_network_of_a_sweep_is_compiled_with_its_weights_as_constants() -> None:
-    settings = replace(AUTO, compile=True, batch_size=ON_A_CPU)
+    engine = replace(AUTO, compile=True, batch_size=CPU_BATCH_SIZE)
     for _ in range(torch._dynamo.config.recompile_limit):
-        fitted(settings, settings.place(Folded()))
-    model = settings.place(Folded())  # not even the last of many models in one program is left as it is
-    fitted(settings, model)
-    batch = torch.stack([model.prepare(built_in_photo())] * ON_A_CPU)
+        autotune(engine, engine.place(Folded()))
+    model = engine.place(Folded())  # not even the last of many models in one program is left as it is
+    autotune(engine, model)
+    batch = torch.stack([model.prepare(synthetic_photo())] * CPU_BATCH_SIZE)
 
     def encoded(encode: Callable[[Tensor], Tensor]) -> Tensor:
-        return lanes(settings).submit(encode_batch, encode, batch, settings.torch_device, settings).result()
+        return inference_threads(engine).submit(encode_batch, encode, batch, engine.torch_device, engine).result()
 
-    plain, compiled = encoded(model.encode), encoded(settings.encoder(model))
+    plain, compiled = encoded(model.encode), encoded(engine.encoder(model))
     torch.testing.assert_close(compiled, plain)
     with torch.no_grad():
         model.layers[0].weight.zero_()
-    assert torch.equal(encoded(settings.encoder(model)), compiled)  # what was folded does not look back
+    assert torch.equal(encoded(engine.encoder(model)), compiled)  # what was folded does not look back
     assert not torch.allclose(encoded(model.encode), plain)

@@ -13,14 +13,14 @@ from torch import Tensor
 from fixtures.photos import noisy_gradient
 from fixtures.tiny_models import siamese
 from iqbench import photos
-from iqbench.inference.batching import PATIENCE
+from iqbench.inference.batching import MAX_WAITING_BATCHES
 from iqbench.inference.encoding import encode_photos
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import Photo, PhotoFile, Scorer
 
 
-def settings(batch_size: int = 8, workers: int = 0) -> Settings:
-    return Settings.plain("cpu", batch_size, workers)
+def settings(batch_size: int = 8, workers: int = 0) -> EngineConfig:
+    return EngineConfig.for_api("cpu", batch_size, workers)
 
 
 class Brightness(Scorer):
@@ -67,7 +67,7 @@ def test_photos_of_one_shape_are_encoded_together_in_batches_no_larger_than_allo
 
 def test_photos_do_not_wait_for_others_of_their_shape_for_ever(tmp_path: Path) -> None:
     files = []
-    for number in range(3 * PATIENCE):
+    for number in range(3 * MAX_WAITING_BATCHES):
         path = tmp_path / f"{number}.png"
         Image.fromarray(noisy_gradient(40, 40 + number, seed=number)).save(path)
         files.append(PhotoFile(f"./{path.name}", path))
@@ -80,7 +80,7 @@ def test_photos_do_not_wait_for_others_of_their_shape_for_ever(tmp_path: Path) -
 
     model.prepare = counting  # type: ignore[method-assign]
     found = encode_photos(model, files, settings(batch_size=1), "")
-    assert max(held) <= PATIENCE
+    assert max(held) <= MAX_WAITING_BATCHES
     assert found.encoded.all()
 
 

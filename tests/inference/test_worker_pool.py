@@ -16,19 +16,23 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from fixtures.photos import noisy_gradient
-from iqbench.benchmark.pairs import answers
+from iqbench.benchmark.pairs import ScoredPhoto, score_pairs
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.ladder import suite
-from iqbench.inference.autotuning import split
+from iqbench.inference.autotuning import share_cores
 from iqbench.inference.encoding import encode_photos
-from iqbench.inference.engine_config import Settings
-from iqbench.inference.worker import Workshop
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.worker_pool import stream
 from iqbench.interfaces import Photo, PhotoFile, Scorer
 
 VARIANTS = suite({"blur": blur_ladder([1])})
-TWO_WORKERS = replace(Settings.plain("cpu", batch_size=8, workers=2), timeout=2)
+TWO_WORKERS = replace(EngineConfig.for_api("cpu", batch_size=8, workers=2), timeout=2)
+
+
+def scored(model: Scorer, files: list[PhotoFile], engine: EngineConfig) -> Iterator[ScoredPhoto]:
+    return score_pairs(BenchmarkTask(model, files, VARIANTS, engine))
 
 
 class Harmed(Scorer):
@@ -58,12 +62,12 @@ def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
     tmp_path: Path, harm: int, places: tuple[int, ...], code: str
 ) -> None:
     files = photos_with(tmp_path, dict.fromkeys(places, harm))
-    found = list(answers(Harmed(), files, VARIANTS, TWO_WORKERS))
+    found = list(scored(Harmed(), files, TWO_WORKERS))
     assert [photo.name for photo, _ in found] == [file.name for file in files]
     assert [photo.status for photo, _ in found] == [code if at in places else "ok" for at in range(12)]
     assert all({pair.status for pair in pairs} == {photo.status} for photo, pairs in found)
     sane = photos_with(tmp_path, {})
-    undisturbed = list(answers(Harmed(), sane, VARIANTS, replace(TWO_WORKERS, workers=0)))
+    undisturbed = list(scored(Harmed(), sane, replace(TWO_WORKERS, workers=0)))
     scores = [[pair.score_reference for pair in pairs] for _, pairs in found]
     expected = [[pair.score_reference for pair in pairs] for _, pairs in undisturbed]
     assert [one for at, one in enumerate(scores) if at not in places] == [
@@ -74,7 +78,7 @@ def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
 
 def test_a_worker_may_die_while_the_parent_is_busy_elsewhere(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGCHLD)
-    judged = answers(Harmed(), photos_with(tmp_path, {2: 1}), VARIANTS, TWO_WORKERS)
+    judged = scored(Harmed(), photos_with(tmp_path, {2: 1}), TWO_WORKERS)
     first, _ = next(judged)
     for _ in range(200):  # the worker of the third photo is dead by now, or soon
         np.linalg.svd(np.eye(60))
@@ -89,7 +93,7 @@ def test_an_error_in_a_worker_is_no_lost_worker(tmp_path: Path) -> None:
             raise AttributeError("a bug")
 
     with pytest.raises(AttributeError, match="a bug"):
-        list(answers(Buggy(), photos_with(tmp_path, {}), VARIANTS, TWO_WORKERS))
+        list(scored(Buggy(), photos_with(tmp_path, {}), TWO_WORKERS))
 
 
 def test_an_evaluation_loses_that_photo_only_as_well(tmp_path: Path) -> None:
@@ -155,7 +159,7 @@ def test_a_connection_that_a_living_worker_loses_is_an_error_of_its_own(
 
     monkeypatch.setattr("iqbench.inference.worker_pool.PARTING", 0)
     with pytest.raises(ConnectionRefusedError, match="nobody there"):
-        list(answers(Remote(), photos_with(tmp_path, {}), VARIANTS, TWO_WORKERS))
+        list(scored(Remote(), photos_with(tmp_path, {}), TWO_WORKERS))
 
 
 @pytest.mark.parametrize("harm", [1, 2])
@@ -168,6 +172,6 @@ def test_choosing_the_number_of_workers_survives_a_photo_that_kills_or_hangs(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     files, model = photos_with(tmp_path, {0: harm}), Network()
     auto = replace(TWO_WORKERS, workers="auto", timeout=1)
-    chosen = split(auto, model, files, lambda some: Workshop(some, VARIANTS, model), len(VARIANTS) + 1)
+    chosen = share_cores(auto, model, files, VARIANTS)
     assert chosen.workers in (1, 2)
-    assert split(chosen, model, files, lambda some: Workshop(some, VARIANTS, model), 2) == chosen
+    assert share_cores(chosen, model, files, VARIANTS) == chosen

@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fixtures.tiny_models import pictures, siamese
-from iqbench.benchmark.plan import fingerprint
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.models.backbone import Backbone
 from iqbench.models.batchnorm_folding import FullPrecision, fold_batch_norm
+from iqbench.provenance import fingerprint
 
 
 def trained(net: nn.Module) -> nn.Module:
@@ -120,7 +120,7 @@ def test_a_network_without_depthwise_convolutions_computes_in_low_precision(chan
 def test_folding_changes_neither_the_state_nor_the_fingerprint_of_a_model_nor_the_global_random_state() -> None:
     model = siamese(backbone="test_resnet", size=64)
     names, before, random_state = list(model.state_dict()), fingerprint(model, {}), torch.get_rng_state()
-    Settings.plain("cpu", batch_size=1, workers=0).place(model)
+    EngineConfig.for_api("cpu", batch_size=1, workers=0).place(model)
     assert model.backbone.folded_net
     assert (list(model.state_dict()), fingerprint(model, {})) == (names, before)
     assert torch.equal(torch.get_rng_state(), random_state)

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +16,14 @@ import pytest
 
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
-from iqbench.results.reader import read_store, recorded
-from iqbench.results.schema import FILE_NAME, ORIGINAL, PairRow, PhotoRow
+from iqbench.results.reader import read_store, recorded_identity
+from iqbench.results.schema import FILE_NAME, ORIGINAL, PairRow, PhotoRow, VariantRow
 from iqbench.results.store import Store, lock, set_aside
 
 IDENTITY = {"model_name": "m", "model_fingerprint": "f", "photos": ["./a.png", "./b.png"], "versions": {"torch": "1"}}
 VARIANTS = [
-    {
-        "position": position,
-        "key": f"blur/{level}",
-        "degradation_type": "blur",
-        "degradation_group": "technical",
-        "ladder": "blur",
-        "degradation_level": level,
-        "severity": position + 1,
-        "amount": float(level),
-        "unit": "px",
-    }
-    for position, level in enumerate(["1.0", "2.0"])
+    VariantRow(at, f"blur/{level}", "blur", "technical", "blur", level, at + 1, float(level), "px", f"digest {level}")
+    for at, level in enumerate(["1.0", "2.0"])
 ]
 
 
@@ -46,7 +36,7 @@ def photo_row(name: str = "./a.png", sha256: str = "00") -> PhotoRow:
 
 
 def pair_rows(name: str = "./a.png", **changes: Any) -> list[PairRow]:
-    rows = [PairRow(name, ORIGINAL, f"blur/{level}", 0.5, -0.5, None, None, 1.5, 1200) for level in ("1.0", "2.0")]
+    rows = [PairRow(name, ORIGINAL, f"blur/{level}", 0.5, -0.5, None, None, 1.5) for level in ("1.0", "2.0")]
     return [replace(row, **changes) for row in rows]
 
 
@@ -64,7 +54,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     store.close()
     run = read_store(tmp_path / FILE_NAME)
     assert (run.identity, run.details) == (IDENTITY, {"model_type": "rules"})
-    assert run.variants.to_dict("records") == VARIANTS
+    assert run.variants.to_dict("records") == [asdict(variant) for variant in VARIANTS]
     (photo,) = run.photos.to_dict("records")
     assert (photo["name"], photo["sha256"], photo["seen_in_training"], photo["notes"]) == (
         "./a.png",
@@ -126,7 +116,7 @@ def test_a_run_that_was_killed_has_lost_nothing_and_can_be_continued(tmp_path: P
 
 def test_a_new_store_that_fails_leaves_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        Store(tmp_path, IDENTITY, {}, [{"position": 0}])
+        Store(tmp_path, IDENTITY, {}, [replace(VARIANTS[0], position=at) for at in range(2)])  # the key must be unique
     assert list(tmp_path.iterdir()) == []
 
 
@@ -183,10 +173,10 @@ def test_a_description_that_is_damaged_is_refused_as_any_damage(tmp_path: Path, 
     with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as database:
         database.execute("UPDATE run SET value = ? WHERE key = ?", [value, key])
     before = digest(tmp_path)
-    assert recorded(tmp_path) == {}
+    assert recorded_identity(tmp_path) == {}
     with pytest.raises(UsageError, match="damaged"):
         read_store(tmp_path / FILE_NAME)
-    with pytest.raises(UsageError, match=r"damaged .* or say fresh=true, which moves it aside"):
+    with pytest.raises(UsageError, match=r"damaged .* or set fresh=true, which moves it aside"):
         opened(tmp_path)
     assert digest(tmp_path) == before
 

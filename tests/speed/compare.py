@@ -29,16 +29,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 from growth import growth
 
 from iqbench import config
-from iqbench.benchmark.pairs import answers
+from iqbench.benchmark.pairs import score_pairs
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.datasets.folder import Folder
 from iqbench.datasets.samples import Samples
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite
-from iqbench.inference.autotuning import fitted, slowness, split
-from iqbench.inference.batching import encode_batch, lanes
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.autotuning import autotune, precision_slowdown, share_cores
+from iqbench.inference.batching import encode_batch, inference_threads
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.image_statistics import image_statistics
-from iqbench.inference.worker import Workshop
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.photos import read
 
@@ -49,23 +49,19 @@ BARE_BATCHES = 60
 
 
 class Candidate:
-    """A model with its settings, ready to judge."""
+    """A model with its engine config, ready for inference."""
 
     def __init__(self, overrides: Sequence[str], variants: Sequence[Variant]) -> None:
         composed = config.compose("bench", list(overrides))
         self.variants = [*variants, *controls()]
-        settings: Settings = config.build(composed.engine, "engine")
-        self.model: QualityModel = settings.place(config.build(composed.model, "model"))
-        self.settings = fitted(settings, self.model)
+        engine: EngineConfig = config.build(composed.engine, "engine")
+        self.model: QualityModel = engine.place(config.build(composed.model, "model"))
+        self.engine = autotune(engine, self.model)
 
     def run(self, files: Sequence[PhotoFile]) -> None:
-        """Judge every pair as `iqbench.bench` does, controls included."""
-
-        def preparing(some: Sequence[PhotoFile]) -> Workshop:
-            return Workshop(some, self.variants, self.model)
-
-        settings = split(self.settings, self.model, files, preparing, len(self.variants) + 1)
-        for _ in answers(self.model, files, self.variants, settings):
+        """Score every pair as `iqbench.bench` does, controls included."""
+        engine = share_cores(self.engine, self.model, files, self.variants)
+        for _ in score_pairs(BenchmarkTask(self.model, files, self.variants, engine)):
             pass
 
 
@@ -82,7 +78,8 @@ def compared(
     """Return how fast the benchmark is, in turns with the plain way, and with a network's bare forward pass.
 
     The plain way judges ``files``, iqbench ``many`` of them, in this program, from the start of its workers to
-    the last margin. The bare pass encodes the same batch again and again, in the same lanes and precision.
+    the last margin. The bare pass encodes the same batch again and again, on the same inference threads,
+    in the same precision.
     """
     candidate = Candidate(overrides, variants)
     simple = json.dumps([one for one in overrides if not one.startswith("engine.")])
@@ -97,12 +94,12 @@ def compared(
         pairs, pictures = photos_per_s * len(variants), photos_per_s * (len(candidate.variants) + 1)
         turn = {"plain_pairs_per_s": slow, "pairs_per_s": pairs, "ratio": pairs / slow, "pictures_per_s": pictures}
         if bare_pass is not None:
-            encoded = int(candidate.settings.batch_size) * BARE_BATCHES / seconds(bare_pass)
+            encoded = int(candidate.engine.batch_size) * BARE_BATCHES / seconds(bare_pass)
             turn |= {"bare_pictures_per_s": encoded, "share_of_bare": pictures / encoded}
         turns.append(turn)
     found: dict[str, Any] = {"what": name}
     found |= {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
-    if candidate.settings.compile:
+    if candidate.engine.compile:
         for when, compiling in zip(("first", "again"), compile_times(overrides), strict=True):
             in_all = 50 * len(variants) / (50 * len(variants) / found["pairs_per_s"] + compiling)
             found |= {f"compiling_s_{when}": compiling, f"ratio_with_it_{when}": in_all / found["plain_pairs_per_s"]}
@@ -111,13 +108,13 @@ def compared(
 
 def bare(candidate: Candidate, file: PhotoFile) -> Callable[[], None]:
     """Return what encodes one batch `BARE_BATCHES` times, and nothing else."""
-    settings = candidate.settings
+    engine = candidate.engine
     picture = candidate.model.prepare(read(file.path).pixels)
-    batch, encode = torch.stack([picture] * int(settings.batch_size)), settings.encoder(candidate.model)
+    batch, encode = torch.stack([picture] * int(engine.batch_size)), engine.encoder(candidate.model)
 
     def bare_pass() -> None:
-        work = (encode_batch, encode, batch, settings.torch_device, settings)
-        for one in [lanes(settings).submit(*work) for _ in range(BARE_BATCHES)]:
+        work = (encode_batch, encode, batch, engine.torch_device, engine)
+        for one in [inference_threads(engine).submit(*work) for _ in range(BARE_BATCHES)]:
             one.result()
 
     bare_pass()
@@ -136,7 +133,7 @@ def compile_times(overrides: Sequence[str]) -> list[float]:
 def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequence[Variant]) -> dict[str, float]:
     """Return the milliseconds of one core that each step takes a photo, one step after the other."""
     candidate, spent = Candidate(overrides, variants), Counter[str]()
-    settings = replace(candidate.settings, workers=0)
+    engine = replace(candidate.engine, workers=0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for file in files:
@@ -152,11 +149,11 @@ def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequ
             start = time.perf_counter()
             made = [work(one) for one in pictures]  # type: ignore[operator]
             spent[step] += time.perf_counter() - start
-    batch = torch.stack(made[: int(settings.batch_size)])
+    batch = torch.stack(made[: int(engine.batch_size)])
     torch.set_num_threads(threads)
     encode = candidate.model.encode
-    encode_batch(encode, batch, settings.torch_device, settings)
-    each = seconds(lambda: encode_batch(encode, batch, settings.torch_device, settings)) / len(batch)
+    encode_batch(encode, batch, engine.torch_device, engine)
+    each = seconds(lambda: encode_batch(encode, batch, engine.torch_device, engine)) / len(batch)
     found = {step: 1000 * total / len(files) for step, total in spent.items()}
     return found | {f"encode (with {threads} threads)": 1000 * each * len(pictures) * threads}
 
@@ -219,7 +216,7 @@ def main() -> None:
     rate("siamese, Lite0", ["model=siamese"], files, options.many, options.rounds)
     if not options.quick:
         half = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
-        measured["bf16_seconds_over_fp32"] = slowness(half.settings, half.model)
+        measured["bf16_seconds_over_fp32"] = precision_slowdown(half.engine, half.model)
         lower = "bf16" if measured["bf16_seconds_over_fp32"] < 1 else "fp32"
         if lower == "fp32":
             console.print("this processor only imitates bf16: compiled and measured in fp32 instead")

@@ -8,18 +8,18 @@ import sys
 import time
 
 from iqbench import config
-from iqbench.inference.autotuning import fitted
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.autotuning import autotune
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import QualityModel
 
 
 def main() -> None:
     """Make a model ready to judge as `iqbench.bench` does, and print how long that took."""
     composed = config.compose("bench", json.loads(sys.argv[1]))
-    settings: Settings = config.build(composed.engine, "engine")
-    model: QualityModel = settings.place(config.build(composed.model, "model"))
+    engine: EngineConfig = config.build(composed.engine, "engine")
+    model: QualityModel = engine.place(config.build(composed.model, "model"))
     start = time.perf_counter()
-    fitted(settings, model)
+    autotune(engine, model)
     sys.stdout.write(f"{time.perf_counter() - start}\n")
 
 

@@ -1,164 +1,171 @@
-"""The engine: photos in, margins out, one photo's rows at a time.
+"""The scoring of pairs: photos in, margins out, the rows of one photo at a time.
 
 Each photo is decoded once, each variant made once, each picture encoded once. Workers decode,
 degrade and prepare (see `iqbench.inference.worker`); the parent process encodes in batches across photos
-(see `iqbench.inference.batching`), compares, and hands rows to the store.
+(see `iqbench.inference.batching`), compares, and passes rows to the store.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from iqbench.inference.batching import NONFINITE, Batcher, Failure, compare_each
-from iqbench.inference.engine_config import Settings
-from iqbench.inference.worker import Views, Workshop
+from iqbench.benchmark.task import BenchmarkTask
+from iqbench.inference.batching import NONFINITE, Batcher, compare_each
+from iqbench.inference.worker import UNKNOWN_CHANGE, Failure, PhotoRecord, PreparedPhoto
 from iqbench.inference.worker_pool import stream
-from iqbench.interfaces import PhotoFile, QualityModel, Scorer, Variant
-from iqbench.results.schema import ORIGINAL, PairRow, PhotoRow
+from iqbench.interfaces import QualityModel, Scorer
+from iqbench.results.schema import PairRow
 
 Pair = tuple[int, int]
-"""The positions of a reference and a variant; 0 is the original."""
+"""The positions of a reference and a variant."""
 
-WAITING = 4
-"""Photos that may wait for a batch to fill, beside those that a batch is filled with."""
+WAITING_PHOTOS = 4
+"""Photos that may wait for a batch to fill, besides those that fill the batches."""
+
+NONFINITE_MARGIN = Failure("nonfinite", "the model's margin is NaN or infinity")
 
 
-def answers(
-    model: QualityModel, files: Sequence[PhotoFile], variants: Sequence[Variant], settings: Settings
-) -> Iterator[tuple[PhotoRow, list[PairRow]]]:
-    """Yield each photo with the model's answers about its pairs, in the order of ``files``.
+class ScoredPhoto(NamedTuple):
+    """A photo and the model's answers about its pairs."""
+
+    record: PhotoRecord
+    pairs: list[PairRow]
+
+
+class Margins(NamedTuple):
+    """A model's margins of a pair: with the reference first, and with the variant first."""
+
+    forward: float
+    backward: float
+
+
+class PendingPhoto:
+    """The progress of a prepared photo: its encodings and failures so far. It does not hold the pictures."""
+
+    def __init__(self, prepared: PreparedPhoto) -> None:
+        self.record = prepared.record
+        self.input_changes, self.statistics = prepared.input_changes, prepared.statistics
+        self.failures = dict(prepared.failures)
+        self.encodings: dict[int, Tensor] = {}
+        self._remaining = sum(len(stack.positions) for stack in prepared.stacks)
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether every picture has been encoded, or has failed."""
+        return self._remaining == 0
+
+    def receive(self, position: int, encoding: Tensor | Failure) -> None:
+        """Take the encoding of a picture, or its failure."""
+        self._remaining -= 1
+        if isinstance(encoding, Failure):
+            self.failures[position] = encoding
+        else:
+            self.encodings[position] = encoding
+
+    def reject_nonfinite(self) -> None:
+        """Replace encodings that hold NaN or infinity by failures."""
+        if not self.encodings:
+            return
+        finite = torch.stack(list(self.encodings.values())).isfinite().all(dim=1).tolist()
+        for position, is_finite in zip(list(self.encodings), finite, strict=True):
+            if not is_finite:
+                del self.encodings[position]
+                self.failures[position] = NONFINITE
+
+    def failure_of(self, pair: Pair, answer: Margins | Failure | None) -> Failure | None:
+        """Return the reason why a pair has no margins, if it has none: the photo's, a picture's, or the answer's."""
+        if self.record.status != "ok":
+            return Failure(self.record.status, self.record.error)
+        for position in pair:
+            if position in self.failures:
+                return self.failures[position]
+        if isinstance(answer, Failure):
+            return answer
+        return None if answer is not None and all(map(math.isfinite, answer)) else NONFINITE_MARGIN
+
+
+def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
+    """Yield each photo with the model's answers about its pairs, in the order of the photos.
 
     The pairs are the original against every variant, and every level against the next one of its
-    ladder. What fails has a row that says so.
+    ladder. A pair that fails has a row with its status and error.
     """
-    references = _references(variants)
-    batcher: Batcher[tuple[Views, int]] = Batcher(
-        settings.encoder(model), settings, network=isinstance(model, nn.Module)
-    )
-    waiting: deque[Views] = deque()
-    most = WAITING + 2 * batcher.capacity // (len(variants) + 1)
+    batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.engine.encoder(task.model), task.engine, task.is_network)
+    waiting: deque[PendingPhoto] = deque()
+    max_waiting = WAITING_PHOTOS + 2 * batcher.capacity // (len(task.variants) + 1)
     with batcher:
-        for views in stream(files, lambda some: Workshop(some, variants, model), settings):
-            waiting.append(views)
-            for positions, stack in views.take_stacks():
-                for position, picture in zip(positions, stack, strict=True):
-                    _deliver(batcher.put((views, position), picture))
-            if len(waiting) > most:
+        for prepared in stream(task.files, task.dataset, task.engine):
+            pending = PendingPhoto(prepared)
+            waiting.append(pending)
+            for stack in prepared.stacks:
+                for position, picture in zip(stack.positions, stack.pictures, strict=True):
+                    _deliver(batcher.put((pending, position), picture))
+            if len(waiting) > max_waiting:
                 _deliver(batcher.flush())
-            while waiting and waiting[0].expected == 0:
-                yield _judged(model, waiting.popleft(), variants, references)
+            while waiting and waiting[0].is_encoded:
+                yield _scored(task, waiting.popleft())
         _deliver(batcher.flush())
-        for views in waiting:
-            yield _judged(model, views, variants, references)
+        for pending in waiting:
+            yield _scored(task, pending)
 
 
-def _deliver(encoded: Iterable[tuple[tuple[Views, int], Tensor | Failure]]) -> None:
-    """Put each encoding, or why there is none, with its photo."""
-    for (views, position), found in encoded:
-        views.expected -= 1
-        if isinstance(found, Tensor):
-            views.encodings[position] = found
+def _deliver(encodings: Iterable[tuple[tuple[PendingPhoto, int], Tensor | Failure]]) -> None:
+    for (pending, position), encoding in encodings:
+        pending.receive(position, encoding)
+
+
+def _scored(task: BenchmarkTask, pending: PendingPhoto) -> ScoredPhoto:
+    pending.reject_nonfinite()
+    pairs = task.planned_pairs
+    answers = _answers(task.model, pending.encodings, pairs)
+    return ScoredPhoto(pending.record, [_row(task, pending, pair, answers.get(pair)) for pair in pairs])
+
+
+def _answers(
+    model: QualityModel, encodings: Mapping[int, Tensor], pairs: Sequence[Pair]
+) -> dict[Pair, Margins | Failure]:
+    """Return the model's margins in both orders, or its failure, for each pair of encoded pictures."""
+    encoded = [pair for pair in pairs if pair[0] in encodings and pair[1] in encodings]
+    if not encoded:
+        return {}
+    references, variants = (torch.stack([encodings[pair[side]] for pair in encoded]) for side in (0, 1))
+    answers: dict[Pair, Margins | Failure] = {}
+    both_orders = compare_each(model.margin, references, variants), compare_each(model.margin, variants, references)
+    for pair, forward, backward in zip(encoded, *both_orders, strict=True):
+        if isinstance(forward, Failure):
+            answers[pair] = forward
+        elif isinstance(backward, Failure):
+            answers[pair] = backward
         else:
-            views.failures[position] = found
+            answers[pair] = Margins(forward, backward)
+    return answers
 
 
-def _judged(
-    model: QualityModel, views: Views, variants: Sequence[Variant], references: Sequence[Pair]
-) -> tuple[PhotoRow, list[PairRow]]:
-    if views.encodings:
-        positions = list(views.encodings)
-        finite = torch.stack(list(views.encodings.values())).isfinite().all(dim=1).tolist()
-        for position, whole in zip(positions, finite, strict=True):
-            if not whole:
-                del views.encodings[position]
-                views.failures[position] = NONFINITE
-    return views.photo, _pairs(model, views, views.encodings, variants, references)
+def _row(task: BenchmarkTask, pending: PendingPhoto, pair: Pair, answer: Margins | Failure | None) -> PairRow:
+    reference, variant = pair
+    failure = pending.failure_of(pair, answer)
+    margins = answer if failure is None and isinstance(answer, Margins) else None
+    scored = margins is not None and isinstance(task.model, Scorer)
+    change = pending.input_changes.get(variant, UNKNOWN_CHANGE) if reference == 0 else UNKNOWN_CHANGE
+    return PairRow(
+        photo=pending.record.name,
+        reference=task.key(reference),
+        variant=task.key(variant),
+        forward=margins.forward if margins else None,
+        backward=margins.backward if margins else None,
+        score_reference=float(pending.encodings[reference]) if scored else None,
+        score_variant=float(pending.encodings[variant]) if scored else None,
+        input_change=_none_if_nan(change.mean),
+        input_change_max=_none_if_nan(change.largest),
+        status=failure.status if failure else "ok",
+        error=failure.error if failure else "",
+        variant_statistics=pending.statistics.get(variant),
+    )
 
 
-def _references(variants: Sequence[Variant]) -> list[Pair]:
-    """Return the pairs to compare, as positions (reference, variant): the original, then the next milder level."""
-    pairs = [(0, position + 1) for position in range(len(variants))]
-    for position, (milder, harsher) in enumerate(pairwise(variants), start=1):
-        if milder.ladder == harsher.ladder:
-            pairs.append((position, position + 1))
-    return pairs
-
-
-def _pairs(
-    model: QualityModel,
-    views: Views,
-    encodings: dict[int, Tensor],
-    variants: Sequence[Variant],
-    references: Sequence[Pair],
-) -> list[PairRow]:
-    margins, failures = _margins(model, encodings, references)
-    scored = isinstance(model, Scorer)
-    rows = []
-    for reference, variant in references:
-        pair = (reference, variant)
-        status, error = _outcome(views, pair, margins.get(pair), failures.get(pair))
-        change = views.changes.get(variant, (math.nan, math.nan)) if reference == 0 else (math.nan, math.nan)
-        about = views.facts.get(variant)
-        answered = status == "ok"
-        forward, backward = margins[pair] if answered else (None, None)
-        rows.append(
-            PairRow(
-                photo=views.photo.name,
-                reference=variants[reference - 1].key if reference else ORIGINAL,
-                variant=variants[variant - 1].key,
-                forward=forward,
-                backward=backward,
-                score_reference=float(encodings[reference]) if answered and scored else None,
-                score_variant=float(encodings[variant]) if answered and scored else None,
-                input_change=_defined(change[0]),
-                variant_pixels=about.pixels if about else None,
-                input_change_max=_defined(change[1]),
-                variant_brightness=about.brightness if about else None,
-                variant_sharpness=about.sharpness if about else None,
-                variant_bytes=about.encoded_bytes if about else None,
-                status=status,
-                error=error,
-            )
-        )
-    return rows
-
-
-def _margins(
-    model: QualityModel, encodings: dict[int, Tensor], references: Sequence[Pair]
-) -> tuple[dict[Pair, tuple[float, float]], dict[Pair, Failure]]:
-    """Return the model's answers in both orders, and why it had none, by pair."""
-    both = [pair for pair in references if pair[0] in encodings and pair[1] in encodings]
-    if not both:
-        return {}, {}
-    first, second = (torch.stack([encodings[pair[side]] for pair in both]) for side in (0, 1))
-    margins, failures = dict[Pair, tuple[float, float]](), dict[Pair, Failure]()
-    asked = compare_each(model.margin, first, second), compare_each(model.margin, second, first)
-    for pair, forward, backward in zip(both, *asked, strict=True):
-        if isinstance(forward, tuple):
-            failures[pair] = forward
-        elif isinstance(backward, tuple):
-            failures[pair] = backward
-        else:
-            margins[pair] = forward, backward
-    return margins, failures
-
-
-def _outcome(views: Views, pair: Pair, margins: tuple[float, float] | None, failure: Failure | None) -> Failure:
-    if views.photo.status != "ok":
-        return views.photo.status, views.photo.error
-    for position in pair:
-        if position in views.failures:
-            return views.failures[position]
-    if failure is not None:
-        return failure
-    if margins is None or not all(map(math.isfinite, margins)):
-        return "nonfinite", "the model's margin is NaN or infinity"
-    return "ok", ""
-
-
-def _defined(number: float) -> float | None:
+def _none_if_nan(number: float) -> float | None:
     return None if math.isnan(number) else number

@@ -3,14 +3,13 @@
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from iqbench.benchmark.comparisons import NO_DIFFERENCE, Comparisons
 from iqbench.benchmark.tables import CONTROL
 from iqbench.errors import UsageError
-from iqbench.results.schema import LADDER_KEYS
+from iqbench.results.compatibility import damage_difference
 from iqbench.results.summary import PhotoDifference, Summary
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.paired_tests import with_holm
@@ -149,15 +148,5 @@ def rule_difference(now: Summary, before: Summary) -> str:
         if protocol[key] != expected[key]:
             return f"protocol.{key} ({protocol[key]}, not {expected[key]})"
     pairs = product(now.runs, before.runs)
-    differences = (_damage_difference(run.identity, reference.identity) for run, reference in pairs)
+    differences = (damage_difference(run.identity, reference.identity) for run, reference in pairs)
     return next(filter(None, differences), "")
-
-
-def _damage_difference(identity: dict[str, Any], reference: dict[str, Any]) -> str:
-    """Return the first setting, beyond the choice of levels, by which a type means different damage."""
-    degradations, expected = identity.get("degradation", {}), reference.get("degradation", {})
-    for kind in sorted(degradations.keys() & expected.keys()):
-        for key in sorted(degradations[kind].keys() & expected[kind].keys() - LADDER_KEYS):
-            if degradations[kind][key] != expected[kind][key]:
-                return f"degradation.{kind}.{key} ({degradations[kind][key]}, not {expected[kind][key]})"
-    return ""

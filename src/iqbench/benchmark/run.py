@@ -1,93 +1,75 @@
-"""One run from its first photo to its last: judged, asked again, illustrated, and given up if the model is broken."""
+"""A run from its first photo to its last: scoring, repeat sample, gallery, and the stop of a broken model."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from iqbench.benchmark.gallery import renew
-from iqbench.benchmark.pairs import answers
+from iqbench.benchmark.gallery import update_gallery
+from iqbench.benchmark.pairs import ScoredPhoto, score_pairs
 from iqbench.benchmark.plan import Plan
-from iqbench.benchmark.repeat_sample import second_look
+from iqbench.benchmark.repeat_sample import score_repeat_sample
+from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import Stopped
-from iqbench.inference.autotuning import split
-from iqbench.inference.engine_config import Settings
-from iqbench.inference.worker import Workshop
-from iqbench.interfaces import PhotoFile, QualityModel, Variant
+from iqbench.inference.autotuning import share_cores
 from iqbench.progress import track
-from iqbench.results.schema import PairRow, PhotoRow
+from iqbench.results.schema import PairRow
 from iqbench.results.store import Store
 
-Judged = tuple[PhotoRow, list[PairRow]]
+MODEL_FAULTS = ("model_error", "prepare_error", "nonfinite", "process_died", "timeout")
+"""Statuses caused by the code or the machine. Broken photos have other statuses, and never stop a run."""
 
-NOT_THE_PHOTO = ("model_error", "prepare_error", "nonfinite", "process_died", "timeout")
-"""What is wrong with the code or the machine rather than with a photo; broken photos may be as many as they like."""
-
-IN_A_ROW = 100
-ENOUGH = 50
-"""Photos after which more than half may not fail."""
+MAX_CONSECUTIVE_FAILURES = 100
+MIN_PHOTOS = 50
+"""Photos after which a run stops if more than half of them have failed."""
 
 
-def judge_all(
-    store: Store,
-    plan: Plan,
-    files: Sequence[PhotoFile],
-    again: Collection[str],
-    variants: Sequence[Variant],
-    model: QualityModel,
-    settings: Settings,
-    gallery: int,
-) -> None:
-    """Bring a store up to date: judge what it lacks, ask again about some photos, keep pictures of the worst mistakes.
+def run_plan(store: Store, plan: Plan) -> None:
+    """Bring a store up to date: score the missing pairs, repeat the sample, update the gallery.
 
     Raises:
-        Stopped: If the model fails on photo after photo; the store holds what was judged.
+        Stopped: If the model fails on photo after photo; the store keeps the pairs that were scored.
     """
-    todo = store.unfinished(files)
-    settings = split(settings, model, todo, lambda some: Workshop(some, variants, model), len(variants) + 1)
-    judged = answers(model, todo, variants, settings)
-    for photo, pairs in patient(track(judged, plan.identity["model_name"], len(todo))):
-        store.write(plan.marked(photo), pairs)
-    _fill(store, plan, files, variants, model, settings)
-    second_look(store, files, again, variants, model, settings)
-    renew(store, files, variants, model, gallery)
+    task, name = plan.task, plan.identity["model_name"]
+    unfinished = store.unfinished(task.files)
+    task = replace(task, engine=share_cores(task.engine, task.model, unfinished, task.variants))
+    scored = score_pairs(task.with_files(unfinished))
+    for record, pairs in stop_if_model_fails(track(scored, name, len(unfinished))):
+        store.write(plan.photo_row(record), pairs)
+    _score_added_pairs(store, plan, task)
+    score_repeat_sample(store, task, plan.repeat_sample)
+    update_gallery(store, task, plan.gallery_size)
 
 
-def _fill(
-    store: Store,
-    plan: Plan,
-    files: Sequence[PhotoFile],
-    variants: Sequence[Variant],
-    model: QualityModel,
-    settings: Settings,
-) -> None:
-    """Judge what finished photos lack since types or levels came along: their pairs, and the pictures in them."""
-    for missing, lacking in store.lacking(files, plan.variant_rows).items():
-        wanted = [variant for variant in variants if any(variant.key in cell for cell in missing)]
-        judged = answers(model, lacking, wanted, settings)
-        new = f"{plan.identity['model_name']}: {len(missing)} new pairs a photo"
-        for _, pairs in patient(track(judged, new, len(lacking))):
+def _score_added_pairs(store: Store, plan: Plan, task: BenchmarkTask) -> None:
+    """Score the pairs that finished photos lack because types or levels were added, and only their pictures."""
+    for missing, files in store.incomplete(task.files, plan.variant_rows).items():
+        variants = [variant for variant in task.variants if any(variant.key in cell for cell in missing)]
+        scored = score_pairs(replace(task, files=files, variants=variants))
+        description = f"{plan.identity['model_name']}: {len(missing)} new pairs per photo"
+        for _, pairs in stop_if_model_fails(track(scored, description, len(files))):
             store.add([pair for pair in pairs if (pair.reference, pair.variant) in missing])
 
 
-def patient(judged: Iterable[Judged]) -> Iterator[Judged]:
-    """Yield the photos as they come, until the model has failed on too many.
+def stop_if_model_fails(scored: Iterable[ScoredPhoto]) -> Iterator[ScoredPhoto]:
+    """Yield the photos until the model has failed on too many.
 
     Raises:
-        Stopped: After `IN_A_ROW` failures one after the other, or where more than half fail after `ENOUGH` photos.
+        Stopped: After `MAX_CONSECUTIVE_FAILURES`, or if more than half of at least `MIN_PHOTOS` photos failed.
     """
-    seen = failed = in_a_row = 0
-    for photo, pairs in judged:
-        yield photo, pairs
-        reason = _failure(photo, pairs)
-        seen, failed, in_a_row = seen + 1, failed + bool(reason), in_a_row + 1 if reason else 0
-        if reason and (in_a_row >= IN_A_ROW or (seen >= ENOUGH and 2 * failed > seen)):
+    count = failures = consecutive = 0
+    for photo in scored:
+        yield photo
+        reason = _model_fault(photo.pairs)
+        count, failures, consecutive = count + 1, failures + bool(reason), consecutive + 1 if reason else 0
+        if reason and (consecutive >= MAX_CONSECUTIVE_FAILURES or (count >= MIN_PHOTOS and 2 * failures > count)):
             raise Stopped(
-                f"stopped: the model failed on {failed} of {seen} photos, the last time with {reason}; "
-                "it is the model, the degradations or this machine, and not the photos"
+                f"stopped: the model failed on {failures} of {count} photos, most recently with {reason}; "
+                "the cause is the model, a degradation or this machine, not the photos"
             )
 
 
-def _failure(photo: PhotoRow, pairs: Sequence[PairRow]) -> str:
-    """Return what kept a photo from having any answer, if it was not the photo."""
+def _model_fault(pairs: Sequence[PairRow]) -> str:
+    """Return the status and error by which a model failed on all pairs of a photo; "" if it did not."""
     if any(pair.status == "ok" for pair in pairs):
         return ""
-    wrong = [pair for pair in pairs if pair.status in NOT_THE_PHOTO]
-    return f"{wrong[0].status} ({wrong[0].error})" if wrong else ""
+    faults = [pair for pair in pairs if pair.status in MODEL_FAULTS]
+    return f"{faults[0].status} ({faults[0].error})" if faults else ""

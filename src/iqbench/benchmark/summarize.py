@@ -189,25 +189,14 @@ def _repeatability(tables: ModelTables, facts: RunFacts) -> Repeatability:
 def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.DataFrame) -> RunFacts:
     models = table.drop_duplicates("model_name")
     fingerprints = dict(zip(models["model_name"].astype(str), models["model_fingerprint"].astype(str), strict=True))
-    repeats = repeatability(runs, fingerprints)
-    mistakes = failures(table, max(run.details["config"]["gallery"] for run in runs))
     return RunFacts(
         iqbench=runs[0].identity["versions"]["iqbench"],
         complete=all(run.complete for run in runs),
         records=run_records(runs),
         failed_jobs=failed_jobs,
         origins=model_origins(runs, fingerprints),
-        repeat_samples={
-            name: (
-                RepeatSample.model_validate(repeats[name]["second_look"]),
-                SecondAnswers.model_validate(repeats[name]["other_runs"]),
-            )
-            for name in fingerprints
-        },
-        mistakes={
-            name: {kind: TypeMistakes.model_validate(found) for kind, found in types.items()}
-            for name, types in mistakes.items()
-        },
+        repeat_samples=repeatability(runs, fingerprints),
+        mistakes=failures(table, max(run.details["config"]["gallery"] for run in runs)),
     )
 
 

@@ -1,4 +1,4 @@
-"""From stores to verdict rows: one table over all runs, a row per model, photo and variant."""
+"""The verdict table: one table over all runs, with a row per model, photo and variant."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,24 +6,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from iqbench.benchmark.merged_suite import MergedSuite
 from iqbench.errors import UsageError
+from iqbench.io import natural_order
 from iqbench.protocol import Protocol, decide
+from iqbench.results import FILE_NAME
+from iqbench.results.compatibility import damage_difference
 from iqbench.results.reader import Run, read_store
-from iqbench.results.schema import FILE_NAME, LADDER_KEYS, ORIGINAL
+from iqbench.results.schema import COMPUTED, ORIGINAL, VERDICT_COLUMNS
 
-KEY = ["model_name", "model_fingerprint", "original", "degraded"]
-"""What makes a row the same row in two runs."""
+PAIR_KEY = ["model_name", "model_fingerprint", "original", "degraded"]
+"""The columns that identify a row of two runs as the same pair."""
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Return every run in the folders, or below one that holds none itself, in the order of their paths.
+    """Return every run in the folders, or below a folder that holds none itself, in the order of their paths.
 
     Raises:
-        UsageError: If there is none, one is damaged, or they cannot be put into one table.
+        UsageError: If there is no run, a store is damaged, or the runs cannot share a table.
     """
     paths = list(dict.fromkeys(path.resolve() for folder in folders for path in _stores(folder)))
-    runs = [read_store(path) for path in paths]
-    runs = [run for run in runs if len(run.photos)]
+    runs = [run for run in map(read_store, paths) if len(run.photos)]
     if not runs:
         raise UsageError(f"{', '.join(map(str, folders))}: no photo has been judged yet")
     _check_compatible(runs)
@@ -35,29 +38,27 @@ def _stores(folder: Path) -> list[Path]:
         raise UsageError(f"{folder}: no such folder")
     if (folder / FILE_NAME).exists():
         return [folder / FILE_NAME]
-    paths = sorted(folder.rglob(FILE_NAME), key=lambda path: _natural(path.relative_to(folder)))
+    paths = sorted(folder.rglob(FILE_NAME), key=lambda path: natural_order(path.relative_to(folder)))
     if not paths:
         raise UsageError(f"{folder}: no results here (no {FILE_NAME} in it or below)")
     return paths
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Return a sort key by which job 2 comes before job 10."""
-    return [(int(part.split("_")[0]) if part.split("_")[0].isdigit() else -1, part) for part in path.parts]
-
-
 def _check_compatible(runs: Sequence[Run]) -> None:
-    first = runs[0]
-    for run in runs[1:]:
-        if run.identity["protocol"] != first.identity["protocol"]:
-            raise UsageError(f"{run.path} and {first.path}: judged by different protocols; report them apart")
-    degradations: dict[str, tuple[object, Path]] = {}
+    """Refuse runs of different protocols or with different damage under one name."""
+    different: list[Run] = []
     for run in runs:
-        for type_, settings in run.identity["degradation"].items():
-            known, where = degradations.setdefault(type_, (settings, run.path))
-            clash = {key for key in settings if key in known and known[key] != settings[key]} - LADDER_KEYS  # type: ignore[operator,index]
-            if clash:
-                raise UsageError(f"{run.path} and {where}: differ in {type_}.{min(clash)}; report them apart")
+        if run.identity["protocol"] != runs[0].identity["protocol"]:
+            raise UsageError(f"{run.path} and {runs[0].path}: judged by different protocols; report them separately")
+        for other in different:
+            if difference := damage_difference(run.identity, other.identity):
+                raise UsageError(f"{run.path} and {other.path}: differ in {difference}; report them separately")
+        if all(_suite(run) != _suite(other) for other in different):  # shards and models of one suite count once
+            different.append(run)
+
+
+def _suite(run: Run) -> tuple[object, object]:
+    return run.identity.get("degradation"), run.identity.get("variants")
 
 
 def protocol_of(runs: Sequence[Run]) -> Protocol:
@@ -66,91 +67,85 @@ def protocol_of(runs: Sequence[Run]) -> Protocol:
 
 
 def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row per model, photo and variant, judged by the runs' protocol.
+    """Return the verdict table of the runs.
 
-    Models of one name but different fingerprints are told apart by it, photos of one name but
-    different content by theirs. A row that several runs hold is taken from the first.
+    Models of one name but different fingerprints get distinct names, as do photos of one name but
+    different content. A pair that several runs hold is taken from the first.
     """
-    answers = pd.concat([_answers(run) for run in runs], ignore_index=True)
-    answers["model_name"] = _told_apart(answers["model_name"], answers["model_fingerprint"])
-    answers["original"] = _told_apart(answers["original"], answers["photo_sha256"])
+    answers = _with_distinct_names(_answers(runs))
     answers["degraded"] = answers["original"] + "#" + answers["variant"]
-    answers = answers.drop_duplicates(KEY, ignore_index=True)
-    verdicts = decide(answers, protocol_of(runs))
-    failed = answers["status"] != "ok"
-    rows = pd.concat([answers, verdicts.mask(failed)], axis=1)
-    return _in_suite_order(rows).drop(columns=["variant", "position", "run"])
+    answers = answers.drop_duplicates(PAIR_KEY, ignore_index=True)
+    return _in_suite_order(_with_verdicts(answers, runs)).drop(columns=["variant", "run"])
 
 
 def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return a row per model, photo and two neighbouring levels of a ladder, judged as if the milder were the original.
+    """Return a row per model, photo and two neighbouring levels, with verdicts as if the milder were the original.
 
-    The names are those of `verdict_rows`.
+    The columns and names are those of `verdict_rows`.
     """
-    answers = pd.concat([_answers(run, adjacent=True) for run in runs], ignore_index=True)
-    answers["model_name"] = _told_apart(answers["model_name"], answers["model_fingerprint"])
-    answers["original"] = _told_apart(answers["original"], answers["photo_sha256"])
+    answers = _with_distinct_names(_answers(runs, adjacent=True))
     answers = answers.drop_duplicates(["model_name", "model_fingerprint", "original", "variant"], ignore_index=True)
+    return _with_verdicts(answers, runs)
+
+
+def repeated_pairs(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the answers about pairs that a model judged in several runs, a row per run."""
+    answers = _answers(runs)
+    answers = answers[answers["status"] == "ok"]
+    answers = answers.assign(degraded=answers["photo_sha256"].astype(str) + "#" + answers["variant"].astype(str))
+    answers = answers.drop_duplicates([*PAIR_KEY, "run"])
+    return answers[answers.duplicated(PAIR_KEY, keep=False)]
+
+
+def _answers(runs: Sequence[Run], adjacent: bool = False) -> pd.DataFrame:
+    """Return the stored pairs with the original, or those of neighbouring levels, with their columns."""
+    suite = MergedSuite(runs)
+    answers = pd.concat([_answers_of(run, adjacent) for run in runs], ignore_index=True)
+    if adjacent:  # levels that are neighbours in a run may have another level between them in the merged suite
+        pairs = zip(answers["reference"], answers["variant"], strict=True)
+        planned = np.array([pair in suite.neighbours for pair in pairs], dtype=bool)
+        answers = answers[planned].reset_index(drop=True)
+    return answers.assign(severity=answers["variant"].map(suite.severities)).drop(columns="reference")
+
+
+def _answers_of(run: Run, adjacent: bool) -> pd.DataFrame:
+    pairs = run.pairs[(run.pairs["reference"] == ORIGINAL) != adjacent].add_prefix("pairs.")
+    photos, variants = run.photos.add_prefix("photos."), run.variants.add_prefix("variants.")
+    table = pairs.merge(photos, left_on="pairs.photo", right_on="photos.name", how="left")
+    table = table.merge(variants, left_on="pairs.variant", right_on="variants.key", how="left")
+    constants = {f"identity.{key}": value for key, value in run.identity.items()}
+    constants |= {f"details.{key}": value for key, value in run.details.items()}
+    columns = {
+        column.name: constants[column.source] if column.source in constants else table[column.source]
+        for column in VERDICT_COLUMNS
+        if column.source != COMPUTED
+    }
+    # without the cast, the sha256 of a store in which no photo could be read would not be text
+    keys = {"run": str(run.path), "reference": table["pairs.reference"]}
+    return pd.DataFrame(keys | columns, table.index).astype({"photo_sha256": "str"})
+
+
+def _with_verdicts(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     verdicts = decide(answers, protocol_of(runs))
     return pd.concat([answers, verdicts.mask(answers["status"] != "ok")], axis=1)
 
 
-def repeated_answers(runs: Sequence[Run]) -> pd.DataFrame:
-    """Return the answers about every pair that several runs asked the same model about, a row per run."""
-    answers = pd.concat([_answers(run) for run in runs], ignore_index=True)
-    answers = answers[answers["status"] == "ok"]
-    answers = answers.assign(degraded=answers["photo_sha256"].astype(str) + "#" + answers["variant"].astype(str))
-    answers = answers.drop_duplicates([*KEY, "run"])
-    return answers[answers.duplicated(KEY, keep=False)]
-
-
-def _answers(run: Run, adjacent: bool = False) -> pd.DataFrame:
-    """Return the store's pairs against the original, or of neighbouring levels, one for every planned cell."""
-    pairs = run.pairs[(run.pairs["reference"] == ORIGINAL) != adjacent]
-    table = pairs.merge(run.photos.drop(columns=["status", "error"]), left_on="photo", right_on="name", how="left")
-    table = table.merge(run.variants, left_on="variant", right_on="key", how="left")
-    return pd.DataFrame(
-        {
-            "run": str(run.path),
-            "model_name": run.identity["model_name"],
-            "model_type": run.details["model_type"],
-            "model_fingerprint": run.identity["model_fingerprint"],
-            "original": table["photo"],
-            "photo_sha256": table["sha256"].astype("str"),  # a store in which no photo could be read has none
-            "variant": table["variant"],
-            "position": table["position"],
-            **{name: table[name] for name in _VARIANT_COLUMNS},
-            "forward": table["forward"].astype(np.float64),
-            "backward": table["backward"].astype(np.float64),
-            "score_original": table["score_reference"].astype(np.float64),
-            "score_degraded": table["score_variant"].astype(np.float64),
-            "input_change": table["input_change"].astype(np.float64),
-            "variant_pixels": table["variant_pixels"].astype("Int64"),
-            "original_pixels": (table["width"] * table["height"]).astype("Int64"),
-            "input_change_max": table["input_change_max"].astype(np.float64),
-            **{f"original_{fact}": table[name].astype(np.float64) for fact, name in _FACTS.items()},
-            **{f"variant_{fact}": table[f"variant_{fact}"].astype(np.float64) for fact in _FACTS},
-            "amount": table["amount"].astype(np.float64),
-            "unit": table["unit"],
-            "status": table["status"],
-            "error": table["error"],
-        }
+def _with_distinct_names(answers: pd.DataFrame) -> pd.DataFrame:
+    return answers.assign(
+        model_name=_distinct(answers["model_name"], answers["model_fingerprint"]),
+        original=_distinct(answers["original"], answers["photo_sha256"]),
     )
 
 
-_FACTS = {"brightness": "brightness", "sharpness": "sharpness", "bytes": "encoded_bytes"}
-_VARIANT_COLUMNS = ("degradation_type", "degradation_group", "degradation_level", "ladder", "severity")
-
-
-def _told_apart(names: pd.Series, marks: pd.Series) -> pd.Series:
+def _distinct(names: pd.Series, marks: pd.Series) -> pd.Series:
     """Return the names, with ``@`` and the start of the mark where one name has several marks."""
     marks = marks.fillna("")
-    several = marks.groupby(names).transform("nunique") > 1
-    return names.where(~several, names + "@" + marks.str[:8])
+    ambiguous = marks.groupby(names).transform("nunique") > 1
+    return names.where(~ambiguous, names + "@" + marks.str[:8])
 
 
 def _in_suite_order(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows by model as run, photo, and place in the suite, the controls last."""
+    """Return the rows sorted by model in the order of the runs, photo, and place in the suite, the controls last."""
     order = pd.DataFrame(
         {
             "model": pd.factorize(rows["model_name"])[0],

@@ -6,7 +6,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from iqbench.datasets.decode_check import Finding, inspect
 from iqbench.interfaces import PhotoFile
 from iqbench.progress import track
+from iqbench.provenance import distribution_version, iqbench_version
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class _Memory:
     def __init__(self, files: Sequence[PhotoFile], cache: Path) -> None:
         root = os.path.commonpath([file.path.absolute().parent for file in files])
         # another version of the decoder may see a file differently
-        key = b"\0".join([os.fsencode(root), version("pillow").encode(), version("iqbench").encode()])
+        key = b"\0".join([os.fsencode(root), distribution_version("pillow").encode(), iqbench_version().encode()])
         self._file = cache / f"photos-{hashlib.sha256(key).hexdigest()[:16]}.parquet"
         self._rows = self._load()
         self._saved = time.monotonic()

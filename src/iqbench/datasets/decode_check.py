@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iqbench import photos
+from iqbench.inference.engine_config import cores
 
 log = logging.getLogger(__name__)
 
@@ -128,11 +129,6 @@ def _singly(
                 waiting.popleft()
         if waiting:
             yield waiting.popleft(), lost
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

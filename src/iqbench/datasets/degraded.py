@@ -7,7 +7,6 @@ these degradations, not people's preferences.
 import logging
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -20,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 from iqbench.datasets.decode_check import inspect
 from iqbench.datasets.examples import Examples, Learner, Preprocess, read_pixels
 from iqbench.datasets.sampler import SeededRow
+from iqbench.degradations.ladder import planned_pairs
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
 from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoFile, Preference, Variant, Votes
@@ -126,8 +126,10 @@ class DegradedPairs(Dataset[Pairs]):
         self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Preprocess, limit: int | None = None
     ) -> None:
         self.files, self.prepare, self.limit = files, prepare, limit
-        steps = [(a, b) for a, b in pairwise(variants) if a.ladder == b.ladder]
-        self.contests: list[tuple[Variant | None, Variant]] = [(None, variant) for variant in variants] + list(steps)
+        self.contests: list[tuple[Variant | None, Variant]] = [
+            (variants[milder - 1] if milder else None, variants[harsher - 1])
+            for milder, harsher in planned_pairs([variant.ladder for variant in variants])
+        ]
 
     def __len__(self) -> int:
         return len(range(len(self.files) * len(self.contests))[: self.limit])

@@ -1,4 +1,4 @@
-"""Gaussian blur: a lens out of focus."""
+"""Gaussian blur: a photo out of focus."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from iqbench.interfaces import Photo
 
 
 def blur(photo: Photo, sigma: float) -> Photo:
-    """Return ``photo`` blurred by a Gaussian of ``sigma`` pixels, cut off at three sigma.
+    """Return ``photo`` blurred by a Gaussian of ``sigma`` pixels, truncated at three sigma.
 
     Example:
         >>> import numpy as np
@@ -24,7 +24,7 @@ def blur(photo: Photo, sigma: float) -> Photo:
 
 
 def blur_ladder(sigma: Sequence[float]) -> Degradation:
-    """Return blurs at each ``sigma`` in pixels; more is worse.
+    """Return a ladder of blurs, one level per ``sigma`` in pixels; more is worse.
 
     Raises:
         ValueError: If a sigma is not a positive number.

@@ -1,4 +1,4 @@
-"""Controls: two variants that tell whether the benchmark itself, not the damage, moves a model."""
+"""Controls: two variants that show whether the benchmark itself, not the damage, changes a model's answer."""
 
 from functools import partial
 
@@ -7,16 +7,16 @@ from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
 from iqbench.interfaces import Photo, Variant
 
 REENCODE_QUALITY = 95
-"""The quality at which the predecessor saved every degraded copy, but not the original."""
+"""JPEG quality of the predecessor's degraded copies; its originals were not re-encoded."""
 
 
 def identity(photo: Photo) -> Photo:
-    """Return a copy of ``photo``: every model must call it a tie."""
+    """Return a copy of ``photo``, which every model must call a tie."""
     return photo.copy()
 
 
 def controls() -> list[Variant]:
-    """Return the identity control and the re-encode control, which go along with every suite."""
+    """Return the identity control and the re-encode control, which are added to every suite."""
     reencode = partial(jpeg, quality=REENCODE_QUALITY)
     ladders = [Ladder("identity", [Level("identity", identity)]), Ladder("reencode", [Level("reencode", reencode)])]
     return suite({"control": Degradation("control", ladders)})

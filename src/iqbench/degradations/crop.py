@@ -1,4 +1,4 @@
-"""Four kinds of crop: an edge cut off, a corner kept, the shape changed, the centre kept.
+"""Four kinds of crop: cut off an edge, keep a corner, change the shape, keep the centre.
 
 A crop is a view of the photo, not a copy.
 """
@@ -83,7 +83,7 @@ def crop_center_ladder(keep: Sequence[float]) -> Degradation:
 
 
 def _ladders(crops: Mapping[str, Callable[..., Photo]], parameter: str, amounts: Sequence[float]) -> Degradation:
-    """Return a ladder a place, with levels named like ``right_20pct``."""
+    """Return one ladder per place, with levels named like ``right_20pct``."""
     unit = {"share": "% removed", "keep": "% of a side kept"}[parameter]
     ladders = []
     for place, crop in crops.items():

@@ -1,4 +1,4 @@
-"""Exposure: too dark or too bright by so many stops."""
+"""Exposure: a photo too dark or too bright, in stops."""
 
 import math
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ def expose(photo: Photo, stops: float, light: Light = "linear") -> Photo:
 
     Light adds up linearly but sRGB values do not, so with ``linear`` light the photo is decoded,
     scaled, clipped and encoded again. ``encoded`` light multiplies the sRGB values themselves, as
-    the predecessor did: a stop is then about two real ones. Clipped highlights stay lost, as in a
+    the predecessor did: one stop is then about two real ones. Clipped highlights stay lost, as in a
     camera.
 
     Args:
         photo: An sRGB photo.
         stops: Exposure change: +1 doubles, -1 halves.
-        light: What is doubled, see above.
+        light: The values that are scaled, see above.
 
     Raises:
         ValueError: If ``stops`` is not finite.
@@ -46,7 +46,7 @@ def expose(photo: Photo, stops: float, light: Light = "linear") -> Photo:
 
 @cache
 def _curve(stops: float, light: Light) -> UInt8[np.ndarray, "256"]:
-    """Return what each of the 256 sRGB values becomes, rounded half to even."""
+    """Return the new value of each of the 256 sRGB values, rounded half to even."""
     if not math.isfinite(stops):
         raise ValueError(f"stops must be a finite number, not {stops}")
     value = np.arange(256, dtype=np.float64)
@@ -64,10 +64,10 @@ def _eight_bit(value: np.ndarray) -> UInt8[np.ndarray, "256"]:
 
 
 def exposure_ladders(stops: Sequence[float], light: Light) -> Degradation:
-    """Return a ladder for darker and one for brighter; further from 0 is worse.
+    """Return a ladder of darker and one of brighter photos; further from 0 is worse.
 
     Raises:
-        ValueError: If a number of stops is 0 or not finite, or ``light`` is neither kind.
+        ValueError: If a number of stops is 0 or not finite, or ``light`` is unknown.
     """
     if light not in ("encoded", "linear"):
         raise ValueError(f"light must be encoded or linear, not {light!r}")

@@ -10,7 +10,7 @@ from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.interfaces import Photo
 
 LONGEST_SIDE = 65_500
-"""libjpeg encodes no longer side, in pixels."""
+"""The longest side that libjpeg can encode, in pixels."""
 
 
 def jpeg(photo: Photo, quality: int) -> Photo:
@@ -41,7 +41,7 @@ def jpeg(photo: Photo, quality: int) -> Photo:
 
 
 def jpeg_ladder(quality: Sequence[int]) -> Degradation:
-    """Return compressions at each ``quality``; less is worse.
+    """Return a ladder of compressions, one level per ``quality``; less is worse.
 
     Raises:
         ValueError: If a quality is not a whole number from 1 to 100.

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from scipy.special import expit
 
-from iqbench.inference.batching import Failure, compare_each
+from iqbench.inference.batching import compare_each
 from iqbench.inference.encoding import Encodings
+from iqbench.inference.worker import Failure
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer
 from iqbench.progress import track
 from iqbench.protocol import Protocol, combine_orders, orders_agree, verdict_signs

@@ -13,7 +13,7 @@ from iqbench.evaluation.encoded_model import EncodedModel
 from iqbench.evaluation.predictions import mean_of_shares, pair_predictions, vote_predictions
 from iqbench.evaluation.vote_scale import PredictsVotes, VoteScale, vote_scale
 from iqbench.inference.encoding import Encodings, encode_photos
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import SHA_DIGITS, QualityModel
 from iqbench.labels import LabelTable, PairTable, pairs_from_votes
 from iqbench.photos import synthetic_photo
@@ -81,7 +81,7 @@ class Predictions:
 
 
 def predict(
-    model: QualityModel, trained_on: Mapping[str, Any], task: Task, settings: Settings, description: str
+    model: QualityModel, trained_on: Mapping[str, Any], task: Task, settings: EngineConfig, description: str
 ) -> Predictions:
     """Return the model's answer to every label; each photo is decoded and encoded once.
 

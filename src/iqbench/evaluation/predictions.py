@@ -11,8 +11,8 @@ from torch import Tensor
 from iqbench.evaluation.answers import PREDICTED_VOTES, TRUE_VOTES
 from iqbench.evaluation.encoded_model import EncodedModel
 from iqbench.hash_sampling import hash_order
-from iqbench.inference.batching import Failure
 from iqbench.inference.encoding import Encodings
+from iqbench.inference.worker import Failure
 from iqbench.labels import RATINGS, PairTable, VoteTable
 from iqbench.metrics.pairs import hits
 

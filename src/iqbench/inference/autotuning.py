@@ -1,4 +1,4 @@
-"""What the settings of the engine leave open, found by measuring: the size of batches, and the number of workers."""
+"""Autotuning: the batch size and the number of workers, where the engine config says ``auto``."""
 
 import logging
 import math
@@ -10,148 +10,144 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from iqbench.benchmark.plan import built_in_photo
-from iqbench.datasets.decode_check import cores
-from iqbench.errors import UsageError
-from iqbench.inference.batching import encode_batch, lanes
-from iqbench.inference.engine_config import Settings
-from iqbench.inference.worker import ON_ONE_PICTURE, one_line
-from iqbench.inference.worker_pool import PreparesPhotos, stream
-from iqbench.interfaces import PhotoFile, QualityModel
+from iqbench.errors import UsageError, one_line
+from iqbench.inference.batching import encode_batch, inference_threads
+from iqbench.inference.engine_config import EngineConfig, cores
+from iqbench.inference.worker import RECOVERABLE, PhotoDataset
+from iqbench.inference.worker_pool import stream
+from iqbench.interfaces import PhotoFile, QualityModel, Variant
+from iqbench.photos import synthetic_photo
 
 log = logging.getLogger(__name__)
 
-ON_A_CPU = 4
-"""Pictures in a batch on a CPU: a larger one leaves the caches, a smaller one wastes the weights that were loaded.
+CPU_BATCH_SIZE = 4
+"""Pictures per batch on a CPU: a larger batch leaves the caches, a smaller one reuses the loaded weights less.
 
-It is not measured anew, since a network's last bits depend on it: so a run that goes on, a run on another
-day and the shards of a run give the same bits.
+A fixed value rather than a measured one, because a network's last bits depend on it: resumed runs, shards and
+repeated runs must give the same bits.
 """
 
-SIZES = (8, 16, 32, 64, 128, 256, 512)
-GAIN = 1.05
-"""A larger batch has to be so much faster a picture, or the smaller one is taken."""
+GPU_BATCH_SIZES = (8, 16, 32, 64, 128, 256, 512)
+MIN_SPEEDUP = 1.05
+"""A larger batch must be this many times faster per picture to be chosen."""
 
-SLOW = 1.5
-"""A precision that takes so many times as long as full precision is warned of."""
+SLOW_PRECISION = 1.5
+"""A precision that takes this many times as long as fp32 is reported."""
 
-TRIAL_SECONDS = 20
-"""That the first photos may take when they are only timed."""
+AUTOTUNING_TIMEOUT = 20
+"""Time budget for each autotuning photo, in seconds."""
 
 
-def fitted(settings: Settings, model: QualityModel) -> Settings:
-    """Return the settings with a batch size; warn of a slow precision; make sure that what is to be compiled can be.
+def autotune(engine: EngineConfig, model: QualityModel) -> EngineConfig:
+    """Return the config with a batch size; warn of a slow precision; check that the model compiles.
 
-    ``batch_size: auto`` is `ON_A_CPU` pictures on a CPU; on a GPU the fastest of `SIZES` is found with a
-    built-in photo, and a size that does not fit into memory ends the search.
+    ``batch_size: auto`` becomes `CPU_BATCH_SIZE` on a CPU. On a GPU the fastest of `GPU_BATCH_SIZES` is
+    measured with a synthetic photo; a size that does not fit into memory ends the search.
 
     Args:
-        settings: As they were given.
-        model: The judge, in its place.
+        engine: The engine config.
+        model: The model, as `EngineConfig.place` returns it.
 
     Raises:
-        UsageError: If the model cannot be compiled here.
+        UsageError: If the model cannot be compiled on this machine.
     """
-    compiling = settings.compile and isinstance(model, nn.Module)
-    if compiling and settings.torch_device.type == "cpu":
-        ThreadPoolExecutor(1).submit(_try_compiler)
-    if settings.batch_size == "auto":
-        settings = replace(settings, batch_size=_batch_size(settings, model))
-    if settings.precision != "fp32" and isinstance(model, nn.Module):
-        times = slowness(settings, model)
-        if times > SLOW:
+    compiling = engine.compile and isinstance(model, nn.Module)
+    if compiling and engine.torch_device.type == "cpu":
+        ThreadPoolExecutor(1).submit(_detect_vector_instructions)
+    if engine.batch_size == "auto":
+        engine = replace(engine, batch_size=_batch_size(engine, model))
+    if engine.precision != "fp32" and isinstance(model, nn.Module):
+        slowdown = precision_slowdown(engine, model)
+        if slowdown > SLOW_PRECISION:
             log.warning(
-                "engine.precision=%s: %.1f times slower than fp32 on this device, which only imitates it; "
-                "engine.precision=fp32 is also exact",
-                settings.precision,
-                times,
+                "engine.precision=%s: %.1f times slower than fp32 on this device, which only emulates it; "
+                "use engine.precision=fp32, which is also exact",
+                engine.precision,
+                slowdown,
             )
     if compiling:
-        torch.compiler.reset()  # after eight models of a sweep it would leave the ninth as it is
-        picture = model.prepare(built_in_photo())
+        torch.compiler.reset()  # else the limit of eight recompilations leaves the ninth model of a sweep uncompiled
+        picture = model.prepare(synthetic_photo())
         try:
-            _seconds(settings.encoder(model), picture, int(settings.batch_size), settings)
-        except (RuntimeError, OSError) as error:  # not compiled, it has just passed the self-test
+            _seconds(engine.encoder(model), picture, int(engine.batch_size), engine)
+        except (RuntimeError, OSError) as error:  # from the compiler: uncompiled, the model has passed its self-test
             raise UsageError(
-                f"engine.compile=true: this model cannot be compiled here ({one_line(error)}); say engine.compile=false"
+                f"engine.compile=true: this model cannot be compiled on this machine ({one_line(error)}); "
+                "use engine.compile=false"
             ) from error
-    return settings
+    return engine
 
 
-def _try_compiler() -> None:
-    """Find out what the compiler knows of the processor: seconds, the first time, that can pass beside the tracing."""
-    from torch._inductor.cpu_vec_isa import valid_vec_isa_list  # a second that only compiling needs
+def _detect_vector_instructions() -> None:
+    """Fill the compiler's cache of the processor's features: takes seconds, in parallel with tracing."""
+    from torch._inductor.cpu_vec_isa import valid_vec_isa_list  # imported late: takes a second
 
     valid_vec_isa_list()
 
 
-def slowness(settings: Settings, model: QualityModel) -> float:
-    """Return how many times as long as in full precision a batch takes in that of the settings.
+def precision_slowdown(engine: EngineConfig, model: QualityModel) -> float:
+    """Return the time of a batch in the config's precision, relative to fp32.
 
-    More than 1 on a processor that only imitates it.
+    It is more than 1 on a processor that only emulates the precision.
     """
-    picture, size = model.prepare(built_in_photo()), int(settings.batch_size)
+    picture, size = model.prepare(synthetic_photo()), int(engine.batch_size)
     full, lower = (
-        _seconds(model.encode, picture, size, replace(settings, precision=precision))
-        for precision in ("fp32", settings.precision)
+        _seconds(model.encode, picture, size, replace(engine, precision=precision))
+        for precision in ("fp32", engine.precision)
     )
     return lower / full
 
 
-def _batch_size(settings: Settings, model: QualityModel) -> int:
-    if settings.torch_device.type == "cpu" or not isinstance(model, nn.Module):
-        return ON_A_CPU
-    picture, best, fastest = model.prepare(built_in_photo()), SIZES[0], math.inf
-    for size in SIZES:
+def _batch_size(engine: EngineConfig, model: QualityModel) -> int:
+    if engine.torch_device.type == "cpu" or not isinstance(model, nn.Module):
+        return CPU_BATCH_SIZE
+    picture, best, fastest = model.prepare(synthetic_photo()), GPU_BATCH_SIZES[0], math.inf
+    for size in GPU_BATCH_SIZES:
         try:
-            seconds = min(_seconds(model.encode, picture, size, settings) for _ in range(3)) / size
-        except ON_ONE_PICTURE:
+            seconds = min(_seconds(model.encode, picture, size, engine) for _ in range(3)) / size
+        except RECOVERABLE:
             break
-        if seconds * GAIN < fastest:
+        if seconds * MIN_SPEEDUP < fastest:
             best, fastest = size, seconds
-    log.info("batches of %d pictures, found by measuring; say engine.batch_size=%d to keep them", best, best)
+    log.info("measured batch size: %d pictures; set engine.batch_size=%d to keep it", best, best)
     return best
 
 
-def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, settings: Settings) -> float:
+def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, engine: EngineConfig) -> float:
     batch = torch.stack([picture] * size)
 
-    def encoded() -> float:
+    def timed() -> float:
         start = time.perf_counter()
-        encode_batch(encode, batch, settings.torch_device, settings).cpu()
+        encode_batch(encode, batch, engine.torch_device, engine).cpu()  # .cpu() waits for the device
         return time.perf_counter() - start
 
-    return lanes(settings).submit(encoded).result()
+    return inference_threads(engine).submit(timed).result()
 
 
-def split(
-    settings: Settings,
-    model: QualityModel,
-    files: Sequence[PhotoFile],
-    preparing: Callable[[Sequence[PhotoFile]], PreparesPhotos[object]],
-    pictures: int,
-) -> Settings:
-    """Return the settings with a number of workers, such that workers and network share the cores by their work.
+def share_cores(
+    engine: EngineConfig, model: QualityModel, files: Sequence[PhotoFile], variants: Sequence[Variant]
+) -> EngineConfig:
+    """Return the config with a number of workers that divides the cores between workers and network.
 
-    With ``workers: auto``, a network on a CPU and photos to judge, a worker prepares two photos and a batch is
-    encoded, both timed: workers that are not needed would only take the network's cores away from it. No
-    result depends on it.
+    Applies to ``workers: auto`` with a network on a CPU. The preparation of two photos in a worker and the
+    encoding of a batch are timed: workers beyond need would take cores away from the network. No result
+    depends on the number.
 
     Args:
-        settings: With a batch size.
-        model: The judge, in its place.
-        files: The photos.
-        preparing: As for `iqbench.inference.worker_pool.stream`: a photo may kill its worker, so this is tried there.
-        pictures: How many pictures a photo becomes.
+        engine: The engine config, with a batch size.
+        model: The model, as `EngineConfig.place` returns it.
+        files: The photos. The first two are prepared in a worker, since a photo may kill the process.
+        variants: The variants of each photo.
     """
-    if settings.workers != "auto" or settings.torch_device.type != "cpu" or not isinstance(model, nn.Module):
-        return settings
+    if engine.workers != "auto" or engine.torch_device.type != "cpu" or not isinstance(model, nn.Module):
+        return engine
     if len(files) < 2 or cores() < 2:
-        return settings
-    trial = replace(settings, workers=1, timeout=min(settings.timeout, TRIAL_SECONDS))
-    first, second = [time.perf_counter() for _ in stream(files[:2], preparing, trial)]
-    size = int(settings.batch_size)
-    picture, encode = model.prepare(built_in_photo()), settings.encoder(model)
-    encoding = min(_seconds(encode, picture, size, settings) for _ in range(2)) * pictures / size * settings.threads
-    share = (second - first) / (second - first + encoding)
-    return replace(settings, workers=max(1, min(cores(), math.ceil(cores() * share))))
+        return engine
+    trial = replace(engine, workers=1, timeout=min(engine.timeout, AUTOTUNING_TIMEOUT))
+    prepared = stream(files[:2], lambda part: PhotoDataset(part, variants, model), trial)
+    first, second = [time.perf_counter() for _ in prepared]
+    size, picture, encode = int(engine.batch_size), model.prepare(synthetic_photo()), engine.encoder(model)
+    per_picture = min(_seconds(encode, picture, size, engine) for _ in range(2)) / size
+    preparation, encoding = second - first, per_picture * (len(variants) + 1) * engine.threads_per_batch
+    workers = math.ceil(cores() * preparation / (preparation + encoding))
+    return replace(engine, workers=max(1, min(cores(), workers)))

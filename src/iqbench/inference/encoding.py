@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from iqbench import photos
-from iqbench.inference.batching import NONFINITE, Batcher, Failure
-from iqbench.inference.engine_config import Settings
+from iqbench.errors import one_line
+from iqbench.inference.batching import NONFINITE, Batcher
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
-from iqbench.inference.worker import ON_ONE_PICTURE, PhotoRecord, one_line
+from iqbench.inference.worker import RECOVERABLE, Failure, PhotoRecord
 from iqbench.inference.worker_pool import stream
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
 from iqbench.progress import track
@@ -53,7 +54,7 @@ class Encodings:
 def encode_photos(
     model: QualityModel,
     files: Sequence[PhotoFile],
-    settings: Settings,
+    settings: EngineConfig,
     description: str,
     encode: Callable[[Tensor], Tensor] | None = None,
 ) -> Encodings:
@@ -96,7 +97,7 @@ def encode_photos(
     return Encodings(table, _stacked(encodings, len(files)))
 
 
-def photo_table(files: Sequence[PhotoFile], settings: Settings, description: str) -> pd.DataFrame:
+def photo_table(files: Sequence[PhotoFile], settings: EngineConfig, description: str) -> pd.DataFrame:
     """Return a row per photo with the columns `COLUMNS`, computed without a model.
 
     Args:
@@ -148,8 +149,8 @@ class _PhotoRecords(Dataset[PreparedRecord]):
             return None, None
         try:
             return self.model.prepare(pixels), None
-        except ON_ONE_PICTURE as error:
-            return None, ("prepare_error", one_line(error))
+        except RECOVERABLE as error:
+            return None, Failure("prepare_error", one_line(error))
 
 
 def _table(records: Sequence[PhotoRecord]) -> pd.DataFrame:

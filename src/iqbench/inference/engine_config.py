@@ -1,33 +1,44 @@
-"""How the engine uses the machine."""
+"""The engine config: device, precision, batch size, workers and inference threads."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from iqbench.datasets.decode_check import cores
 from iqbench.errors import UsageError
 from iqbench.interfaces import QualityModel
-from iqbench.models.backbone import Backbone
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+@runtime_checkable
+class FoldsBatchNorm(Protocol):
+    """A module that can fold its batch normalisation into its convolutions, for inference."""
+
+    def fold_batch_norm(self) -> None:
+        """Fold the batch normalisation; training undoes it."""
+        ...
+
+
 @dataclass(frozen=True)
-class Settings:
-    """How the engine uses the machine; nothing here changes a verdict beyond rounding.
+class EngineConfig:
+    """How inference uses the machine. No field changes a verdict by more than a rounding error.
 
     Args:
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: Of the network: ``fp32``, ``bf16`` or ``fp16``.
-        batch_size: Pictures that are encoded together, or ``auto``: see `iqbench.inference.autotuning.fitted`.
+        precision: Precision of a network: ``fp32``, ``bf16`` or ``fp16``.
+        batch_size: Pictures encoded together, or ``auto``: see `iqbench.inference.autotuning.autotune`.
         workers: Processes that decode and degrade, 0 for none, or ``auto``.
-        timeout: Seconds that a worker may take for a photo before it is given up.
-        channels_last: Whether a network's pictures are kept with the colours of a pixel side by side.
-        compile: Whether a network is compiled before it starts.
-        lanes: Batches of a network that are encoded side by side, or ``auto``: one a core on a CPU.
+        timeout: Seconds that a worker may take for one photo.
+        channels_last: Whether pictures are kept in channels-last memory format.
+        compile: Whether a network is compiled first.
+        inference_threads: Batches of a network that are encoded at the same time, or ``auto``: one per core on a CPU.
+
+    Raises:
+        UsageError: If a value is out of range, with its key.
     """
 
     device: str
@@ -37,33 +48,38 @@ class Settings:
     timeout: int
     channels_last: bool
     compile: bool
-    lanes: int | str
+    inference_threads: int | str
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UsageError(f"engine.precision={self.precision}: must be one of {', '.join(PRECISIONS)}")
-        if self.batch_size != "auto" and not (isinstance(self.batch_size, int) and self.batch_size >= 1):
-            raise UsageError(f"engine.batch_size={self.batch_size}: must be auto, or 1 or more")
-        if self.workers != "auto" and not (isinstance(self.workers, int) and self.workers >= 0):
-            raise UsageError(f"engine.workers={self.workers}: must be auto, or 0 or more")
-        if self.lanes != "auto" and not (isinstance(self.lanes, int) and self.lanes >= 1):
-            raise UsageError(f"engine.lanes={self.lanes}: must be auto, or 1 or more")
+        for key, least in (("batch_size", 1), ("workers", 0), ("inference_threads", 1)):
+            value = getattr(self, key)
+            if value != "auto" and not (isinstance(value, int) and value >= least):
+                raise UsageError(f"engine.{key}={value}: must be auto, or {least} or more")
         if self.timeout < 1:
             raise UsageError(f"engine.timeout={self.timeout}: must be 1 second or more")
 
     @classmethod
-    def plain(cls, device: str, batch_size: int, workers: int | str, precision: str = "fp32") -> "Settings":
-        """Return settings that leave the network as it is, for who does not come from a config."""
+    def for_api(cls, device: str, batch_size: int, workers: int | str, precision: str = "fp32") -> Self:
+        """Return an engine config for programmatic use: no compilation, default memory format."""
         return cls(
-            device, precision, batch_size, workers, timeout=300, channels_last=False, compile=False, lanes="auto"
+            device,
+            precision,
+            batch_size,
+            workers,
+            timeout=300,
+            channels_last=False,
+            compile=False,
+            inference_threads="auto",
         )
 
     @property
     def torch_device(self) -> torch.device:
-        """The device, with ``auto`` decided.
+        """The device, with ``auto`` resolved.
 
         Raises:
-            UsageError: If there is no such device.
+            UsageError: If the device does not exist.
         """
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,67 +88,72 @@ class Settings:
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
-            raise UsageError(f"engine.device={self.device}: not to be had here ({reason})") from error
+            raise UsageError(f"engine.device={self.device}: not available on this machine ({reason})") from error
         return device
 
     def place(self, model: QualityModel) -> QualityModel:
-        """Return the model ready to judge: on the device, not in training, its backbone settled."""
+        """Return the model ready for inference: in eval mode, on the device, batch normalisation folded."""
         if isinstance(model, nn.Module):
             model.eval().to(self.torch_device)
             if self.channels_last:
                 model.to(memory_format=torch.channels_last)
             for module in model.modules():
-                if isinstance(module, Backbone):
+                if isinstance(module, FoldsBatchNorm):
                     module.fold_batch_norm()
         return model
 
-    def as_recorded(self, identity: dict[str, Any]) -> "Settings":
-        """Return the settings with the batch size of a run that goes on, where it is left open."""
-        known = identity.get("numerics", {}).get("batch_size")
-        return replace(self, batch_size=known) if self.batch_size == "auto" and known else self
+    def with_recorded_batch_size(self, identity: Mapping[str, Any]) -> Self:
+        """Return the config with the batch size of the run that is resumed, where ``batch_size`` is ``auto``."""
+        recorded = identity.get("numerics", {}).get("batch_size")
+        return replace(self, batch_size=recorded) if self.batch_size == "auto" and recorded else self
 
     def numerics(self, model: QualityModel) -> dict[str, Any]:
-        """Return what a network's last bits depend on; nothing for a model that is none."""
+        """Return the settings that a network's last bits depend on; nothing for other models."""
         if not isinstance(model, nn.Module):
             return {}
         return {
             "device": self.torch_device.type,
             "batch_size": self.batch_size,
-            "threads": self.threads,
+            "threads": self.threads_per_batch,
             "channels_last": self.channels_last,
             "compile": self.compile,
         }
 
     def encoder(self, model: QualityModel) -> Callable[[Tensor], Tensor]:
-        """Return the model's ``encode``, compiled if that is asked for and it is a network."""
+        """Return the model's ``encode``, compiled if the config asks for it and the model is a network."""
         if not self.compile or not isinstance(model, nn.Module):
             return model.encode
         compiled: Callable[[Tensor], Tensor] = torch.compile(model.encode, dynamic=False)
-        return _frozen(compiled) if self.torch_device.type == "cpu" else compiled
+        return _with_constant_weights(compiled) if self.torch_device.type == "cpu" else compiled
 
     @property
     def worker_count(self) -> int:
-        """The number of worker processes; ``auto`` is one a core."""
+        """The number of worker processes; ``auto`` is one per core."""
         return cores() if self.workers == "auto" else int(self.workers)
 
     @property
-    def lane_count(self) -> int:
-        """The number of batches that are encoded side by side."""
-        if self.lanes == "auto":
+    def inference_thread_count(self) -> int:
+        """The number of batches that are encoded at the same time."""
+        if self.inference_threads == "auto":
             return cores() if self.torch_device.type == "cpu" else 1
-        return int(self.lanes)
+        return int(self.inference_threads)
 
     @property
-    def threads(self) -> int:
+    def threads_per_batch(self) -> int:
         """The number of CPU threads that encode one batch."""
-        return max(1, cores() // self.lane_count) if self.torch_device.type == "cpu" else 1
+        return max(1, cores() // self.inference_thread_count) if self.torch_device.type == "cpu" else 1
 
 
-def _frozen(compiled: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Return the same with the weights as constants: folded together, and laid out once as the processor reads them.
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    `torch.compile` traces a network before it applies options of its own, and what is set holds for a thread:
-    so it is set around each call, in the thread that makes it, which is the first one that compiles.
+
+def _with_constant_weights(compiled: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Return the compiled function with its weights as constants: folded, and laid out for the processor.
+
+    The freezing option is thread-local and must be set while the network is traced, so it is set around each
+    call, in the thread that calls: the first call traces.
     """
 
     def encode(pictures: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""What the workers do: decode a photo, degrade it, prepare each picture for one model."""
+"""The worker: decode a photo, make its variants, and prepare each picture for one model."""
 
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,17 +13,28 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from iqbench import photos
+from iqbench.errors import one_line
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
-from iqbench.results.schema import PhotoRow
 
-ON_ONE_PICTURE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
-"""What a degradation or a model may raise on a picture at the cost of that row; anything else stops the run."""
+RECOVERABLE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
+"""Exceptions of a degradation or a model that cost one row. Every other exception stops the run."""
+
+
+class Failure(NamedTuple):
+    """The reason why a picture or a pair has no answer: a status for the results, and the error in one line."""
+
+    status: str
+    error: str
 
 
 @dataclass(frozen=True)
 class PhotoRecord:
-    """A photo's file, its size and its image statistics; or the reason why it could not be read or prepared."""
+    """A photo as it was read, or the reason why it could not be read.
+
+    ``name`` identifies the photo in all results, ``sha256`` is that of the decoded bytes, and ``notes``
+    lists faults of the file that did not prevent decoding. ``statistics`` are those of the original.
+    """
 
     name: str
     sha256: str | None = None
@@ -34,111 +46,118 @@ class PhotoRecord:
     error: str = ""
     statistics: ImageStatistics | None = None
 
+    @classmethod
+    def of(cls, name: str, decoded: photos.DecodedPhoto, statistics: ImageStatistics | None = None) -> "PhotoRecord":
+        """Return the record of a decoded photo."""
+        height, width = decoded.pixels.shape[:2]
+        notes = "; ".join(decoded.notes)
+        return cls(name, decoded.sha256, decoded.file_bytes, width, height, notes, statistics=statistics)
 
-@dataclass
-class Views:
-    """A photo and its variants as one model sees them, on their way from a worker to the device.
+    @classmethod
+    def failed(cls, name: str, status: str, error: str) -> "PhotoRecord":
+        """Return the record of a photo that could not be read."""
+        return cls(name, status=status, error=error)
 
-    ``stacks`` holds the pictures that have equal shapes together, with their positions: 0 is the
-    original, i + 1 the variant i of the suite.
+
+class Stack(NamedTuple):
+    """Prepared pictures of equal shape, with their positions in the suite."""
+
+    positions: Sequence[int]
+    pictures: Shaped[Tensor, "n ..."]
+
+
+class InputChange(NamedTuple):
+    """The mean and the largest absolute change at the model's own input, in its units; NaN where shapes differ."""
+
+    mean: float
+    largest: float
+
+
+UNKNOWN_CHANGE = InputChange(float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class PreparedPhoto:
+    """A photo and its variants, prepared for one model.
+
+    Positions count the pictures: 0 is the original, i + 1 the variant i of the suite. A picture that failed
+    is in ``failures`` and nowhere else.
     """
 
-    photo: PhotoRow
-    stacks: list[tuple[list[int], Shaped[Tensor, "n ..."]]] = field(default_factory=list)
-    changes: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """Mean and largest absolute change at the model's own input, in its units; NaN where shapes differ."""
-    facts: dict[int, ImageStatistics] = field(default_factory=dict)
-    failures: dict[int, tuple[str, str]] = field(default_factory=dict)
-    encodings: dict[int, Tensor] = field(default_factory=dict)
-    expected: int = 0
-    """How many pictures are still to be encoded."""
-
-    def take_stacks(self) -> list[tuple[list[int], Shaped[Tensor, "n ..."]]]:
-        """Return the stacks, and let go of them: their pictures are expected back as encodings."""
-        taken, self.stacks = self.stacks, []
-        self.expected = sum(len(positions) for positions, _ in taken)
-        return taken
+    record: PhotoRecord
+    stacks: Sequence[Stack] = ()
+    input_changes: Mapping[int, InputChange] = field(default_factory=dict)
+    statistics: Mapping[int, ImageStatistics] = field(default_factory=dict)
+    failures: Mapping[int, Failure] = field(default_factory=dict)
 
 
-class Workshop(Dataset[Views]):
-    """What the workers do: decode a photo, degrade it, prepare each picture."""
+class PhotoDataset(Dataset[PreparedPhoto]):
+    """A data set of photos, each prepared with its variants in a worker."""
 
     def __init__(self, files: Sequence[PhotoFile], variants: Sequence[Variant], model: QualityModel) -> None:
-        self.files = files
-        self.variants = variants
-        self.model = model
+        self.files, self.variants, self.model = files, variants, model
 
     def __len__(self) -> int:
         return len(self.files)
 
-    def lost(self, code: str, error: str) -> Views:
-        """Return what stands for the first photo, whose worker died or hung."""
-        return Views(PhotoRow(self.files[0].name, None, None, None, None, status=code, error=error))
+    def lost(self, code: str, error: str) -> PreparedPhoto:
+        """Return the stand-in for the first photo, whose worker died or hung."""
+        return PreparedPhoto(PhotoRecord.failed(self.files[0].name, code, error))
 
-    def __getitem__(self, index: int) -> Views:
+    def __getitem__(self, index: int) -> PreparedPhoto:
         file = self.files[index]
         try:
             decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
-            return Views(PhotoRow(file.name, None, None, None, None, status=error.code, error=str(error)))
-        height, width = decoded.pixels.shape[:2]
-        notes = "; ".join(decoded.notes)
-        views = Views(PhotoRow(file.name, decoded.sha256, decoded.file_bytes, width, height, notes=notes))
-        prepared: dict[int, Tensor] = {}
+            return PreparedPhoto(PhotoRecord.failed(file.name, error.code, str(error)))
+        pictures: dict[int, Tensor] = {}
+        changes: dict[int, InputChange] = {}
+        statistics: dict[int, ImageStatistics] = {}
+        failures: dict[int, Failure] = {}
         for position in range(len(self.variants) + 1):
             try:
-                picture = self.variants[position - 1].apply(decoded.pixels) if position else decoded.pixels
-                picture = _read_only(picture)
-                prepared[position] = self.model.prepare(picture)
-            except ON_ONE_PICTURE as error:
-                views.failures[position] = ("prepare_error", one_line(error))
+                picture = _read_only(self._picture(decoded.pixels, position))
+                pictures[position] = self.model.prepare(picture)
+            except RECOVERABLE as error:
+                failures[position] = Failure("prepare_error", one_line(error))
                 continue
-            views.facts[position] = image_statistics(picture)
-            views.changes[position] = _change(prepared.get(0), prepared[position])
-        views.stacks = _stacked(prepared)
-        if own := views.facts.get(0):
-            views.photo = replace(
-                views.photo,
-                brightness=own.brightness,
-                sharpness=own.sharpness,
-                encoded_bytes=own.encoded_bytes,
-            )
-        return views
+            statistics[position] = image_statistics(picture)
+            changes[position] = _input_change(pictures.get(0), pictures[position])
+        record = PhotoRecord.of(file.name, decoded, statistics.get(0))
+        return PreparedPhoto(record, _stacks(pictures), changes, statistics, failures)
+
+    def _picture(self, original: Photo, position: int) -> Photo:
+        return self.variants[position - 1].apply(original) if position else original
 
 
 def start_worker(index: int) -> None:
-    """Keep a worker to one thread: there is a worker for each core. Ended it is by the parent, and at once."""
+    """Limit a worker to one thread, since each core has a worker; reset SIGTERM so that the parent can kill it."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
 
 def _read_only(picture: Photo) -> Photo:
-    """Return a picture as nobody can change it who is handed it: it is looked at more than once."""
-    seen = np.asarray(picture).view()
-    seen.flags.writeable = False
-    return seen
+    """Return a read-only view: a model that writes into its picture must not change its statistics."""
+    view = np.asarray(picture).view()
+    view.flags.writeable = False
+    return view
 
 
-def _stacked(prepared: dict[int, Tensor]) -> list[tuple[list[int], Tensor]]:
-    """Return the pictures of equal shape together: fewer, larger pieces to send and to encode."""
+def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:
+    """Return the pictures stacked by shape: fewer, larger tensors are cheaper to send to the parent."""
     groups: dict[tuple[object, ...], list[int]] = {}
-    for position, picture in prepared.items():
+    for position, picture in pictures.items():
         groups.setdefault((picture.shape, picture.dtype), []).append(position)
-    return [(positions, torch.stack([prepared[p] for p in positions])) for positions in groups.values()]
+    return [Stack(positions, torch.stack([pictures[p] for p in positions])) for positions in groups.values()]
 
 
-def _change(original: Tensor | None, picture: Tensor) -> tuple[float, float]:
+def _input_change(original: Tensor | None, picture: Tensor) -> InputChange:
     if original is None or original.shape != picture.shape:
-        return float("nan"), float("nan")
-    if original.dtype == picture.dtype == torch.uint8:  # whole numbers: the same, and ten times as fast
-        one, other = original.numpy().ravel(), picture.numpy().ravel()
-        return cv2.norm(one, other, cv2.NORM_L1) / one.size, cv2.norm(one, other, cv2.NORM_INF)
-    with np.errstate(invalid="ignore"):  # what is infinite is refused by its row
+        return UNKNOWN_CHANGE
+    if original.dtype == picture.dtype == torch.uint8:  # same numbers as below, ten times as fast
+        before, after = original.numpy().ravel(), picture.numpy().ravel()
+        return InputChange(cv2.norm(before, after, cv2.NORM_L1) / before.size, cv2.norm(before, after, cv2.NORM_INF))
+    with np.errstate(invalid="ignore"):  # infinite inputs are refused later, as nonfinite
         change = np.abs(original.detach().double().numpy() - picture.detach().double().numpy())
-    return float(change.mean()), float(change.max())
-
-
-def one_line(error: Exception) -> str:
-    """Return an exception as one line of at most 200 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return InputChange(float(change.mean()), float(change.max()))

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from torch.utils.data import DataLoader, Dataset
 
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.worker import start_worker
 from iqbench.interfaces import PhotoFile
 
@@ -44,7 +44,7 @@ class PreparesPhotos(Protocol[T]):
 
 
 def stream(
-    files: Sequence[PhotoFile], preparing: Callable[[Sequence[PhotoFile]], PreparesPhotos[T]], settings: Settings
+    files: Sequence[PhotoFile], preparing: Callable[[Sequence[PhotoFile]], PreparesPhotos[T]], settings: EngineConfig
 ) -> Iterator[T]:
     """Yield each photo as the workers prepared it, in the order of ``files``.
 

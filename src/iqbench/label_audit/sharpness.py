@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.inference.encoding import photo_table
-from iqbench.inference.engine_config import Settings
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoFile, Split
 from iqbench.label_audit.findings import counted, percent
 from iqbench.labels import LabelTable, PairTable, VoteTable
@@ -41,7 +41,7 @@ def sampled(labels: LabelTable, size: int, seed: int) -> LabelTable:
 
 def sharpnesses(files: Sequence[PhotoFile]) -> "pd.Series[float]":
     """Return the sharpness of each photo by its name, NaN for a photo that can no longer be read."""
-    settings = Settings.plain("cpu", batch_size=64, workers="auto" if len(files) >= FEW else 0)
+    settings = EngineConfig.for_api("cpu", batch_size=64, workers="auto" if len(files) >= FEW else 0)
     photos = photo_table(files, settings, "sharpness")
     return pd.Series(photos["sharpness"].to_numpy(np.float64), index=photos["photo"])
 

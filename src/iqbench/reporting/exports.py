@@ -19,38 +19,11 @@ from iqbench.reporting.html import report_page
 from iqbench.reporting.html_sections import ReportContent
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
+from iqbench.results import FILE_NAME
 from iqbench.results.reader import Run
-from iqbench.results.schema import FILE_NAME
+from iqbench.results.schema import EXPORTED_COLUMNS, MANIFEST_COLUMNS
 from iqbench.results.summary import FailedJob, Summary
 from iqbench.statistics.bootstrap import BootstrapConfig
-
-COLUMNS = [
-    "model_name",
-    "model_type",
-    "original",
-    "degraded",
-    "degradation_type",
-    "degradation_level",
-    "prediction",
-    "confidence",
-    "score_original",
-    "score_degraded",
-    "correct",
-    "degradation_group",
-    "ladder",
-    "severity",
-    "margin",
-    "probability",
-    "legacy_confidence",
-    "order_consistent",
-    "input_change",
-    "input_change_max",
-    "status",
-    "error",
-    "model_fingerprint",
-    "photo_sha256",
-]
-"""The columns of unified_results; those of the predecessor come first."""
 
 SEED = 0
 """Seed of the bootstrap. It is fixed, so that a report made twice has the same bytes."""
@@ -76,7 +49,7 @@ def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequenc
     _prepare_folder(folder, runs)
     jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
-    summary, table = results.summary, results.table[COLUMNS]
+    summary, table = results.summary, results.table[EXPORTED_COLUMNS]
     with together(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
@@ -114,11 +87,8 @@ def summary_json(summary: Summary) -> str:
 
 def _manifest_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per photo of the runs, with its size and content hash."""
-    photos = pd.concat([run.photos for run in runs]).drop(columns="seen_in_training")
-    photos = photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
-    for column in ("file_bytes", "width", "height", "encoded_bytes"):
-        photos[column] = photos[column].astype("Int64")
-    return photos
+    photos = pd.concat([run.photos for run in runs])[MANIFEST_COLUMNS]
+    return photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
 
 
 @contextmanager

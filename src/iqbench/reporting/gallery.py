@@ -9,7 +9,7 @@ from iqbench.reporting.html_templates import render
 from iqbench.reporting.table import type_order
 from iqbench.results.model_summary import Mistake, ModelSummary
 from iqbench.results.reader import Run
-from iqbench.results.schema import Exhibit as GalleryPicture
+from iqbench.results.schema import GalleryPicture
 from iqbench.results.summary import Summary
 
 MAX_FIGURES = 63
@@ -23,7 +23,7 @@ def stored_pictures(runs: Sequence[Run]) -> Pictures:
     """Return the pictures that runs stored, by model fingerprint, photo sha256 and variant."""
     pictures = {}
     for run in runs:
-        for row in run.exhibits.to_dict("records"):
+        for row in run.gallery.to_dict("records"):
             picture = GalleryPicture(**{str(key): value for key, value in row.items()})
             pictures[run.identity["model_fingerprint"], picture.sha256, picture.variant] = picture
     return pictures

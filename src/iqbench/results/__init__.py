@@ -1,1 +1,4 @@
-"""What a run stores and how it is read back: schema, store, reader, verification, typed summaries."""
+"""The results of runs: the store, its reader and verification, and the typed summaries."""
+
+FILE_NAME = "results.sqlite"
+"""The file name of a store. It is here so that programs know it without importing torch."""

@@ -1,4 +1,4 @@
-"""The store: one SQLite file a job, written photo by photo, from which everything else is made."""
+"""The store: one SQLite file per job, written photo by photo. All exports are made from it."""
 
 import fcntl
 import json
@@ -7,7 +7,6 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, fields
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,34 +14,52 @@ from typing import Any
 from iqbench import photos
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
+from iqbench.results import FILE_NAME
+from iqbench.results.compatibility import damage_difference
 from iqbench.results.reader import description
-from iqbench.results.schema import FILE_NAME, FORMAT, LADDER_KEYS, SCHEMA, Exhibit, PairRow, PhotoRow, Repeat, cells
+from iqbench.results.schema import (
+    FORMAT,
+    GALLERY,
+    PAIRS,
+    PHOTOS,
+    REPEATS,
+    RUN_TABLE,
+    TABLES,
+    VARIANTS,
+    GalleryPicture,
+    PairRow,
+    PhotoRow,
+    RepeatRow,
+    VariantRow,
+    planned_cells,
+)
+from iqbench.results.tables import Table
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 60
-"""Seconds to wait for another program, such as a SQLite shell, that writes into the store or reads from it."""
+"""Seconds to wait for another program that holds the store open, such as a SQLite shell."""
 
-OR_FRESH = "choose another out=, or say fresh=true, which moves it aside"
+OR_FRESH = "choose another out=, or set fresh=true, which moves it aside"
 
 
 class Store:
-    """An open store that this process alone writes to.
+    """An open store that only this process writes to.
 
     Args:
-        folder: Where the file is. A new one is made where there is none.
-        identity: What the results depend on. It is written into a new store; an existing one is only
-            continued if its own is the same, or if there are only photos, types or levels more than it had.
-        details: What a reader wants to know besides; it does not have to agree.
-        variants: The suite, as rows of the table ``variants``.
+        folder: The folder of the file, which is created if it is missing.
+        identity: What the results depend on. A store with another identity is refused, unless this run only
+            adds photos, types or levels.
+        details: Further information for readers. It need not agree with the store's.
+        variants: The variants of the suite.
 
     Raises:
-        UsageError: If the store is of another run, or damaged.
+        UsageError: If the store holds another run, or is damaged.
         LockedError: If another program holds it open for longer than `PATIENCE`.
     """
 
     def __init__(
-        self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
+        self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]
     ) -> None:
         self.path = path = folder / FILE_NAME
         try:
@@ -55,25 +72,25 @@ class Store:
             _raise_if_not_damage(path, error)
             raise UsageError(f"{path}: damaged ({error}); it was left as it is; {OR_FRESH}") from error
 
-    def _create(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
-        """Make it beside its place and move it there: whenever a run is killed, there is a whole store or none."""
+    def _create(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
+        """Create it under another name and move it into place: after a kill there is a whole store or none."""
         new = self.path.with_name(f".{FILE_NAME}.new")
         for left in (*self.path.parent.glob(f"{new.name}*"), *self.path.parent.glob(f"{FILE_NAME}-*")):
             left.unlink()  # SQLite would take the log of a store that is gone for this one's
         try:
             with closing(sqlite3.connect(new, isolation_level=None)) as self._database, self._transaction() as database:
-                for statement in SCHEMA.split(";"):
+                for statement in (RUN_TABLE, *(table.create for table in TABLES)):
                     database.execute(statement)
                 _describe(database, identity, details, variants)
             new.replace(self.path)
         finally:
             new.unlink(missing_ok=True)
 
-    def _open(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
+    def _open(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
         self._database = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
         try:
-            there = description(self._database, self.path)["identity"]
-            grows = self._check_identity(there, identity, variants)  # before anything is written
+            stored = description(self._database, self.path)["identity"]
+            grows = self._check_identity(stored, identity, variants)  # before anything is written
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if grows:
@@ -82,37 +99,41 @@ class Store:
             self._database.close()
             raise
 
-    def _check_identity(self, there: dict[str, Any], here: dict[str, Any], variants: Sequence[dict[str, Any]]) -> bool:
-        """Return whether this run is more than the one in the store; refuse one that is another, or less."""
-        here = json.loads(json.dumps(here))
-        differing = {key for key in {*there, *here} if there.get(key) != here.get(key)}
-        grown = {"photos"} if set(there.get("photos", [])) <= set(here.get("photos", [])) else set()
-        if self._suite_grew(there.get("degradation", {}), here.get("degradation", {}), variants):
-            grown.add("degradation")
-        if differing - grown:
+    def _check_identity(self, stored: dict[str, Any], planned: dict[str, Any], variants: Sequence[VariantRow]) -> bool:
+        """Return whether this run adds to the one in the store; refuse a run that is different or smaller."""
+        planned = json.loads(json.dumps(planned))
+        differing = {key for key in {*stored, *planned} if stored.get(key) != planned.get(key)}
+        grown = {"photos"} if set(stored.get("photos", [])) <= set(planned.get("photos", [])) else set()
+        difference = damage_difference(stored, planned)
+        if not difference and self._suite_grew(stored.get("degradation", {}), planned.get("degradation", {}), variants):
+            grown |= {"degradation", "variants"}
+        if refused := differing - grown:
+            if refused & {"degradation", "variants"}:
+                refused = refused - {"degradation", "variants"} | {difference or "degradation"}
             raise UsageError(
-                f"{self.path.parent}: holds a run that differs in {', '.join(sorted(differing - grown))}; "
+                f"{self.path.parent}: holds a run that differs in {', '.join(sorted(refused))}; "
                 f"nothing was written; {OR_FRESH}"
             )
         return bool(differing)
 
-    def _suite_grew(self, there: dict[str, Any], here: dict[str, Any], variants: Sequence[dict[str, Any]]) -> bool:
-        if any(_fixed(settings) != _fixed(here.get(type_)) for type_, settings in there.items()):
+    def _suite_grew(self, stored: dict[str, Any], planned: dict[str, Any], variants: Sequence[VariantRow]) -> bool:
+        """Return whether every stored type has the same settings, and every stored variant is still planned."""
+        if any(settings.keys() != planned.get(kind, {}).keys() for kind, settings in stored.items()):
             return False
-        columns = ("key", "degradation_type", "degradation_group", "ladder", "degradation_level", "amount", "unit")
-        stored = self._database.execute(f"SELECT {', '.join(columns)} FROM variants").fetchall()
-        return set(stored) <= {tuple(variant[column] for column in columns) for variant in variants}
+        names = [column.name for column in VARIANTS.columns if column.name not in ("position", "severity")]
+        rows = self._database.execute(f"SELECT {', '.join(names)} FROM variants").fetchall()
+        return set(rows) <= {tuple(getattr(variant, name) for name in names) for variant in variants}
 
-    def _grow(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]) -> None:
-        """Write down that more is planned; levels that are no neighbours any more are no longer compared."""
-        planned = cells(variants)
+    def _grow(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
+        """Store the larger plan, and delete the pairs of levels that are no longer neighbours."""
+        planned = _planned_cells(variants)
         with self._transaction() as database:
-            for table in ("run", "variants", "repeats"):  # it is asked again about the new variants, too
+            for table in ("run", "variants", "repeats"):  # the repeat sample must include the new variants
                 database.execute(f"DELETE FROM {table}")
             _describe(database, identity, details, variants)
-            known = database.execute("SELECT DISTINCT reference, variant FROM pairs").fetchall()
-            gone = [cell for cell in known if cell not in planned]
-            database.executemany("DELETE FROM pairs WHERE reference = ? AND variant = ?", gone)
+            stored = database.execute("SELECT DISTINCT reference, variant FROM pairs").fetchall()
+            obsolete = [cell for cell in stored if cell not in planned]
+            database.executemany("DELETE FROM pairs WHERE reference = ? AND variant = ?", obsolete)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -127,7 +148,7 @@ class Store:
             raise
 
     def unfinished(self, files: Sequence[PhotoFile]) -> list[PhotoFile]:
-        """Return the photos that still lack a row, had a failure, or are no longer what was judged."""
+        """Return the photos that have no row, a failed pair, or other content than the stored one."""
         rows = self._database.execute(
             "SELECT name, sha256 FROM photos WHERE status = 'ok' AND NOT EXISTS "
             "(SELECT 1 FROM pairs WHERE photo = name AND status != 'ok')"
@@ -135,59 +156,58 @@ class Store:
         finished = dict(rows.fetchall())
         return [file for file in files if file.name not in finished or _sha256(file) != finished[file.name]]
 
-    def lacking(
-        self, files: Sequence[PhotoFile], variants: Sequence[dict[str, Any]]
+    def incomplete(
+        self, files: Sequence[PhotoFile], variants: Sequence[VariantRow]
     ) -> dict[frozenset[tuple[str, str]], list[PhotoFile]]:
-        """Return the photos that were finished before more was planned, by the pairs that they lack."""
-        planned, found = cells(variants), dict[frozenset[tuple[str, str]], list[PhotoFile]]()
+        """Return the photos that were finished before the plan grew, by the pairs that they lack."""
+        planned, photos_by_missing = _planned_cells(variants), dict[frozenset[tuple[str, str]], list[PhotoFile]]()
         counts = dict(self._database.execute("SELECT photo, COUNT(*) FROM pairs GROUP BY photo"))
         for file in files:
             if 0 < counts.get(file.name, 0) < len(planned):
                 rows = self._database.execute("SELECT reference, variant FROM pairs WHERE photo = ?", [file.name])
-                found.setdefault(frozenset(planned.difference(rows)), []).append(file)
-        return found
+                photos_by_missing.setdefault(frozenset(planned.difference(rows)), []).append(file)
+        return photos_by_missing
 
     def add(self, pairs: Sequence[PairRow]) -> None:
-        """Write pairs of a photo that is there already; those that it has stay as they are."""
+        """Add pairs to a stored photo; its other pairs stay as they are."""
         with self._transaction() as database:
-            _insert(database, "pairs", pairs, PairRow)
+            _upsert(database, PAIRS, pairs)
 
     def write(self, photo: PhotoRow, pairs: Sequence[PairRow]) -> None:
-        """Write everything about one photo, or nothing; earlier rows about it are replaced."""
+        """Write all rows of one photo in one transaction; earlier rows of the photo are replaced."""
         with self._transaction() as database:
             for table in ("pairs", "repeats"):
                 database.execute(f"DELETE FROM {table} WHERE photo = ?", [photo.name])
-            _insert(database, "photos", [photo], PhotoRow)
-            _insert(database, "pairs", pairs, PairRow)
+            _upsert(database, PHOTOS, [photo])
+            _upsert(database, PAIRS, pairs)
 
-    def judged(self) -> set[str]:
+    def readable_photos(self) -> set[str]:
         """Return the names of the photos that could be read."""
         return {name for (name,) in self._database.execute("SELECT name FROM photos WHERE status = 'ok'")}
 
-    def repeated(self) -> set[str]:
-        """Return the names of the photos that the model was asked about again."""
+    def repeated_photos(self) -> set[str]:
+        """Return the names of the photos in the repeat sample that have been repeated."""
         return {name for (name,) in self._database.execute("SELECT DISTINCT photo FROM repeats")}
 
-    def repeat(self, answers: Sequence[Repeat]) -> None:
-        """Write what was answered the second time."""
+    def write_repeats(self, answers: Sequence[RepeatRow]) -> None:
+        """Write answers of the repeat sample."""
         with self._transaction() as database:
-            _insert(database, "repeats", answers, Repeat)
+            _upsert(database, REPEATS, answers)
 
-    def exhibits(self) -> set[tuple[str, str]]:
-        """Return of which photos and variants there are pictures, by sha256 and key."""
-        return set(self._database.execute("SELECT sha256, variant FROM exhibits"))
+    def gallery_keys(self) -> set[tuple[str, str]]:
+        """Return the keys of the gallery pictures: sha256 and variant."""
+        return set(self._database.execute("SELECT sha256, variant FROM gallery"))
 
-    def exhibit(self, new: Sequence[Exhibit], keep: set[tuple[str, str]]) -> None:
-        """Add pictures, and drop all that are not to be kept, in one step."""
+    def update_gallery(self, pictures: Sequence[GalleryPicture], keep: set[tuple[str, str]]) -> None:
+        """Add gallery pictures, and delete those whose key is not in ``keep``, in one transaction."""
         with self._transaction() as database:
-            database.executemany(
-                "DELETE FROM exhibits WHERE sha256 = ? AND variant = ?", sorted(self.exhibits() - keep)
-            )
-            _insert(database, "exhibits", new, Exhibit)
+            obsolete = sorted(self.gallery_keys() - keep)
+            database.executemany("DELETE FROM gallery WHERE sha256 = ? AND variant = ?", obsolete)
+            _upsert(database, GALLERY, pictures)
 
     def close(self) -> None:
-        """Close it, with the write-ahead log folded into the file unless somebody reads it or the disk is full."""
-        with suppress(sqlite3.OperationalError):  # then the log stays beside the file, and is read and folded in later
+        """Close the store; fold the write-ahead log into the file, unless it is being read or the disk is full."""
+        with suppress(sqlite3.OperationalError):  # the log then stays beside the file, and is folded in later
             self._database.execute("PRAGMA busy_timeout=0")
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._database.execute("PRAGMA journal_mode=DELETE")
@@ -197,7 +217,7 @@ class Store:
 def _raise_if_not_damage(path: Path, error: BaseException) -> None:
     if not isinstance(error, sqlite3.OperationalError):
         return
-    code = error.sqlite_errorcode & 0xFF  # without the details
+    code = error.sqlite_errorcode & 0xFF  # the primary code
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         raise DiskError(f"{path}: cannot be written ({error}); what was stored before is intact") from error
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -211,41 +231,33 @@ def _sha256(file: PhotoFile) -> str | None:
         return None
 
 
-def _insert(database: sqlite3.Connection, table: str, rows: Sequence[Any], kind: type) -> None:
-    names = [field.name for field in fields(kind)]
-    marks = ", ".join(f":{name}" for name in names)
-    statement = f"INSERT OR REPLACE INTO {table} ({', '.join(names)}) VALUES ({marks})"
-    database.executemany(statement, [asdict(row) for row in rows])
+def _upsert(database: sqlite3.Connection, table: Table, rows: Sequence[Any]) -> None:
+    database.executemany(table.upsert, [table.values(row) for row in rows])
 
 
 def _describe(
-    database: sqlite3.Connection, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[dict[str, Any]]
+    database: sqlite3.Connection, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]
 ) -> None:
-    settings = {"format": FORMAT, "identity": identity, "details": details}
+    content = {"format": FORMAT, "identity": identity, "details": details}
     database.executemany(
-        "INSERT INTO run VALUES (?, ?)", [(k, json.dumps(v, sort_keys=True)) for k, v in settings.items()]
+        "INSERT INTO run VALUES (?, ?)", [(key, json.dumps(value, sort_keys=True)) for key, value in content.items()]
     )
-    database.executemany(
-        "INSERT INTO variants VALUES (:position, :key, :degradation_type, :degradation_group, "
-        ":ladder, :degradation_level, :severity, :amount, :unit)",
-        variants,
-    )
+    database.executemany(VARIANTS.insert, [VARIANTS.values(variant) for variant in variants])
 
 
-def _fixed(settings: Any) -> Any:
-    """Return a degradation's settings without those that only choose levels."""
-    return {k: v for k, v in settings.items() if k not in LADDER_KEYS} if isinstance(settings, dict) else settings
+def _planned_cells(variants: Sequence[VariantRow]) -> set[tuple[str, str]]:
+    return planned_cells([variant.key for variant in variants], [variant.ladder for variant in variants])
 
 
 def set_aside(folder: Path) -> None:
-    """Give the store in ``folder``, if there is one, another name that is free: a run there starts anew."""
+    """Rename the store in ``folder``, if there is one, so that a run there starts from the beginning."""
     path = folder / FILE_NAME
     if not path.exists():
         return
     names = (f"{FILE_NAME}.old{f'-{number}' if number > 1 else ''}" for number in count(1))
     aside = next(folder / name for name in names if not (folder / name).exists())
     path.replace(aside)
-    for file in folder.glob(f"{FILE_NAME}-*"):  # its log
+    for file in folder.glob(f"{FILE_NAME}-*"):  # the write-ahead log
         file.replace(folder / f"{aside.name}{file.name.removeprefix(FILE_NAME)}")
     log.info("%s: moved aside to %s", path, aside.name)
 

@@ -1,0 +1,48 @@
+"""The work of a run: which model scores which variants of which photos, and how it uses the machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from torch import nn
+
+from iqbench.degradations.ladder import planned_pairs
+from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.worker import PhotoDataset
+from iqbench.interfaces import PhotoFile, QualityModel, Variant
+from iqbench.results.schema import ORIGINAL
+
+
+@dataclass(frozen=True)
+class BenchmarkTask:
+    """A model, photos, their variants, and the engine config.
+
+    Positions count the pictures of a photo: 0 is the original, i + 1 the variant i.
+    """
+
+    model: QualityModel
+    files: Sequence[PhotoFile]
+    variants: Sequence[Variant]
+    engine: EngineConfig
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the model is a network, whose batches are encoded by the inference threads."""
+        return isinstance(self.model, nn.Module)
+
+    @property
+    def planned_pairs(self) -> list[tuple[int, int]]:
+        """The pairs to compare, as positions of reference and variant."""
+        return planned_pairs([variant.ladder for variant in self.variants])
+
+    def key(self, position: int) -> str:
+        """Return the key of a picture in the store."""
+        return self.variants[position - 1].key if position else ORIGINAL
+
+    def dataset(self, files: Sequence[PhotoFile]) -> PhotoDataset:
+        """Return the data set that prepares some of the photos in workers."""
+        return PhotoDataset(files, self.variants, self.model)
+
+    def with_files(self, files: Sequence[PhotoFile]) -> Self:
+        """Return the task for other photos."""
+        return replace(self, files=files)

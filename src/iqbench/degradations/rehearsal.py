@@ -1,0 +1,58 @@
+"""The rehearsal of a suite: apply every variant to a synthetic photo before a run depends on it."""
+
+import hashlib
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from iqbench.errors import UsageError, one_line
+from iqbench.inference.worker import RECOVERABLE
+from iqbench.interfaces import Photo, Variant
+from iqbench.photos import synthetic_photo
+
+DIGEST_DIGITS = 16
+"""Hex digits of the sha256 by which two runs tell whether a variant is the same damage in both."""
+
+
+def rehearse(variants: Sequence[Variant]) -> dict[str, str]:
+    """Return a digest of each variant's picture of the synthetic photo, by the variant's key.
+
+    Two runs whose digests differ for one key mean different damage by it, whatever their settings say. Each
+    picture is made twice, the second time on one thread as in a worker: a degradation without a fixed random
+    seed is refused, because its pairs could never be repeated.
+
+    Raises:
+        UsageError: If a variant fails, does not return a photo, or returns two different ones.
+    """
+    return {variant.key: _digest(variant) for variant in variants}
+
+
+def _digest(variant: Variant) -> str:
+    picture = _picture(variant).copy()  # a degradation may reuse its output buffer
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        repeated = _picture(variant)
+    finally:
+        cv2.setNumThreads(threads)
+    if not np.array_equal(picture, repeated):
+        raise UsageError(
+            f"degradation {variant.key}: gives two different pictures of the same photo; if it draws random numbers, "
+            "create the generator with a fixed seed in each call"
+        )
+    content = f"{picture.shape}".encode() + np.ascontiguousarray(picture).tobytes()
+    return hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
+
+
+def _picture(variant: Variant) -> Photo:
+    photo = synthetic_photo()
+    photo.flags.writeable = False  # as in a worker, where all variants share the original
+    try:
+        picture = variant.apply(photo)
+    except RECOVERABLE as error:
+        raise UsageError(f"degradation {variant.key}: fails on a synthetic photo ({one_line(error)})") from error
+    if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,)):
+        kind = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise UsageError(f"degradation {variant.key}: gave {kind}, promised is uint8 (height, width, 3)")
+    return picture
