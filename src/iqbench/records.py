@@ -1,5 +1,6 @@
 """Records: immutable, validated values that are written as JSON and read back."""
 
+import json
 import math
 from typing import Any
 
@@ -32,6 +33,11 @@ class Record(BaseModel):
     @model_serializer(mode="wrap")
     def _drop_empty_reasons(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {key: value for key, value in serialize(self).items() if value is not None or not key.endswith("reason")}
+
+
+def record_json(record: Record) -> str:
+    """Return a record as JSON in ASCII, since a path in it may hold bytes that UTF-8 cannot encode."""
+    return json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
 def value_or_reason(name: str, value: float | None, reason: str) -> dict[str, Any]:

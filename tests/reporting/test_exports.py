@@ -9,7 +9,8 @@ import pytest
 
 from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
-from iqbench.reporting.exports import summary_json, together, write_csv, write_text
+from iqbench.records import record_json
+from iqbench.reporting.exports import together, write_csv, write_text
 from iqbench.results.summary import RunRecord, Summary
 
 NAMES = [
@@ -49,7 +50,7 @@ def test_numbers_missing_values_and_booleans_are_written_as_pandas_writes_them(t
 def test_a_path_that_is_no_utf8_is_read_back_from_the_summary() -> None:
     record = RunRecord(identity={}, details={"root": "/photos/\udcff"}, missing_shards=[])
     summary = changed(summary_of({"a": {"blur": 0.9}}, photos=3), "", runs=[record])
-    text = summary_json(summary)
+    text = record_json(summary)
     assert text.isascii()
     assert Summary.model_validate(json.loads(text)) == summary
 

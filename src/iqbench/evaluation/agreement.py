@@ -1,7 +1,7 @@
 """Agreement of a model's answers with people, with intervals. No result depends on the order of the answers."""
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import AGREEMENT, agreement_bins
 from iqbench.metrics.series import standings
+from iqbench.records import value_or_reason
 from iqbench.results.evaluation_summary import (
     AgreementBin,
     CappedEstimate,
@@ -52,13 +53,17 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
     bootstrap = PairBootstrap(judged, config)
     means, bins = _pair_means(judged, bootstrap, tie_worth)
     series = _series_means(pairs, judged, bootstrap)
-    measures: dict[str, Any] = {name: (means | series)[name] for name in PAIR_MEASURES}
-    return PairAgreement(
-        counts=_pair_counts(pairs),
-        bootstrap=cluster_bootstrap(bootstrap.unit, bootstrap.units, config),
-        accuracy_by_agreement=bins,
-        **measures,
-        **_order_consistency(answers),
+    measures = means | series
+    consistent = answers["order_consistent"].dropna() if "order_consistent" in answers else pd.Series(dtype=float)
+    consistency = float(consistent.astype(float).mean()) if len(consistent) else None
+    return PairAgreement.model_validate(
+        {
+            "counts": _pair_counts(pairs),
+            "bootstrap": cluster_bootstrap(bootstrap.unit, bootstrap.units, config),
+            **{name: measures[name] for name in PAIR_MEASURES},
+            "accuracy_by_agreement": bins,
+            **value_or_reason("order_consistency", consistency, NO_ORDER),
+        }
     )
 
 
@@ -77,7 +82,7 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
     count = len(judged)
     weights = Bootstrap(judged["photo"].tolist(), config).weights
     sides = _vote_sides(judged, scale)
-    measures: dict[str, Any] = {}
+    measures: dict[str, Estimate] = {}
     for name, measure in VOTE_MEASURES.items():
         if measure.of not in sides:
             reason = scale.reason or NO_VOTES
@@ -87,11 +92,13 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
         alone = ONE_PHOTO if count < 2 else ""
         measures[name] = measure.kind.from_draws(draws, count, measure.undefined, alone, **capped)
-    return VoteAgreement(
-        counts=VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
-        bootstrap=cluster_bootstrap("photo", count, config),
-        predicts=scale.predicts,
-        **measures,
+    return VoteAgreement.model_validate(
+        {
+            "counts": VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
+            "bootstrap": cluster_bootstrap("photo", count, config),
+            **measures,
+            "predicts": scale.predicts,
+        }
     )
 
 
@@ -185,11 +192,3 @@ def _shares(votes: pd.DataFrame) -> Array:
     counts = votes.to_numpy(np.float64)
     shares: Array = counts / counts.sum(axis=1, keepdims=True)
     return shares
-
-
-def _order_consistency(answers: pd.DataFrame) -> dict[str, Any]:
-    """Return the share of pairs in which both orders gave the same answer."""
-    known = answers["order_consistent"].dropna() if "order_consistent" in answers else pd.Series(dtype=float)
-    if not len(known):
-        return {"order_consistency": None, "order_consistency_reason": NO_ORDER}
-    return {"order_consistency": float(known.astype(float).mean())}

@@ -7,7 +7,7 @@ summary and the terminal table pick it up.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -69,7 +69,7 @@ class SeriesMean:
     unit: Unit = "percent"
     undefined: str = NO_SERIES
     kind: type[Estimate] = Estimate
-    details: Callable[[Standings, Array], dict[str, Any]] = lambda *_: {}
+    details: Callable[[Standings, Array], dict[str, float | None]] = lambda *_: {}
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _better_constant(means: Array) -> Array:
     return np.maximum(means, 1 - means)
 
 
-def _chance(ranked: Standings, _: Array) -> dict[str, Any]:
+def _chance(ranked: Standings, _: Array) -> dict[str, float | None]:
     chances = blind_tops(ranked)
     return {"chance": float(chances.mean()) if len(chances) else None}
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import pandas as pd
 
@@ -16,8 +15,8 @@ from iqbench.inference.encoding import STATISTICS
 from iqbench.progress import track
 from iqbench.results.evaluation_summary import (
     AgainstBestBaseline,
+    EvaluatedModel,
     EvaluatedSet,
-    EvaluationDetails,
     EvaluationIdentity,
     EvaluationRun,
     ModelComparison,
@@ -76,13 +75,15 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
     tie_worth = identity.protocol.tie_worth
     own = agreement(answers.rows, answers.made_pairs, answers.scale, tie_worth)
     baselines, against = baseline_agreements(answers, tie_worth)
-    known = {
-        "fingerprint": identity.model_fingerprint,
-        "model_type": details.model_type,
-        "trained_on": details.trained_on,
-        "against_best_baseline": against,
-        **_photos_seen(answers.photos, details),
-    }
+    seen = None if details.trained_on is None else int(answers.photos["seen_in_training"].sum())
+    provenance = EvaluatedModel(
+        fingerprint=identity.model_fingerprint,
+        model_type=details.model_type,
+        trained_on=details.trained_on,
+        photos_seen_in_training=seen,
+        photos_seen_in_training_reason=UNKNOWN_TRAINING if seen is None else None,
+        against_best_baseline=against,
+    )
     model = PairModel if isinstance(own, PairAgreement) else VoteModel
     result = EvaluatedSet(
         data=identity.data,
@@ -90,7 +91,7 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
         labels=identity.labels,
         kind=own.kind,
         photos=_photo_counts(answers.photos),
-        models={identity.model_name: model(**dict(own), **known)},
+        models={identity.model_name: model(**dict(own), **dict(provenance))},
         baselines=baselines,
         baselines_answer_the_rows_of=identity.model_name,
         differences=[],
@@ -207,12 +208,6 @@ def _photo_columns(photos: pd.DataFrame) -> pd.DataFrame:
     """Return the photos with the oldest columns first, and without ``pixels``, which is width times height."""
     last = [name for name in STATISTICS if name not in LONG_EXPORTED]
     return photos[[*(name for name in photos if name not in last), *last]].drop(columns="pixels")
-
-
-def _photos_seen(photos: pd.DataFrame, details: EvaluationDetails) -> dict[str, Any]:
-    if details.trained_on is None:
-        return {"photos_seen_in_training": None, "photos_seen_in_training_reason": UNKNOWN_TRAINING}
-    return {"photos_seen_in_training": int(photos["seen_in_training"].sum())}
 
 
 def _photo_counts(photos: pd.DataFrame) -> PhotoCounts:

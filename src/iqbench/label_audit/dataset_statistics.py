@@ -1,14 +1,18 @@
 """Dataset statistics: the size and balance of a split, and the accuracy of a constant answer."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from iqbench.labels import LabelTable, PairTable, VoteTable
 from iqbench.metrics.pairs import AGREEMENT, constant_accuracy
 from iqbench.metrics.votes import GOOD, binary_constant_accuracy
-from iqbench.results.label_audit_summary import PairStatistics, SharpnessAgreement, VotesPerPhoto, VoteStatistics
+from iqbench.results.label_audit_summary import (
+    PairStatistics,
+    SharpnessAgreement,
+    SplitStatistics,
+    VotesPerPhoto,
+    VoteStatistics,
+)
 
 
 def split_statistics(
@@ -23,20 +27,20 @@ def split_statistics(
     """
     codes = examined["code"].reindex([photo.name for photo in labels.photos])
     unusable = codes[codes != "ok"]
-    counts: dict[str, Any] = {
-        "labels": len(labels),
-        "photos": len(labels.photos),
-        "unusable_photos": {str(code): int(count) for code, count in unusable.value_counts().sort_index().items()},
-        "labels_lost": len(labels) - len(labels.without(set(unusable.index))) if len(unusable) else 0,
-        "sharpness": sharpness,
-    }
+    counts = SplitStatistics(
+        labels=len(labels),
+        photos=len(labels.photos),
+        unusable_photos={str(code): int(count) for code, count in unusable.value_counts().sort_index().items()},
+        labels_lost=len(labels) - len(labels.without(set(unusable.index))) if len(unusable) else 0,
+        sharpness=sharpness,
+    )
     return _of_pairs(labels, counts) if isinstance(labels, PairTable) else _of_votes(labels, counts)
 
 
-def _of_pairs(pairs: PairTable, counts: dict[str, Any]) -> PairStatistics:
+def _of_pairs(pairs: PairTable, counts: SplitStatistics) -> PairStatistics:
     majority = np.round(np.maximum(pairs.preference, 1 - pairs.preference), 9)  # 1 - 0.4 is a little less than 0.6
     return PairStatistics(
-        **counts,
+        **dict(counts),
         series=len(np.unique(pairs.series)),
         first_better=int((pairs.preference > 0.5).sum()),
         second_better=int((pairs.preference < 0.5).sum()),
@@ -46,12 +50,12 @@ def _of_pairs(pairs: PairTable, counts: dict[str, Any]) -> PairStatistics:
     )
 
 
-def _of_votes(votes: VoteTable, counts: dict[str, Any]) -> VoteStatistics:
+def _of_votes(votes: VoteTable, counts: SplitStatistics) -> VoteStatistics:
     if not len(votes):
-        return VoteStatistics(**counts, mean=None, sd=None, votes_per_photo=None, good=None, constant_accuracy=None)
+        return VoteStatistics(**dict(counts), mean=None, sd=None, votes_per_photo=None, good=None)
     totals = votes.counts.sum(axis=1)
     return VoteStatistics(
-        **counts,
+        **dict(counts),
         mean=float(votes.means.mean()),
         sd=float(votes.means.std()),
         votes_per_photo=VotesPerPhoto(mean=float(totals.mean()), least=int(totals.min()), most=int(totals.max())),

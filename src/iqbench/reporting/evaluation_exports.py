@@ -1,6 +1,5 @@
 """Write the files of an evaluation, and those of a sweep over evaluations."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from iqbench.errors import TooManyFailures, UsageError
 from iqbench.evaluation.merge import merge_evaluations, merged_photos
 from iqbench.evaluation.summarize import Evaluation
 from iqbench.io import atomic_batch, natural_order
+from iqbench.records import record_json
 from iqbench.reporting.evaluation_plots import Rows, agreement_plot
 from iqbench.reporting.exports import write_csv
 from iqbench.results.evaluation_summary import (
@@ -85,13 +85,8 @@ def _write(
         _write_table(place, MADE_PAIRS, [job.made_pairs for job in evaluations if job.made_pairs is not None])
         _write_table(place, PHOTOS, [merged_photos(evaluations)])
         agreement_plot(summary, rows, place / PICTURE)
-        (place / FILE_NAME).write_text(_json(summary), encoding="utf-8", newline="")
+        (place / FILE_NAME).write_text(record_json(summary), encoding="utf-8", newline="")
     return summary
-
-
-def _json(summary: EvaluationSummary) -> str:
-    """Return the summary as ASCII: a path in the config may hold bytes that are no UTF-8."""
-    return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
 def _write_table(folder: Path, stem: str, tables: Sequence[pd.DataFrame]) -> None:

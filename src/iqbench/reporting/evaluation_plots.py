@@ -1,6 +1,5 @@
 """The picture of an evaluation: how well each judge agrees with people, and where."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from iqbench.reporting.evaluation_table import heading, one_voter
-from iqbench.reporting.plot_style import FAINT, INK, LINES, MARKERS, drawable
+from iqbench.reporting.plot_style import FAINT, INK, LINES, MARKERS, drawable, save_png
 from iqbench.reporting.text_format import percent
 from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
 from iqbench.statistics.estimate import Interval
@@ -48,9 +47,7 @@ def agreement_plot(summary: EvaluationSummary, rows: Rows, path: Path) -> None:
         else:
             tables = {name: rows[result.data, result.split, result.labels, name] for name in result.models}
             _vote_section(part, result, tables)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name may use any script
-        figure.savefig(path, format="png", metadata={"Software": None})
+    save_png(figure, path)
 
 
 def _height(result: EvaluatedSet) -> float:

@@ -11,7 +11,7 @@ from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.table import unfinished
-from iqbench.reporting.text_format import UNKNOWN, one_line, percent
+from iqbench.reporting.text_format import UNKNOWN, one_line, p_text, percent, points, tie_worth
 from iqbench.results.evaluation_summary import (
     EvaluatedSet,
     EvaluationSummary,
@@ -134,7 +134,7 @@ def _legend(result: EvaluatedSet, protocol: Protocol) -> str:
     over = f"95 % intervals over {model.bootstrap.units:,} {'photos' if model.bootstrap.unit == 'photo' else 'series'}"
     if isinstance(model, PairModel):
         return (
-            f"in % of pairs with a winner, {tie_rule(protocol)}; columns 50–60 % and so on: pairs on which so many "
+            f"in % of pairs with a winner, {_scoring(protocol)}; columns 50–60 % and so on: pairs on which so many "
             f"people agree; {over}"
         )
     base = percent(model.binary_constant_accuracy.value)
@@ -144,18 +144,15 @@ def _legend(result: EvaluatedSet, protocol: Protocol) -> str:
     )
 
 
-def tie_rule(protocol: Protocol) -> str:
+def _scoring(protocol: Protocol) -> str:
     """Return the worth of a tie, and whether only the listed order of a pair counts.
 
     Example:
-        >>> tie_rule(Protocol("standard", "both", 0.5, 1e-5))
-        'a tie is worth half'
-        >>> tie_rule(Protocol("legacy", "original_first", 0.0, 0.0))
+        >>> _scoring(Protocol("legacy", "original_first", 0.0, 0.0))
         'a tie is wrong, only the listed order counts (protocol legacy)'
     """
-    worth = {0.5: "worth half", 0.0: "wrong", 1.0: "right"}.get(protocol.tie_worth) or f"worth {protocol.tie_worth}"
-    order = "" if protocol.orders == "both" else f", only the listed order counts (protocol {protocol.name})"
-    return f"a tie is {worth}{order}"
+    order = "" if protocol.orders == "both" else f", only the listed order counts (protocol {one_line(protocol.name)})"
+    return tie_worth(protocol.tie_worth) + order
 
 
 def _conclusions(model: PairModel | VoteModel) -> list[str]:
@@ -183,17 +180,12 @@ def _size(difference: PairedDifference) -> str:
     if difference.value is None:
         return f"no difference is known: {difference.reason}"
     in_points = difference.measure == "accuracy"
-    shown, unit = (_points, " points") if in_points else (_plain, " SRCC")
+    shown, unit = (points, " points") if in_points else (_plain, " SRCC")
     if difference.interval is None:
         return f"{shown(difference.value)}{unit}, {difference.interval_reason}"
     low, high = map(shown, difference.interval)
     p = difference.p_holm if isinstance(difference, ModelComparison) else difference.p
-    p_text = "unknown" if p is None else "< 0.001" if p < 0.001 else f"{p:.2g}"
-    return f"{shown(difference.value)}{unit} [{low}, {high}], p {p_text}"
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+    return f"{shown(difference.value)}{unit} [{low}, {high}], p {p_text(p)}"
 
 
 def _plain(value: float) -> str:

@@ -1,6 +1,5 @@
 """Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from iqbench.benchmark.summarize import summarize_runs
 from iqbench.benchmark.verdict_table import read_runs
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
+from iqbench.records import record_json
 from iqbench.reporting.gallery import stored_pictures
 from iqbench.reporting.html import report_page
 from iqbench.reporting.html_sections import ReportContent
@@ -54,7 +54,7 @@ def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequenc
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
         write_csv(place / "manifest.csv", _manifest_table(runs))
-        (place / "summary.json").write_text(summary_json(summary), encoding="utf-8", newline="\n")
+        (place / "summary.json").write_text(record_json(summary), encoding="utf-8", newline="\n")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")
         accuracy_heatmap(summary, place / "accuracy.png")
         page = report_page(ReportContent(summary, place / "accuracy.png", stored_pictures(runs)))
@@ -78,11 +78,6 @@ def _prepare_folder(folder: Path, runs: Sequence[Run]) -> None:
 
 FINISHED = TooManyFailures.exit_code
 """Exit code of a job with complete results but more failed rows than ``max_failures``."""
-
-
-def summary_json(summary: Summary) -> str:
-    """Return the summary as JSON in ASCII, since a path in it may hold bytes that UTF-8 cannot encode."""
-    return json.dumps(summary.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
 
 def _manifest_table(runs: Sequence[Run]) -> pd.DataFrame:

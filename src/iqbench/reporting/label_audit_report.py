@@ -1,6 +1,5 @@
 """The report of a label audit: a table of counts, a line per finding, and doctor.json."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from iqbench.io import write_text
+from iqbench.records import record_json
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.text_format import UNKNOWN, one_line, percent
 from iqbench.results.label_audit_summary import (
@@ -62,7 +62,7 @@ def statistics_table(splits: Mapping[str, PairStatistics | VoteStatistics]) -> T
 
 def write_audit(audit: LabelAudit, folder: Path) -> None:
     """Write ``doctor.json``, whole or not at all."""
-    write_text(folder / FILE_NAME, json.dumps(audit.model_dump(mode="json"), indent=2, allow_nan=False) + "\n")
+    write_text(folder / FILE_NAME, record_json(audit))
 
 
 def _pair_rows(splits: Sequence[PairStatistics]) -> TableRows:

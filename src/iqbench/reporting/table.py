@@ -10,7 +10,7 @@ from rich.text import Text
 from iqbench.protocol import Protocol
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent
+from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent, tie_worth
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.results.summary import Summary
 from iqbench.statistics.estimate import Interval
@@ -111,8 +111,7 @@ def tie_rule(protocol: Protocol) -> str:
         >>> tie_rule(Protocol("legacy", "original_first", tie_worth=0.0, tie_margin=0.0))
         'a tie is wrong, and the original is always shown first (protocol legacy)'
     """
-    worth = protocol.tie_worth
-    rule = "a tie is " + ({0.5: "worth half", 0.0: "wrong", 1.0: "right"}.get(worth) or f"worth {worth}")
+    rule = tie_worth(protocol.tie_worth)
     if protocol.orders == "both":
         return rule
     return f"{rule}, and the original is always shown first (protocol {one_line(protocol.name)})"

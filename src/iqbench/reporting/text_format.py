@@ -34,9 +34,29 @@ def p_value(difference: Difference) -> str:
         >>> p_value(Difference(difference=0.05, p_holm=0.0302)), p_value(Difference(difference=0.05, p_holm=0.0))
         ('0.03', '< 0.001')
     """
-    if difference.p_holm is None:
+    return p_text(difference.p_holm)
+
+
+def p_text(p: float | None) -> str:
+    """Return a p-value with two digits.
+
+    Example:
+        >>> p_text(0.0302), p_text(None)
+        ('0.03', '–')
+    """
+    if p is None:
         return UNKNOWN
-    return "< 0.001" if difference.p_holm < 0.001 else f"{difference.p_holm:.2g}"
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def tie_worth(worth: float) -> str:
+    """Return the worth of a tie in words.
+
+    Example:
+        >>> tie_worth(0.5), tie_worth(0.25)
+        ('a tie is worth half', 'a tie is worth 0.25')
+    """
+    return "a tie is " + ({0.5: "worth half", 0.0: "wrong", 1.0: "right"}.get(worth) or f"worth {worth}")
 
 
 def bracketed_interval(estimate: Estimate) -> str:

@@ -57,7 +57,6 @@ class SplitStatistics(Record):
     photos: int
     unusable_photos: dict[str, int]
     labels_lost: int
-    constant_accuracy: float | None
     sharpness: SharpnessAgreement | None = None
 
 
@@ -65,6 +64,7 @@ class PairStatistics(SplitStatistics):
     """The counts of a split of pairs."""
 
     kind: Literal["pairs"] = "pairs"
+    constant_accuracy: float | None
     series: int
     first_better: int
     second_better: int
@@ -88,6 +88,7 @@ class VoteStatistics(SplitStatistics):
     sd: float | None
     votes_per_photo: VotesPerPhoto | None
     good: float | None
+    constant_accuracy: float | None = None
 
 
 class LabelAudit(Record):
