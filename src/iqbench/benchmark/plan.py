@@ -26,7 +26,7 @@ VERSIONED = ("iqbench", "torch", "torchvision", "timm", "numpy", "pillow", "open
 """The packages that pixels and scores depend on."""
 
 
-PLACES = ("out", "shard", "shards", "fresh")
+PLACES = ("out", "paths", "print_config", "shard", "shards", "fresh")
 """Settings that say where a run takes place, not what it is about: the shards of a run are one run."""
 
 
