@@ -1,5 +1,6 @@
 """The config tree: on stderr, once, and only where it is wanted."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def test_a_benchmark_prints_its_table_alone_on_stdout(tmp_path: Path, is_printed
     assert outcome.exit_code == 0, outcome.err
     assert "engine" not in outcome.out
     assert ("max_failures: 0" in outcome.err) is is_printed
+
+
+def test_shards_that_print_and_lie_elsewhere_are_one_run(tmp_path: Path) -> None:
+    common = ("model=contrast", "degradation=blur", "data.limit=2", "engine.workers=0", "gallery=0", "shards=2")
+    for shard, extra in enumerate(("print_config=true", f"paths.results={tmp_path / 'elsewhere'}")):
+        outcome = run("bench", *common, f"shard={shard}", extra, f"out={tmp_path / 'out' / str(shard)}")
+        assert outcome.exit_code == 0, outcome.err
+    assert run("report", tmp_path / "out").exit_code == 0
+    assert len(json.loads((tmp_path / "out" / "summary.json").read_text())["runs"]) == 1
 
 
 def test_a_sweep_prints_the_config_of_its_first_job(tmp_path: Path) -> None:

@@ -186,10 +186,10 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
     Raises:
         UsageError: With the key or override.
     """
-    known = [field.name for field in fields(FRAMES[config_name])]
+    keys = [field.name for field in fields(FRAMES[config_name])]
     for key in map(str, config):
-        if key not in known:
-            raise UsageError(f"{key}: no such key.{did_you_mean(key, known)} There are: {', '.join(known)}")
+        if key not in keys:
+            raise UsageError(f"{key}: no such key.{did_you_mean(key, keys)} There are: {', '.join(keys)}")
     if not str(config.out).strip():
         raise UsageError("out: empty; give a folder, such as out=results/mine")
     files = defaults(job.overrides, config_name)

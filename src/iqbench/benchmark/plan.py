@@ -22,7 +22,7 @@ from iqbench.provenance import (
 )
 from iqbench.results.schema import PhotoRow, VariantRow
 
-PLACE_SETTINGS = ("out", "shard", "shards", "fresh")
+PLACE_SETTINGS = ("out", "paths", "print_config", "shard", "shards", "fresh")
 """Settings about where a run takes place, which its results do not depend on: the shards of a run are one run."""
 
 

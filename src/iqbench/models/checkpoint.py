@@ -23,7 +23,7 @@ from iqbench.io import atomic_write
 from iqbench.models.backbone import PACKAGED_BACKBONE
 
 REFERENCE_DIR = Path(__file__).parent.parent / "weights"
-"""The packaged reference weights; see MODEL_CARD.md there."""
+"""The folder of the packaged reference weights and their MODEL_CARD.md."""
 
 
 _DAMAGED: tuple[type[Exception], ...] = (safetensors.SafetensorError, RuntimeError, EOFError, ValueError)
