@@ -6,11 +6,20 @@ import pandas as pd
 import pytest
 
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
-from iqbench import metrics
 from iqbench.errors import UsageError
 from iqbench.evaluation.agreement import pair_agreement, vote_agreement
 from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, PairMean, VoteMeasure
 from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.metrics import votes as vote_metrics
+from iqbench.metrics.pairs import (
+    accuracy_by_agreement,
+    constant_accuracy,
+    cross_entropy,
+    pair_accuracy,
+    voter_agreement,
+)
+from iqbench.metrics.series import kendall_in_series, top_1
+from iqbench.metrics.votes import binary_accuracy, binary_constant_accuracy, emd, rmse
 from iqbench.results.evaluation_summary import CappedEstimate
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.resampled_measures import copied_draws
@@ -48,23 +57,23 @@ def test_the_values_about_pairs_are_those_of_the_metrics():
     pairs = pair_answers(40)
     margin, preference, weight, inside = arrays(pairs)
     found = of_pairs(pairs, 0, 50)
-    assert found.accuracy.value == pytest.approx(metrics.pair_accuracy(margin, preference, weight))
-    assert found.voter_agreement.value == pytest.approx(metrics.voter_agreement(margin, preference, weight))
-    assert found.cross_entropy.value == pytest.approx(metrics.cross_entropy(margin, preference, weight))
-    assert found.constant_accuracy.value == pytest.approx(metrics.constant_accuracy(preference, weight))
-    assert found.top_1.value == pytest.approx(metrics.top_1(*inside))
-    tau = metrics.kendall_in_series(*inside)
+    assert found.accuracy.value == pytest.approx(pair_accuracy(margin, preference, weight))
+    assert found.voter_agreement.value == pytest.approx(voter_agreement(margin, preference, weight))
+    assert found.cross_entropy.value == pytest.approx(cross_entropy(margin, preference, weight))
+    assert found.constant_accuracy.value == pytest.approx(constant_accuracy(preference, weight))
+    assert found.top_1.value == pytest.approx(top_1(*inside))
+    tau = kendall_in_series(*inside)
     kendall = found.kendall_in_series
     assert (kendall.value, kendall.n, kendall.undefined_series) == (
         pytest.approx(tau.value),
         tau.series,
         tau.undefined,
     )
-    oracle = metrics.voter_agreement(preference - 0.5, preference, weight)
+    oracle = voter_agreement(preference - 0.5, preference, weight)
     assert found.best_voter_agreement.value == pytest.approx(oracle)
     assert found.tie_rate.value == pytest.approx(np.average(margin == 0, weights=weight))
     for one, expected in zip(
-        found.accuracy_by_agreement, metrics.accuracy_by_agreement(margin, preference, weight), strict=True
+        found.accuracy_by_agreement, accuracy_by_agreement(margin, preference, weight), strict=True
     ):
         assert (one.low, one.high, one.n) == (expected.low, expected.high, expected.pairs)
         assert one.value == pytest.approx(expected.accuracy)
@@ -75,11 +84,11 @@ def test_the_values_about_votes_are_those_of_the_metrics():
     found = of_votes(photos, 0, 50)
     predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
     for name in ("srcc", "plcc", "krcc", "rmse", "binary_accuracy"):
-        assert found.measures[name].value == pytest.approx(getattr(metrics, name)(predicted, true))
+        assert found.measures[name].value == pytest.approx(getattr(vote_metrics, name)(predicted, true))
     shares = [photos[[f"{side}{rating}" for rating in range(1, 11)]].to_numpy(float) for side in "pt"]
     shares = [votes / votes.sum(axis=1, keepdims=True) for votes in shares]
-    assert found.emd.value == pytest.approx(metrics.emd(*shares))
-    assert found.binary_constant_accuracy.value == metrics.binary_constant_accuracy(true)
+    assert found.emd.value == pytest.approx(emd(*shares))
+    assert found.binary_constant_accuracy.value == binary_constant_accuracy(true)
     assert {found.measures[name].n for name in VOTES} == {60}
 
 
@@ -127,10 +136,10 @@ def test_intervals_are_those_of_copied_series():
         chosen = [names[at] for at in random.integers(15, size=15)]
         copies = [pairs[pairs["series"].astype(str) == name].assign(series=at) for at, name in enumerate(chosen)]
         margin, preference, weight, inside = arrays(pd.concat(copies))
-        slow["accuracy"].append(metrics.pair_accuracy(margin, preference, weight))
-        slow["cross_entropy"].append(metrics.cross_entropy(margin, preference, weight))
-        slow["constant_accuracy"].append(metrics.constant_accuracy(preference, weight))
-        slow["top_1"].append(metrics.top_1(*inside))
+        slow["accuracy"].append(pair_accuracy(margin, preference, weight))
+        slow["cross_entropy"].append(cross_entropy(margin, preference, weight))
+        slow["constant_accuracy"].append(constant_accuracy(preference, weight))
+        slow["top_1"].append(top_1(*inside))
     for name, values in slow.items():
         assert found.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
 
@@ -142,7 +151,7 @@ def test_intervals_are_those_of_copied_photos():
     for _ in range(60):
         drawn = photos.iloc[random.integers(25, size=25)]
         for name, values in slow.items():
-            values.append(getattr(metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
+            values.append(getattr(vote_metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
     for name, values in slow.items():
         assert found.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
     assert found.krcc.resamples == 60
@@ -200,7 +209,7 @@ def test_a_series_with_a_failed_pair_is_not_ranked():
     holes["status"] = pairs["status"].mask(pairs.index == at, "decode")
     found = of_pairs(holes, 0, 50)
     whole = pairs[pairs["series"] != pairs["series"][at]]
-    assert found.top_1.value == pytest.approx(metrics.top_1(*arrays(whole)[3]))
+    assert found.top_1.value == pytest.approx(top_1(*arrays(whole)[3]))
     assert (found.top_1.n, found.counts.incomplete_series) == (29, 1)
     assert found.accuracy.n == (pairs["preference"].drop(at) != 0.5).sum()
 
@@ -238,8 +247,8 @@ def test_a_model_that_predicts_no_votes_has_no_errors_of_them_unless_its_score_i
         assert (scorer.measures[name].value, scorer.measures[name].reason) == (None, "the model does not predict votes")
     assert scorer.srcc == regressor.srcc
     predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
-    assert regressor.rmse.value == pytest.approx(metrics.rmse(predicted, true))
-    assert regressor.binary_accuracy.value == pytest.approx(metrics.binary_accuracy(predicted, true))
+    assert regressor.rmse.value == pytest.approx(rmse(predicted, true))
+    assert regressor.binary_accuracy.value == pytest.approx(binary_accuracy(predicted, true))
     assert regressor.emd.value is None
 
 
@@ -304,7 +313,7 @@ def test_where_most_photos_are_bad_the_constant_answer_says_bad():
     photos = vote_answers(60, votes=False)
     photos["true"] -= 2
     found = of_votes(photos, 0, 50).binary_constant_accuracy
-    assert found.value == metrics.binary_constant_accuracy(photos["true"].to_numpy()) > 0.8
+    assert found.value == binary_constant_accuracy(photos["true"].to_numpy()) > 0.8
     assert found.interval[0] > 0.6
 
 

@@ -3,11 +3,12 @@ import pytest
 from scipy import stats
 
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
-from iqbench import metrics
 from iqbench.errors import UsageError
 from iqbench.evaluation.agreement import pair_agreement, vote_agreement
 from iqbench.evaluation.compare import paired_difference
 from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.metrics.pairs import pair_accuracy
+from iqbench.metrics.votes import srcc
 from iqbench.statistics.bootstrap import BootstrapConfig
 
 
@@ -46,10 +47,7 @@ def test_both_models_are_resampled_with_the_same_series():
         chosen = [names[at] for at in random.integers(15, size=15)]
         at = np.concatenate([np.flatnonzero(a["series"].astype(str) == name) for name in chosen])
         slow.append(
-            [
-                metrics.pair_accuracy(*(t.iloc[at][c].to_numpy() for c in ("margin", "preference", "weight")))
-                for t in (a, b)
-            ]
+            [pair_accuracy(*(t.iloc[at][c].to_numpy() for c in ("margin", "preference", "weight"))) for t in (a, b)]
         )
     found = difference(a, b, 4, 60)
     gaps = np.subtract(*np.transpose(slow))
@@ -64,7 +62,7 @@ def test_both_models_are_resampled_with_the_same_photos():
     b = second_model(a, "predicted")
     for _ in range(60):
         at = random.integers(25, size=25)
-        one, other = (metrics.srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
+        one, other = (srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
         slow.append(one - other)
     assert difference(a, b, 4, 60).interval == pytest.approx(np.percentile(slow, [2.5, 97.5]))
 
