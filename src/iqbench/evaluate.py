@@ -55,7 +55,7 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     from iqbench.evaluation.summarize import summarize
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.self_test import self_test
-    from iqbench.models.learned import Learned
+    from iqbench.provenance import training_provenance
     from iqbench.reporting.evaluation_exports import check_same, export
     from iqbench.results.store import lock
 
@@ -70,27 +70,20 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
     settings = autotune(settings, model)
-    trained_on = model.trained_on if isinstance(model, Learned) else None
     task = Task(table, questions, protocol)
-    run = identify(config, model, task, (data.title, split), trained_on)
+    run = identify(config, model, task, (data.title, split))
     log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
-    if trained_on and trained_on.get("what"):
-        log.info("%s: training data: %s", config.name, trained_on["what"])
+    if training_data := training_provenance(model).get("what"):
+        log.info("%s: training data: %s", config.name, training_data)
     with lock(folder):
         check_same(folder, run.identity)
-        answers = predict(model, trained_on or {}, task, settings, config.name)
+        answers = predict(model, task, settings, config.name)
         if seen := int(answers.photos["seen_in_training"].sum()):
             log.warning("NOT HELD OUT: %s was trained on %d of these %d photos", config.name, seen, len(answers.photos))
         return export(folder, summarize(answers, run))
 
 
-def identify(
-    config: DictConfig,
-    model: "QualityModel",
-    task: "Task",
-    data: tuple[str, str],
-    trained_on: dict[str, Any] | None,
-) -> "EvaluationRun":
+def identify(config: DictConfig, model: "QualityModel", task: "Task", data: tuple[str, str]) -> "EvaluationRun":
     """Return what the answers depend on, and what a reader wants to know besides.
 
     Args:
@@ -98,10 +91,9 @@ def identify(
         model: The judge.
         task: The labels, the questions and the protocol.
         data: The names of the data set and the split.
-        trained_on: The model's training provenance, None if it records none.
     """
     from iqbench.evaluation.splits import fingerprint as fingerprint_of_labels
-    from iqbench.provenance import fingerprint, versions
+    from iqbench.provenance import Trained, fingerprint, training_provenance, versions
     from iqbench.results.evaluation_summary import EvaluationDetails, EvaluationIdentity, EvaluationRun
 
     settings: Any = OmegaConf.to_container(config, resolve=True)
@@ -116,10 +108,9 @@ def identify(
         questions={key: settings[key] for key in ("seed", "pairs_per_photo", "min_difference", "anchors")},
         versions=versions(),
     )
-    provenance = None if trained_on is None else {key: trained_on[key] for key in trained_on if key != "photos"}
     details = EvaluationDetails(
         model_type=type(model).__name__.lower(),
-        trained_on=provenance,
+        trained_on=training_provenance(model) if isinstance(model, Trained) else None,
         config={key: value for key, value in settings.items() if key != "out"},
     )
     return EvaluationRun(identity=identity, details=details)

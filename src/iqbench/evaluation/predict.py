@@ -1,8 +1,7 @@
 """Predict every label of a set with one model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from torch import Tensor
@@ -18,6 +17,7 @@ from iqbench.interfaces import SHA_DIGITS, QualityModel
 from iqbench.labels import LabelTable, PairTable, pairs_from_votes
 from iqbench.photos import synthetic_photo
 from iqbench.protocol import Protocol
+from iqbench.provenance import photos_seen_in_training, training_provenance
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,11 @@ class Predictions:
     scale: VoteScale
 
 
-def predict(
-    model: QualityModel, trained_on: Mapping[str, Any], task: Task, settings: EngineConfig, description: str
-) -> Predictions:
+def predict(model: QualityModel, task: Task, settings: EngineConfig, description: str) -> Predictions:
     """Return the model's answer to every label; each photo is decoded and encoded once.
 
     Args:
         model: The judge, on its device.
-        trained_on: Its training provenance, as far as it is recorded.
         task: The labels and the questions.
         settings: The engine config.
         description: The text beside the progress bar.
@@ -96,16 +93,16 @@ def predict(
     if isinstance(task.table, PairTable):
         encodings = encode_photos(model, files, settings, description)
         rows = pair_predictions(EncodedModel(model, encodings, device, task.protocol), task.table)
-        return Predictions(rows, None, _marked(encodings, trained_on), VoteScale("score", "the labels are no votes"))
+        return Predictions(rows, None, _marked(encodings, model), VoteScale("score", "the labels are no votes"))
     questions = task.questions
-    scale = vote_scale(model, trained_on, synthetic_photo(), device)
+    scale = vote_scale(model, training_provenance(model), synthetic_photo(), device)
     shares = _shares(model) if scale.predicts == "shares" and isinstance(model, PredictsVotes) else None
     encodings = encode_photos(model, files, settings, description, encode=shares)
     judge = EncodedModel(model, mean_of_shares(encodings) if shares else encodings, device, task.protocol)
     predicted = encodings.values if shares else None
     rows = vote_predictions(judge, task.table, predicted, questions.anchors, questions.seed)
     pairs = pairs_from_votes(task.table, questions.pairs_per_photo, questions.min_difference, questions.seed)
-    return Predictions(rows, pair_predictions(judge, pairs), _marked(encodings, trained_on), scale)
+    return Predictions(rows, pair_predictions(judge, pairs), _marked(encodings, model), scale)
 
 
 def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:
@@ -119,7 +116,7 @@ def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:
     return shares
 
 
-def _marked(encodings: Encodings, trained_on: Mapping[str, Any]) -> pd.DataFrame:
+def _marked(encodings: Encodings, model: QualityModel) -> pd.DataFrame:
     """Return the table of photos with a mark on the photos that training or checkpoint selection used."""
-    photos, seen = encodings.photos, set(trained_on.get("photos", []))
+    photos, seen = encodings.photos, photos_seen_in_training(model)
     return photos.assign(seen_in_training=photos["sha256"].str[:SHA_DIGITS].isin(seen).astype(bool))

@@ -89,8 +89,8 @@ def mean_of_shares(encodings: Encodings) -> Encodings:
 
 def _record_failures(rows: pd.DataFrame, places: Int[np.ndarray, "n"], failures: dict[int, Failure]) -> None:
     """Write the model's failures into the rows; the failures are numbered among ``places``."""
-    for at, failure in failures.items():
-        rows.loc[places[at], ["status", "error"]] = failure
+    for at, (status, error) in failures.items():
+        rows.loc[places[at], ["status", "error"]] = status, error  # pandas takes a named tuple for one value
 
 
 def _named_errors(photos: pd.DataFrame) -> "pd.Series[str]":

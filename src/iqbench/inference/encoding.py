@@ -1,7 +1,7 @@
 """Encodings of a set of photos: a worker decodes and prepares each photo once, the device encodes it once."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 
 import numpy as np
@@ -120,31 +120,20 @@ class _PhotoRecords(Dataset[PreparedRecord]):
 
     def lost(self, code: str, error: str) -> PreparedRecord:
         """Return the record of the first photo after its worker died or hung."""
-        return PhotoRecord(self.files[0].name, status=code, error=error), None
+        return PhotoRecord.failed(self.files[0].name, code, error), None
 
     def __getitem__(self, index: int) -> PreparedRecord:
         file = self.files[index]
         try:
             decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
-            return PhotoRecord(file.name, status=error.code, error=str(error)), None
+            return PhotoRecord.failed(file.name, error.code, str(error)), None
         picture, failure = self._prepared(decoded.pixels)
-        status, message = failure or ("ok", "")
-        height, width = decoded.pixels.shape[:2]
-        record = PhotoRecord(
-            name=file.name,
-            sha256=decoded.sha256,
-            file_bytes=decoded.file_bytes,
-            width=width,
-            height=height,
-            notes="; ".join(decoded.notes),
-            status=status,
-            error=message,
-            statistics=image_statistics(decoded.pixels),
-        )
-        return record, picture
+        record = PhotoRecord.of(file.name, decoded, image_statistics(decoded.pixels))
+        return replace(record, status=failure.status, error=failure.error) if failure else record, picture
 
     def _prepared(self, pixels: Photo) -> tuple[Tensor | None, Failure | None]:
+        """Return the photo as the model sees it, or the reason why the model cannot prepare it."""
         if self.model is None:
             return None, None
         try:
