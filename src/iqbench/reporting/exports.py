@@ -68,7 +68,7 @@ def _prepare_folder(folder: Path, runs: Sequence[Run]) -> None:
         raise UsageError(f"{folder}: holds another run, whose exports would be lost; choose another folder")
     roots = {run.details["config"]["data"].get("root") for run in runs} - {None}
     if folder.resolve() in [Path(root).expanduser().resolve() for root in roots]:
-        raise UsageError(f"{folder}: is the folder of the photos; choose one in it or beside it")
+        raise UsageError(f"{folder}: is the photos' own folder; choose one in it or beside it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).touch()
