@@ -103,7 +103,7 @@ class DecodeCache:
         rows = [(path, *stamp, *result) for path, (stamp, result) in self._rows.items()]
         columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(_SCHEMA)
         try:
-            with atomic_write(self._file) as temporary:
+            with atomic_write(self._file, shared=True) as temporary:
                 pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, write_page_checksum=True)
         except OSError as error:
             log.warning("%s: cannot be written (%s); the next run decodes all photos again", self._file, error)
