@@ -1,7 +1,7 @@
 # Every target works as the very first command after a clone: it makes the environment if there is none.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 ARGS ?=
 
