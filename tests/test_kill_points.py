@@ -23,8 +23,8 @@ from iqbench.training.checkpoint_io import AtomicCheckpointIO
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 
-SAMPLE = 3
-"""Steps at which a whole program is killed in the default run; ``-m slow`` takes all of them."""
+SAMPLE, LARGE_SAMPLE = 3, 30
+"""Steps at which a whole program is killed by default, and with ``-m slow``. All of them are killed_everywhere(0)."""
 
 PROGRAM = """
 import json, random, sys
@@ -81,10 +81,10 @@ def killed_everywhere(place: Path, sample: int, *arguments: str) -> tuple[list[s
     return steps, chosen, faults
 
 
-ALL_OR_SOME = pytest.mark.parametrize("sample", [SAMPLE, pytest.param(0, marks=pytest.mark.slow)])
+SAMPLES = pytest.mark.parametrize("sample", [SAMPLE, pytest.param(LARGE_SAMPLE, marks=pytest.mark.slow)])
 
 
-@ALL_OR_SOME
+@SAMPLES
 def test_a_benchmark_killed_at_any_step_goes_on_with_the_same_command(tmp_path: Path, sample: int) -> None:
     steps, chosen, faults = killed_everywhere(tmp_path, sample, "model=iqa")
     assert {"fsync", "COMMIT", "sqlite3.connect .results.sqlite.new", "os.rename .status.json.tmp"} < set(steps)
@@ -92,7 +92,7 @@ def test_a_benchmark_killed_at_any_step_goes_on_with_the_same_command(tmp_path: 
     assert len(chosen) >= SAMPLE
 
 
-@ALL_OR_SOME
+@SAMPLES
 def test_a_sweep_killed_at_any_step_goes_on_with_the_same_command(tmp_path: Path, sample: int) -> None:
     steps, chosen, faults = killed_everywhere(tmp_path, sample, "-m", "model=contrast,sharpness")
     assert {"os.rename .sweep.json.tmp", "os.rename .status.json.tmp"} < set(steps)
