@@ -1,12 +1,12 @@
 # Every target works as the very first command after a clone: it makes the environment if there is none.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench train test check lint types layers speed learn kills coverage tensorboard clean
+.PHONY: help install bench train test check long lint types layers speed learn kills coverage tensorboard clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,7 +27,10 @@ train: $(READY)  ## Train the siamese demo on degraded sample photos (ARGS="mode
 test: $(READY)  ## Run the tests and the examples in the docstrings
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
-check: lint types layers test  ## Everything that CI checks: format, lint, types, layers, tests
+long: $(READY)  ## Run the tests that take minutes each, which make test leaves out
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+
+check: lint types layers test long  ## Everything that CI checks: format, lint, types, layers, tests
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

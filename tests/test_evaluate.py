@@ -15,8 +15,8 @@ from fixtures.command_line import TINY, Outcome, run
 from fixtures.labelled_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
 from fixtures.tiny_models import siamese
 from iqbench.datasets.phototriage import PhotoTriage
+from iqbench.io import lock
 from iqbench.models.siamese import Siamese
-from iqbench.results.store import lock
 from iqbench.statistics.bootstrap import BootstrapConfig
 
 NOT_VOTES = dict.fromkeys(("reason", "interval_reason"), "the model's scores are not votes")

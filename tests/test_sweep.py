@@ -13,8 +13,8 @@ import pytest
 from fixtures.command_line import Outcome, run
 from fixtures.killed_runs import EXPORTS
 from iqbench.cli import Job
+from iqbench.io import lock
 from iqbench.results.schema import FILE_NAME
-from iqbench.results.store import lock
 from iqbench.sweep import Status
 
 JUDGE = """

@@ -13,8 +13,8 @@ import torch
 from fixtures.command_line import TINY, run
 from iqbench.datasets.degraded import DegradedPairs
 from iqbench.errors import LockedError
+from iqbench.io import lock
 from iqbench.models.siamese import Siamese
-from iqbench.results.store import lock
 from iqbench.train import alone_in
 from iqbench.training.processes import RANKS
 

@@ -56,8 +56,9 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
     from iqbench.benchmark.run import run_plan
+    from iqbench.io import lock
     from iqbench.reporting.exports import export
-    from iqbench.results.store import Store, lock, set_aside
+    from iqbench.results.store import Store, set_aside
 
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")

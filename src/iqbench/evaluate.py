@@ -55,9 +55,9 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     from iqbench.evaluation.summarize import summarize
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.self_test import self_test
+    from iqbench.io import lock
     from iqbench.provenance import training_provenance
     from iqbench.reporting.evaluation_exports import check_same, export
-    from iqbench.results.store import lock
 
     settings = configuration.build(config.engine, "engine")
     questions = Questions(config.pairs_per_photo, config.min_difference, config.anchors, config.seed)

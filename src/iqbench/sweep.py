@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from pydantic import StrictInt, ValidationError
 
 from iqbench.cli import Job, until_the_end
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError, last_word, naming_the_disk
-from iqbench.io import natural_order
+from iqbench.io import natural_order, write_text
 from iqbench.records import Record
 from iqbench.results import FILE_NAME
 
@@ -65,14 +64,14 @@ class MergeSweep(Callback):
 
     @contextmanager
     def _running(self, root: Path) -> Iterator[None]:
-        from iqbench.results.store import lock
+        from iqbench.io import lock
 
         root.mkdir(parents=True, exist_ok=True)
         with lock(root):
             if (root / FILE_NAME).exists():
                 raise UsageError(f"{root}: holds a single run, not a sweep; choose another out=")
             mark = uuid.uuid4().hex
-            _write(root / SWEEP_FILE, {"mark": mark, "through": False})
+            write_text(root / SWEEP_FILE, json.dumps({"mark": mark, "through": False}))
             self.is_running = True
             try:
                 yield
@@ -89,7 +88,7 @@ class MergeSweep(Callback):
         try:
             with naming_the_disk():
                 if not self.is_running:
-                    _write(root / SWEEP_FILE, {"mark": _mark(root), "through": True})
+                    write_text(root / SWEEP_FILE, json.dumps({"mark": _mark(root), "through": True}))
                 failed, sources = jobs(root)
                 get_method(self.show)(get_method(self.export)(root, failed, sources))
             log.info("results: %s", root)
@@ -136,7 +135,7 @@ class Status:
             sweep=self.sweep,
             has_results=self.has_results,
         )
-        _write(self.folder / STATUS_FILE, status.model_dump())
+        write_text(self.folder / STATUS_FILE, json.dumps(status.model_dump()))
 
     def holds_results(self) -> None:
         """Record that the results in the folder are those of this job, however it ends."""
@@ -232,15 +231,3 @@ def _read(path: Path) -> dict[str, Any]:
         log.warning("%s: cannot be read (%s)", path, " ".join(str(error).split())[:160])
         return {"damaged": True}
     return content if isinstance(content, dict) else {}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("w") as file:
-            json.dump(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

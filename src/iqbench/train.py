@@ -59,7 +59,7 @@ def _recorded(current: cli.Job) -> AbstractContextManager[Status | None]:
 
 def alone_in(folder: Path) -> AbstractContextManager[None]:
     """Lock the folder for this training. Its other processes, here or on other nodes, share the lock."""
-    from iqbench.results.store import lock
+    from iqbench.io import lock
 
     return lock(folder) if is_main_process() else nullcontext()
 

@@ -7,7 +7,6 @@ from fixtures.tiny_models import ava, fit, pairs, siamese
 from fixtures.training_runs import TRICKY, pair_examples, train, vote_examples
 from iqbench.callbacks.history import predictions
 from iqbench.callbacks.predictions import Predictions
-from iqbench.callbacks.tables import write_table
 from iqbench.errors import UsageError
 
 
@@ -42,8 +41,8 @@ def test_without_a_data_module_only_the_names_are_missing(tmp_path: Path) -> Non
 def test_a_write_that_fails_leaves_the_file_before_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "epoch_000.parquet"
-    write_table(pd.DataFrame({"epoch": [0]}), path)
+    learn(tmp_path, ava(), vote_lesson(), Predictions())
+    before = predictions(tmp_path)
 
     def half(self: pd.DataFrame, target: Path, index: bool) -> None:
         target.write_bytes(b"half")
@@ -51,9 +50,9 @@ def test_a_write_that_fails_leaves_the_file_before_and_no_other(
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", half)
     with pytest.raises(OSError, match="No space"):
-        write_table(pd.DataFrame({"epoch": [1]}), path)
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    assert pd.read_parquet(path)["epoch"].tolist() == [0]
+        learn(tmp_path, ava(), vote_lesson(), Predictions())
+    assert [file.name for file in (tmp_path / "predictions").iterdir()] == ["epoch_000.parquet"]
+    pd.testing.assert_frame_equal(predictions(tmp_path), before)
 
 
 def test_a_folder_without_predictions_is_refused(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from fixtures.broken_files import encoded
-from fixtures.fatal_photos import look_or_die
+from fixtures.fatal_photos import decode_or_die
 from iqbench.datasets import decode_cache
 from iqbench.datasets.decode_cache import examine
-from iqbench.datasets.decode_check import FEW, Finding, inspect, look
+from iqbench.datasets.decode_check import DecodeResult, decode, decode_all
 from iqbench.datasets.folder import Folder
 from iqbench.interfaces import PhotoFile
 
@@ -27,11 +27,11 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were decoded, in order."""
     names: list[str] = []
 
-    def noting(paths: Sequence[Path]) -> Iterator[tuple[int, Finding]]:
+    def noting(paths: Sequence[Path]) -> Iterator[tuple[int, DecodeResult]]:
         names.extend(path.name for path in paths)
-        yield from inspect(paths)
+        yield from decode_all(paths)
 
-    monkeypatch.setattr(decode_cache, "inspect", noting)
+    monkeypatch.setattr(decode_cache, "decode_all", noting)
     return names
 
 
@@ -120,8 +120,8 @@ def test_a_file_that_has_changed_is_decoded_again(
 def test_what_says_nothing_about_a_files_bytes_is_not_remembered(
     files: list[PhotoFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    failed = Finding(None, None, None, None, code, "")
-    monkeypatch.setattr(decode_cache, "inspect", lambda paths: ((at, failed) for at in range(len(paths))))
+    failed = DecodeResult(None, None, None, None, code, "")
+    monkeypatch.setattr(decode_cache, "decode_all", lambda paths: ((at, failed) for at in range(len(paths))))
     assert examine(files, tmp_path / "cache")["code"].tolist() == [code] * 4
     monkeypatch.undo()
     assert examine(files, tmp_path / "cache")["code"].tolist() == ["ok", "ok", "vanished", "corrupt"]
@@ -267,21 +267,21 @@ def test_a_memory_that_cannot_be_replaced_stays_as_it_was(
 def test_what_was_found_before_an_interruption_is_kept(
     files: list[PhotoFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    def interrupted(paths: Sequence[Path]) -> Iterator[tuple[int, Finding]]:
-        yield from ((at, look(path)) for at, path in enumerate(paths[:2]))
+    def interrupted(paths: Sequence[Path]) -> Iterator[tuple[int, DecodeResult]]:
+        yield from ((at, decode(path)) for at, path in enumerate(paths[:2]))
         raise error
 
-    monkeypatch.setattr(decode_cache, "inspect", interrupted)
+    monkeypatch.setattr(decode_cache, "decode_all", interrupted)
     with pytest.raises(error):
         examine(files, tmp_path / "cache")
     monkeypatch.undo()
     left: list[str] = []
 
-    def noting(paths: Sequence[Path]) -> Iterator[tuple[int, Finding]]:
+    def noting(paths: Sequence[Path]) -> Iterator[tuple[int, DecodeResult]]:
         left.extend(path.name for path in paths)
-        return inspect(paths)
+        return decode_all(paths)
 
-    monkeypatch.setattr(decode_cache, "inspect", noting)
+    monkeypatch.setattr(decode_cache, "decode_all", noting)
     examine(files, tmp_path / "cache")
     assert left == ["none.jpg", "b.jpg"]
 
@@ -291,13 +291,13 @@ def test_in_a_long_examination_what_was_found_is_saved_on_the_way(
 ) -> None:
     sizes = []
 
-    def noting(paths: Sequence[Path]) -> Iterator[tuple[int, Finding]]:
+    def noting(paths: Sequence[Path]) -> Iterator[tuple[int, DecodeResult]]:
         for at, path in enumerate(paths):
-            yield at, look(path)
+            yield at, decode(path)
             sizes.append(len(pd.read_parquet(memory_file(tmp_path / "cache"))))
 
     monkeypatch.setattr(decode_cache, "_SAVE_SECONDS", -1.0)
-    monkeypatch.setattr(decode_cache, "inspect", noting)
+    monkeypatch.setattr(decode_cache, "decode_all", noting)
     examine(files, tmp_path / "cache")
     assert sizes == [1, 2, 2, 3]
 
@@ -305,10 +305,10 @@ def test_in_a_long_examination_what_was_found_is_saved_on_the_way(
 def test_a_photo_that_kills_its_process_costs_its_own_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path / "photos"
     root.mkdir()
-    for name in ("deadly", *range(FEW)):
+    for name in ("deadly", *range(100)):
         (root / f"{name}.jpg").write_bytes(JPEG)
     found = Folder(str(root), limit=None, seed=0).photos().files
-    monkeypatch.setattr(decode_cache, "inspect", partial(inspect, look=look_or_die))
+    monkeypatch.setattr(decode_cache, "decode_all", partial(decode_all, decode=decode_or_die))
     table = examine(found, tmp_path / "cache")
     assert table[table["code"] != "ok"]["code"].to_dict() == {"./deadly.jpg": "process_died"}
-    assert len(table) == FEW + 1
+    assert len(table) == 101

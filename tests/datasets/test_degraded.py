@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fixtures.fatal_photos import look_or_die
+from fixtures.fatal_photos import decode_or_die
 from fixtures.photos import noisy_gradient
 from fixtures.tiny_models import examples as batches
 from iqbench import photos
 from iqbench.datasets import degraded
-from iqbench.datasets.decode_check import inspect
+from iqbench.datasets.decode_check import decode_all
 from iqbench.datasets.degraded import DegradedPhotos, DegradedVotes
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur_ladder
@@ -240,6 +240,6 @@ def test_photos_are_decoded_in_other_processes(
 ) -> None:
     (files[0].path.parent / "deadly.png").write_bytes(files[0].path.read_bytes())
     result = list(Folder(str(files[0].path.parent), limit=None, seed=0).photos().files)
-    monkeypatch.setattr(degraded, "inspect", partial(inspect, look=look_or_die))
+    monkeypatch.setattr(degraded, "decode_all", partial(decode_all, decode=decode_or_die))
     assert len(examples(result).trained_on["photos"]) == 3
     assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text

@@ -2,9 +2,13 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +17,8 @@ import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from fixtures.fatal_photos import SpawnedNumbers
 from fixtures.photos import noisy_gradient
 from iqbench.benchmark.pairs import ScoredPhoto, score_pairs
 from iqbench.benchmark.task import BenchmarkTask
@@ -24,7 +28,7 @@ from iqbench.degradations.ladder import suite
 from iqbench.inference.autotuning import share_cores
 from iqbench.inference.encoding import encode_photos
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.inference.worker_pool import stream
+from iqbench.inference.worker_pool import AHEAD, WorkerPool
 from iqbench.interfaces import Photo, PhotoFile, Scorer
 
 VARIANTS = suite({"blur": blur_ladder([1])})
@@ -102,64 +106,175 @@ def test_an_evaluation_loses_that_photo_only_as_well(tmp_path: Path) -> None:
     assert found.photos["error"][3] == "the worker that prepared it died, twice"
 
 
-class HandedOver:
-    """A photo whose worker dies when it has been handed over and not yet fetched."""
+@dataclass
+class Numbers:
+    """A dataset of numbers, of which some do harm to their worker."""
 
-    def __init__(self, worker: int) -> None:
-        self.worker = worker
-
-    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
-        return fetched_too_late, (self.worker,)
-
-
-def fetched_too_late(worker: int) -> object:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # nor has anybody said so
-    os.kill(worker, signal.SIGKILL)
-    raise ConnectionResetError("Connection reset by peer")
-
-
-class Handing(Dataset[object]):
-    """Photos, of which one is fetched too late from every worker."""
-
-    def __init__(self, files: Sequence[PhotoFile], late: str) -> None:
-        self.files, self.late = files, late
+    count: int
+    harm: dict[int, Callable[[], object]] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.files)
+        return self.count
 
     def __getitem__(self, index: int) -> object:
-        name = self.files[index].name
-        return HandedOver(os.getpid()) if name == self.late else name
+        return self.harm[index]() if index in self.harm else index
 
-    def lost(self, code: str, error: str) -> object:
+    def lost(self, index: int, code: str, error: str) -> object:
         return code
 
 
-@pytest.fixture
-def heard() -> Iterator[None]:
-    """Signals are heard again, whatever a test has done."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+class TooLarge:
+    """An answer that takes longer to send than its worker lives."""
+
+    def __reduce__(self) -> object:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        return bytes, (bytearray(300_000_000),)
 
 
-@pytest.mark.usefixtures("heard")
-def test_a_worker_that_dies_between_handing_over_and_fetching_costs_that_photo_only() -> None:
-    files = [PhotoFile(f"./{at}.png", Path()) for at in range(6)]
-    found = list(stream(files, lambda some: Handing(some, "./3.png"), TWO_WORKERS))
-    assert found == ["./0.png", "./1.png", "./2.png", "process_died", "./4.png", "./5.png"]
+def test_a_worker_that_dies_while_it_sends_costs_that_photo_only() -> None:
+    items = []
+    for item in WorkerPool(2, timeout=20).in_order(Numbers(6, {3: TooLarge})):
+        items.append(item)
+        time.sleep(0.3)  # so that the worker sends while nobody receives
+    assert items == [0, 1, 2, "process_died", 4, 5]
 
 
-def test_a_connection_that_a_living_worker_loses_is_an_error_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_cannot_be_pickled_is_the_error_that_it_is() -> None:
+    with pytest.raises(TypeError, match="cannot pickle"):
+        list(WorkerPool(2, timeout=20).in_order(Numbers(6, {3: threading.Lock})))
+    assert not multiprocessing.active_children()
+
+
+def test_an_error_that_cannot_be_pickled_is_told_with_its_traceback() -> None:
+    class LocalError(Exception):
+        pass
+
+    def fail() -> None:
+        raise LocalError("here")
+
+    with pytest.raises(RuntimeError, match="LocalError: here") as raised:
+        list(WorkerPool(2, timeout=20).in_order(Numbers(6, {3: fail})))
+    assert any("in fail" in note for note in raised.value.__notes__)
+
+
+def test_an_error_of_the_network_in_a_living_worker_is_an_error_of_its_own(tmp_path: Path) -> None:
     class Remote(Harmed):
         def prepare(self, photo: Photo) -> Float[Tensor, "1"]:
             raise ConnectionRefusedError("nobody there")
 
-    monkeypatch.setattr("iqbench.inference.worker_pool.PARTING", 0)
     with pytest.raises(ConnectionRefusedError, match="nobody there"):
         list(scored(Remote(), photos_with(tmp_path, {}), TWO_WORKERS))
+
+
+def test_only_so_many_items_are_computed_ahead(tmp_path: Path) -> None:
+    touch = {index: (tmp_path / str(index)).touch for index in range(40)}
+    items = WorkerPool(2, timeout=20).in_order(Numbers(40, touch))
+    for taken in range(1, 10):
+        next(items)
+        time.sleep(0.05)
+        assert len(list(tmp_path.iterdir())) <= taken + 2 * AHEAD
+    items.close()
+    assert not multiprocessing.active_children()
+
+
+def test_a_second_try_runs_alone(tmp_path: Path) -> None:
+    """As when all workers together need more memory than there is."""
+
+    def work(index: int) -> int:
+        mine = tmp_path / str(index)
+        mine.touch()
+        time.sleep(0.05)
+        if index == 5 and len(list(tmp_path.iterdir())) > 1:
+            mine.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        mine.unlink()
+        return index
+
+    numbers = Numbers(20, {index: partial(work, index) for index in range(20)})
+    (tmp_path / "4").touch()  # so that the first try of 5 is not alone, whenever it comes
+    (tmp_path / "4").unlink()
+    assert list(WorkerPool(3, timeout=20).in_order(numbers)) == list(range(20))
+
+
+@pytest.mark.parametrize("starts", [0, 1, 3])
+def test_where_no_more_processes_can_be_started_the_program_goes_on_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, starts: int
+) -> None:
+    context = multiprocessing.get_context("fork")
+    left = iter(range(starts))
+
+    def start(process: multiprocessing.process.BaseProcess) -> None:
+        if next(left, None) is None:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        multiprocessing.process.BaseProcess.start(process)
+
+    monkeypatch.setattr(context.Process, "start", start, raising=False)
+    killer = partial(die_elsewhere, os.getpid())
+    items = list(WorkerPool(2, timeout=20).in_order(Numbers(9, {3: killer, 4: killer})))
+    substitute = "process_died" if starts == 3 else "here"
+    assert items[:3] + items[5:] == [0, 1, 2, 5, 6, 7, 8]
+    assert set(items[3:5]) <= {substitute, "process_died"}
+    assert "cannot be started" in caplog.text
+    assert not multiprocessing.active_children()
+
+
+def die_elsewhere(program: int) -> str:
+    """Kill any process but that one."""
+    if os.getpid() != program:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "here"
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, RuntimeError])
+def test_an_error_in_the_program_leaves_no_worker_behind(interrupt: type[BaseException]) -> None:
+    def stop_at_three() -> None:
+        for item in WorkerPool(2, timeout=20).in_order(Numbers(9)):
+            if item == 3:
+                raise interrupt
+
+    with pytest.raises(interrupt):
+        stop_at_three()
+    assert not multiprocessing.active_children()
+
+
+def test_a_pool_runs_in_a_thread_and_in_a_daemon(tmp_path: Path) -> None:
+    def run() -> None:
+        (tmp_path / "done").write_text(str(list(WorkerPool(2, timeout=5).in_order(Numbers(6, {3: die})))))
+
+    makers = threading.Thread, multiprocessing.get_context("fork").Process
+    for make in makers:
+        runner = make(target=run, daemon=True)
+        runner.start()
+        runner.join(60)
+        assert (tmp_path / "done").read_text() == "[0, 1, 2, 'process_died', 4, 5]"
+        (tmp_path / "done").unlink()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tensor() -> Tensor:
+    return torch.arange(6, dtype=torch.bfloat16).reshape(2, 3)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_that_are_not_forked_give_the_same(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    monkeypatch.setattr("iqbench.inference.worker_pool.start_method", lambda: method)
+    monkeypatch.setattr(
+        multiprocessing.process.current_process(), "_config", {**multiprocessing.process.current_process()._config}
+    )
+    items = list(WorkerPool(2, timeout=60).in_order(SpawnedNumbers(5)))
+    assert [item if isinstance(item, int | str) else item.tolist() for item in items] == [
+        0, 1, [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], "process_died", 4
+    ]  # fmt: skip
+    assert not multiprocessing.active_children()
+
+
+def test_a_dataset_that_cannot_be_pickled_is_the_error_that_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iqbench.inference.worker_pool.start_method", lambda: "spawn")
+    with pytest.raises((AttributeError, pickle.PicklingError), match="local object"):
+        list(WorkerPool(2, timeout=60).in_order(Numbers(5, {0: lambda: None})))
 
 
 @pytest.mark.parametrize("harm", [1, 2])

@@ -1,16 +1,14 @@
-"""Files that are written whole or not at all, and names that survive them."""
+"""Tables from which every name can be read back."""
 
-import errno
 import json
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
 from iqbench.records import record_json
-from iqbench.reporting.exports import together, write_csv, write_text
+from iqbench.reporting.exports import write_csv
 from iqbench.results.summary import RunRecord, Summary
 
 NAMES = [
@@ -53,30 +51,3 @@ def test_a_path_that_is_no_utf8_is_read_back_from_the_summary() -> None:
     text = record_json(summary)
     assert text.isascii()
     assert Summary.model_validate(json.loads(text)) == summary
-
-
-def test_a_disk_that_fills_up_leaves_all_files_of_before_and_nothing_else(tmp_path: Path) -> None:
-    for name in "ab":
-        write_text(tmp_path / name, "before")
-
-    def write_until_full() -> None:
-        with together(tmp_path) as place:
-            (place / "a").write_text("after")
-            (place / "b").write_text("aft")
-            raise OSError(errno.ENOSPC, "full")
-
-    with pytest.raises(OSError, match="full"):
-        write_until_full()
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "before", "b": "before"}
-
-
-def test_files_are_on_the_disk_before_they_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
-    monkeypatch.setattr("os.fsync", lambda number: done.append("synced"))
-    move = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda source, target: (done.append("moved"), move(source, target)))
-    with together(tmp_path) as place:
-        for name in "ab":
-            (place / name).write_text("new")
-    assert done == ["synced", "synced", "moved", "moved"]
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}

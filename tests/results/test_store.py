@@ -16,9 +16,10 @@ import pytest
 
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
+from iqbench.io import lock
 from iqbench.results.reader import read_store, recorded_identity
 from iqbench.results.schema import FILE_NAME, ORIGINAL, PairRow, PhotoRow, VariantRow
-from iqbench.results.store import Store, lock, set_aside
+from iqbench.results.store import Store, set_aside
 
 IDENTITY = {"model_name": "m", "model_fingerprint": "f", "photos": ["./a.png", "./b.png"], "versions": {"torch": "1"}}
 VARIANTS = [
@@ -233,7 +234,7 @@ def test_details_need_not_agree(tmp_path: Path) -> None:
     assert read_store(tmp_path / FILE_NAME).details == {"model_type": "rules"}
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database" * 100, b"SQLite format 3\0" + bytes(4000)])
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + bytes(4000)])
 def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / FILE_NAME
     path.write_bytes(content)
@@ -242,6 +243,25 @@ def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path, co
     with pytest.raises(UsageError, match=FILE_NAME):
         read_store(path)
     assert path.read_bytes() == content
+    assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
+
+
+@pytest.mark.parametrize("left", ["nothing", "header", "tables"])
+def test_a_store_that_was_killed_before_it_held_anything_is_a_new_one(tmp_path: Path, left: str) -> None:
+    path = tmp_path / FILE_NAME
+    if left == "tables":
+        opened(tmp_path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        if left == "nothing":
+            path.touch()
+        elif left == "header":
+            database.execute("PRAGMA journal_mode=WAL")
+        else:
+            for table in ("run", "variants"):
+                database.execute(f"DELETE FROM {table}")
+    assert path.is_file()
+    opened(tmp_path).close()
+    assert read_store(path).identity == IDENTITY
     assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.batching import NONFINITE, Batcher, compare_each
 from iqbench.inference.worker import UNKNOWN_CHANGE, Failure, PhotoRecord, PreparedPhoto
-from iqbench.inference.worker_pool import stream
 from iqbench.interfaces import QualityModel, Scorer
 from iqbench.results.schema import PairRow
 
@@ -98,7 +97,7 @@ def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
     waiting: deque[PendingPhoto] = deque()
     max_waiting = WAITING_PHOTOS + 2 * batcher.capacity // (len(task.variants) + 1)
     with batcher:
-        for prepared in stream(task.files, task.dataset, task.engine):
+        for prepared in task.engine.worker_pool(len(task.files)).in_order(task.dataset(task.files)):
             pending = PendingPhoto(prepared)
             waiting.append(pending)
             for stack in prepared.stacks:

@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from iqbench.callbacks.history import history
 from iqbench.callbacks.logging_steps import last_step, should_log, tensorboard_loggers
-from iqbench.callbacks.tables import write_table
 from iqbench.errors import UsageError
+from iqbench.io import atomic_write
 
 SETTINGS = ("data", "examples", "seed")
 """Parts of the model's ``recipe`` that are logged beside its hyperparameters."""
@@ -35,7 +35,8 @@ class FinalMetrics(Callback):
                 table = history(Path(logger.log_dir))
             except UsageError:  # a training without steps logs nothing
                 continue
-            write_table(table, Path(trainer.default_root_dir) / "telemetry.parquet")
+            with atomic_write(Path(trainer.default_root_dir) / "telemetry.parquet") as temporary:
+                table.to_parquet(temporary, index=False)
             recipe: dict[str, Any] = getattr(pl_module, "recipe", {})
             settings = dict(pl_module.hparams) | {key: recipe[key] for key in SETTINGS if key in recipe}
             metrics = final_metrics(table) | _best(trainer)

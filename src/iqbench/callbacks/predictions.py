@@ -6,8 +6,8 @@ from typing import final
 from lightning import Callback, LightningModule, Trainer
 
 from iqbench.callbacks.logging_steps import should_log
-from iqbench.callbacks.tables import write_table
 from iqbench.callbacks.validation_table import validation_table
+from iqbench.io import atomic_write
 
 
 @final
@@ -26,4 +26,5 @@ class Predictions(Callback):
         if table is not None:
             table.insert(0, "epoch", trainer.current_epoch)
             folder = Path(trainer.default_root_dir) / "predictions"
-            write_table(table, folder / f"epoch_{trainer.current_epoch:03d}.parquet")
+            with atomic_write(folder / f"epoch_{trainer.current_epoch:03d}.parquet") as temporary:
+                table.to_parquet(temporary, index=False)

@@ -1,4 +1,4 @@
-"""Which photos of a set can be used: each is decoded once, and what became of it is remembered."""
+"""Which photos of a set can be decoded: each is decoded once, and a cache file keeps the results."""
 
 import hashlib
 import logging
@@ -12,15 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iqbench.datasets.decode_check import Finding, inspect
+from iqbench.datasets.decode_check import DecodeResult, decode_all
 from iqbench.interfaces import PhotoFile
+from iqbench.io import atomic_write
 from iqbench.progress import track
 from iqbench.provenance import distribution_version, iqbench_version
 
 log = logging.getLogger(__name__)
 
 _FORGOTTEN = frozenset({"vanished", "changed", "permission", "not_a_file", "process_died", "timeout"})
-"""Codes that say nothing about the bytes of a file: such photos are tried again."""
+"""Codes that say nothing about the bytes of a file: the next run tries these photos again."""
 _SAVE_SECONDS = 60.0
 _SCHEMA = pa.schema(
     [
@@ -41,38 +42,38 @@ Stamp = tuple[int, int]
 
 
 def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
-    """Return what became of each photo when it was decoded, a row a photo, indexed by name and in the order given.
+    """Return the decode result of each photo, a row a photo, indexed by name and in the order given.
 
-    ``code`` is ``ok`` or a `PhotoError`'s; ``sha256``, ``file_bytes``, ``width`` and ``height`` are
-    missing unless it is ``ok``. What is known of files that have not changed is not found out again,
-    and what was found out before an interruption is kept.
+    ``code`` is ``ok`` or a `PhotoError`'s; ``sha256``, ``file_bytes``, ``width`` and ``height`` are missing
+    unless it is ``ok``. Files that have not changed are not decoded again, not even after an interruption.
 
     Args:
         files: The photos.
-        cache: The folder that remembers; without it (or if it cannot be written) all is slower, nothing else.
+        cache: The folder of the cache. If it cannot be written, the next run decodes again.
     """
     if not files:
         return _frame([], [])
-    memory = _Memory(files, cache)
+    results_cache = DecodeCache(files, cache)
     stamps = [_stamp(file.path) for file in files]
-    known = [memory.recall(file.path, stamp) for file, stamp in zip(files, stamps, strict=True)]
-    unknown = [place for place, finding in enumerate(known) if finding is None]
-    found: dict[int, Finding] = {}
-    if unknown:
-        looks = inspect([files[place].path for place in unknown])
+    results = [results_cache.recall(file.path, stamp) for file, stamp in zip(files, stamps, strict=True)]
+    missing = [index for index, result in enumerate(results) if result is None]
+    new: dict[int, DecodeResult] = {}
+    if missing:
+        decoded = decode_all([files[index].path for index in missing])
         try:
-            for at, finding in track(looks, "decoding photos", len(unknown)):
-                found[unknown[at]] = finding
-                memory.keep(files[unknown[at]].path, stamps[unknown[at]], finding)
+            for position, result in track(decoded, "decoding photos", len(missing)):
+                index = missing[position]
+                new[index] = result
+                results_cache.keep(files[index].path, stamps[index], result)
         finally:
-            memory.save()
-    findings = [found[place] if finding is None else finding for place, finding in enumerate(known)]
-    _report(findings)
-    return _frame(files, findings)
+            results_cache.save()
+    complete = [new[index] if result is None else result for index, result in enumerate(results)]
+    _report(complete)
+    return _frame(files, complete)
 
 
-class _Memory:
-    """What was found out about the photos below a folder, by path. A file in the cache; losing it costs only time."""
+class DecodeCache:
+    """The decode results of the photos below a folder, by path, in one file. Losing it costs only time."""
 
     def __init__(self, files: Sequence[PhotoFile], cache: Path) -> None:
         root = os.path.commonpath([file.path.absolute().parent for file in files])
@@ -82,45 +83,39 @@ class _Memory:
         self._rows = self._load()
         self._saved = time.monotonic()
 
-    def recall(self, path: Path, stamp: Stamp | None) -> Finding | None:
-        """Return what is known of a photo, unless its file has changed."""
+    def recall(self, path: Path, stamp: Stamp | None) -> DecodeResult | None:
+        """Return the result of a photo, unless its file has changed."""
         row = self._rows.get(_key(path))
         return row[1] if row is not None and row[0] == stamp else None
 
-    def keep(self, path: Path, stamp: Stamp | None, finding: Finding) -> None:
-        """Remember a photo; once a minute, on disk."""
-        if stamp is None or finding.code in _FORGOTTEN:
+    def keep(self, path: Path, stamp: Stamp | None, result: DecodeResult) -> None:
+        """Add the result of a photo; save the file once a minute."""
+        if stamp is None or result.code in _FORGOTTEN:
             self._rows.pop(_key(path), None)
         else:
-            self._rows[_key(path)] = (stamp, finding)
+            self._rows[_key(path)] = (stamp, result)
         if time.monotonic() - self._saved > _SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:
-        """Write the file as a whole, or say why not."""
+        """Write the file, or log why it cannot be written."""
         self._saved = time.monotonic()
-        unfinished = self._file.with_suffix(f".{os.getpid()}.tmp")
-        rows = [(path, *stamp, *finding) for path, (stamp, finding) in self._rows.items()]
+        rows = [(path, *stamp, *result) for path, (stamp, result) in self._rows.items()]
         columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(_SCHEMA)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                table = pa.table(columns, schema=_SCHEMA)
-                pq.write_table(table, unfinished, write_page_checksum=True)
-                unfinished.replace(self._file)
-            finally:
-                unfinished.unlink(missing_ok=True)
+            with atomic_write(self._file, shared=True) as temporary:
+                pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, write_page_checksum=True)
         except OSError as error:
-            log.warning("%s: cannot be written (%s); photos will be decoded again next time", self._file, error)
+            log.warning("%s: cannot be written (%s); the next run decodes all photos again", self._file, error)
 
-    def _load(self) -> dict[bytes, tuple[Stamp, Finding]]:
+    def _load(self) -> dict[bytes, tuple[Stamp, DecodeResult]]:
         try:
-            # read as plain bytes: opened by name, a file that is being replaced may be seen half
+            # pyarrow opens a file by name more than once, so it may see two versions of a file that is being replaced
             table = pq.read_table(pa.BufferReader(self._file.read_bytes()), page_checksum_verification=True)
             if not table.schema.equals(_SCHEMA):
                 raise ValueError("other columns than expected")
             rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
-            return {path: ((size, mtime), Finding(*finding)) for path, size, mtime, *finding in rows}
+            return {path: ((size, mtime), DecodeResult(*result)) for path, size, mtime, *result in rows}
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError, LookupError, pa.ArrowException) as error:
@@ -135,22 +130,21 @@ def _key(path: Path) -> bytes:
 
 def _stamp(path: Path) -> Stamp | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
-def _frame(files: Sequence[PhotoFile], findings: Sequence[Finding]) -> pd.DataFrame:
+def _frame(files: Sequence[PhotoFile], results: Sequence[DecodeResult]) -> pd.DataFrame:
     index = pd.Index([file.name for file in files], name="photo", dtype=object)
-    frame = pd.DataFrame(findings, columns=list(Finding._fields), index=index, dtype=object)
+    frame = pd.DataFrame(results, columns=list(DecodeResult._fields), index=index, dtype=object)
     frame.insert(0, "path", pd.Series([file.path for file in files], index=index, dtype=object))
     return frame.astype(dict.fromkeys(["file_bytes", "width", "height"], "Int64"))
 
 
-def _report(findings: Sequence[Finding]) -> None:
-    usable = sum(finding.code == "ok" for finding in findings)
-    codes = Counter(finding.code for finding in findings if finding.code != "ok")
+def _report(results: Sequence[DecodeResult]) -> None:
+    codes = Counter(result.code for result in results)
+    usable = codes.pop("ok", 0)
     reasons = ", ".join(f"{count:,} {code}" for code, count in codes.most_common())
-    said = f" ({reasons})" if reasons else ""
-    log.info("%s of %s photos can be used%s", f"{usable:,}", f"{len(findings):,}", said)
+    log.info("%s of %s photos can be used%s", f"{usable:,}", f"{len(results):,}", f" ({reasons})" if reasons else "")

@@ -16,7 +16,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from iqbench.datasets.decode_check import inspect
+from iqbench.datasets.decode_check import decode_all
 from iqbench.datasets.examples import Examples, Learner, Preprocess, read_pixels
 from iqbench.datasets.sampler import SeededRow
 from iqbench.degradations.ladder import planned_pairs
@@ -218,7 +218,7 @@ def _name(file: PhotoFile, variant: Variant | None) -> str:
 
 def _readable(files: Sequence[PhotoFile]) -> dict[str, PhotoFile]:
     """Return the distinct readable photos by their sha256, and log the unreadable ones."""
-    results = dict(track(inspect([file.path for file in files]), "decoding photos", len(files)))
+    results = dict(track(decode_all([file.path for file in files]), "decoding photos", len(files)))
     by_content: dict[str, PhotoFile] = {}
     for position, file in enumerate(files):
         sha = results[position].sha256

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from iqbench.errors import UsageError, one_line
 from iqbench.inference.batching import encode_batch, inference_threads
-from iqbench.inference.engine_config import EngineConfig, cores
+from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.worker import RECOVERABLE, PhotoDataset
-from iqbench.inference.worker_pool import stream
+from iqbench.inference.worker_pool import available_cores
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.photos import synthetic_photo
 
@@ -141,13 +141,13 @@ def share_cores(
     """
     if engine.workers != "auto" or engine.torch_device.type != "cpu" or not isinstance(model, nn.Module):
         return engine
-    if len(files) < 2 or cores() < 2:
+    if len(files) < 2 or available_cores() < 2:
         return engine
     trial = replace(engine, workers=1, timeout=min(engine.timeout, AUTOTUNING_TIMEOUT))
-    prepared = stream(files[:2], lambda part: PhotoDataset(part, variants, model), trial)
+    prepared = trial.worker_pool(2).in_order(PhotoDataset(files[:2], variants, model))
     first, second = [time.perf_counter() for _ in prepared]
     size, picture, encode = int(engine.batch_size), model.prepare(synthetic_photo()), engine.encoder(model)
     per_picture = min(_seconds(encode, picture, size, engine) for _ in range(2)) / size
     preparation, encoding = second - first, per_picture * (len(variants) + 1) * engine.threads_per_batch
-    workers = math.ceil(cores() * preparation / (preparation + encoding))
-    return replace(engine, workers=max(1, min(cores(), workers)))
+    workers = math.ceil(available_cores() * preparation / (preparation + encoding))
+    return replace(engine, workers=max(1, min(available_cores(), workers)))

@@ -33,16 +33,13 @@ def inference_threads(engine: EngineConfig) -> ThreadPoolExecutor:
     slowest of them, which is the one that a worker is using. The threads live as long as the program, because
     compiled code is compiled for their number of threads.
     """
-    return _inference_threads(engine.inference_thread_count, engine.threads_per_batch)
+    return _inference_threads(engine.inference_thread_count, engine.threads_per_batch, os.getpid())
 
 
 @cache
-def _inference_threads(count: int, threads_per_batch: int) -> ThreadPoolExecutor:
+def _inference_threads(count: int, threads_per_batch: int, process: int) -> ThreadPoolExecutor:
+    """Return the threads of a process: a forked child inherits the cache, but no threads."""
     return ThreadPoolExecutor(count, "inference", torch.set_num_threads, (threads_per_batch,))
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_inference_threads.cache_clear)  # a forked child inherits no threads
 
 
 DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())

@@ -17,7 +17,6 @@ from iqbench.inference.batching import NONFINITE, Batcher
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.worker import RECOVERABLE, Failure, PhotoRecord
-from iqbench.inference.worker_pool import stream
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
 from iqbench.progress import track
 
@@ -71,7 +70,7 @@ def encode_photos(
         encode: Called instead of the model's own ``encode``.
     """
     batcher: Batcher[int] = Batcher(encode or settings.encoder(model), settings, network=isinstance(model, nn.Module))
-    prepared = stream(files, lambda part: _PhotoRecords(part, model), settings)
+    prepared = settings.worker_pool(len(files)).in_order(_PhotoRecords(files, model))
     records: list[PhotoRecord] = []
     encodings: dict[int, Tensor] = {}
     failures: dict[int, Failure] = {}
@@ -105,7 +104,7 @@ def photo_table(files: Sequence[PhotoFile], settings: EngineConfig, description:
         settings: The engine config.
         description: The text beside the progress bar.
     """
-    prepared = stream(files, lambda part: _PhotoRecords(part, None), settings)
+    prepared = settings.worker_pool(len(files)).in_order(_PhotoRecords(files, None))
     return _table([record for record, _ in track(prepared, description, len(files))])
 
 
@@ -118,9 +117,9 @@ class _PhotoRecords(Dataset[PreparedRecord]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def lost(self, code: str, error: str) -> PreparedRecord:
-        """Return the record of the first photo after its worker died or hung."""
-        return PhotoRecord.failed(self.files[0].name, code, error), None
+    def lost(self, index: int, code: str, error: str) -> PreparedRecord:
+        """Return the record of a photo whose worker died or hung."""
+        return PhotoRecord.failed(self.files[index].name, code, error), None
 
     def __getitem__(self, index: int) -> PreparedRecord:
         file = self.files[index]

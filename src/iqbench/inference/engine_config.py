@@ -1,6 +1,5 @@
 """The engine config: device, precision, batch size, workers and inference threads."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, runtime_checkable
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from iqbench.errors import UsageError
+from iqbench.inference.worker_pool import WorkerPool, available_cores
 from iqbench.interfaces import QualityModel
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -129,24 +129,23 @@ class EngineConfig:
     @property
     def worker_count(self) -> int:
         """The number of worker processes; ``auto`` is one per core."""
-        return cores() if self.workers == "auto" else int(self.workers)
+        return available_cores() if self.workers == "auto" else int(self.workers)
+
+    def worker_pool(self, photos: int) -> WorkerPool:
+        """Return the pool that prepares so many photos; a single one is prepared in this process."""
+        return WorkerPool(self.worker_count if photos > 1 else 0, self.timeout)
 
     @property
     def inference_thread_count(self) -> int:
         """The number of batches that are encoded at the same time."""
         if self.inference_threads == "auto":
-            return cores() if self.torch_device.type == "cpu" else 1
+            return available_cores() if self.torch_device.type == "cpu" else 1
         return int(self.inference_threads)
 
     @property
     def threads_per_batch(self) -> int:
         """The number of CPU threads that encode one batch."""
-        return max(1, cores() // self.inference_thread_count) if self.torch_device.type == "cpu" else 1
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, available_cores() // self.inference_thread_count) if self.torch_device.type == "cpu" else 1
 
 
 def _with_constant_weights(compiled: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:

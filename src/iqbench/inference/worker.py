@@ -1,6 +1,5 @@
 """The worker: decode a photo, make its variants, and prepare each picture for one model."""
 
-import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -100,9 +99,9 @@ class PhotoDataset(Dataset[PreparedPhoto]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def lost(self, code: str, error: str) -> PreparedPhoto:
-        """Return the stand-in for the first photo, whose worker died or hung."""
-        return PreparedPhoto(PhotoRecord.failed(self.files[0].name, code, error))
+    def lost(self, index: int, code: str, error: str) -> PreparedPhoto:
+        """Return the stand-in for a photo whose worker died or hung."""
+        return PreparedPhoto(PhotoRecord.failed(self.files[index].name, code, error))
 
     def __getitem__(self, index: int) -> PreparedPhoto:
         file = self.files[index]
@@ -128,13 +127,6 @@ class PhotoDataset(Dataset[PreparedPhoto]):
 
     def _picture(self, original: Photo, position: int) -> Photo:
         return self.variants[position - 1].apply(original) if position else original
-
-
-def start_worker(index: int) -> None:
-    """Limit a worker to one thread, since each core has a worker; reset SIGTERM so that the parent can kill it."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
 
 
 def _read_only(picture: Photo) -> Photo:

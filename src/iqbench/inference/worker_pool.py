@@ -1,163 +1,355 @@
-"""The stream of prepared photos from the workers, in order, whatever becomes of a worker."""
+"""A pool of worker processes that survives workers that die or hang."""
 
+import heapq
 import logging
 import multiprocessing
+import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
-from pickle import UnpicklingError
-from typing import Any, Protocol, TypeVar, cast
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from typing import Any, Generic, Protocol, TypeVar
 
-from torch.utils.data import DataLoader, Dataset
-
-from iqbench.inference.engine_config import EngineConfig
-from iqbench.inference.worker import start_worker
-from iqbench.interfaces import PhotoFile
+from iqbench.inference import messages
 
 log = logging.getLogger(__name__)
 
 AHEAD = 2
-"""Photos that each worker prepares ahead."""
+"""Items that each worker has in hand: one that it works on, one that waits."""
 
-PARTING = 5
-"""Seconds in which a worker that speaks no more is seen to be dead."""
+START_SECONDS = 120
+"""Time limit for a worker to start, in seconds. Where processes cannot be forked, each one imports torch anew."""
 
-START = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-"""How workers start; said, since a launcher may have set a way that only its own processes know."""
+STOP_SECONDS = 5
+"""Time limit for a worker to end by itself, in seconds; then it is killed."""
 
-T = TypeVar("T", covariant=True)
+POLL_SECONDS = 1
+"""Interval in seconds between looks at whether workers and parents are alive."""
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 
-class PreparesPhotos(Protocol[T]):
-    """What the workers do: a data set of photos that can also say of one that it was lost with its worker."""
+class Dataset(Protocol[T_co]):
+    """A sequence of items that workers compute, which also returns a substitute for an item that kills its worker.
+
+    Where processes cannot be forked (Windows, macOS, or once CUDA has started) it is pickled for each worker.
+    """
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> T_co: ...
 
-    def lost(self, code: str, error: str) -> T:
-        """Return what stands for the first photo, whose worker died or hung."""
+    def lost(self, index: int, code: str, error: str) -> T_co:
+        """Return the substitute: ``code`` is ``process_died`` or ``timeout``, ``error`` says what happened."""
         ...
 
 
-def stream(
-    files: Sequence[PhotoFile], preparing: Callable[[Sequence[PhotoFile]], PreparesPhotos[T]], settings: EngineConfig
-) -> Iterator[T]:
-    """Yield each photo as the workers prepared it, in the order of ``files``.
+@dataclass(frozen=True)
+class WorkerPool:
+    """Compute the items of a dataset in worker processes.
 
-    When a worker dies, or says nothing for ``settings.timeout`` seconds, the photos that were in its hands or
-    another's are prepared again, each by a worker of its own: the one that is guilty is lost, and no other.
+    If a worker dies or hangs, its item is tried once more while nothing else runs. If that fails too, the
+    item gets a substitute (`Dataset.lost`). All other items are computed as if nothing had happened. Errors
+    that an item raises are raised here. No worker outlives the iteration, Ctrl-C or this process.
 
     Args:
-        files: The photos.
-        preparing: Returns the data set of some of them.
-        settings: How many workers there are, and how long they may be silent.
+        workers: Number of processes; 0 computes everything in this process, unprotected.
+        timeout: Seconds that an item may take.
     """
-    workers = settings.worker_count if len(files) > 1 else 0
-    done = 0
-    while done < len(files):
-        try:
-            with _prepared(preparing(files[done:]), workers, settings.timeout) as photos:
-                for photo in photos:
-                    yield photo
-                    done += 1
-        except _WorkerLostError as lost:
-            log.warning("a worker %s near %s; its photos are looked at one by one", lost.verb, files[done].name)
-            for file in files[done : done + workers * AHEAD]:
-                yield _alone(preparing([file]), settings.timeout)
-                done += 1
+
+    workers: int
+    timeout: float
+
+    def in_order(self, dataset: Dataset[T]) -> Iterator[T]:
+        """Yield the items in order. At most ``2 * workers`` of them are computed ahead."""
+        early: dict[int, T] = {}
+        run = _Run(self, dataset, limit=self.workers * AHEAD)
+        for index, item in run.items():
+            early[index] = item
+            while run.limit - self.workers * AHEAD in early:
+                run.limit += 1
+                yield early.pop(run.limit - 1 - self.workers * AHEAD)
+
+    def as_finished(self, dataset: Dataset[T]) -> Iterator[tuple[int, T]]:
+        """Yield the items as they are finished, each with its index."""
+        return _Run(self, dataset, limit=len(dataset)).items()
 
 
-def _alone(photo: PreparesPhotos[T], timeout: int) -> T:
-    try:
-        with _prepared(photo, 1, timeout) as photos:
-            (prepared,) = photos
-    except _WorkerLostError as lost:
-        return photo.lost(lost.code, f"the worker that prepared it {lost.verb}, twice")
-    return prepared
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class _WorkerLostError(Exception):
-    """A worker died or hung: ``code`` is for the results."""
+def start_method() -> str:
+    """Return how to start workers: ``fork`` where that is safe, otherwise ``forkserver`` or ``spawn``.
 
-    def __init__(self, code: str, verb: str) -> None:
-        super().__init__(code, verb)
-        self.code, self.verb = code, verb
-
-
-@contextmanager
-def _prepared(photos: PreparesPhotos[T], workers: int, timeout: int) -> Iterator[Iterator[T]]:
-    """Give the photos as the workers prepare them; after an error, a lost worker or Ctrl-C none is left over.
-
-    Raises:
-        _WorkerLostError: If one dies or hangs.
+    A program that calls ``multiprocessing.set_start_method("spawn")`` gets ``spawn``. macOS's own libraries
+    break in forked processes, and so does a GPU's driver after it has started.
     """
-    loader: DataLoader[T] = DataLoader(
-        cast("Dataset[T]", photos),
-        batch_size=None,
-        num_workers=workers,
-        worker_init_fn=start_worker,
-        prefetch_factor=AHEAD if workers else None,
-        timeout=timeout if workers else 0,
-        multiprocessing_context=START if workers else None,
-    )
-    before = set(multiprocessing.active_children())
-    with _on_death_of(set()):  # DataLoader sets a handler that raises wherever this program is when a worker dies
-        prepared = iter(loader)
-    own = set(multiprocessing.active_children()) - before
-    try:
-        yield _watched(prepared, own)
-    except BaseException:
-        for worker in own:
-            worker.kill()  # one that hangs may not listen to anything less, and waiting for the others takes seconds
-        raise
+    methods = multiprocessing.get_all_start_methods()
+    if multiprocessing.get_start_method(allow_none=True) == "spawn" or sys.platform == "darwin":
+        return "spawn"
+    torch = sys.modules.get("torch")
+    safe = ["forkserver"] if torch is not None and torch.cuda.is_initialized() else ["fork"]
+    return next((method for method in safe if method in methods), "spawn")
 
 
-def _watched(prepared: Iterator[T], workers: set[BaseProcess]) -> Iterator[T]:
-    while True:
+class _CannotStartError(Exception):
+    """A worker died or hung before it was ready."""
+
+
+class _Worker:
+    """A process with a pipe of its own: its death cannot damage what other workers send."""
+
+    def __init__(self, context: BaseContext, dataset: object) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process: Any = context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(theirs, dataset), name="iqbench-worker", daemon=True
+        )
         try:
-            with _on_death_of(workers):
-                photo = next(prepared)
-        except StopIteration:
-            return
-        except (RuntimeError, OSError, EOFError, UnpicklingError) as error:
-            text = str(error)
-            if "DataLoader timed out" in text:
-                raise _WorkerLostError("timeout", "gave no answer in time") from error
-            gone = wait([worker.sentinel for worker in workers], PARTING)  # what is handed over is fetched from there
-            for worker in workers:
-                if worker.sentinel in gone:
-                    worker.join()  # it says no more, but may not yet have an exit code
-            if _dead(workers) or ("DataLoader worker" in text and "exited unexpectedly" in text):
-                raise _WorkerLostError("process_died", "died") from error
+            with _starting():
+                self.process.start()
+        except BaseException:  # a Ctrl-C comes when the process has started
+            if self.process.pid is not None:
+                self.process.kill()
+            self.connection.close()
             raise
-        yield photo
+        finally:
+            theirs.close()
+        self.indexes: deque[int] = deque()
+        """Items in its hands, the current one first."""
+        self.is_ready = False
+        self.since = time.monotonic()
+        """When it started or took up its current item."""
+
+    def give(self, index: int) -> None:
+        """Hand over an item to compute."""
+        if not self.indexes:
+            self.since = time.monotonic()
+        self.indexes.append(index)
+        with suppress(OSError):  # it is dead, which shows when its answer is awaited
+            self.connection.send(index)
+
+    def stop(self, patience: float) -> None:
+        """End the process: ask, wait ``patience`` seconds, then kill."""
+        if patience:
+            with suppress(OSError):
+                self.connection.send(None)
+            self.process.join(patience)
+        self.process.kill()
+        self.process.join(STOP_SECONDS)
+        self.connection.close()
 
 
-def _dead(workers: set[BaseProcess]) -> bool:
-    return any(worker.exitcode not in (None, 0) for worker in workers)
+class _Run(Generic[T]):
+    """One pass over a dataset."""
+
+    def __init__(self, pool: WorkerPool, dataset: Dataset[T], limit: int) -> None:
+        self.limit = limit
+        """Index of the first item that is not yet to be computed."""
+        self._dataset, self._timeout = dataset, pool.timeout
+        self._size = min(pool.workers, len(dataset))
+        self._waiting = list(range(len(dataset)))  # a heap
+        self._suspects: deque[int] = deque()
+        """Items whose worker died or hung; each is tried again alone."""
+        self._tried_alone: set[int] = set()
+        self._workers: list[_Worker] = []
+
+    def items(self) -> Iterator[tuple[int, T]]:
+        """Yield each item with its index, as they are finished."""
+        if self._size == 0:
+            yield from ((index, self._dataset[index]) for index in self._waiting)
+            return
+        patience = 0
+        try:
+            method = start_method()
+            context = multiprocessing.get_context(method)
+            packed = method != "fork" and _Packed([bytes(buffer) for buffer in messages.pack(self._dataset)])
+            if method == "forkserver":
+                context.set_forkserver_preload([__name__, type(self._dataset).__module__])
+            while self._waiting or self._suspects or any(worker.indexes for worker in self._workers):
+                self._start(context, packed or self._dataset)
+                self._hand_out()
+                yield from self._collect()
+            patience = STOP_SECONDS
+        except _CannotStartError:
+            for worker in self._workers:
+                self._take_back(worker)
+            self._stop(0)
+            log.warning("worker processes cannot be started from this program; it goes on without them")
+            yield from self._without_workers()
+        finally:
+            self._stop(patience)
+
+    def _start(self, context: BaseContext, payload: object) -> None:
+        wanted = min(self._size, len(self._waiting) + len(self._suspects))
+        try:
+            while len(self._workers) < wanted:
+                self._workers.append(_Worker(context, payload))
+        except OSError as error:
+            raise _CannotStartError from error
+
+    def _hand_out(self) -> None:
+        if self._suspects:
+            if not any(worker.indexes for worker in self._workers):
+                index = self._suspects.popleft()
+                self._tried_alone.add(index)
+                self._workers[0].give(index)
+            return
+        if any(worker.indexes and worker.indexes[0] in self._tried_alone for worker in self._workers):
+            return
+        while self._waiting and self._waiting[0] < self.limit:
+            worker = min(self._workers, key=lambda worker: len(worker.indexes))
+            if len(worker.indexes) >= AHEAD:
+                return
+            worker.give(heapq.heappop(self._waiting))
+
+    def _collect(self) -> Iterator[tuple[int, T]]:
+        """Yield what workers send; wait for at most `POLL_SECONDS`."""
+        by_handle = {worker.connection: worker for worker in self._workers}
+        sentinels = {worker.process.sentinel: worker for worker in self._workers}
+        handles = set(wait([*by_handle, *sentinels], POLL_SECONDS))
+        now = time.monotonic()
+        for worker in list(self._workers):
+            if worker.connection in handles:
+                try:
+                    buffers = messages.receive(worker.connection)
+                except (EOFError, OSError):
+                    yield from self._lose(worker, "process_died", "died")
+                else:
+                    worker.since = now
+                    yield from self._take(worker, messages.unpack(buffers))
+            elif worker.process.sentinel in handles or not worker.process.is_alive():
+                yield from self._lose(worker, "process_died", "died")
+            elif worker.indexes and now - worker.since > (self._timeout if worker.is_ready else START_SECONDS):
+                yield from self._lose(worker, "timeout", "gave no answer in time")
+
+    def _take(self, worker: _Worker, message: Any) -> Iterator[tuple[int, T]]:
+        if not worker.is_ready:
+            worker.is_ready = True
+            return
+        error, item = message
+        if error is not None:
+            raise error
+        index = worker.indexes.popleft()
+        self._tried_alone.discard(index)
+        yield index, item
+
+    def _lose(self, worker: _Worker, code: str, reason: str) -> Iterator[tuple[int, T]]:
+        """Drop a worker that died or hung; its current item is guilty, the others go back."""
+        self._workers.remove(worker)
+        worker.stop(0)
+        if not worker.is_ready:
+            self._take_back(worker)
+            raise _CannotStartError
+        if not worker.indexes:
+            return
+        index = worker.indexes.popleft()
+        self._take_back(worker)
+        if index in self._tried_alone:
+            self._tried_alone.discard(index)
+            yield index, self._dataset.lost(index, code, f"the worker that prepared it {reason}, twice")
+        else:
+            log.warning("a worker %s at item %d; it is tried once more, alone", reason, index)
+            self._suspects.append(index)
+
+    def _take_back(self, worker: _Worker) -> None:
+        while worker.indexes:
+            index = worker.indexes.popleft()
+            if index in self._tried_alone:
+                self._suspects.append(index)
+            else:
+                heapq.heappush(self._waiting, index)
+
+    def _without_workers(self) -> Iterator[tuple[int, T]]:
+        for index in self._suspects:
+            error = "the worker that prepared it died, and no other could be started"
+            yield index, self._dataset.lost(index, "process_died", error)
+        yield from ((index, self._dataset[index]) for index in sorted(self._waiting))
+
+    def _stop(self, patience: float) -> None:
+        for worker in self._workers:
+            worker.stop(patience)
+        self._workers = []
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A pickled dataset."""
+
+    buffers: list[bytes]
+
+
+def _serve(connection: Connection, dataset: Any) -> None:
+    """Compute the items whose indexes come, in a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent handles it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if isinstance(dataset, _Packed):
+        dataset = messages.unpack([bytearray(buffer) for buffer in dataset.buffers])
+    _use_one_core()
+    messages.send(connection, messages.pack(None))
+    while (index := connection.recv()) is not None:
+        try:
+            message = messages.pack((None, dataset[index]))
+        except Exception as error:  # noqa: BLE001 - raised again in the parent
+            message = messages.pack((_portable(error), None))
+        messages.send(connection, message)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is gone, however it ended."""
+    parent: Any = multiprocessing.parent_process()
+    started_by = os.getppid()
+    # siblings may hold copies of the pipe whose end would tell, so look at the parent's number as well
+    while os.getppid() == started_by and not wait([parent.sentinel], POLL_SECONDS):
+        pass
+    os._exit(1)
+
+
+def _use_one_core() -> None:
+    """Keep libraries to one thread: there is a worker for each core."""
+    if (cv2 := sys.modules.get("cv2")) is not None:
+        cv2.setNumThreads(0)  # 1 would wait for the parent's threads, which a forked process does not have
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """Return an error that can be pickled, with the worker's traceback as a note."""
+    note = f"In a worker process:\n{''.join(traceback.format_exception(error))}"
+    try:
+        messages.unpack(messages.pack(error))
+    except Exception:  # noqa: BLE001 - whatever its own pickling raises
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(note)
+    return error
 
 
 @contextmanager
-def _on_death_of(workers: set[BaseProcess]) -> Iterator[None]:
-    """Have it raised at once, but only in here, if one of the workers is dead or dies.
-
-    Where no signal can be caught, in another thread than the main one, it is found out after the timeout.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def look(*_: object) -> None:
-        if _dead(workers):
-            raise _WorkerLostError("process_died", "died")
-
-    handler: Any = signal.signal(signal.SIGCHLD, look)
+def _starting() -> Iterator[None]:
+    """Start a process here even in a daemon, without a Ctrl-C in its first moments, nor a warning about threads."""
+    process = multiprocessing.current_process()
+    is_daemon = process.daemon
+    can_block = hasattr(signal, "pthread_sigmask")
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
     try:
-        look()
-        yield
+        process.daemon = False  # daemons may not have children; these end with it all the same
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"This process .* is multi-threaded", DeprecationWarning)
+            yield
     finally:
-        signal.signal(signal.SIGCHLD, handler)
+        process.daemon = is_daemon
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

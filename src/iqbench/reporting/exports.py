@@ -1,9 +1,6 @@
 """Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +10,7 @@ from iqbench.benchmark.summarize import summarize_runs
 from iqbench.benchmark.verdict_table import read_runs
 from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
+from iqbench.io import atomic_batch
 from iqbench.records import record_json
 from iqbench.reporting.gallery import stored_pictures
 from iqbench.reporting.html import report_page
@@ -50,7 +48,7 @@ def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequenc
     jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
     summary, table = results.summary, results.table[EXPORTED_COLUMNS]
-    with together(folder) as place:
+    with atomic_batch(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
         write_csv(place / "manifest.csv", _manifest_table(runs))
@@ -84,28 +82,6 @@ def _manifest_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Return one row per photo of the runs, with its size and content hash."""
     photos = pd.concat([run.photos for run in runs])[MANIFEST_COLUMNS]
     return photos.drop_duplicates(["name", "sha256"]).sort_values(["name", "sha256"])
-
-
-@contextmanager
-def together(folder: Path) -> Iterator[Path]:
-    """Give a place for files, and move all of them into ``folder`` when the last one is written.
-
-    So nobody ever sees half a file, and a disk that is full leaves the files of before.
-    """
-    with tempfile.TemporaryDirectory(prefix=".exports-", dir=folder) as place:
-        yield Path(place)
-        files = sorted(Path(place).iterdir())
-        for file in files:
-            with file.open("rb+") as written:
-                os.fsync(written.fileno())
-        for file in files:
-            file.replace(folder / file.name)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file as `together` does several."""
-    with together(path.parent) as place:
-        (place / path.name).write_text(text, encoding="utf-8")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

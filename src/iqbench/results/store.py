@@ -1,9 +1,7 @@
 """The store: one SQLite file per job, written photo by photo. All exports are made from it."""
 
-import fcntl
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -14,6 +12,8 @@ from typing import Any
 from iqbench import photos
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
+from iqbench.io import replace as replace_file
+from iqbench.io import sync
 from iqbench.results import FILE_NAME
 from iqbench.results.compatibility import damage_difference
 from iqbench.results.reader import description
@@ -63,10 +63,8 @@ class Store:
     ) -> None:
         self.path = path = folder / FILE_NAME
         try:
-            if not path.exists():
+            if not path.exists() or _is_unused(path):
                 self._create(identity, details, variants)
-            if path.stat().st_size == 0:
-                raise UsageError(f"{path}: empty, so not a store of iqbench; {OR_FRESH}")
             self._open(identity, details, variants)
         except (sqlite3.DatabaseError, KeyError, ValueError) as error:
             _raise_if_not_damage(path, error)
@@ -82,7 +80,9 @@ class Store:
                 for statement in (RUN_TABLE, *(table.create for table in TABLES)):
                     database.execute(statement)
                 _describe(database, identity, details, variants)
-            new.replace(self.path)
+            sync(new)
+            replace_file(new, self.path)
+            sync(self.path.parent)
         finally:
             new.unlink(missing_ok=True)
 
@@ -214,6 +214,21 @@ class Store:
         self._database.close()
 
 
+def _is_unused(path: Path) -> bool:
+    """Return whether a file is what a run leaves that is killed before it stores anything.
+
+    Raises:
+        sqlite3.DatabaseError: If it is no database.
+    """
+    with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        is_ours = not tables or {"run", "photos"} <= tables
+        if not is_ours or any(database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables):
+            return False
+    log.warning("%s: empty; starting a new store", path)
+    return True
+
+
 def _raise_if_not_damage(path: Path, error: BaseException) -> None:
     if not isinstance(error, sqlite3.OperationalError):
         return
@@ -260,19 +275,3 @@ def set_aside(folder: Path) -> None:
     for file in folder.glob(f"{FILE_NAME}-*"):  # the write-ahead log
         file.replace(folder / f"{aside.name}{file.name.removeprefix(FILE_NAME)}")
     log.info("%s: moved aside to %s", path, aside.name)
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for this process; the kernel lets go of it when the process ends.
-
-    Raises:
-        LockedError: If another process holds it.
-    """
-    with (folder / ".lock").open("w") as file:
-        os.register_at_fork(after_in_child=file.close)  # or workers would hold it after a kill of this process alone
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(f"{folder}: another run is writing here; wait for it or choose another out=") from error
-        yield

@@ -1,6 +1,5 @@
 """Atomic checkpoint files."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from iqbench.errors import DiskError, diverged
+from iqbench.io import atomic_write
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -28,19 +28,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise diverged(f"{name} holds NaN or infinity")
         target = Path(path)
-        temporary = target.with_name(f".{target.name}.tmp")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with atomic_write(target) as temporary, temporary.open("wb") as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where the disk is full
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             raise DiskError(f"{target}: the checkpoint cannot be written ({reason}); the one before is kept") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def load_checkpoint(
         self, path: Any, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
