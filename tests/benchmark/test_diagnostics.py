@@ -28,7 +28,7 @@ def baselines_of(rows):
 
 def test_a_judge_of_file_sizes_chooses_like_the_baseline_and_does_not_beat_it():
     sizes = {"blur": 60.0, "jpeg": 40.0, "crop_edge": 80.0}
-    against = baselines_of(judged(lambda at, kind: 1.0, bytes=sizes))
+    against = baselines_of(judged(lambda at, kind: 1.0, encoded_bytes=sizes))
     assert against.chooses_like["larger file"] == ChoosesLike(share=1.0, suspect=True)
     assert against.overall.baseline == "larger file"
     assert against.overall.value == 0.0
