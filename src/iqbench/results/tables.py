@@ -89,7 +89,11 @@ class Table:
 
 @cache
 def _columns(row: type) -> tuple[Column, ...]:
-    return tuple(_each_column(row))
+    columns = tuple(_each_column(row))
+    names = [column.name for column in columns]
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{row.__name__}: more than one column is called {', '.join(duplicates)}")
+    return columns
 
 
 def _each_column(row: type) -> Iterator[Column]:
