@@ -72,3 +72,11 @@ def test_a_target_that_names_nothing_is_refused(tmp_path: Path, mistake: str) ->
     assert outcome.exit_code == 2
     assert "must name a class or function" in outcome.last_line
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("target", ["no.such.module", "iqbench.models.siamese.Typo"])
+def test_a_target_that_cannot_be_imported_is_named_in_one_line(tmp_path: Path, target: str) -> None:
+    outcome = run("bench", *TINY, f"model._target_={target}", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert outcome.err.startswith(f"iqbench.bench: model._target_={target}: cannot be imported (")
+    assert len(outcome.err.splitlines()) == 1

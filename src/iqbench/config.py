@@ -196,7 +196,8 @@ def _target(node: DictConfig, key: str) -> Any:
     try:
         return hydra.utils.get_object(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"{key}._target_={node['_target_']}: cannot be imported ({error})") from error
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(f"{key}._target_={name}: cannot be imported ({reason})") from error
 
 
 def _check_arguments(node: DictConfig, key: str) -> None:
