@@ -56,13 +56,13 @@ def test_the_main_job_runs_without_them(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_runs_without_them_and_its_checkpoint_is_evaluated(tmp_path: Path) -> None:
-    write_phototriage(tmp_path / "triage", series=4, validation_series=2)
+    write_phototriage(tmp_path / "triage", series=2, validation_series=1)
     data = ("data=phototriage", f"data.root={tmp_path / 'triage'}", f"data.cache={tmp_path / 'cache'}")
-    short = ("trainer.max_epochs=1", "trainer.accelerator=cpu", "examples.workers=2", "examples.batch_size=4")
+    short = ("trainer.max_epochs=1", "trainer.accelerator=cpu", "examples.workers=1", "examples.batch_size=4")
     program("train", "model=siamese", *TINY, *data, *short, f"out={tmp_path / 'train'}")
     best = tmp_path / "train" / "checkpoints" / "best.ckpt"
     judge = ("model=siamese", *TINY, f"model.checkpoint={best}")
-    program("evaluate", *judge, *data, "engine.workers=2", f"out={tmp_path / 'evaluation'}")
+    program("evaluate", *judge, *data, "engine.workers=1", f"out={tmp_path / 'evaluation'}")
     assert (tmp_path / "evaluation" / "predictions.csv").is_file()
 
 

@@ -41,7 +41,7 @@ def test_without_a_data_module_only_the_names_are_missing(tmp_path: Path) -> Non
 def test_a_write_that_fails_leaves_the_file_before_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learn(tmp_path, ava(), vote_lesson(), Predictions())
+    train(tmp_path, ava(), vote_examples(), Predictions())
     before = predictions(tmp_path)
 
     def half(self: pd.DataFrame, target: Path, index: bool) -> None:
@@ -50,7 +50,7 @@ def test_a_write_that_fails_leaves_the_file_before_and_no_other(
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", half)
     with pytest.raises(OSError, match="No space"):
-        learn(tmp_path, ava(), vote_lesson(), Predictions())
+        train(tmp_path, ava(), vote_examples(), Predictions())
     assert [file.name for file in (tmp_path / "predictions").iterdir()] == ["epoch_000.parquet"]
     pd.testing.assert_frame_equal(predictions(tmp_path), before)
 
