@@ -141,7 +141,7 @@ def test_fresh_moves_another_runs_results_aside_and_changes_nothing_else(folder:
     for out in ("out", "plain"):
         run("bench", *common, *(["protocol=legacy"] if out == "out" else []), f"out={tmp_path / out}")
     refused = run("bench", *common, f"out={tmp_path / 'out'}")
-    assert refused.last_line.endswith("; choose another out=, or say fresh=true, which moves it aside")
+    assert refused.last_line.endswith("; choose another out=, or set fresh=true, which moves it aside")
     outcome = run("bench", *common, "fresh=true", f"out={tmp_path / 'out'}")
     assert outcome.exit_code == 0, outcome.err
     assert (tmp_path / "out" / "results.sqlite.old").exists()

@@ -217,7 +217,7 @@ class SideBySide(nn.Module, Scorer):
 def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
     files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: 2)
+    monkeypatch.setattr("iqbench.inference.engine_config.available_cores", lambda: 2)
     before, model = torch.get_num_threads(), SideBySide()
     _, pairs = run(model, files, engine_config(4))
     assert pairs == run(Brightness(), files)[1]
@@ -229,14 +229,14 @@ def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
 def test_the_answers_are_the_same_to_the_bit_on_any_number_of_cores(
     files: list[PhotoFile], cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: 2)
+    monkeypatch.setattr("iqbench.inference.engine_config.available_cores", lambda: 2)
     expected = run(siamese(), files, engine_config(4))
-    monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: cores)
+    monkeypatch.setattr("iqbench.inference.engine_config.available_cores", lambda: cores)
     assert run(siamese(), files, engine_config(4)) == expected
 
 
 def test_one_inference_thread_has_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("iqbench.inference.engine_config.cores", lambda: 6)
+    monkeypatch.setattr("iqbench.inference.engine_config.available_cores", lambda: 6)
     engines = {count: replace(engine_config(), inference_threads=count) for count in ("auto", 1, 4, 9)}
     assert {count: (e.inference_thread_count, e.threads_per_batch) for count, e in engines.items()} == {
         "auto": (6, 1),
