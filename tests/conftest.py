@@ -9,6 +9,9 @@ from fixtures.photos import noisy_gradient
 from iqbench.datasets.folder import Folder
 from iqbench.interfaces import Photo, PhotoFile
 
+collect_ignore = ["fixtures/other_system"]
+"""Hides what only Unix has as soon as it is imported, which collecting doctests would do."""
+
 
 @pytest.fixture
 def photo() -> Photo:
