@@ -96,7 +96,7 @@ def test_a_script_that_other_processes_cannot_import_decodes_by_itself(tmp_path:
 
 
 SLOW = """
-import signal, sys, time
+import multiprocessing, signal, sys, time
 from pathlib import Path
 from iqbench.datasets.decode_check import decode_all
 
@@ -106,18 +106,20 @@ def decode(path):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    multiprocessing.set_start_method(sys.argv[2])
     for _ in decode_all([Path(sys.argv[1])] * 10_000, decode=decode):
         pass
 """
 
 
-def test_no_process_outlives_the_one_that_started_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, method: str) -> None:
     (tmp_path / "script.py").write_text(SLOW)
     ends = {signal.SIGINT: tmp_path / "interrupted", signal.SIGKILL: tmp_path / "killed"}
     programs = {}
     for end, looked in ends.items():
         looked.mkdir()
-        command = [sys.executable, tmp_path / "script.py", looked]
+        command = [sys.executable, tmp_path / "script.py", looked, method]
         programs[end] = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + 60
     while not all(any(looked.iterdir()) for looked in ends.values()) and time.monotonic() < deadline:

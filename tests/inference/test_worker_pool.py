@@ -29,6 +29,7 @@ from iqbench.inference.autotuning import share_cores
 from iqbench.inference.encoding import encode_photos
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.worker_pool import AHEAD, WorkerPool
+from iqbench.inference.worker_process import start_method
 from iqbench.interfaces import Photo, PhotoFile, Scorer
 
 VARIANTS = suite({"blur": blur_ladder([1])})
@@ -269,6 +270,26 @@ def test_workers_that_are_not_forked_give_the_same(monkeypatch: pytest.MonkeyPat
         0, 1, [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], "process_died", 4
     ]  # fmt: skip
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("system", "cuda", "chosen", "method"),
+    [
+        ("linux", False, None, "fork"),
+        ("linux", True, None, "forkserver"),
+        ("linux", False, "spawn", "spawn"),
+        ("darwin", False, None, "spawn"),
+    ],
+)
+def test_workers_are_forked_only_where_that_is_safe(
+    monkeypatch: pytest.MonkeyPatch, system: str, cuda: bool, chosen: str | None, method: str
+) -> None:
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: cuda)
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda allow_none: chosen)
+    assert start_method() == method
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    assert start_method() == "spawn"
 
 
 def test_a_dataset_that_cannot_be_pickled_is_the_error_that_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
