@@ -119,11 +119,11 @@ class _Run(Generic[T]):
                 self._hand_out()
                 yield from self._collect()
             patience = STOP_SECONDS
-        except _CannotStartError:
+        except _CannotStartError as error:
             for worker in self._workers:
                 self._take_back(worker)
             self._stop(0)
-            log.warning("worker processes cannot be started from this program; it goes on without them")
+            log.warning("worker processes cannot be started (%s); this process goes on without them", error)
             yield from self._without_workers()
         finally:
             self._stop(patience)
@@ -134,7 +134,7 @@ class _Run(Generic[T]):
             while len(self._workers) < wanted:
                 self._workers.append(WorkerProcess(context, dataset))
         except OSError as error:
-            raise _CannotStartError from error
+            raise _CannotStartError(str(error)) from error
 
     def _hand_out(self) -> None:
         if self._suspects:
@@ -153,52 +153,66 @@ class _Run(Generic[T]):
 
     def _collect(self) -> Iterator[tuple[int, T]]:
         """Yield what workers send; wait for at most `POLL_SECONDS`."""
-        by_handle = {worker.connection: worker for worker in self._workers}
-        sentinels = {worker.process.sentinel: worker for worker in self._workers}
-        handles = set(wait([*by_handle, *sentinels], POLL_SECONDS))
-        now = time.monotonic()
+        connections = [worker.connection for worker in self._workers]
+        handles = set(wait([*connections, *(worker.process.sentinel for worker in self._workers)], POLL_SECONDS))
+        items: list[tuple[int, T]] = []  # yielded later: what is known of the workers is out of date after a yield
+        failure: Exception | None = None
         for worker in list(self._workers):
-            if worker.connection in handles:
-                try:
-                    buffers = messages.receive(worker.connection)
-                except (EOFError, OSError):
-                    yield from self._lose(worker, "process_died", "died")
-                else:
-                    worker.since = time.monotonic()  # it may have waited for a consumer that was away
-                    yield from self._take(worker, messages.unpack(buffers))
-            elif worker.process.sentinel in handles or not worker.process.is_alive():
-                yield from self._lose(worker, "process_died", "died")
-            elif worker.indexes and now - worker.since > (self._timeout if worker.is_ready else START_SECONDS):
-                yield from self._lose(worker, "timeout", "gave no answer in time")
+            try:
+                items += self._look_at(worker, worker.connection in handles)
+            except Exception as error:  # noqa: BLE001 - raised when the items that are there have been yielded
+                failure = error
+                break
+        yield from items
+        if failure is not None:
+            raise failure
 
-    def _take(self, worker: WorkerProcess, message: Any) -> Iterator[tuple[int, T]]:
+    def _look_at(self, worker: WorkerProcess, has_sent: bool) -> list[tuple[int, T]]:
+        """Return the item that a worker sent, or the substitute for the one that it died or hung at."""
+        now = time.monotonic()
+        if not has_sent and not worker.process.is_alive():
+            has_sent = worker.has_sent()  # between the wait and its death
+            if not has_sent:
+                return self._lose(worker, "process_died", "died")
+        if has_sent:
+            try:
+                buffers = messages.receive(worker.connection)
+            except (EOFError, OSError):
+                return self._lose(worker, "process_died", "died")
+            worker.since = now  # it may have waited for a consumer that was away
+            return self._take(worker, messages.unpack(buffers))
+        if worker.indexes and now - worker.since > (self._timeout if worker.is_ready else START_SECONDS):
+            return self._lose(worker, "timeout", "gave no answer in time")
+        return []
+
+    def _take(self, worker: WorkerProcess, message: Any) -> list[tuple[int, T]]:
         if not worker.is_ready:
             worker.is_ready = True
-            return
+            return []
         error, item = message
         if error is not None:
             raise error
         index = worker.indexes.popleft()
         self._tried_alone.discard(index)
-        yield index, item
+        return [(index, item)]
 
-    def _lose(self, worker: WorkerProcess, code: str, reason: str) -> Iterator[tuple[int, T]]:
+    def _lose(self, worker: WorkerProcess, code: str, reason: str) -> list[tuple[int, T]]:
         """Drop a worker that died or hung; its current item is guilty, the others go back."""
         self._workers.remove(worker)
         worker.stop(0)
         if not worker.is_ready:
             self._take_back(worker)
-            raise _CannotStartError
+            raise _CannotStartError(f"one {reason} before it was ready, exit code {worker.process.exitcode}")
         if not worker.indexes:
-            return
+            return []
         index = worker.indexes.popleft()
         self._take_back(worker)
         if index in self._tried_alone:
             self._tried_alone.discard(index)
-            yield index, self._dataset.lost(index, code, f"the worker that prepared it {reason}, twice")
-        else:
-            log.warning("a worker %s at photo %d; it is tried once more, alone", reason, index)
-            self._suspects.append(index)
+            return [(index, self._dataset.lost(index, code, f"the worker that prepared it {reason}, twice"))]
+        log.warning("a worker %s at photo %d; it is tried once more, alone", reason, index)
+        self._suspects.append(index)
+        return []
 
     def _take_back(self, worker: WorkerProcess) -> None:
         while worker.indexes:

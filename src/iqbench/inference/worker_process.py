@@ -91,6 +91,13 @@ class WorkerProcess:
         with suppress(OSError):  # it is dead, which shows when its answer is awaited
             self.connection.send(index)
 
+    def has_sent(self) -> bool:
+        """Return whether an answer, or part of one, is there to be received."""
+        try:
+            return bool(self.connection.poll())
+        except (EOFError, OSError):  # on Windows, of a process that is dead
+            return False
+
     def ask_to_stop(self) -> None:
         """Let the process end when it has no more items."""
         with suppress(OSError):  # it is dead
