@@ -143,7 +143,7 @@ def test_an_output_folder_that_may_not_be_written_is_refused_before_the_first_ph
 ) -> None:
     run_plan = mock.Mock(side_effect=AssertionError("a photo was scored"))
     monkeypatch.setattr("iqbench.benchmark.run.run_plan", run_plan)
-    monkeypatch.setattr("iqbench.results.store.lock", mock.Mock(side_effect=READ_ONLY))
+    monkeypatch.setattr("iqbench.io.lock", mock.Mock(side_effect=READ_ONLY))
     outcome = run("bench", "model=contrast", "data.limit=1", f"out={tmp_path / 'out'}")
     assert outcome.exit_code == 74
     assert outcome.err == (

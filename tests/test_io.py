@@ -164,3 +164,9 @@ def test_a_lock_ends_with_its_program_however_it_ends(tmp_path: Path) -> None:
             holder.wait()
         with lock(tmp_path):
             pass
+
+
+def test_a_folder_that_was_removed_is_not_created_again(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_text(tmp_path / "removed" / "status.json", "{}")
+    assert not (tmp_path / "removed").exists()

@@ -29,7 +29,7 @@ def atomic_write(path: Path, shared: bool = False) -> Iterator[Path]:
     program left is overwritten by the next one.
 
     Args:
-        path: The file. Its folder is created if it is missing.
+        path: The file. Its folder exists; a folder that somebody removed during a run is not created again.
         shared: Whether several programs may write it at once, such as a cache outside the locked folder of a run.
 
     Raises:
@@ -42,7 +42,6 @@ def atomic_write(path: Path, shared: bool = False) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()], (folder / "note.txt").read_text()
         (['note.txt'], 'whole')
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp" if shared else f".{path.name}.tmp")
     if shared:
         _remove_stale(path)

@@ -26,5 +26,6 @@ class Predictions(Callback):
         if table is not None:
             table.insert(0, "epoch", trainer.current_epoch)
             folder = Path(trainer.default_root_dir) / "predictions"
+            folder.mkdir(exist_ok=True)
             with atomic_write(folder / f"epoch_{trainer.current_epoch:03d}.parquet") as temporary:
                 table.to_parquet(temporary, index=False)

@@ -103,6 +103,7 @@ class DecodeCache:
         rows = [(path, *stamp, *result) for path, (stamp, result) in self._rows.items()]
         columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(_SCHEMA)
         try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(self._file, shared=True) as temporary:
                 pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, write_page_checksum=True)
         except OSError as error:

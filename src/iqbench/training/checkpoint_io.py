@@ -29,6 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 raise diverged(f"{name} holds NaN or infinity")
         target = Path(path)
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with atomic_write(target) as temporary, temporary.open("wb") as file:
                 torch.save(checkpoint, file)
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where the disk is full
