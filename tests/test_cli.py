@@ -78,6 +78,7 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_results_among_the_photos_are_never_judged(folder: Path, tmp_path: Path) -> None:
     photos = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0", "max_failures=0")
     inside = folder / "out"

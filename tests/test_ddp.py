@@ -11,6 +11,8 @@ from PIL import Image
 
 from fixtures.photos import noisy_gradient
 
+pytestmark = pytest.mark.slow
+
 
 def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path) -> None:
     photos = tmp_path / "photos"

@@ -415,6 +415,7 @@ def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, m
         assert alone["baselines"] == found["baselines"]
 
 
+@pytest.mark.slow
 def test_a_sweep_over_sets_keeps_pairs_and_votes_apart(
     triage: Path, votes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,6 +465,7 @@ def test_a_job_with_failed_rows_is_merged_all_the_same(triage: Path, tmp_path: P
     assert (difference["left_out"], difference["value"]) == (6, 0.0)
 
 
+@pytest.mark.slow
 def test_old_results_of_a_job_that_fails_now_are_not_merged(triage: Path, tmp_path: Path) -> None:
     command = (tmp_path / "sweep", "-m", "model=bright,dark", f"data.root={triage}", "split=val")
     assert evaluate(*command).exit_code == 0
@@ -475,6 +477,7 @@ def test_old_results_of_a_job_that_fails_now_are_not_merged(triage: Path, tmp_pa
     assert list(summary["sets"][0]["models"]) == ["dark"]
 
 
+@pytest.mark.slow
 def test_two_checkpoints_of_one_name_are_told_apart(triage: Path, tmp_path: Path) -> None:
     for seed in (1, 2):
         write_checkpoint(tmp_path / f"{seed}.ckpt", siamese(seed), {})

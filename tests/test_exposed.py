@@ -9,6 +9,8 @@ from PIL import Image
 from fixtures.command_line import Outcome, run
 from fixtures.scenes import scene
 
+pytestmark = pytest.mark.slow
+
 JUDGES = """
 import cv2
 import numpy as np

@@ -53,6 +53,7 @@ def encoded() -> list[float]:
 FEW = ("degradation=blur", "degradation.blur.sigma=[1,4]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "then", "pictures"),
     [

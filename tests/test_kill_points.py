@@ -92,6 +92,7 @@ def test_a_benchmark_killed_at_any_step_goes_on_with_the_same_command(tmp_path: 
     assert len(chosen) >= SAMPLE
 
 
+@pytest.mark.slow
 @SAMPLES
 def test_a_sweep_killed_at_any_step_goes_on_with_the_same_command(tmp_path: Path, sample: int) -> None:
     steps, chosen, faults = killed_everywhere(tmp_path, sample, "-m", "model=contrast,sharpness")

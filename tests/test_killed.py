@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from fixtures.command_line import TINY
 from fixtures.killed_runs import killed
 from fixtures.photos import noisy_gradient
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_benchmark_ends_with_the_bytes_of_one_that_was_left_alone(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from fixtures.command_line import run
 from fixtures.killed_runs import EXPORTS
 from fixtures.photos import noisy_gradient
 
+pytestmark = pytest.mark.slow
+
 LAUNCHERS = {
     "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
     "submitit": ("hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"),

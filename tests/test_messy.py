@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from PIL import Image
 
 from fixtures.broken_files import dng, encoded, heic, with_broken_chunk, with_png_size, with_text_bomb
 from fixtures.command_line import run
 from fixtures.photos import noisy_gradient
+
+pytestmark = pytest.mark.slow
 
 GOOD, ODD = 50, 300
 JUDGED = ("model=contrast", "degradation=blur", "max_failures=0")

@@ -9,6 +9,8 @@ from nbclient import NotebookClient
 from fixtures.command_line import TINY, run
 from fixtures.labelled_sets import write_ava
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 

@@ -55,6 +55,7 @@ def test_the_main_job_runs_without_them(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_training_runs_without_them_and_its_checkpoint_is_evaluated(tmp_path: Path) -> None:
     write_phototriage(tmp_path / "triage", series=2, validation_series=1)
     data = ("data=phototriage", f"data.root={tmp_path / 'triage'}", f"data.cache={tmp_path / 'cache'}")

@@ -14,6 +14,8 @@ from fixtures.command_line import Outcome, run
 from iqbench import photos
 from iqbench.datasets.samples import Samples
 
+pytestmark = pytest.mark.slow
+
 BASELINE = Path(__file__).parent / "reference"
 
 

@@ -63,6 +63,7 @@ def many(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
 def test_a_training_that_was_stopped_in_mid_epoch_ends_bit_equal(
     many: Path, tmp_path: Path, how: signal.Signals, code: int

@@ -46,6 +46,7 @@ def test_a_search_optimises_the_metric_that_the_trainings_return(common: tuple[s
     assert outcome.err.count("optimized_metric:") == 1  # the config tree is printed once
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_does_not_end_the_search_but_is_no_success(common: tuple[str, ...], tmp_path: Path) -> None:
     space = "model.optimizer.lr=choice(1e30,0.001)"
     outcome = run("train", *SEARCH, *common, "examples.batch_size=1", space, "hydra.sweeper.n_trials=4")

@@ -38,6 +38,7 @@ def whole(seven: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, by
     return {name: (place / name).read_bytes() for name in EXPORTS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", [2, 3, 8])
 def test_any_split_merges_to_the_bytes_of_one_run(
     seven: Path, whole: dict[str, bytes], tmp_path: Path, shards: int

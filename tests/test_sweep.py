@@ -97,6 +97,7 @@ def test_an_interrupted_run_is_exported_and_goes_on_to_the_bytes_of_one_that_was
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_a_run_that_is_told_to_end_exports_what_it_has(common: tuple[object, ...], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "iqbench.bench", *map(str, common), "model=ending", f"out={tmp_path / 'out'}"]
     surroundings = {**os.environ, "TERM_AFTER": str(TWO_PHOTOS + 1), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -124,6 +125,7 @@ run("bench", *sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_while_it_exports_has_only_whole_files_and_goes_on(
     common: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_run_that_is_killed_while_it_exports_has_only_whole_files_and_goes_on(
     assert whole(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("end", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
 def test_an_interrupted_sweep_merges_what_there_is_and_goes_on(
     common: tuple[object, ...], ends: dict[int, BaseException], tmp_path: Path, end: BaseException, code: int
@@ -168,6 +171,7 @@ def test_a_sweep_that_is_interrupted_between_two_jobs_is_not_complete(
     assert summary(tmp_path / "sweep")["complete"] is False
 
 
+@pytest.mark.slow
 def test_another_sweep_in_the_same_root_leaves_the_jobs_of_the_first_alone_and_says_so(
     common: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -184,6 +188,7 @@ def test_another_sweep_in_the_same_root_leaves_the_jobs_of_the_first_alone_and_s
     assert whole(root)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_refused_does_not_bring_in_the_results_that_were_there(
     common: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -198,6 +203,7 @@ def test_a_job_that_is_refused_does_not_bring_in_the_results_that_were_there(
     assert whole(root)
 
 
+@pytest.mark.slow
 def test_a_run_above_others_exports_its_own_rows_alone(common: tuple[object, ...], tmp_path: Path) -> None:
     root = tmp_path / "results"
     assert run("bench", *common, "model=contrast", "protocol=legacy", f"out={root / 'earlier'}").exit_code == 0
@@ -221,6 +227,7 @@ def test_a_job_of_which_nothing_is_known_is_said_to_have_failed(common: tuple[ob
     assert [job["job"] for job in summary(root)["failed_jobs"]] == ["7_iqa_blur", "8_iqa_blur", "9_iqa_blur"]
 
 
+@pytest.mark.slow
 def test_another_programs_status_is_none_of_a_sweeps_business(common: tuple[object, ...], tmp_path: Path) -> None:
     root = tmp_path / "sweep"
     for name, content in {"a": '{"state": "fine"}', "b": "[]", "c": '{"job": 1, "exit_code": "2"}'}.items():
@@ -284,6 +291,7 @@ def test_a_sweep_is_refused_where_a_single_run_is(common: tuple[object, ...], tm
     assert not list((tmp_path / "out").glob("0_*"))
 
 
+@pytest.mark.slow
 def test_a_sweep_without_any_results_leaves_the_exports_of_before(common: tuple[object, ...], tmp_path: Path) -> None:
     root = tmp_path / "sweep"
     command: tuple[object, ...] = ("-m", *common, "model=steady,contrast", f"out={root}")

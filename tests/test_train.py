@@ -210,6 +210,7 @@ def test_a_photo_that_vanishes_when_training_has_begun_ends_it_in_one_line(
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_ends_the_training_in_one_line(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

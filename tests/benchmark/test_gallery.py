@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from fixtures.command_line import run
@@ -126,6 +127,7 @@ def pictures_of(folder: Path) -> pd.DataFrame:
     return read_store(folder / FILE_NAME).gallery
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_pictures_of_its_mistakes_and_no_others(folder: Path, tmp_path: Path):
     common = ("bench", "model=contrast", "data=folder", f"data.root={folder}", "engine.workers=0")
     assert run(*common, f"out={tmp_path / 'a'}").exit_code == 0

@@ -31,6 +31,7 @@ def test_levels_are_ordered_by_amount_or_as_the_runs_have_them(
     assert merge_levels(orders, amounts) == expected
 
 
+@pytest.mark.slow
 def test_runs_of_different_levels_of_one_model_have_one_severity_per_level(folder: Path, tmp_path: Path) -> None:
     common = ("bench", "model=contrast", "degradation=blur", "data=folder", f"data.root={folder}", "engine.workers=0")
     for out, sigma in (("a", "[1,4]"), ("b", "[2]"), ("c", "[1,2,4]")):

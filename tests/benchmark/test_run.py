@@ -88,6 +88,7 @@ def test_a_run_that_is_given_up_says_so_in_one_line_and_keeps_what_it_has(
     assert (summary["complete"], summary["photos"]) == (False, 50)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "code", "line"),
     [

@@ -87,6 +87,7 @@ print(len([finding for _, finding in decode_all([Path(sys.argv[1])] * 120) if fi
 """
 
 
+@pytest.mark.slow
 def test_a_script_that_other_processes_cannot_import_decodes_by_itself(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT_WITHOUT_A_GUARD)
     photo = photos_in(tmp_path, 1)[0]

@@ -24,6 +24,7 @@ def test_the_same_summary_gives_the_same_bytes(draw):
     assert "Software" not in opened(first)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [reliability_plot, agreement_plot])
 def test_many_models_and_strange_names_have_room(draw):
     few, many = (opened(draw(models(names)))[0].shape for names in ("ab", "abcdefghijklmnopqrstuvwxyzABCDEFGH"))

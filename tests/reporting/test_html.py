@@ -167,6 +167,7 @@ def test_an_input_that_is_no_picture_is_shown_as_numbers(report):
     assert "sharpness 0.5 and &lt;b&gt;" in text
 
 
+@pytest.mark.slow
 def test_with_more_models_each_has_fewer_figures(report):
     def figures(models):
         summary = summary_of({name: {"blur": 0.5, "jpeg": 0.5} for name in models}, photos=20)
