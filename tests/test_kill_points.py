@@ -23,7 +23,7 @@ from iqbench.training.checkpoint_io import AtomicCheckpointIO
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 
-SAMPLE, LARGE_SAMPLE = 3, 30
+SAMPLE, LARGE_SAMPLE = 3, 12
 """Steps at which a whole program is killed by default, and with ``-m slow``. All of them are killed_everywhere(0)."""
 
 PROGRAM = """
