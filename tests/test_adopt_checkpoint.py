@@ -55,6 +55,7 @@ def test_a_benchmark_needs_the_file_alone_and_records_its_architecture(
         }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_store_goes_on_whether_the_architecture_is_repeated_or_not(
     checkpoint: Path, folder: Path, tmp_path: Path
 ) -> None:

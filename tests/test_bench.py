@@ -64,6 +64,7 @@ def test_a_summary_agrees_with_its_rows(folder: Path, tmp_path: Path, protocol: 
     assert summary["baselines"]["always-first"]["overall"]["accuracy"] == expected
 
 
+@pytest.mark.slow
 def test_a_sweep_merges_its_jobs_at_its_root(folder: Path, tmp_path: Path) -> None:
     outcome = run(
         "bench",
@@ -107,6 +108,7 @@ def test_a_failing_job_leaves_the_others_merged_and_its_exit_code(folder: Path, 
     assert [job["job"] for job in summary["failed_jobs"]] == ["0_siamese_blur"]
 
 
+@pytest.mark.slow
 def test_a_report_made_again_is_the_same_to_the_byte(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
     run("bench", "-m", "model=iqa,contrast", "data=folder", f"data.root={folder}", f"out={out}")
@@ -248,6 +250,7 @@ class Leaning:
 """
 
 
+@pytest.mark.slow
 def test_leaning_to_the_first_photo_pays_nothing_and_is_exposed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

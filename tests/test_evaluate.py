@@ -319,6 +319,7 @@ def test_a_model_that_does_not_say_what_it_was_trained_on_is_not_said_to_be_inno
     assert "does not record" in found["photos_seen_in_training_reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["pairs", "votes"])
 def test_batches_and_workers_change_no_number(data: str, triage: Path, votes: Path, tmp_path: Path) -> None:
     given = {"pairs": (f"data.root={triage}", "split=val"), "votes": ("data=ava", f"data.root={votes}")}[data]

@@ -67,6 +67,7 @@ def test_a_training_runs_without_them_and_its_checkpoint_is_evaluated(tmp_path: 
     assert (tmp_path / "evaluation" / "predictions.csv").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
 def test_a_terminal_that_shows_few_characters_shows_the_rest_in_other_ways(
     folder: Path, tmp_path: Path, encoding: str

@@ -16,6 +16,7 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     assert run("report", tmp_path / "missing").exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "difference"),
     [("protocol=legacy", "judged by different protocols"), ("degradation.exposure.light=linear", "exposure.light")],

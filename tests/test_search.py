@@ -82,6 +82,7 @@ def test_a_sweep_of_trainings_names_the_best_job(common: tuple[str, ...], tmp_pa
     assert f"best val/loss: {trained[best].value:.4g}, job {best} of 2" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_that_fails_leaves_the_others_and_sets_the_exit_code(
     common: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_run_above_others_exports_its_own_rows_alone(common: tuple[object, ...
     assert whole(root / "earlier")
 
 
+@pytest.mark.slow
 def test_a_job_of_which_nothing_is_known_is_said_to_have_failed(common: tuple[object, ...], tmp_path: Path) -> None:
     root = tmp_path / "sweep"
     for number, content in enumerate(("", '{"job": "8_', "\0"), start=7):
@@ -260,6 +261,7 @@ def test_a_bug_in_one_job_leaves_the_others_merged(
     assert [job["error"] for job in summary(tmp_path / "sweep")["failed_jobs"]] == ["AttributeError: a bug"]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_cannot_be_merged_is_no_success(
     common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,6 +196,7 @@ def damage(content: bytes, way: str, seed: int) -> bytes:
     return {"cut": content[: len(content) * seed // 20], "empty": b"", "text": b"<html>"}[way]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["flipped", "cut", "empty", "text"])
 def test_a_damaged_memory_is_made_again(
     files: list[PhotoFile], tmp_path: Path, caplog: pytest.LogCaptureFixture, way: str

@@ -113,6 +113,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, method: str) -> None:
     (tmp_path / "script.py").write_text(SLOW)

@@ -99,6 +99,7 @@ def test_a_real_difference_is_shown_and_luck_is_not():
     assert difference(coin, other, 0, 500).p > 0.05
 
 
+@pytest.mark.slow
 def test_two_models_without_a_difference_are_told_apart_about_as_often_as_p_says():
     shown = 0
     for seed in range(100):

@@ -99,6 +99,7 @@ class Folded(nn.Module, Scorer):
         return self.layers(inputs).mean(dim=(2, 3)).pow(2).sum(dim=1, keepdim=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
 def test_each_network_of_a_sweep_is_compiled_with_its_weights_as_constants() -> None:
     engine = replace(AUTO, compile=True, batch_size=CPU_BATCH_SIZE)

@@ -255,6 +255,7 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_workers_that_are_not_forked_give_the_same(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     monkeypatch.setattr("iqbench.inference.worker_pool.start_method", lambda: method)

@@ -23,6 +23,7 @@ def run(*arguments, encoding, **options):
     return subprocess.run(command, env=environment, capture_output=True, timeout=100, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "cp437"])
 def test_a_table_is_printed_whatever_the_terminal_can_show(encoding):
     process = run("-c", TABLE, encoding=encoding)

@@ -76,6 +76,7 @@ def test_a_checkpoint_is_never_read_as_code(tmp_path: Path) -> None:
     assert not (tmp_path / "canary").exists()
 
 
+@pytest.mark.slow
 def test_averaged_weights_are_what_is_validated_and_kept(folder: Path, tmp_path: Path) -> None:
     common = ("model=ava", *TINY, *SHORT, "data=folder", f"data.root={folder}", "examples.batch_size=2")
     averaged = ("callbacks=[checkpoints,ema]", "callbacks.ema.decay=0.9")
