@@ -68,6 +68,7 @@ def test_a_store_goes_on_whether_the_architecture_is_repeated_or_not(
     assert len(set(fingerprints)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

@@ -50,6 +50,7 @@ def test_the_parquet_file_holds_the_same_rows_with_types(folder: Path, tmp_path:
     assert str(typed["severity"].dtype).lower() == "int64"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["standard", "legacy"])
 def test_a_summary_agrees_with_its_rows(folder: Path, tmp_path: Path, protocol: str) -> None:
     run("bench", "model=iqa", "data=folder", f"data.root={folder}", f"protocol={protocol}", f"out={tmp_path / 'out'}")
@@ -130,6 +131,7 @@ def test_the_same_command_again_computes_nothing_and_changes_nothing(folder: Pat
     assert (tmp_path / "out" / "unified_results.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_another_model_is_not_mixed_into_a_folder_that_has_results(folder: Path, tmp_path: Path) -> None:
     common = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}", "degradation=blur")
     run("bench", "model=iqa", *common)
@@ -138,6 +140,7 @@ def test_another_model_is_not_mixed_into_a_folder_that_has_results(folder: Path,
     assert "differs in model_fingerprint, model_name" in outcome.last_line
 
 
+@pytest.mark.slow
 def test_fresh_moves_another_runs_results_aside_and_changes_nothing_else(folder: Path, tmp_path: Path) -> None:
     common = ("data=folder", f"data.root={folder}", "degradation=blur", "model=contrast")
     for out in ("out", "plain"):

@@ -42,6 +42,7 @@ def test_every_group_belongs_to_a_program() -> None:
     assert [group for group in GROUPS if not programs_with(group)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_composes_with_every_program(group: str, choice: str) -> None:
     for program in programs_with(group):

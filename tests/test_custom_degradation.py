@@ -69,6 +69,7 @@ def test_a_run_whose_fixed_parameter_changes_is_not_resumed(common: tuple[object
     assert "holds a run that differs in degradation.noise.seed (0, not 1); nothing was written" in outcome.last_line
 
 
+@pytest.mark.slow
 def test_runs_of_different_levels_merge_and_those_of_another_seed_do_not(
     common: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_runs_that_make_other_pictures_by_the_same_settings_are_not_mixed(
     assert (outcome.exit_code, "noise/10 makes another picture" in outcome.last_line) == (2, True)
 
 
+@pytest.mark.slow
 def test_shards_merge(common: tuple[object, ...], tmp_path: Path) -> None:
     assert bench(common, tmp_path / "whole").exit_code == 0
     for shard in range(2):

@@ -24,6 +24,7 @@ def test_a_recipe_says_how_to_call_it_and_what_to_expect(recipe: Path) -> None:
     assert re.search(r"Expected|writes", head)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_trains_a_batch(recipe: Path, folder: Path, tmp_path: Path) -> None:
     data = next(d["override /data"] for d in OmegaConf.load(recipe).defaults if "override /data" in d)

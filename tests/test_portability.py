@@ -49,6 +49,7 @@ def test_there_the_names_cannot_be_found() -> None:
     assert ended.stdout.splitlines() == ["15 ['spawn'] spawn", "no fork"], ended.stderr
 
 
+@pytest.mark.slow
 def test_the_main_job_runs_without_them(folder: Path, tmp_path: Path) -> None:
     photos = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=2")
     program("bench", "model=iqa", *photos, f"out={tmp_path / 'out'}")

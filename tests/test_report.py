@@ -52,6 +52,7 @@ def test_two_models_of_one_name_get_their_fingerprints_as_suffix(folder: Path, t
     assert len(set(re.findall(r"siamese@[0-9a-f]{8}", outcome.out))) == 2
 
 
+@pytest.mark.slow
 def test_runs_from_anywhere_are_reported_together(folder: Path, tmp_path: Path) -> None:
     common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in ("contrast", "sharpness"):
