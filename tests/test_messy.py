@@ -14,6 +14,7 @@ from PIL import Image
 from fixtures.broken_files import dng, encoded, heic, with_broken_chunk, with_png_size, with_text_bomb
 from fixtures.command_line import run
 from fixtures.photos import noisy_gradient
+from fixtures.systems import needs_pipes
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +117,7 @@ def write_odd(root: Path, draw: random.Random) -> None:
     Path(os.fsdecode(os.fsencode(root) + b"/\xff\xfe.jpg")).write_bytes(jpeg(draw))
 
 
+@needs_pipes
 def test_300_odd_files_cost_no_row_of_50_good_photos(tmp_path: Path) -> None:
     draw = random.Random(7)
     for place in ("good", "mixed"):

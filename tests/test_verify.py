@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.command_line import run
+from fixtures.systems import needs_pipes
 from iqbench.provenance import iqbench_version
 from iqbench.results import FILE_NAME
 from iqbench.results.schema import PAIRS
@@ -79,6 +80,7 @@ def test_photos_that_are_gone_or_others_now_are_named(results: Path, folder: Pat
     assert "1 photos have changed since the run (./b.png)" in outcome.out
 
 
+@needs_pipes
 def test_photos_are_found_by_any_name_and_those_that_cannot_be_read_are_named(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

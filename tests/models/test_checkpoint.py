@@ -12,6 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from fixtures.systems import needs_pipes
 from fixtures.tiny_models import SGD, ava, fit, pairs, pictures, siamese, votes
 from iqbench.errors import CheckpointError
 from iqbench.models.ava import Ava
@@ -362,6 +363,7 @@ def test_tensors_of_a_checkpoint_can_be_read_from_memory_alone(checkpoint: Path)
     assert set(content["state_dict"]) == set(siamese().state_dict())
 
 
+@needs_pipes
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.ckpt")
     assert_refused(tmp_path / "pipe.ckpt", r"model\.checkpoint=.*pipe\.ckpt: is no file")

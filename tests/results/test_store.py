@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.systems import needs_pipes
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
 from iqbench.io import lock
@@ -329,6 +330,7 @@ def test_unfinished_are_the_photos_without_rows_with_failures_or_with_new_conten
     store.close()
 
 
+@needs_pipes
 def test_what_is_no_file_any_more_is_judged_again_and_never_waited_for(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     store = opened(tmp_path / "run")
