@@ -38,7 +38,7 @@ MISTAKES = {
     "degradation.blur.sigma=[-1]": "degradation.blur: sigma must be positive",
     "degradation.jpeg.quality=[0]": "degradation.jpeg: quality must be whole numbers",
     "out=": "out: empty",
-    "siamese": "siamese: not a setting; say KEY=VALUE, such as model=siamese",
+    "siamese": "siamese: not a setting; use KEY=VALUE, such as model=siamese",
     "out=a=b": "out=a=b: cannot be read (mismatched input '=' expecting <EOF>); quote special characters",
 }
 

@@ -15,7 +15,7 @@ from iqbench import config
 from iqbench.errors import UsageError
 from iqbench.training.trainer import make_trainer
 
-PROGRAMS = sorted(config.FRAMES)
+PROGRAMS = sorted(config.SCHEMAS)
 CHOICES = [
     (path.parent.name, path.stem) for path in sorted(config.CONF_DIR.glob("*/*.yaml")) if path.parent.name != "hydra"
 ]
@@ -24,7 +24,7 @@ OPTIONAL_PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
 
 
 def programs_with(group: str) -> list[str]:
-    return [program for program in PROGRAMS if group in config.FRAMES[program].__dataclass_fields__]
+    return [program for program in PROGRAMS if group in config.SCHEMAS[program].__dataclass_fields__]
 
 
 def without_hydra(node: DictConfig, folder: Path) -> DictConfig:
@@ -104,7 +104,7 @@ def test_every_trainer_builds_with_atomic_checkpoints(choice: str, expected: dic
 
 @pytest.mark.parametrize("choice", config.choices_of("hparams_search"))
 def test_every_search_varies_settings_that_exist_and_optimises_a_metric(choice: str) -> None:
-    config.register_frames()
+    config.register_schemas()
     with hydra.initialize_config_dir(str(config.CONF_DIR), version_base="1.3"):
         composed = hydra.compose("train", [f"hparams_search={choice}"], return_hydra_config=True)
     sweeper = composed.hydra.sweeper

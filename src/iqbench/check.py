@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iqbench.errors import GotWorse, UsageError, last_word
+from iqbench.errors import GotWorse, UsageError, exit_on_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a sweep's root")
     parser.add_argument("--baseline", type=Path, metavar="OTHER_RUN", required=True, help="the reference run")
     options = parser.parse_args()
-    with last_word("iqbench.check"):
+    with exit_on_error("iqbench.check"):
         check(options.run, options.baseline)
 
 

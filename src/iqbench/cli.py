@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from iqbench import config as configuration
-from iqbench.config import CONF_DIR, FRAMES, MARK, defaults, register_frames
+from iqbench.config import CONF_DIR, MARK, SCHEMAS, defaults, register_schemas
 from iqbench.config_errors import explain, explain_group
 from iqbench.config_tree import print_tree
 from iqbench.errors import (
@@ -25,8 +25,8 @@ from iqbench.errors import (
     IqbenchError,
     Stopped,
     UsageError,
+    as_disk_error,
     did_you_mean,
-    naming_the_disk,
     stop,
     substitute_unencodable,
 )
@@ -49,19 +49,19 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
     """
     substitute_unencodable(sys.stdout)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
-    register_frames()
+    register_schemas()
     program = f"iqbench.{config_name}"
     mistakes: list[IqbenchError] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that open files are closed
 
     def guarded(config: DictConfig) -> float | None:
         try:
-            with naming_the_disk():
+            with as_disk_error():
                 return task(config)
         except IqbenchError as error:  # Hydra would print more than one line
             mistakes.append(error)
         except MemoryError:
-            mistakes.append(Stopped(f"out of memory; {interrupted}. Close other programs, or say engine.workers=1"))
+            mistakes.append(Stopped(f"out of memory; {interrupted}. Close other programs, or use engine.workers=1"))
         except OSError:
             if (folder := Path(HydraConfig.get().runtime.output_dir)).is_dir():
                 raise
@@ -69,7 +69,7 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         return None
 
     try:
-        with naming_the_disk(), until_the_end:
+        with as_disk_error(), until_the_end:
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
@@ -186,7 +186,7 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
     Raises:
         UsageError: With the key or override.
     """
-    keys = [field.name for field in fields(FRAMES[config_name])]
+    keys = [field.name for field in fields(SCHEMAS[config_name])]
     for key in map(str, config):
         if key not in keys:
             raise UsageError(f"{key}: no such key.{did_you_mean(key, keys)} There are: {', '.join(keys)}")

@@ -25,7 +25,7 @@ MARK = ".iqbench"
 
 
 @dataclass
-class BenchFrame:
+class BenchSchema:
     """The keys of conf/bench.yaml and their types. Hydra refuses other keys and types."""
 
     model: Any = None
@@ -46,7 +46,7 @@ class BenchFrame:
 
 
 @dataclass
-class TrainFrame:
+class TrainSchema:
     """The keys of conf/train.yaml and their types."""
 
     model: Any = None
@@ -70,7 +70,7 @@ class TrainFrame:
 
 
 @dataclass
-class EvaluateFrame:
+class EvaluateSchema:
     """The keys of conf/evaluate.yaml and their types."""
 
     model: Any = None
@@ -90,7 +90,7 @@ class EvaluateFrame:
 
 
 @dataclass
-class DoctorFrame:
+class DoctorSchema:
     """The keys of conf/doctor.yaml and their types."""
 
     data: Any = None
@@ -103,19 +103,19 @@ class DoctorFrame:
     reference: str | None = None
 
 
-FRAMES: dict[str, type] = {
-    "bench": BenchFrame,
-    "train": TrainFrame,
-    "evaluate": EvaluateFrame,
-    "doctor": DoctorFrame,
+SCHEMAS: dict[str, type] = {
+    "bench": BenchSchema,
+    "train": TrainSchema,
+    "evaluate": EvaluateSchema,
+    "doctor": DoctorSchema,
 }
-"""The frame of each config file."""
+"""The schema of each config file (a structured config)."""
 
 
-def register_frames() -> None:
-    """Register the frames with Hydra."""
-    for name, frame in FRAMES.items():
-        ConfigStore.instance().store(name=f"{name}_frame", node=frame)
+def register_schemas() -> None:
+    """Register the schemas with Hydra."""
+    for name, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=f"{name}_schema", node=schema)
 
 
 SEEDS = range(2**32)
@@ -178,7 +178,7 @@ def build(node: DictConfig, key: str) -> Any:
 
 
 def describes(node: DictConfig, key: str, kind: type) -> bool:
-    """Tell whether a config node's ``_target_`` is a subclass of ``kind``, without building it."""
+    """Return whether a config node's ``_target_`` is a subclass of ``kind``, without building it."""
     target = _target(node, key)
     return isinstance(target, type) and issubclass(target, kind)
 
@@ -235,6 +235,6 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     """Compose a config, outside of Hydra's main function too."""
     if GlobalHydra.instance().is_initialized():
         return hydra.compose(config_name, list(overrides))
-    register_frames()
+    register_schemas()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return hydra.compose(config_name, list(overrides))

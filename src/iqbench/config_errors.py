@@ -33,7 +33,7 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         return _explain_missing_choice(str(error.missing_cfg_file), list(error.options or []))
     if isinstance(error, OverrideParseException):
         if "=" not in error.override:
-            return f"{error.override}: not a setting; say KEY=VALUE, such as model=siamese"
+            return f"{error.override}: not a setting; use KEY=VALUE, such as model=siamese"
         reason = str(error).splitlines()[0]
         return f"{error.override}: cannot be read ({reason}); quote special characters, such as 'out=\"a=b\"'"
     text = " ".join(f"{error} {error.__cause__ or ''}".split())

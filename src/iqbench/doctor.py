@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """Start the label audit from the command line."""
-    cli.launch(job, "doctor", interrupted="no report was written, but decoded photos are remembered")
+    cli.launch(job, "doctor", interrupted="no report was written, but the decode results are cached")
 
 
 def job(config: DictConfig) -> None:

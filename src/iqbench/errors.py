@@ -49,7 +49,7 @@ class LockedError(IqbenchError):
     exit_code = 5
 
 
-class NotWhole(IqbenchError):  # noqa: N818 - named after the event
+class IncompleteResults(IqbenchError):  # noqa: N818 - named after the event
     """Stored or exported results differ from the plan."""
 
     exit_code = 6
@@ -74,11 +74,11 @@ def diverged(reason: str) -> Stopped:
 
 
 @contextmanager
-def last_word(program: str) -> Iterator[None]:
+def exit_on_error(program: str) -> Iterator[None]:
     """End the program with one line and an exit code if an `IqbenchError` reaches this block."""
     substitute_unencodable(sys.stdout)
     try:
-        with naming_the_disk():
+        with as_disk_error():
             yield
     except IqbenchError as error:
         stop(program, error, error.exit_code)
@@ -95,7 +95,7 @@ _CANNOT_USE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EEXIST,
 
 
 @contextmanager
-def naming_the_disk() -> Iterator[None]:
+def as_disk_error() -> Iterator[None]:
     """Turn the `OSError` of a full or failing disk, or of a forbidden path, into a `DiskError`.
 
     Raises:

@@ -128,5 +128,5 @@ def photos_seen_in_training(model: object) -> frozenset[str]:
 
 
 def was_seen(sha256: str | None, seen: frozenset[str]) -> bool:
-    """Tell whether a photo is among the photos seen in training."""
+    """Return whether a photo is among the photos seen in training."""
     return sha256 is not None and sha256[:SHA_DIGITS] in seen

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from iqbench.errors import last_word
+from iqbench.errors import exit_on_error
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     from iqbench.reporting.table import print_table
     from iqbench.sweep import jobs
 
-    with last_word("iqbench.report"):
+    with exit_on_error("iqbench.report"):
         sweeps = [jobs(folder) for folder in folders]
         failed_jobs = [job for failed, _ in sweeps for job in failed]
         print_table(export(out or folders[0], failed_jobs, [source for _, sources in sweeps for source in sources]))

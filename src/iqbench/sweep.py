@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from pydantic import StrictInt, ValidationError
 
 from iqbench.cli import Job, until_the_end
-from iqbench.errors import IqbenchError, TooManyFailures, UsageError, last_word, naming_the_disk
+from iqbench.errors import IqbenchError, TooManyFailures, UsageError, as_disk_error, exit_on_error
 from iqbench.io import natural_order, write_text
 from iqbench.records import Record
 from iqbench.results import FILE_NAME
@@ -52,7 +52,7 @@ class MergeSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Lock the root, and write the id of this sweep, by which its jobs are recognised."""
-        with last_word(f"iqbench.{config.hydra.job.name}"):  # Hydra would turn an error into a warning
+        with exit_on_error(f"iqbench.{config.hydra.job.name}"):  # Hydra would turn an error into a warning
             until_the_end.enter_context(self._running(Path(config.hydra.sweep.dir)))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -86,7 +86,7 @@ class MergeSweep(Callback):
         failed: list[FailedJob] = []
         exit_code = 0
         try:
-            with naming_the_disk():
+            with as_disk_error():
                 if not self.is_running:
                     write_text(root / SWEEP_FILE, json.dumps({"mark": _mark(root), "through": True}))
                 failed, sources = jobs(root)
@@ -149,7 +149,7 @@ def recorded(job: Job) -> Iterator[Status]:
     status = Status(job.folder, _mark(job.root) if job.root else None)
     status.write()
     try:
-        with naming_the_disk():
+        with as_disk_error():
             yield status
         status.exit_code, status.error = 0, ""
     except IqbenchError as error:

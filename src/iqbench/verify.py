@@ -5,7 +5,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from iqbench.errors import NotWhole, UsageError, last_word
+from iqbench.errors import IncompleteResults, UsageError, exit_on_error
 from iqbench.results.summary import FailedJob
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="a run's folder, or a sweep's root")
     parser.add_argument("--photos", type=Path, metavar="DIR", help="also check that the photos have not changed")
     arguments = parser.parse_args()
-    with last_word("iqbench.verify"):
+    with exit_on_error("iqbench.verify"):
         verify(arguments.folder, arguments.photos)
 
 
@@ -28,7 +28,7 @@ def verify(folder: Path, photos: Path | None) -> None:
     """Print the counts of the stores at or below a folder, and their problems.
 
     Raises:
-        NotWhole: If there is a problem.
+        IncompleteResults: If there is a problem.
         UsageError: If there is no store, or it cannot be read.
     """
     from iqbench.benchmark.verdict_table import read_runs
@@ -53,7 +53,7 @@ def verify(folder: Path, photos: Path | None) -> None:
     for line in lines:
         print(line)  # noqa: T201
     if lines:
-        raise NotWhole(f"{folder}: {len(lines)} problem{'s' * (len(lines) != 1)}, see above")
+        raise IncompleteResults(f"{folder}: {len(lines)} problem{'s' * (len(lines) != 1)}, see above")
     print(f"{folder}: complete; the exports are those of the stores")  # noqa: T201
 
 

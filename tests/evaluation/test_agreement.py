@@ -38,7 +38,7 @@ def of_votes(answers, seed=0, resamples=20, predicts="shares"):
 
 
 def alike(one, other):
-    """Tell whether two results are the same but for rounding."""
+    """Return whether two results are the same but for rounding."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
     if isinstance(one, (list, tuple)):

@@ -120,7 +120,7 @@ class Numbers:
     def __getitem__(self, index: int) -> object:
         return self.harm[index]() if index in self.harm else index
 
-    def lost(self, index: int, code: str, error: str) -> object:
+    def substitute(self, index: int, code: str, error: str) -> object:
         return code
 
 

@@ -86,7 +86,7 @@ def test_a_batch_is_learned_from_by_its_weights() -> None:
 
 def test_votes_are_refused_with_what_to_say_instead() -> None:
     with pytest.raises(
-        UsageError, match=r"Siamese learns from preferences, not from votes; say examples\.labels=pairs"
+        UsageError, match=r"Siamese learns from preferences, not from votes; use examples\.labels=pairs"
     ):
         siamese().answer(next(iter(votes(1))))
     with pytest.raises(UsageError, match=r"model\.losses\.votes: this model learns from pairs"):

@@ -109,7 +109,7 @@ def new_failures(name: str, now: pd.DataFrame, before: pd.DataFrame) -> dict[str
 
 
 def judged(table: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell which rows hold an answer about a degraded copy."""
+    """Return which rows hold an answer about a degraded copy."""
     return (table["status"] == "ok") & (table["degradation_group"] != CONTROL)
 
 

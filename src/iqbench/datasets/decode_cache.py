@@ -55,7 +55,7 @@ def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
         return _frame([], [])
     results_cache = DecodeCache(files, cache)
     stamps = [_stamp(file.path) for file in files]
-    results = [results_cache.recall(file.path, stamp) for file, stamp in zip(files, stamps, strict=True)]
+    results = [results_cache.get(file.path, stamp) for file, stamp in zip(files, stamps, strict=True)]
     missing = [index for index, result in enumerate(results) if result is None]
     new: dict[int, DecodeResult] = {}
     if missing:
@@ -64,7 +64,7 @@ def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
             for position, result in track(decoded, "decoding photos", len(missing)):
                 index = missing[position]
                 new[index] = result
-                results_cache.keep(files[index].path, stamps[index], result)
+                results_cache.add(files[index].path, stamps[index], result)
         finally:
             results_cache.save()
     complete = [new[index] if result is None else result for index, result in enumerate(results)]
@@ -83,12 +83,12 @@ class DecodeCache:
         self._rows = self._load()
         self._saved = time.monotonic()
 
-    def recall(self, path: Path, stamp: Stamp | None) -> DecodeResult | None:
+    def get(self, path: Path, stamp: Stamp | None) -> DecodeResult | None:
         """Return the result of a photo, unless its file has changed."""
         row = self._rows.get(_key(path))
         return row[1] if row is not None and row[0] == stamp else None
 
-    def keep(self, path: Path, stamp: Stamp | None, result: DecodeResult) -> None:
+    def add(self, path: Path, stamp: Stamp | None, result: DecodeResult) -> None:
         """Add the result of a photo; save the file once a minute."""
         if stamp is None or result.code in _FORGOTTEN:
             self._rows.pop(_key(path), None)

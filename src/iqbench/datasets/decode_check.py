@@ -67,6 +67,6 @@ class _DecodedPhotos:
     def __getitem__(self, index: int) -> DecodeResult:
         return self.decode(self.paths[index])
 
-    def lost(self, index: int, code: str, error: str) -> DecodeResult:
+    def substitute(self, index: int, code: str, error: str) -> DecodeResult:
         """Return the result of a photo that killed or hung two workers."""
         return HUNG if code == "timeout" else DIED

@@ -46,7 +46,7 @@ def vote_answers(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_predicted_votes(answers: pd.DataFrame) -> bool:
-    """Tell whether the model predicted the share of each rating."""
+    """Return whether the model predicted the share of each rating."""
     return PREDICTED_VOTES[0] in answers
 
 

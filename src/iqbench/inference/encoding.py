@@ -117,7 +117,7 @@ class _PhotoRecords(Dataset[PreparedRecord]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def lost(self, index: int, code: str, error: str) -> PreparedRecord:
+    def substitute(self, index: int, code: str, error: str) -> PreparedRecord:
         """Return the record of a photo whose worker died or hung."""
         return PhotoRecord.failed(self.files[index].name, code, error), None
 

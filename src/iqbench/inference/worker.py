@@ -99,7 +99,7 @@ class PhotoDataset(Dataset[PreparedPhoto]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def lost(self, index: int, code: str, error: str) -> PreparedPhoto:
+    def substitute(self, index: int, code: str, error: str) -> PreparedPhoto:
         """Return the stand-in for a photo whose worker died or hung."""
         return PreparedPhoto(PhotoRecord.failed(self.files[index].name, code, error))
 

@@ -40,7 +40,7 @@ class WorkerDataset(Protocol[T_co]):
 
     def __getitem__(self, index: int) -> T_co: ...
 
-    def lost(self, index: int, code: str, error: str) -> T_co:
+    def substitute(self, index: int, code: str, error: str) -> T_co:
         """Return the substitute: ``code`` is ``process_died`` or ``timeout``, ``error`` says what happened."""
         ...
 
@@ -50,7 +50,7 @@ class WorkerPool:
     """Compute the items of a dataset in worker processes.
 
     If a worker dies or hangs, its item is tried once more while nothing else runs. If that fails too, the
-    item gets a substitute (`WorkerDataset.lost`). All other items are computed as if nothing had happened. Errors
+    item gets a substitute (`WorkerDataset.substitute`). All other items are computed as if nothing had happened. Errors
     that an item raises are raised here. No worker outlives the iteration, Ctrl-C or this process.
 
     Args:
@@ -209,7 +209,7 @@ class _Run(Generic[T]):
         self._take_back(worker)
         if index in self._tried_alone:
             self._tried_alone.discard(index)
-            return [(index, self._dataset.lost(index, code, f"the worker that prepared it {reason}, twice"))]
+            return [(index, self._dataset.substitute(index, code, f"the worker that prepared it {reason}, twice"))]
         log.warning("a worker %s at photo %d; it is tried once more, alone", reason, index)
         self._suspects.append(index)
         return []
@@ -225,7 +225,7 @@ class _Run(Generic[T]):
     def _without_workers(self) -> Iterator[tuple[int, T]]:
         for index in self._suspects:
             error = "the worker that prepared it died, and no other could be started"
-            yield index, self._dataset.lost(index, "process_died", error)
+            yield index, self._dataset.substitute(index, "process_died", error)
         yield from ((index, self._dataset[index]) for index in sorted(self._waiting))
 
     def _stop(self, patience: float) -> None:

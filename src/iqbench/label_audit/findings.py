@@ -69,7 +69,7 @@ def percent(share: float) -> str:
 
 
 def at_chance(agreements: int, count: int) -> bool:
-    """Tell whether agreement cannot be distinguished from chance: the exact 95 % interval holds 1/2.
+    """Return whether agreement cannot be distinguished from chance: the exact 95 % interval holds 1/2.
 
     Example:
         >>> at_chance(403, 812), at_chance(600, 812)

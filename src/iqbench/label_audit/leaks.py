@@ -64,7 +64,7 @@ def pairs_of_copies(table: PairTable, sha256: Mapping[str, str]) -> int:
 
 
 def divided(first: PairTable, second: PairTable) -> bool:
-    """Tell whether two splits are parts of one series that holds half of the pairs or more.
+    """Return whether two splits are parts of one series that holds half of the pairs or more.
 
     A list of connected pairs is divided by photos instead of series; see `iqbench.datasets.pairs.PairList`.
     """

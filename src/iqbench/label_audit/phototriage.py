@@ -163,7 +163,7 @@ def reference_finding(agreement: ListAgreement, list_name: str) -> Finding:
 
 
 def is_chance(agreements: int, count: int) -> bool:
-    """Tell whether agreement is chance: indistinguishable from 1/2, or within `NEAR_CHANCE` of it.
+    """Return whether agreement is chance: indistinguishable from 1/2, or within `NEAR_CHANCE` of it.
 
     Example:
         >>> is_chance(12, 30), is_chance(4600, 10000), is_chance(5600, 10000)
@@ -236,7 +236,7 @@ def _pair(series: int, a: int, b: int) -> Pair:
 
 
 def is_named_like(photos: Iterable[PhotoFile]) -> bool:
-    """Tell whether most photos are named as PhotoTriage's are.
+    """Return whether most photos are named as PhotoTriage's are.
 
     Example:
         >>> is_named_like([PhotoFile("./train_val_imgs/000015-01.JPG", Path()), PhotoFile("./dog.jpg", Path())])

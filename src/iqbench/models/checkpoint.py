@@ -209,7 +209,7 @@ def _packaged_part(
     if not weights.is_head:
         return {}
     if backbone_weights != "packaged":
-        raise CheckpointError(f"{path}: a head for the packaged backbone; say model.weights=packaged")
+        raise CheckpointError(f"{path}: a head for the packaged backbone; use model.weights=packaged")
     return {name: value for name, value in expected.items() if name.startswith(BACKBONE)}
 
 
@@ -240,7 +240,7 @@ def _check_architecture(path: Path, weights: Weights, target: Target) -> None:
             "give model.checkpoint=FILE or model.checkpoint=untrained"
         )
     advice = f"{_listed(wanted, differing)}{' model.weights=none' * ('backbone' in differing)}"
-    raise CheckpointError(f"{_disagreement(path, wanted, architecture, differing)}; say {advice}")
+    raise CheckpointError(f"{_disagreement(path, wanted, architecture, differing)}; use {advice}")
 
 
 def _disagreement(path: Path, wanted: Mapping[str, Any], given: Mapping[str, Any], names: list[str]) -> str:

@@ -122,7 +122,7 @@ class Learned(LightningModule, ABC):
 
     def answer_votes(self, batch: Votes) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
         """Return each photo's loss, and its predicted and true mean vote."""
-        raise UsageError(f"{type(self).__name__} learns from preferences, not from votes; say examples.labels=pairs")
+        raise UsageError(f"{type(self).__name__} learns from preferences, not from votes; use examples.labels=pairs")
 
     @property
     def family(self) -> str:

@@ -7,5 +7,5 @@ RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "NODE_RANK", "GROUP_RANK")
 
 
 def is_main_process() -> bool:
-    """Tell whether this is the process that owns the output folder and speaks for all others."""
+    """Return whether this is the process that owns the output folder and speaks for all others."""
     return all(os.environ.get(rank, "0") == "0" for rank in RANKS)
