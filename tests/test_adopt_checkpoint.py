@@ -61,8 +61,8 @@ def test_a_store_goes_on_whether_the_architecture_is_repeated_or_not(
 ) -> None:
     common = (f"model.checkpoint={checkpoint}", *BENCH, f"data.root={folder}", f"out={tmp_path / 'out'}")
     fingerprints = []
-    for given in ((), (*REPEATED, "model.head_width=8"), ("model.weights=pretrained",)):
-        outcome = run("bench", *common, *given)
+    for overrides in ((), (*REPEATED, "model.head_width=8"), ("model.weights=pretrained",)):
+        outcome = run("bench", *common, *overrides)
         assert outcome.exit_code == 0, outcome.err
         fingerprints.append(summary(tmp_path / "out")["models"]["siamese"]["fingerprint"])
     assert len(set(fingerprints)) == 1
@@ -70,7 +70,7 @@ def test_a_store_goes_on_whether_the_architecture_is_repeated_or_not(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("override", "reason"),
     [
         ("model.head_width=16", "trained with model.head_width=8, but model.head_width=16 was given; leave it out"),
         ("model.head_width=256", "trained with model.head_width=8, but model.head_width=256 was given"),  # the default
@@ -80,18 +80,18 @@ def test_a_store_goes_on_whether_the_architecture_is_repeated_or_not(
 )
 @pytest.mark.parametrize("program", ["bench", "evaluate", "train"])
 def test_what_is_given_and_disagrees_is_refused_in_one_line(
-    checkpoint: Path, folder: Path, tmp_path: Path, program: str, given: str, reason: str
+    checkpoint: Path, folder: Path, tmp_path: Path, program: str, override: str, reason: str
 ) -> None:
-    place = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
-    outcome = run(program, f"model.checkpoint={checkpoint}", given, *place)
+    locations = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run(program, f"model.checkpoint={checkpoint}", override, *locations)
     assert outcome.exit_code == 2
     assert outcome.err.startswith(f"iqbench.{program}: {checkpoint}: {reason}")
     assert len(outcome.err.splitlines()) == 1
 
 
 def test_an_experiment_that_disagrees_is_refused(checkpoint: Path, folder: Path, tmp_path: Path) -> None:
-    place = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
-    outcome = run("train", "experiment=best_siamese", f"model.checkpoint={checkpoint}", *place)
+    locations = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("train", "experiment=best_siamese", f"model.checkpoint={checkpoint}", *locations)
     assert outcome.exit_code == 2
     assert "but model.backbone=convnext_tiny model.preprocessing=pad was given" in outcome.last_line
 
@@ -117,8 +117,8 @@ def test_training_starts_from_the_weights_of_the_file_and_says_how_to_use_the_ne
     checkpoint: Path, folder: Path, tmp_path: Path
 ) -> None:
     still = "model.optimizer={name: SGD, lr: 0.0, backbone_lr: 0.0, layer_decay: 1.0}"
-    place = (f"data.root={folder}", f"out={tmp_path / 'out'}")
-    outcome = run("train", f"model.checkpoint={checkpoint}", still, *TRAIN, *place)
+    locations = (f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("train", f"model.checkpoint={checkpoint}", still, *TRAIN, *locations)
     assert outcome.exit_code == 0, outcome.err
     best = tmp_path / "out" / "checkpoints" / "best.ckpt"
     before, after = (torch.load(path, weights_only=True)["state_dict"] for path in (checkpoint, best))
@@ -129,8 +129,8 @@ def test_training_starts_from_the_weights_of_the_file_and_says_how_to_use_the_ne
 
 def test_a_regressor_of_the_mean_vote_needs_the_file_alone(folder: Path, tmp_path: Path) -> None:
     file = saved(ava(output="mean", losses={"votes": "mse"}), tmp_path / "mean.ckpt")
-    place = (f"data.root={folder}", f"out={tmp_path / 'out'}")
-    outcome = run("bench", "model=ava", f"model.checkpoint={file}", *BENCH, *place)
+    locations = (f"data.root={folder}", f"out={tmp_path / 'out'}")
+    outcome = run("bench", "model=ava", f"model.checkpoint={file}", *BENCH, *locations)
     assert outcome.exit_code == 0, outcome.err
 
 
@@ -139,9 +139,9 @@ def test_a_complete_file_reads_no_packaged_weights(tmp_path: Path, monkeypatch: 
     model = siamese(**lite, weights="none")
     file = saved(model, tmp_path / "lite.ckpt")
     monkeypatch.setattr("iqbench.models.backbone._packaged_weights", None)
-    again = siamese(**lite, weights="packaged", checkpoint=str(file), seed=1)
-    assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
-    assert not again.is_head_on_packaged_backbone  # its head alone would be completed by another backbone
+    loaded_model = siamese(**lite, weights="packaged", checkpoint=str(file), seed=1)
+    assert all(torch.equal(value, loaded_model.state_dict()[name]) for name, value in model.state_dict().items())
+    assert not loaded_model.is_head_on_packaged_backbone  # its head alone would be completed by another backbone
     assert settings_from_file(file, "siamese", {})["weights"] == "packaged"  # as older runs have recorded it
 
 

@@ -108,8 +108,8 @@ PAIRS = pd.DataFrame(
 
 
 def test_margins_about_pairs_follow_from_the_photo_table():
-    found = baseline_answers(PAIRS, photo_table(["./a", "./b", "./c"]), seed=0)
-    margins = {name: rows["margin"].tolist() for name, rows in found.items()}
+    answers = baseline_answers(PAIRS, photo_table(["./a", "./b", "./c"]), seed=0)
+    margins = {name: rows["margin"].tolist() for name, rows in answers.items()}
     assert margins["always-first"] == [1.0, 1.0, 1.0]
     assert margins["constant answer"] == [-1.0, -1.0, -1.0]  # two of three seconds are better
     assert margins["more pixels"] == [-2.0, -2.0, -4.0]
@@ -117,7 +117,7 @@ def test_margins_about_pairs_follow_from_the_photo_table():
     assert margins["larger file on disk"] == [0.0, 0.0, 0.0]
     assert margins["brighter"] == [0.0, 0.0, 0.0]
     assert margins["sharper"] == [-1.0, -1.0, -2.0]
-    assert all(rows["status"].tolist() == ["corrupt", "ok", "ok"] for rows in found.values())
+    assert all(rows["status"].tolist() == ["corrupt", "ok", "ok"] for rows in answers.values())
 
 
 def test_the_constant_answer_weighs_pairs_and_overlooks_those_without_a_winner():
@@ -140,12 +140,14 @@ def test_chance_depends_on_the_name_and_the_seed_alone():
 
 def test_about_votes_they_score_photos_and_predict_no_votes():
     rows = pd.DataFrame({"photo": ["./b", "./a"], "predicted": [9.0, 9.0], "p1": [1.0, 1.0], "p10": [0.0, 0.0]})
-    found = baseline_answers(rows.assign(true=[1.0, 2.0], t1=[1, 1], status="ok"), photo_table(["./a", "./b"]), seed=0)
-    assert found["more pixels"]["predicted"].tolist() == [4.0, 2.0]
-    assert found["constant answer"]["predicted"].nunique() == 1
-    assert not {"p1", "p10"} & set(found["random"])
-    assert "t1" in found["random"]
-    assert "always-first" not in found
+    answers = baseline_answers(
+        rows.assign(true=[1.0, 2.0], t1=[1, 1], status="ok"), photo_table(["./a", "./b"]), seed=0
+    )
+    assert answers["more pixels"]["predicted"].tolist() == [4.0, 2.0]
+    assert answers["constant answer"]["predicted"].nunique() == 1
+    assert not {"p1", "p10"} & set(answers["random"])
+    assert "t1" in answers["random"]
+    assert "always-first" not in answers
 
 
 def test_a_photo_that_could_not_be_read_has_no_score():

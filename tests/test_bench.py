@@ -113,22 +113,22 @@ def test_a_failing_job_leaves_the_others_merged_and_its_exit_code(folder: Path, 
 def test_a_report_made_again_is_the_same_to_the_byte(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "sweep"
     run("bench", "-m", "model=iqa,contrast", "data=folder", f"data.root={folder}", f"out={out}")
-    before = {name: (out / name).read_bytes() for name in FILES - {"results.sqlite"}}
-    for name in before:
+    original_bytes = {name: (out / name).read_bytes() for name in FILES - {"results.sqlite"}}
+    for name in original_bytes:
         (out / name).unlink()
     outcome = run("report", out)
     assert outcome.exit_code == 0, outcome.err
-    assert {name: (out / name).read_bytes() for name in before} == before
+    assert {name: (out / name).read_bytes() for name in original_bytes} == original_bytes
 
 
 def test_the_same_command_again_computes_nothing_and_changes_nothing(folder: Path, tmp_path: Path) -> None:
     command = ("model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}", "degradation=blur")
     run("bench", *command)
-    before = (tmp_path / "out" / "unified_results.csv").read_bytes()
+    original_bytes = (tmp_path / "out" / "unified_results.csv").read_bytes()
     outcome = run("bench", *command)
     assert outcome.exit_code == 0, outcome.err
     assert "0/0" in outcome.err
-    assert (tmp_path / "out" / "unified_results.csv").read_bytes() == before
+    assert (tmp_path / "out" / "unified_results.csv").read_bytes() == original_bytes
 
 
 @pytest.mark.slow
@@ -157,18 +157,18 @@ def test_fresh_moves_another_runs_results_aside_and_changes_nothing_else(folder:
 
 
 def test_a_broken_photo_costs_its_own_rows_and_is_counted(folder: Path, tmp_path: Path) -> None:
-    whole = pd.Series(dtype=float)
+    complete_margins = pd.Series(dtype=float)
     for out in ("whole", "broken"):
         arguments = ("model=iqa", "data=folder", f"data.root={folder}", f"out={tmp_path / out}", "degradation=blur")
         outcome = run("bench", *arguments)
         if out == "whole":
-            whole = pairs_of(tmp_path / out).set_index("degraded")["margin"].astype(float)
+            complete_margins = pairs_of(tmp_path / out).set_index("degraded")["margin"].astype(float)
             (folder / "broken.png").write_bytes(next(folder.glob("*.png")).read_bytes()[:200])
     assert outcome.exit_code == 3
     assert "4 corrupt" in outcome.last_line
     rows = pairs_of(tmp_path / "broken").set_index("degraded")
     assert (rows.loc[rows["original"] == "./broken.png", "status"] == "corrupt").all()
-    assert rows.loc[whole.index, "margin"].astype(float).tolist() == whole.tolist()
+    assert rows.loc[complete_margins.index, "margin"].astype(float).tolist() == complete_margins.tolist()
 
 
 def no_json(constant: str) -> None:

@@ -77,12 +77,12 @@ def test_a_model_that_got_better_passes_and_the_table_says_so(tmp_path: Path) ->
 
 
 def test_noise_alone_rarely_fails() -> None:
-    shown = 0
+    detections = 0
     for seed in range(20):
         now, before = (rows(0.0, seed=2 * seed + later, photos=25) for later in (0, 1))
         changes = regressions(now, before, BootstrapConfig(resamples=400))
-        shown += any(change.verdict != "no difference shown" for change in changes)
-    assert shown <= 3
+        detections += any(change.verdict != "no difference shown" for change in changes)
+    assert detections <= 3
 
 
 def test_pairs_are_the_same_by_the_photos_content_whatever_it_is_called(tmp_path: Path) -> None:
@@ -138,16 +138,16 @@ def test_a_reference_run_in_which_a_model_judged_nothing_is_refused(tmp_path: Pa
     assert "holds no judged pair" in outcome.last_line
 
 
-@pytest.mark.parametrize("seen", [True, False])
-def test_a_model_that_fails_where_it_did_not_has_got_worse(tmp_path: Path, seen: bool) -> None:
+@pytest.mark.parametrize("has_sha256", [True, False])
+def test_a_model_that_fails_where_it_did_not_has_got_worse(tmp_path: Path, has_sha256: bool) -> None:
     now, before = rows(1.0), rows(1.0)
     broken = now["original"].isin(now["original"].unique()[:3])
-    now.loc[broken, ["status", "correct"]] = ["nonfinite" if seen else "process_died", np.nan]
-    if not seen:
+    now.loc[broken, ["status", "correct"]] = ["nonfinite" if has_sha256 else "process_died", np.nan]
+    if not has_sha256:
         now.loc[broken, "photo_sha256"] = None
     outcome = check(tmp_path, now, before)
     assert outcome.exit_code == 4
-    assert f"a on 12 pairs ({'nonfinite' if seen else 'process_died'})" in outcome.last_line
+    assert f"a on 12 pairs ({'nonfinite' if has_sha256 else 'process_died'})" in outcome.last_line
 
 
 def test_what_failed_before_and_what_was_not_asked_before_may_fail(tmp_path: Path) -> None:

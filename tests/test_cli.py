@@ -94,8 +94,10 @@ def test_results_among_the_photos_are_never_judged(folder: Path, tmp_path: Path)
         for name, command in commands.items():
             outcome = run(*command)
             assert outcome.exit_code == 0, (name, outcome.err)
-        made = [path for path in sorted(inside.rglob("*")) if path.suffix in (".csv", ".png") or path.stem == "summary"]
-        exports.append({path: path.read_bytes() for path in made})
+        exported_files = [
+            path for path in sorted(inside.rglob("*")) if path.suffix in (".csv", ".png") or path.stem == "summary"
+        ]
+        exports.append({path: path.read_bytes() for path in exported_files})
     assert len(exports[0]) == 5 * 4 + 1
     assert exports[0].keys() == exports[1].keys()
     csv = [path for path in exports[0] if path.suffix == ".csv"]

@@ -32,20 +32,20 @@ def test_two_processes_learn_what_one_does_from_the_same_batches(tmp_path: Path)
         "examples.workers=0",
     ]
     recipe += ["examples.batch_size=4", "data=folder", f"data.root={photos}"]
-    found = []
+    checkpoints = []
     for name, trainer in (("one", "trainer=default"), ("two", "trainer=ddp trainer.devices=2")):
         command = [sys.executable, "-m", "iqbench.train", *recipe, *trainer.split(), "trainer.accelerator=cpu"]
         run = subprocess.run([*command, f"out={tmp_path / name}"], capture_output=True, text=True, timeout=240)
         assert run.returncode == 0, run.stderr
         assert run.stderr.count("best checkpoint:") == 1  # one process speaks for both
-        found.append(torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True))
-    one, two = found
-    assert one["global_step"] == two["global_step"]
-    for tensor, value in one["state_dict"].items():
-        torch.testing.assert_close(two["state_dict"][tensor], value, rtol=1e-4, atol=1e-5)
+        checkpoints.append(torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True))
+    one_process, two_processes = checkpoints
+    assert one_process["global_step"] == two_processes["global_step"]
+    for tensor, value in one_process["state_dict"].items():
+        torch.testing.assert_close(two_processes["state_dict"][tensor], value, rtol=1e-4, atol=1e-5)
     scores = [
         next(state["best_model_score"] for key, state in run["callbacks"].items() if "'val/loss'" in key)
-        for run in found
+        for run in checkpoints
     ]
     assert float(scores[1]) == pytest.approx(float(scores[0]), rel=1e-5)
     answers = [

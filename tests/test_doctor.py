@@ -59,16 +59,16 @@ def refusal(outcome):
 
 def test_sound_phototriage(doctor, tmp_path):
     write_phototriage(tmp_path, series=20, photos_per_series=3, reviews=True)
-    outcome, found = doctor(f"data.root={tmp_path}")
+    outcome, audit = doctor(f"data.root={tmp_path}")
     assert outcome.exit_code == 0
     assert last_line(outcome) == SOUND
     assert f"results: {tmp_path}" in outcome.err
-    assert found["data"] == "PhotoTriage"
-    assert found["refused"] == []
-    assert found["warnings"] == 0
-    assert {split: one["labels"] for split, one in found["splits"].items()} == {"train": 54, "val": 12, "test": 6}
-    assert found["splits"]["train"]["sharpness"]["n"] == 54
-    (reviews,) = (one for one in found["findings"] if one["about"] == "reviews")
+    assert audit["data"] == "PhotoTriage"
+    assert audit["refused"] == []
+    assert audit["warnings"] == 0
+    assert {split: facts["labels"] for split, facts in audit["splits"].items()} == {"train": 54, "val": 12, "test": 6}
+    assert audit["splits"]["train"]["sharpness"]["n"] == 54
+    (reviews,) = (finding for finding in audit["findings"] if finding["about"] == "reviews")
     assert "at chance, because photo numbers inside the reviews are shuffled; they are not used" in reviews["text"]
     assert f"note    {reviews['text']}" in outcome.out
 
@@ -87,12 +87,12 @@ def test_published_counts_are_told_apart(doctor, tmp_path, monkeypatch):
 
 def test_sound_ava(doctor, tmp_path):
     write_ava(tmp_path)
-    outcome, found = doctor("data=ava", f"data.root={tmp_path}")
+    outcome, audit = doctor("data=ava", f"data.root={tmp_path}")
     assert outcome.exit_code == 0
     assert last_line(outcome) == SOUND
-    assert found["splits"]["train"]["kind"] == "votes"
-    assert found["splits"]["train"]["sharpness"]["measure"] == "srcc"
-    assert found["splits"]["test"]["votes_per_photo"] == {"mean": 200.0, "least": 200, "most": 200}
+    assert audit["splits"]["train"]["kind"] == "votes"
+    assert audit["splits"]["train"]["sharpness"]["measure"] == "srcc"
+    assert audit["splits"]["test"]["votes_per_photo"] == {"mean": 200.0, "least": 200, "most": 200}
 
 
 def test_columns_of_ava_read_off_by_one_are_a_warning(doctor, tmp_path):
@@ -108,18 +108,18 @@ def test_columns_of_ava_read_off_by_one_are_a_warning(doctor, tmp_path):
 
 def test_a_sound_list_of_pairs_away_from_phototriage(doctor, tmp_path):
     write_pairs(tmp_path)
-    outcome, found = doctor("data=pairs", f"data.file={tmp_path / 'list.csv'}")
+    outcome, audit = doctor("data=pairs", f"data.file={tmp_path / 'list.csv'}")
     assert outcome.exit_code == 0
     assert last_line(outcome) == SOUND
-    assert not any(one["about"] in ("reference", "reviews", "published counts") for one in found["findings"])
+    assert not any(finding["about"] in ("reference", "reviews", "published counts") for finding in audit["findings"])
 
 
 def rows_of(root):
     """The rows of both pair lists, as numbers."""
     lists = [root / "train_val" / name for name in ("train_pairlist.txt", "val_pairlist.txt")]
     for line in "".join(file.read_text() for file in lists).splitlines():
-        series, one, other, ratio, rank, other_rank = line.split()
-        yield int(series), int(one), int(other), float(ratio), int(rank), int(other_rank)
+        series, first, second, ratio, rank, other_rank = line.split()
+        yield int(series), int(first), int(second), float(ratio), int(rank), int(other_rank)
 
 
 def write_list(root, labels):
@@ -131,7 +131,7 @@ def write_list(root, labels):
 
 
 def right_labels(root):
-    return [(s, one, other) if ratio > 0.5 else (s, other, one) for s, one, other, ratio, *_ in rows_of(root)]
+    return [(s, first, second) if ratio > 0.5 else (s, second, first) for s, first, second, ratio, *_ in rows_of(root)]
 
 
 def test_labels_from_ratio_agree_with_the_list_that_is_found_beside_them(doctor, tmp_path):
@@ -145,14 +145,14 @@ def test_labels_from_ratio_agree_with_the_list_that_is_found_beside_them(doctor,
 def test_rank_columns_read_as_ids_are_refused(doctor, tmp_path):
     write_phototriage(tmp_path, photos_per_series=4)
     labels = [(series, rank, other) for series, *_, rank, other in rows_of(tmp_path)]
-    outcome, found = doctor(*write_list(tmp_path, labels))
-    said = refusal(outcome)
+    outcome, audit = doctor(*write_list(tmp_path, labels))
+    reason = refusal(outcome)
     start = (
         "rank columns read as ids (they are ranks inside the series, 1 = best): 96 of 96 labels are what that mistake "
     )
-    assert said.startswith(start)
-    assert found["refused"] == [said]
-    assert lines(outcome, "refused") == [said]
+    assert reason.startswith(start)
+    assert audit["refused"] == [reason]
+    assert lines(outcome, "refused") == [reason]
 
 
 def test_names_joined_to_review_numbers_are_refused(doctor, tmp_path):
@@ -164,9 +164,9 @@ def test_names_joined_to_review_numbers_are_refused(doctor, tmp_path):
             chosen = (left, right) if review["userChoice"] == "LEFT" else (right, left)
             votes[int(file.stem), left, right] = (int(file.stem), *chosen)
     outcome, _ = doctor(*write_list(tmp_path, votes.values()))
-    said = refusal(outcome)
-    assert said.startswith("labels agree with train_pairlist.txt and val_pairlist.txt at chance (")
-    assert said.endswith("of 204): names joined to shuffled review numbers? Labels come from the pair lists only")
+    reason = refusal(outcome)
+    assert reason.startswith("labels agree with train_pairlist.txt and val_pairlist.txt at chance (")
+    assert reason.endswith("of 204): names joined to shuffled review numbers? Labels come from the pair lists only")
 
 
 def test_swapped_labels_are_refused(doctor, tmp_path):
@@ -185,16 +185,16 @@ def test_labels_that_often_disagree_are_refused(doctor, tmp_path):
 
 def test_a_reference_can_be_given_for_photos_that_were_copied_elsewhere(doctor, tmp_path):
     write_phototriage(tmp_path, photos_per_series=4)
-    home = tmp_path / "train_val"
+    folder = tmp_path / "train_val"
     copies = tmp_path / "a" / "b" / "c" / "d" / "e"
-    shutil.copytree(home / "train_val_imgs", copies / "train_val" / "train_val_imgs")
+    shutil.copytree(folder / "train_val_imgs", copies / "train_val" / "train_val_imgs")
     arguments = write_list(copies, [(series, loser, winner) for series, winner, loser in right_labels(tmp_path)])
     outcome, _ = doctor(*arguments)
     assert outcome.exit_code == 0
     outcome, _ = doctor(*arguments, f"reference={tmp_path}")
     assert refusal(outcome).startswith("better and worse are swapped")
-    outcome, found = doctor(*arguments, "reference=nowhere")
-    assert found is None
+    outcome, audit = doctor(*arguments, "reference=nowhere")
+    assert audit is None
     assert (outcome.exit_code, outcome.last_line) == (
         2,
         "iqbench.doctor: reference=nowhere: neither a pair list nor a folder with train_pairlist.txt",
@@ -206,8 +206,8 @@ def test_the_parser_refuses_lists_whose_ranks_disagree_before_there_is_a_report(
     file = tmp_path / "train_val" / "train_pairlist.txt"
     rows = [line.split() for line in file.read_text().splitlines()]
     file.write_text("".join(" ".join([*row[:4], row[5], row[4]]) + "\n" for row in rows))
-    outcome, found = doctor(f"data.root={tmp_path}")
-    assert (outcome.exit_code, found) == (2, None)
+    outcome, audit = doctor(f"data.root={tmp_path}")
+    assert (outcome.exit_code, audit) == (2, None)
     assert "ranks" in outcome.last_line
 
 
@@ -222,10 +222,10 @@ def test_a_photo_and_a_series_in_two_splits_are_refused(doctor, tmp_path, monkey
         }
 
     monkeypatch.setattr(PhotoTriage, "read", leaky)
-    outcome, found = doctor(f"data.root={tmp_path}", "sample=0")
+    outcome, audit = doctor(f"data.root={tmp_path}", "sample=0")
     assert refusal(outcome).startswith("train and val share ")
     assert refusal(outcome).endswith("(and 1 more)")
-    photos, series = found["refused"]
+    photos, series = audit["refused"]
     assert photos.startswith("train and val share 9 photos, such as ./train_val_imgs/")
     assert series.startswith("train and val share 3 series, such as series 1: ")
     assert last_line(outcome) == f"refused {series}"  # the worst findings come last, where one looks first
@@ -252,8 +252,8 @@ def test_contradicted_pairs_and_intransitive_triads_are_warnings(doctor, tmp_pat
     ]
     rows += [row[::-1] for row in rows[:3]]
     write_csv(tmp_path / "list.csv", [["better", "worse"], *rows])
-    outcome, found = doctor("data=pairs", f"data.file={tmp_path / 'list.csv'}", "sample=0")
-    about = {one["about"] for one in found["findings"] if one["severity"] == "warning"}
+    outcome, audit = doctor("data=pairs", f"data.file={tmp_path / 'list.csv'}", "sample=0")
+    about = {finding["about"] for finding in audit["findings"] if finding["severity"] == "warning"}
     assert about == {"label consistency", "intransitive triads"}
     assert outcome.exit_code == 0
 
@@ -275,20 +275,20 @@ def blurrier_when_better(quality, number):
 
 def test_sharpness_that_disagrees_is_a_warning(doctor, tmp_path):
     write_phototriage(tmp_path, series=40, pixels=blurrier_when_better)
-    outcome, found = doctor(f"data.root={tmp_path}")
+    outcome, audit = doctor(f"data.root={tmp_path}")
     (warning,) = lines(outcome, "warning")
     assert warning.startswith("train: sharpness alone agrees with 0.0 % [0.0, 0.0] of 108 pairs, less than chance: ")
-    assert found["splits"]["train"]["sharpness"]["value"] == 0.0
+    assert audit["splits"]["train"]["sharpness"]["value"] == 0.0
     assert phototriage.is_named_like([]) is False
     assert "note    on PhotoTriage sharpness alone agrees with 56 %" in outcome.out
 
 
 def test_a_sample_bounds_what_is_measured(doctor, tmp_path):
     write_phototriage(tmp_path)
-    _, found = doctor(f"data.root={tmp_path}", "sample=7")
-    assert [one["sharpness"]["n"] for one in found["splits"].values()] == [7, 7, 3]
-    outcome, found = doctor(f"data.root={tmp_path}", "sample=0")
-    assert [one["sharpness"] for one in found["splits"].values()] == [None] * 3
+    _, audit = doctor(f"data.root={tmp_path}", "sample=7")
+    assert [split["sharpness"]["n"] for split in audit["splits"].values()] == [7, 7, 3]
+    outcome, audit = doctor(f"data.root={tmp_path}", "sample=0")
+    assert [split["sharpness"] for split in audit["splits"].values()] == [None] * 3
     assert "sharpness" not in outcome.out
 
 
@@ -297,11 +297,11 @@ def test_photos_that_cannot_be_used_are_counted_and_cost_their_labels(doctor, tm
     photos = sorted((tmp_path / "train_val" / "train_val_imgs").iterdir())
     photos[0].write_bytes(b"")
     photos[5].unlink()
-    outcome, found = doctor(f"data.root={tmp_path}")
+    outcome, audit = doctor(f"data.root={tmp_path}")
     assert outcome.exit_code == 0
-    splits = found["splits"].values()
-    assert sum(one["labels_lost"] for one in splits) == 4
-    assert {code: n for one in splits for code, n in one["unusable_photos"].items()} == {"empty": 1, "vanished": 1}
+    splits = audit["splits"].values()
+    assert sum(split["labels_lost"] for split in splits) == 4
+    assert {code: n for split in splits for code, n in split["unusable_photos"].items()} == {"empty": 1, "vanished": 1}
     (warning,) = lines(outcome, "warning")
     assert warning.startswith("2 of 48 photos cannot be used (1 ")
 
@@ -310,8 +310,8 @@ def test_photos_that_cannot_be_used_are_not_drawn(doctor, tmp_path):
     write_phototriage(tmp_path)
     for photo in sorted((tmp_path / "train_val" / "train_val_imgs").iterdir())[::3][:10]:
         photo.unlink()
-    _, found = doctor(f"data.root={tmp_path}", "sample=15")
-    train = found["splits"]["train"]
+    _, audit = doctor(f"data.root={tmp_path}", "sample=15")
+    train = audit["splits"]["train"]
     assert train["labels"] - train["labels_lost"] == train["sharpness"]["n"] == 15
 
 
@@ -319,20 +319,20 @@ def test_photos_of_which_most_cannot_be_used_are_refused(doctor, tmp_path):
     write_phototriage(tmp_path)
     for photo in sorted((tmp_path / "train_val" / "train_val_imgs").iterdir())[:-6]:
         photo.unlink()
-    outcome, found = doctor(f"data.root={tmp_path}")
+    outcome, audit = doctor(f"data.root={tmp_path}")
     assert refusal(outcome).startswith("42 of 48 photos cannot be used (42 vanished), and 42 labels with them; ")
-    assert "train: no label is left" in found["refused"]
+    assert "train: no label is left" in audit["refused"]
 
 
 def test_the_same_command_says_the_same_again(doctor, tmp_path):
     write_phototriage(tmp_path)
-    (one, first), (other, second) = (doctor(f"data.root={tmp_path}", "seed=3") for _ in range(2))
-    assert one.out == other.out
+    (first_outcome, first), (second_outcome, second) = (doctor(f"data.root={tmp_path}", "seed=3") for _ in range(2))
+    assert first_outcome.out == second_outcome.out
     assert {**first, "settings": None} == {**second, "settings": None}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["data=samples"], "data=samples: photos without labels; use one of ava, pairs, phototriage"),
         (["data=pairs"], "data.file is not set: "),
@@ -344,11 +344,11 @@ def test_the_same_command_says_the_same_again(doctor, tmp_path):
         (["data.root=nowhere"], "data.root=nowhere: no such folder. "),
     ],
 )
-def test_a_mistake_ends_in_one_line(doctor, arguments, said):
-    outcome, found = doctor(*arguments)
-    assert (outcome.exit_code, outcome.out, found) == (2, "", None)
+def test_a_mistake_ends_in_one_line(doctor, arguments, message):
+    outcome, audit = doctor(*arguments)
+    assert (outcome.exit_code, outcome.out, audit) == (2, "", None)
     assert outcome.err.strip().splitlines() == [outcome.last_line]
-    assert outcome.last_line.startswith(f"iqbench.doctor: {said}")
+    assert outcome.last_line.startswith(f"iqbench.doctor: {message}")
 
 
 def test_help_has_examples(doctor):
@@ -362,7 +362,7 @@ def test_help_has_examples(doctor):
 def test_a_place_that_is_written_like_a_number_or_a_list_is_a_name_all_the_same(
     tmp_path: Path, setting: str, value: str
 ) -> None:
-    data, place = setting.split()
-    outcome = cli.run("doctor", data, f"{place}={value}", f"out={tmp_path / 'out'}")
+    data, key = setting.split()
+    outcome = cli.run("doctor", data, f"{key}={value}", f"out={tmp_path / 'out'}")
     assert outcome.exit_code == 2
     assert f"{value}: no such" in outcome.last_line

@@ -78,8 +78,8 @@ def summary_of(folder: Path) -> dict[str, Any]:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not strict JSON")
 
-    found: dict[str, Any] = json.loads((folder / "evaluation.json").read_text(), parse_constant=refuse)
-    return found
+    summary: dict[str, Any] = json.loads((folder / "evaluation.json").read_text(), parse_constant=refuse)
+    return summary
 
 
 def model_of(folder: Path) -> dict[str, Any]:
@@ -96,14 +96,14 @@ def test_a_perfect_judge_is_always_right_and_its_opposite_never(triage: Path, tm
         outcome = evaluate(tmp_path / model, f"model={model}", f"data.root={triage}", "split=train")
         assert outcome.exit_code == 0, outcome.err
         assert {path.name for path in (tmp_path / model).iterdir()} >= FILES
-        found = model_of(tmp_path / model)
-        assert found["accuracy"]["value"] == expected
-        assert found["top_1"]["value"] == expected
-        assert found["kendall_in_series"]["value"] == 2 * expected - 1
-        assert found["order_consistency"] == 1.0
+        evaluation = model_of(tmp_path / model)
+        assert evaluation["accuracy"]["value"] == expected
+        assert evaluation["top_1"]["value"] == expected
+        assert evaluation["kendall_in_series"]["value"] == 2 * expected - 1
+        assert evaluation["order_consistency"] == 1.0
         rows = rows_of(tmp_path / model)
         assert set(rows["correct"]) == {expected}
-        assert len(rows) == found["counts"]["pairs"] == found["counts"]["judged"] == 21
+        assert len(rows) == evaluation["counts"]["pairs"] == evaluation["counts"]["judged"] == 21
         assert rows["status"].eq("ok").all()
         assert (rows["score_first"] - rows["score_second"]).tolist() == pytest.approx(rows["margin"].tolist())
         assert model in outcome.out
@@ -114,13 +114,15 @@ def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Pa
     for model, expected in (("bright", 1.0), ("dark", -1.0)):
         outcome = evaluate(tmp_path / model, f"model={model}", "data=ava", f"data.root={votes}")
         assert outcome.exit_code == 0, outcome.err
-        found = model_of(tmp_path / model)
-        assert (found["srcc"]["value"], found["krcc"]["value"]) == pytest.approx((expected, expected))
-        assert found["pairs_from_votes"]["accuracy"]["value"] == (expected + 1) / 2
-        assert found["rmse"] == {"value": None, "interval": None, "n": 0} | NOT_VOTES
+        evaluation = model_of(tmp_path / model)
+        assert (evaluation["srcc"]["value"], evaluation["krcc"]["value"]) == pytest.approx((expected, expected))
+        assert evaluation["pairs_from_votes"]["accuracy"]["value"] == (expected + 1) / 2
+        assert evaluation["rmse"] == {"value": None, "interval": None, "n": 0} | NOT_VOTES
         assert len(rows_of(tmp_path / model)) == 8
         assert (
-            len(rows_of(tmp_path / model, "pairs_from_votes.csv")) == found["pairs_from_votes"]["counts"]["pairs"] > 8
+            len(rows_of(tmp_path / model, "pairs_from_votes.csv"))
+            == evaluation["pairs_from_votes"]["counts"]["pairs"]
+            > 8
         )
 
 
@@ -130,8 +132,8 @@ def test_the_baselines_follow_from_the_labels_and_the_files(
     many = BootstrapConfig(seed=0, resamples=1000)  # enough to show a difference
     monkeypatch.setattr("iqbench.evaluation.summarize.BOOTSTRAP", many)
     assert evaluate(tmp_path / "out", "model=dark", f"data.root={triage}", "split=train").exit_code == 0
-    rows, (found,) = rows_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
-    accuracy = {name: baseline["accuracy"]["value"] for name, baseline in found["baselines"].items()}
+    rows, (evaluation,) = rows_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
+    accuracy = {name: baseline["accuracy"]["value"] for name, baseline in evaluation["baselines"].items()}
     first = (rows["preference"] > 0.5).mean()
     assert accuracy["always-first"] == pytest.approx(first)
     assert accuracy["constant answer"] == pytest.approx(max(first, 1 - first))
@@ -143,7 +145,7 @@ def test_the_baselines_follow_from_the_labels_and_the_files(
         larger = [(1 + np.sign(size[a] - size[b])) / 2 for a, b in zip(rows["first"], rows["second"], strict=True)]
         right = [value if p > 0.5 else 1 - value for value, p in zip(larger, rows["preference"], strict=True)]
         assert accuracy[name] == pytest.approx(sum(right) / len(right))
-    against = found["models"]["dark"]["against_best_baseline"]
+    against = evaluation["models"]["dark"]["against_best_baseline"]
     assert (against["baseline"], against["value"], against["shown"]) == ("brighter", -1.0, False)
     assert against["verdict"].startswith("worse than brighter")
 
@@ -200,10 +202,10 @@ def test_a_network_that_compares_is_evaluated_on_pairs_and_on_votes(triage: Path
     assert set(rows_of(tmp_path / "pairs")["score_first"]) == {""}
     outcome = evaluate(tmp_path / "on votes", *network, "data=ava", f"data.root={votes}", "anchors=3")
     assert outcome.exit_code == 0, outcome.err
-    found = model_of(tmp_path / "on votes")
-    assert found["predicts"] == "preference"
-    assert -1 <= found["srcc"]["value"] <= 1
-    assert found["pairs_from_votes"]["accuracy"]["value"] is not None
+    evaluation = model_of(tmp_path / "on votes")
+    assert evaluation["predicts"] == "preference"
+    assert -1 <= evaluation["srcc"]["value"] <= 1
+    assert evaluation["pairs_from_votes"]["accuracy"]["value"] is not None
     assert rows_of(tmp_path / "on votes")["predicted"].between(0, 1).all()
     assert "it has no score" in outcome.out
 
@@ -211,13 +213,13 @@ def test_a_network_that_compares_is_evaluated_on_pairs_and_on_votes(triage: Path
 def test_a_network_that_predicts_votes_is_held_against_their_distribution(votes: Path, tmp_path: Path) -> None:
     network = ("model=ava", *TINY, "model.checkpoint=untrained", "data=ava", f"data.root={votes}")
     assert evaluate(tmp_path / "out", *network).exit_code == 0
-    rows, found = rows_of(tmp_path / "out"), model_of(tmp_path / "out")
+    rows, evaluation = rows_of(tmp_path / "out"), model_of(tmp_path / "out")
     shares = rows[[f"p{rating}" for rating in range(1, 11)]]
     assert shares.sum(axis=1).tolist() == pytest.approx([1.0] * 8)
     assert (shares.to_numpy() @ range(1, 11)).tolist() == pytest.approx(rows["predicted"].tolist(), abs=1e-5)
-    assert found["rmse"]["value"] == pytest.approx(((rows["predicted"] - rows["true"]) ** 2).mean() ** 0.5)
-    assert found["emd"]["value"] is not None
-    assert found["binary_accuracy"]["value"] is not None
+    assert evaluation["rmse"]["value"] == pytest.approx(((rows["predicted"] - rows["true"]) ** 2).mean() ** 0.5)
+    assert evaluation["emd"]["value"] is not None
+    assert evaluation["binary_accuracy"]["value"] is not None
     mean = ("model.output=mean", "model.losses.votes=mse")
     assert evaluate(tmp_path / "mean", *network, *mean).exit_code == 0
     assert model_of(tmp_path / "mean")["rmse"]["value"] is not None
@@ -227,7 +229,7 @@ def test_a_network_that_predicts_votes_is_held_against_their_distribution(votes:
 def test_a_photo_that_cannot_be_read_costs_its_own_rows_and_no_other(triage: Path, tmp_path: Path) -> None:
     common = ("model=bright", f"data.root={triage}", "split=val")
     assert evaluate(tmp_path / "whole", *common).exit_code == 0
-    whole = rows_of(tmp_path / "whole")
+    complete_rows = rows_of(tmp_path / "whole")
     photo = triage / "train_val" / "train_val_imgs" / "000009-01.JPG"
     photo.write_bytes(photo.read_bytes()[:300])
     outcome = evaluate(tmp_path / "broken", *common)
@@ -235,13 +237,13 @@ def test_a_photo_that_cannot_be_read_costs_its_own_rows_and_no_other(triage: Pat
     assert outcome.last_line.startswith("iqbench.evaluate: finished, but rows failed: 2 corrupt")
     rows = rows_of(tmp_path / "broken")
     hit = (rows["first"] + rows["second"]).str.contains("000009-01")
-    assert len(rows) == len(whole)
-    assert rows["status"].tolist() == ["corrupt" if one else "ok" for one in hit]
+    assert len(rows) == len(complete_rows)
+    assert rows["status"].tolist() == ["corrupt" if is_hit else "ok" for is_hit in hit]
     assert rows.loc[hit, "error"].str.startswith("./train_val_imgs/000009-01.JPG: ").all()
-    assert rows["margin"][~hit].tolist() == whole["margin"][~hit].tolist()
-    found = model_of(tmp_path / "broken")
-    assert found["accuracy"]["value"] == 1.0
-    assert found["counts"]["failures"] == {"corrupt": 2}
+    assert rows["margin"][~hit].tolist() == complete_rows["margin"][~hit].tolist()
+    evaluation = model_of(tmp_path / "broken")
+    assert evaluation["accuracy"]["value"] == 1.0
+    assert evaluation["counts"]["failures"] == {"corrupt": 2}
     assert "no answer in 2 corrupt" in outcome.out
     assert summary_of(tmp_path / "broken")["sets"][0]["photos"]["failures"] == {"corrupt": 1}
     assert evaluate(tmp_path / "broken", *common, "max_failures=2").exit_code == 0
@@ -261,45 +263,45 @@ def test_a_set_of_which_nothing_can_be_read_has_a_report_that_says_so(triage: Pa
     outcome = evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val")
     assert outcome.exit_code == 3
     assert "9 empty" in outcome.last_line
-    found = model_of(tmp_path / "out")
-    assert found["accuracy"]["value"] is None
-    assert found["accuracy"]["reason"]
+    evaluation = model_of(tmp_path / "out")
+    assert evaluation["accuracy"]["value"] is None
+    assert evaluation["accuracy"]["reason"]
 
 
 def test_a_judge_that_always_says_the_same_ties_and_has_no_correlation(
     triage: Path, votes: Path, tmp_path: Path
 ) -> None:
     assert evaluate(tmp_path / "pairs", "model=blank", f"data.root={triage}", "split=all").exit_code == 0
-    found = model_of(tmp_path / "pairs")
-    assert (found["accuracy"]["value"], found["tie_rate"]["value"]) == (0.5, 1.0)
-    assert found["kendall_in_series"]["value"] is None
+    evaluation = model_of(tmp_path / "pairs")
+    assert (evaluation["accuracy"]["value"], evaluation["tie_rate"]["value"]) == (0.5, 1.0)
+    assert evaluation["kendall_in_series"]["value"] is None
     assert evaluate(tmp_path / "on votes", "model=blank", "data=ava", f"data.root={votes}").exit_code == 0
-    found = model_of(tmp_path / "on votes")
+    evaluation = model_of(tmp_path / "on votes")
     for name in ("srcc", "plcc", "krcc"):
-        assert found[name]["value"] is None
-        assert "all the same" in found[name]["reason"]
-    assert not found["against_best_baseline"]["shown"]
+        assert evaluation[name]["value"] is None
+        assert "all the same" in evaluation[name]["reason"]
+    assert not evaluation["against_best_baseline"]["shown"]
 
 
 def test_photos_that_the_model_was_trained_on_are_counted_and_said_aloud(triage: Path, tmp_path: Path) -> None:
     data = PhotoTriage(str(triage), 0.1, 0.5, str(tmp_path / "cache"), None, 0)
     shas = data.examined.loc[[photo.name for photo in data.labels["val"].photos], "sha256"]
-    known = {"what": "a secret set", "labels": "pairs", "photos": [sha[:16] for sha in shas][:5]}
+    provenance = {"what": "a secret set", "labels": "pairs", "photos": [sha[:16] for sha in shas][:5]}
     checkpoint = tmp_path / "seen.ckpt"
-    write_checkpoint(checkpoint, siamese(), known)
+    write_checkpoint(checkpoint, siamese(), provenance)
     network = ("model=siamese", *TINY, *SMALL, f"model.checkpoint={checkpoint}")
-    for split, seen in (("val", 5), ("train", 0)):
+    for split, seen_photos in (("val", 5), ("train", 0)):
         outcome = evaluate(tmp_path / split, *network, f"data.root={triage}", f"split={split}")
         assert outcome.exit_code == 0, outcome.err
-        found = model_of(tmp_path / split)
-        assert found["photos_seen_in_training"] == seen
-        assert found["trained_on"] == {"what": "a secret set", "labels": "pairs"}
+        evaluation = model_of(tmp_path / split)
+        assert evaluation["photos_seen_in_training"] == seen_photos
+        assert evaluation["trained_on"] == {"what": "a secret set", "labels": "pairs"}
         assert "training data: a secret set" in outcome.out
         assert "training data: a secret set" in outcome.err
-        assert ("NOT HELD OUT: siamese was trained on 5 of these 9 photos" in outcome.err) == bool(seen)
-        assert ("siamese: NOT HELD OUT: it was trained on 5 of these photos" in outcome.out) == bool(seen)
+        assert ("NOT HELD OUT: siamese was trained on 5 of these 9 photos" in outcome.err) == bool(seen_photos)
+        assert ("siamese: NOT HELD OUT: it was trained on 5 of these photos" in outcome.out) == bool(seen_photos)
         marked = rows_of(tmp_path / split, "photos.csv")["seen_in_training"]
-        assert marked.astype(str).eq("True").sum() == seen
+        assert marked.astype(str).eq("True").sum() == seen_photos
 
 
 SMALL = ("model.size=32", "model.preprocessing=squash", "model.head_width=8", "model.dropout=0.0")
@@ -314,47 +316,47 @@ def test_a_model_that_does_not_say_what_it_was_trained_on_is_not_said_to_be_inno
     triage: Path, tmp_path: Path
 ) -> None:
     assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}").exit_code == 0
-    found = model_of(tmp_path / "out")
-    assert found["photos_seen_in_training"] is None
-    assert "does not record" in found["photos_seen_in_training_reason"]
+    evaluation = model_of(tmp_path / "out")
+    assert evaluation["photos_seen_in_training"] is None
+    assert "does not record" in evaluation["photos_seen_in_training_reason"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("data", ["pairs", "votes"])
 def test_batches_and_workers_change_no_number(data: str, triage: Path, votes: Path, tmp_path: Path) -> None:
-    given = {"pairs": (f"data.root={triage}", "split=val"), "votes": ("data=ava", f"data.root={votes}")}[data]
+    data_settings = {"pairs": (f"data.root={triage}", "split=val"), "votes": ("data=ava", f"data.root={votes}")}[data]
     checkpoint = tmp_path / "one.ckpt"
     write_checkpoint(checkpoint, siamese(), {})
     network = ("model=siamese", *TINY, *SMALL, f"model.checkpoint={checkpoint}")
     column = {"pairs": "margin", "votes": "predicted"}[data]
-    found = {}
+    answers = {}
     for batch_size, workers in ((8, 0), (3, 0), (8, 2)):
         how = (f"engine.batch_size={batch_size}", f"engine.workers={workers}")
-        outcome = evaluate(tmp_path / f"{batch_size}-{workers}", *network, *given, *how)
+        outcome = evaluate(tmp_path / f"{batch_size}-{workers}", *network, *data_settings, *how)
         assert outcome.exit_code == 0, outcome.err
-        found[batch_size, workers] = rows_of(tmp_path / f"{batch_size}-{workers}")[column].tolist()
-    assert found[8, 2] == found[8, 0]
-    assert found[3, 0] == pytest.approx(found[8, 0], abs=1e-5)
-    assert len(set(found[8, 0])) > 2
+        answers[batch_size, workers] = rows_of(tmp_path / f"{batch_size}-{workers}")[column].tolist()
+    assert answers[8, 2] == answers[8, 0]
+    assert answers[3, 0] == pytest.approx(answers[8, 0], abs=1e-5)
+    assert len(set(answers[8, 0])) > 2
 
 
 def test_the_same_command_again_leaves_the_same_bytes(votes: Path, tmp_path: Path) -> None:
     command = (tmp_path / "out", "model=bright", "data=ava", f"data.root={votes}")
     names = FILES | {"pairs_from_votes.csv", "pairs_from_votes.parquet"}
     assert evaluate(*command).exit_code == 0
-    before = {name: (tmp_path / "out" / name).read_bytes() for name in names}
+    original_bytes = {name: (tmp_path / "out" / name).read_bytes() for name in names}
     assert evaluate(*command).exit_code == 0
-    assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == before
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in names} == original_bytes
 
 
 def test_results_of_something_else_are_not_written_over(triage: Path, tmp_path: Path) -> None:
     assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}").exit_code == 0
-    before = (tmp_path / "out" / "evaluation.json").read_bytes()
+    original_bytes = (tmp_path / "out" / "evaluation.json").read_bytes()
     for change in (("model=dark",), ("model=bright", "split=val")):
         outcome = evaluate(tmp_path / "out", *change, f"data.root={triage}")
         assert outcome.exit_code == 2
         assert "holds an evaluation that differs in" in outcome.last_line
-    assert (tmp_path / "out" / "evaluation.json").read_bytes() == before
+    assert (tmp_path / "out" / "evaluation.json").read_bytes() == original_bytes
 
 
 def test_a_folder_that_another_run_writes_into_is_refused_with_exit_code_5(triage: Path, tmp_path: Path) -> None:
@@ -394,26 +396,26 @@ def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, m
     jobs = ["0_bright_phototriage", "1_dark_phototriage", "2_blank_phototriage"]
     assert sorted(path.name for path in root.iterdir() if path.is_dir()) == jobs
     assert {path.name for path in root.iterdir()} >= FILES
-    (found,) = summary_of(root)["sets"]
-    assert {name: model["accuracy"]["value"] for name, model in found["models"].items()} == {
+    (evaluation,) = summary_of(root)["sets"]
+    assert {name: model["accuracy"]["value"] for name, model in evaluation["models"].items()} == {
         "bright": 1.0,
         "dark": 0.0,
         "blank": 0.5,
     }
-    gaps = {tuple(one["models"]): (one["value"], one["better"]) for one in found["differences"]}
+    gaps = {tuple(gap["models"]): (gap["value"], gap["better"]) for gap in evaluation["differences"]}
     assert gaps == {
         ("bright", "dark"): (1.0, "bright"),
         ("bright", "blank"): (0.5, "bright"),
         ("dark", "blank"): (-0.5, "blank"),
     }
-    assert all(one["p_holm"] >= one["p"] for one in found["differences"])
+    assert all(gap["p_holm"] >= gap["p"] for gap in evaluation["differences"])
     assert rows_of(root).groupby("model_name").size().nunique() == 1
     assert "bright against dark: +100.0 points" in outcome.out
     for job in jobs:
         alone = summary_of(root / job)["sets"][0]
         (name,) = alone["models"]
-        assert alone["models"][name] == found["models"][name]
-        assert alone["baselines"] == found["baselines"]
+        assert alone["models"][name] == evaluation["models"][name]
+        assert alone["baselines"] == evaluation["baselines"]
 
 
 @pytest.mark.slow
@@ -425,7 +427,7 @@ def test_a_sweep_over_sets_keeps_pairs_and_votes_apart(
     outcome = evaluate(tmp_path / "sweep", "-m", "model=bright,dark", "data=phototriage,ava")
     assert outcome.exit_code == 0, outcome.err
     sets = summary_of(tmp_path / "sweep")["sets"]
-    assert [(found["data"], found["kind"], list(found["models"])) for found in sets] == [
+    assert [(evaluation["data"], evaluation["kind"], list(evaluation["models"])) for evaluation in sets] == [
         ("PhotoTriage", "pairs", ["bright", "dark"]),
         ("AVA", "votes", ["bright", "dark"]),
     ]

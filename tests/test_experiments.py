@@ -32,8 +32,8 @@ def test_a_recipe_trains_a_batch(recipe: Path, folder: Path, tmp_path: Path) -> 
     if data in WRITERS:
         WRITERS[data](root)
     small = ["model.backbone=tiny", "model.weights=none", "model.size=32", "examples.batch_size=4"]
-    place = [f"data.root={root}", f"out={tmp_path / 'out'}", "trainer.accelerator=cpu", "degradation=jpeg"]
-    place += [] if data == "folder" else [f"data.cache={tmp_path / 'cache'}"]
-    outcome = run("train", f"experiment={recipe.stem}", "debug=fast", *small, *place)
+    settings = [f"data.root={root}", f"out={tmp_path / 'out'}", "trainer.accelerator=cpu", "degradation=jpeg"]
+    settings += [] if data == "folder" else [f"data.cache={tmp_path / 'cache'}"]
+    outcome = run("train", f"experiment={recipe.stem}", "debug=fast", *small, *settings)
     assert outcome.exit_code == 0, outcome.err
     assert "a trial of one batch" in outcome.err

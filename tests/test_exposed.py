@@ -57,20 +57,20 @@ class First:
 @pytest.fixture(scope="module")
 def screen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
     """The output of a sweep over all judges, and the folder of its results."""
-    place = tmp_path_factory.mktemp("exposed")
-    (place / "exposed_judges.py").write_text(JUDGES)
-    (place / "mine" / "model").mkdir(parents=True)
-    (place / "photos").mkdir()
+    folder = tmp_path_factory.mktemp("exposed")
+    (folder / "exposed_judges.py").write_text(JUDGES)
+    (folder / "mine" / "model").mkdir(parents=True)
+    (folder / "photos").mkdir()
     for name in ("Constant", "FileSize", "Artefacts", "First"):
-        (place / "mine" / "model" / f"{name.lower()}.yaml").write_text(f"_target_: exposed_judges.{name}\n")
+        (folder / "mine" / "model" / f"{name.lower()}.yaml").write_text(f"_target_: exposed_judges.{name}\n")
     for number in range(16):
-        Image.fromarray(scene(1.0, 100 * number)).save(place / "photos" / f"{number:02}.png")
+        Image.fromarray(scene(1.0, 100 * number)).save(folder / "photos" / f"{number:02}.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(place))
-        common = ("--config-dir", place / "mine", "data=folder", f"data.root={place / 'photos'}", "engine.workers=0")
-        outcome = run("bench", "-m", *common, "model=constant,filesize,artefacts,first", f"out={place / 'out'}")
+        patch.syspath_prepend(str(folder))
+        common = ("--config-dir", folder / "mine", "data=folder", f"data.root={folder / 'photos'}", "engine.workers=0")
+        outcome = run("bench", "-m", *common, "model=constant,filesize,artefacts,first", f"out={folder / 'out'}")
     assert outcome.exit_code == 0, outcome.err
-    return outcome, place / "out"
+    return outcome, folder / "out"
 
 
 @pytest.mark.parametrize(

@@ -72,18 +72,18 @@ def _may_mount(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("room", [50_000, 130_000])  # for the store's first page, and for the first export
 def test_a_full_disk_changes_no_export_and_the_same_command_goes_on(tmp_path: Path, room: int) -> None:
-    first, second, said, reported, answer, same, again, verified = on_a_small_disk(BENCH, tmp_path, room)
-    assert (first, second) == (0, 74), said
+    first, second, messages, reported, answer, same, repeat, verified = on_a_small_disk(BENCH, tmp_path, room)
+    assert (first, second) == (0, 74), messages
     assert same
-    assert "Traceback" not in said
+    assert "Traceback" not in messages
     assert (reported, len(answer.splitlines())) == (74, 1)
     assert answer.startswith("iqbench.report: ")
     assert "cannot be written (No space left on device)" in answer
-    assert (again, verified) == (0, 0)
+    assert (repeat, verified) == (0, 0)
 
 
 @pytest.mark.parametrize("room", [0, 100_000])
 def test_a_store_on_a_disk_that_fills_up_is_closed_with_what_was_written(tmp_path: Path, room: int) -> None:
-    ending, written, kept = on_a_small_disk(STORE, tmp_path, room)
-    assert (ending, kept) == ("DiskError", written)
+    ending, written, stored = on_a_small_disk(STORE, tmp_path, room)
+    assert (ending, stored) == ("DiskError", written)
     assert bool(written) == bool(room)

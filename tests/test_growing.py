@@ -45,9 +45,9 @@ def encoded() -> list[float]:
     """What was encoded since it was last asked."""
     import counting_judge
 
-    found = list(counting_judge.encoded)
+    encodings = list(counting_judge.encoded)
     counting_judge.encoded.clear()
-    return found
+    return encodings
 
 
 FEW = ("degradation=blur", "degradation.blur.sigma=[1,4]")
@@ -71,8 +71,9 @@ def test_new_levels_and_types_are_judged_alone(
     rows = finished(tmp_path / "grown" / FILE_NAME)
     outcome = run(*common, *then, f"out={tmp_path / 'grown'}")
     assert outcome.exit_code == 0, outcome.err
-    self_test, again = 2, len(read_store(tmp_path / "grown" / FILE_NAME).variants) + 1  # one photo is asked about again
-    assert len(encoded()) == 4 * pictures + self_test + again
+    self_test = 2
+    repeats = len(read_store(tmp_path / "grown" / FILE_NAME).variants) + 1  # one photo is asked about again
+    assert len(encoded()) == 4 * pictures + self_test + repeats
     after = finished(tmp_path / "grown" / FILE_NAME)
     assert all(len(set(rows[photo]) - set(after[photo])) <= 1 for photo in rows)  # two that are no neighbours now
     assert run(*common, *then, f"out={tmp_path / 'whole'}").exit_code == 0
@@ -106,8 +107,8 @@ def test_a_run_that_is_less_or_another_is_refused(
     common: tuple[object, ...], tmp_path: Path, then: tuple[str, ...], named: str
 ) -> None:
     assert run(*common, *FEW, f"out={tmp_path / 'run'}").exit_code == 0
-    before = (tmp_path / "run" / FILE_NAME).read_bytes()
+    original_bytes = (tmp_path / "run" / FILE_NAME).read_bytes()
     outcome = run(*common, *then, f"out={tmp_path / 'run'}")
     assert outcome.exit_code == 2
     assert f"holds a run that differs in {named}; nothing was written" in outcome.last_line
-    assert (tmp_path / "run" / FILE_NAME).read_bytes() == before
+    assert (tmp_path / "run" / FILE_NAME).read_bytes() == original_bytes

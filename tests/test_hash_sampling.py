@@ -10,7 +10,7 @@ KEYS = [str(number) for number in range(200)]
 
 def test_keys_are_ordered_by_their_hash() -> None:
     expected = sorted(KEYS, key=lambda key: hashlib.sha256(f"7:{key}".encode()).hexdigest())
-    assert [KEYS[place] for place in hash_order(KEYS, seed=7)] == expected
+    assert [KEYS[index] for index in hash_order(KEYS, seed=7)] == expected
 
 
 def test_numbers_are_ordered_as_their_digits_are() -> None:
@@ -18,8 +18,8 @@ def test_numbers_are_ordered_as_their_digits_are() -> None:
 
 
 def test_the_order_of_the_keys_decides_nothing() -> None:
-    held_out = {KEYS[place] for place in np.flatnonzero(hash_split(KEYS, 0.2, seed=3))}
-    reversed_keys = {KEYS[::-1][place] for place in np.flatnonzero(hash_split(KEYS[::-1], 0.2, seed=3))}
+    held_out = {KEYS[index] for index in np.flatnonzero(hash_split(KEYS, 0.2, seed=3))}
+    reversed_keys = {KEYS[::-1][index] for index in np.flatnonzero(hash_split(KEYS[::-1], 0.2, seed=3))}
     assert held_out == reversed_keys
     assert len(held_out) == 40
 

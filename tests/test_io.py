@@ -20,9 +20,9 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def batch(folder: Path) -> None:
-    with atomic_batch(folder) as place:
+    with atomic_batch(folder) as draft_folder:
         for name in "ab":
-            (place / name).write_text("new")
+            (draft_folder / name).write_text("new")
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {"text": lambda folder: write_text(folder / "a", "new"), "batch": batch}
@@ -33,20 +33,20 @@ def test_a_kill_at_any_step_leaves_whole_files_and_the_next_write_clears_up(tmp_
     write = WRITERS[writer]
     steps = count_steps(tmp_path / "counted", lambda: ((tmp_path / "counted").mkdir(), write(tmp_path / "counted")))
     assert {"fsync", "synced"} < set(steps)
-    seen = set()
+    texts = set()
     for deadly in range(len(steps)):
         folder = tmp_path / f"killed-{deadly}"
         folder.mkdir()
         (folder / "a").write_text("old")
         if killed_at(deadly, folder, lambda: write(folder)) == 0:  # noqa: B023
             break
-        seen.add((folder / "a").read_text())
+        texts.add((folder / "a").read_text())
         assert {text for name, text in contents(folder).items() if not name.startswith(".")} <= {"old", "new"}
         write(folder)
         assert set(contents(folder)) == ({"a"} if writer == "text" else {"a", "b"})
         assert set(contents(folder).values()) == {"new"}
         assert not [path for path in folder.iterdir() if path.is_dir()]
-    assert seen == {"old", "new"}
+    assert texts == {"old", "new"}
 
 
 def test_an_error_in_the_block_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_an_error_in_a_batch_leaves_all_old_files_and_no_other(tmp_path: Path) -
         write_text(tmp_path / name, "old")
 
     def fail() -> None:
-        with atomic_batch(tmp_path) as place:
-            (place / "a").write_text("new")
-            (place / "b").write_text("ne")
+        with atomic_batch(tmp_path) as draft_folder:
+            (draft_folder / "a").write_text("new")
+            (draft_folder / "b").write_text("ne")
             raise OSError(errno.ENOSPC, "full")
 
     with pytest.raises(OSError, match="full"):

@@ -68,13 +68,13 @@ print(json.dumps([steps, list(chosen), faults]))
 """
 
 
-def killed_everywhere(place: Path, sample: int, *arguments: str) -> tuple[list[str], list[int], list[object]]:
+def killed_everywhere(folder: Path, sample: int, *arguments: str) -> tuple[list[str], list[int], list[object]]:
     """Return the steps of a benchmark, those at which it was killed, and those that did harm."""
-    (place / "photos").mkdir()
+    (folder / "photos").mkdir()
     for number in range(2):
-        Image.fromarray(noisy_gradient(60, 80, seed=number)).save(place / "photos" / f"{number}.png")
-    common = ("degradation=blur", "engine.workers=0", "data=folder", f"data.root={place / 'photos'}")
-    command = [sys.executable, "-c", PROGRAM, str(place), str(sample), *arguments, *common]
+        Image.fromarray(noisy_gradient(60, 80, seed=number)).save(folder / "photos" / f"{number}.png")
+    common = ("degradation=blur", "engine.workers=0", "data=folder", f"data.root={folder / 'photos'}")
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(sample), *arguments, *common]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-3000:]
     steps, chosen, faults = json.loads(ended.stdout.splitlines()[-1])

@@ -20,12 +20,12 @@ def test_rows_keep_their_photos() -> None:
     table = PairTable(
         photos, np.array([0, 2, 1]), np.array([3, 1, 0]), np.array([0.1, 0.2, 0.3]), np.ones(3), np.arange(3)
     )
-    kept = table.where(np.array([True, False, True]))
-    assert [photo.name for photo in kept.photos] == ["./000.jpg", "./001.jpg", "./003.jpg"]
-    named = [(kept.photos[a].name, kept.photos[b].name) for a, b in zip(kept.first, kept.second, strict=True)]
+    subset = table.where(np.array([True, False, True]))
+    assert [photo.name for photo in subset.photos] == ["./000.jpg", "./001.jpg", "./003.jpg"]
+    named = [(subset.photos[a].name, subset.photos[b].name) for a, b in zip(subset.first, subset.second, strict=True)]
     assert named == [("./000.jpg", "./003.jpg"), ("./001.jpg", "./000.jpg")]
-    assert kept.preference.tolist() == [0.1, 0.3]
-    assert kept.series.tolist() == [0, 2]
+    assert subset.preference.tolist() == [0.1, 0.3]
+    assert subset.series.tolist() == [0, 2]
 
 
 def test_without_a_photo_its_pairs_are_gone_too() -> None:

@@ -120,21 +120,21 @@ def write_odd(root: Path, draw: random.Random) -> None:
 @needs_pipes
 def test_300_odd_files_cost_no_row_of_50_good_photos(tmp_path: Path) -> None:
     draw = random.Random(7)
-    for place in ("good", "mixed"):
-        (tmp_path / place).mkdir()
+    for name in ("good", "mixed"):
+        (tmp_path / name).mkdir()
     for number in range(GOOD):
         data = encoded(Image.fromarray(noisy_gradient(60, 80, seed=1000 + number)), "PNG")
-        for place in ("good", "mixed"):
-            (tmp_path / place / f"good {number:02}.png").write_bytes(data)
+        for name in ("good", "mixed"):
+            (tmp_path / name / f"good {number:02}.png").write_bytes(data)
     write_odd(tmp_path / "mixed", draw)
     outcomes = {
-        place: run("bench", *JUDGED, "data=folder", f"data.root={tmp_path / place}", f"out={tmp_path / place}-out")
-        for place in ("good", "mixed")
+        name: run("bench", *JUDGED, "data=folder", f"data.root={tmp_path / name}", f"out={tmp_path / name}-out")
+        for name in ("good", "mixed")
     }
     assert outcomes["good"].exit_code == 0, outcomes["good"].err
     assert outcomes["mixed"].exit_code == 3, outcomes["mixed"].err
     assert "Traceback" not in outcomes["mixed"].err
-    rows = {place: pd.read_parquet(tmp_path / f"{place}-out" / "unified_results.parquet") for place in outcomes}
+    rows = {name: pd.read_parquet(tmp_path / f"{name}-out" / "unified_results.parquet") for name in outcomes}
 
     # every entry of the folder is a photo with all its rows, or counted as something else
     summary = json.loads((tmp_path / "mixed-out" / "summary.json").read_text())

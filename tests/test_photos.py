@@ -65,8 +65,8 @@ def test_pillow_has_the_codecs_that_are_promised() -> None:
 def test_a_photo_truncated_at_any_byte_is_corrupt(format: str, options: dict) -> None:
     data = broken_files.encoded(scene(), format, **options)
     # The last two bytes of a GIF are an empty block and an end mark: the picture is whole without them.
-    whole = len(data) - (2 if format == "GIF" else 0)
-    cuts = {*range(1, 20), *np.linspace(20, whole - 1, 20, dtype=int).tolist(), *range(whole - 24, whole)}
+    size = len(data) - (2 if format == "GIF" else 0)
+    cuts = {*range(1, 20), *np.linspace(20, size - 1, 20, dtype=int).tolist(), *range(size - 24, size)}
     for cut in sorted(cuts):
         assert_fails(data[:cut], "corrupt")
 

@@ -38,12 +38,12 @@ def stripes(height: int, width: int, rows: slice = slice(0), columns: slice = sl
 def test_a_photo_of_any_size_becomes_squares_and_is_left_alone(rule: Rule, height_and_width: tuple[int, int]) -> None:
     photo = noisy_gradient(*height_and_width)
     photo.flags.writeable = False
-    before = photo.copy()
-    seen = view(photo, rule, 32)
-    assert seen.shape == ((5, 3, 32, 32) if rule == "native" else (3, 32, 32))
-    assert seen.dtype == torch.uint8
-    seen.zero_()
-    assert np.array_equal(photo, before)
+    original = photo.copy()
+    picture = view(photo, rule, 32)
+    assert picture.shape == ((5, 3, 32, 32) if rule == "native" else (3, 32, 32))
+    assert picture.dtype == torch.uint8
+    picture.zero_()
+    assert np.array_equal(photo, original)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -59,8 +59,8 @@ def test_a_view_does_not_depend_on_the_memory_layout_of_the_photo(rule: Rule, ph
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_grey_photo_stays_grey(rule: Rule) -> None:
-    seen = view(np.full((70, 70, 3), 90, np.uint8), rule, 64)
-    assert seen.unique().tolist() == [90]
+    picture = view(np.full((70, 70, 3), 90, np.uint8), rule, 64)
+    assert picture.unique().tolist() == [90]
 
 
 def test_each_rule_is_found_by_its_name_and_a_typo_lists_them_all() -> None:
@@ -109,17 +109,17 @@ def test_fit_crop_of_a_photo_of_that_height_is_its_middle_to_the_bit() -> None:
 
 def test_pad_surrounds_the_photo_with_the_mean_colour_of_the_training_photos() -> None:
     assert MEAN_COLOUR == (0.460, 0.450, 0.430)
-    seen = view(np.zeros((100, 200, 3), np.uint8), "pad", 64)  # 32 of 64 rows, 16 above and 16 below
-    assert seen[:, :16].flatten(1).unique(dim=1).flatten().tolist() == BORDER
-    assert seen[:, 48:].flatten(1).unique(dim=1).flatten().tolist() == BORDER
-    assert seen[:, 16:48].max() == 0
+    picture = view(np.zeros((100, 200, 3), np.uint8), "pad", 64)  # 32 of 64 rows, 16 above and 16 below
+    assert picture[:, :16].flatten(1).unique(dim=1).flatten().tolist() == BORDER
+    assert picture[:, 48:].flatten(1).unique(dim=1).flatten().tolist() == BORDER
+    assert picture[:, 16:48].max() == 0
 
 
 def test_pad_of_a_tall_photo_has_its_borders_at_the_sides() -> None:
-    seen = view(np.zeros((47, 33, 3), np.uint8), "pad", 64)  # 64 x 33 / 47 = 44.9: 45 columns, 9 left and 10 right
-    assert seen[:, :, 9:54].max() == 0
-    assert seen[:, 0, :9].T.tolist() == [BORDER] * 9
-    assert seen[:, 63, 54:].T.tolist() == [BORDER] * 10
+    picture = view(np.zeros((47, 33, 3), np.uint8), "pad", 64)  # 64 x 33 / 47 = 44.9: 45 columns, 9 left and 10 right
+    assert picture[:, :, 9:54].max() == 0
+    assert picture[:, 0, :9].T.tolist() == [BORDER] * 9
+    assert picture[:, 63, 54:].T.tolist() == [BORDER] * 10
 
 
 def test_pad_keeps_the_aspect_and_every_edge() -> None:
@@ -131,8 +131,8 @@ def test_pad_keeps_the_aspect_and_every_edge() -> None:
 
 @pytest.mark.parametrize("height_and_width", [(32, 2000), (2000, 32), (1, 5000)])
 def test_pad_shows_something_of_the_longest_panorama(height_and_width: tuple[int, int]) -> None:
-    seen = view(np.full((*height_and_width, 3), 255, np.uint8), "pad", 32)
-    assert int((seen == 255).all(dim=0).sum()) == 32  # one row of 32
+    picture = view(np.full((*height_and_width, 3), 255, np.uint8), "pad", 32)
+    assert int((picture == 255).all(dim=0).sum()) == 32  # one row of 32
 
 
 # native
@@ -186,8 +186,8 @@ def test_native_never_mixes_pixels_of_a_photo_of_any_size() -> None:
     for side in range(1, 40):
         photo = position_photo(side, 41 - side)
         patches = view(photo, "native", 16)[1:]
-        kept = {tuple(place) for place in patches.permute(0, 2, 3, 1).reshape(-1, 3).tolist()}
-        assert kept <= {(row, column, 0) for row in range(side) for column in range(41 - side)}
+        patch_pixels = {tuple(pixel) for pixel in patches.permute(0, 2, 3, 1).reshape(-1, 3).tolist()}
+        assert patch_pixels <= {(row, column, 0) for row in range(side) for column in range(41 - side)}
 
 
 def test_native_keeps_a_slight_blur_visible_that_the_standard_resize_hides() -> None:

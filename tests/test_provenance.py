@@ -35,10 +35,10 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_model_whose_code_was_edited_is_another_model(code: Path) -> None:
-    before = fingerprint(nn.Identity(), MINE)
-    assert fingerprint(nn.Identity(), MINE) == before
+    original_fingerprint = fingerprint(nn.Identity(), MINE)
+    assert fingerprint(nn.Identity(), MINE) == original_fingerprint
     code.write_text("class Model:\n    scale = 2\n")
-    assert fingerprint(nn.Identity(), MINE) != before
+    assert fingerprint(nn.Identity(), MINE) != original_fingerprint
 
 
 def test_own_code_is_found_wherever_it_is_called_and_ours_is_none(code: Path) -> None:
@@ -93,19 +93,19 @@ def test_a_distribution_that_is_missing_has_no_version_and_opencv_has_that_of_an
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     installed({"torch": "2.6", "opencv-python": "4.11"}, monkeypatch)
-    found = versions()
-    assert (found["torch"], found["timm"], found["opencv-python"]) == ("2.6", "unknown", "4.11")
-    assert "opencv-python-headless" not in found
+    releases = versions()
+    assert (releases["torch"], releases["timm"], releases["opencv-python"]) == ("2.6", "unknown", "4.11")
+    assert "opencv-python-headless" not in releases
     installed({}, monkeypatch)
     assert versions()["opencv-python-headless"] == "unknown"
 
 
 def test_photos_seen_in_training_are_known_by_the_start_of_their_sha256() -> None:
     model = SimpleNamespace(trained_on={"what": "100 photos", "photos": ["0123456789abcdef"]})
-    seen = photos_seen_in_training(model)
+    seen_photos = photos_seen_in_training(model)
     assert training_provenance(model) == {"what": "100 photos"}
-    assert was_seen("0123456789abcdef" + "0" * 48, seen)
-    assert not was_seen("1" * 64, seen)
-    assert not was_seen(None, seen)
+    assert was_seen("0123456789abcdef" + "0" * 48, seen_photos)
+    assert not was_seen("1" * 64, seen_photos)
+    assert not was_seen(None, seen_photos)
     assert photos_seen_in_training(object()) == frozenset()
     assert training_provenance(object()) == {}

@@ -16,7 +16,7 @@ FRONT = ROOT / "README.md"
 ROOMS = sorted((ROOT / "src").rglob("README.md"))
 PAGES = [FRONT, *ROOMS, ROOT / ".github" / "CONTRIBUTING.md"]
 COMMAND = re.compile(r"^python -m iqbench\.(bench|train|evaluate|doctor) (.*)$", re.MULTILINE)
-COMMANDS = [(page, *found) for page in PAGES for found in COMMAND.findall(page.read_text(encoding="utf-8"))]
+COMMANDS = [(page, *match) for page in PAGES for match in COMMAND.findall(page.read_text(encoding="utf-8"))]
 GROUPS = {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
 
 
@@ -45,20 +45,20 @@ def test_the_front_page_leads_to_every_room_that_has_one() -> None:
 @pytest.mark.parametrize(("page", "program", "arguments"), COMMANDS)
 def test_every_command_names_choices_and_keys_that_exist(page: Path, program: str, arguments: str) -> None:
     overrides = [word for word in shlex.split(arguments, comments=True) if "=" in word and not word.startswith("-")]
-    own = "--config-dir" in arguments  # the reader's own YAML, made by another test
+    has_config_dir = "--config-dir" in arguments  # the reader's own YAML, made by another test
     single = [re.sub(r"range\(\d+\)", "0", override.split(",")[0]) for override in overrides]
-    kept = [override for override in single if not (own and override.split("=")[0] in GROUPS)]
-    composed = config.compose(program, [override for override in kept if not override.startswith("hydra")])
+    checked_overrides = [override for override in single if not (has_config_dir and override.split("=")[0] in GROUPS)]
+    composed = config.compose(program, [override for override in checked_overrides if not override.startswith("hydra")])
     assert OmegaConf.select(composed, "data") is not None
 
 
 def test_the_own_model_is_benchmarked(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = FRONT.read_text(encoding="utf-8")
     for name, language in (("mine.py", "python"), ("myconf/model/brightness.yaml", "yaml")):
-        found = re.search(rf"```{language}\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
-        assert found, name
+        block = re.search(rf"```{language}\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
+        assert block, name
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(found.group(1))
+        (tmp_path / name).write_text(block.group(1))
     monkeypatch.syspath_prepend(str(tmp_path))
     photos = ("data=folder", f"data.root={folder}", "engine.workers=0", f"out={tmp_path / 'out'}")
     outcome = run("bench", "--config-dir", tmp_path / "myconf", "model=brightness", *photos)

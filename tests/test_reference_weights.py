@@ -22,27 +22,27 @@ BASELINE = Path(__file__).parent / "reference"
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep over parts of those sample photos that are lossless, so that everybody has the same bytes."""
-    place = tmp_path_factory.mktemp("reference")
-    (place / "photos").mkdir()
+    folder = tmp_path_factory.mktemp("reference")
+    (folder / "photos").mkdir()
     for file in Samples(limit=None, seed=0).photos().files:
         if file.path.suffix == ".png":
-            whole = photos.read(file.path).pixels
+            photo = photos.read(file.path).pixels
             for at in range(6):
                 top, left = (
-                    round((side - wanted) * share)
-                    for side, wanted, share in zip(whole.shape, (200, 240), (at % 2, at // 2 / 2), strict=False)
+                    round((side - part_side) * share)
+                    for side, part_side, share in zip(photo.shape, (200, 240), (at % 2, at // 2 / 2), strict=False)
                 )
-                Image.fromarray(whole[top : top + 200, left : left + 240]).save(
-                    place / "photos" / f"{file.path.stem}{at}.bmp"
+                Image.fromarray(photo[top : top + 200, left : left + 240]).save(
+                    folder / "photos" / f"{file.path.stem}{at}.bmp"
                 )
-    common = ("data=folder", f"data.root={place / 'photos'}", "degradation=blur,jpeg,crop_center", "engine.workers=0")
-    outcome = run("bench", "-m", "model=siamese,ava", *common, f"out={place / 'out'}")
+    common = ("data=folder", f"data.root={folder / 'photos'}", "degradation=blur,jpeg,crop_center", "engine.workers=0")
+    outcome = run("bench", "-m", "model=siamese,ava", *common, f"out={folder / 'out'}")
     assert outcome.exit_code == 0, outcome.err
-    return place / "out"
+    return folder / "out"
 
 
-def check(now: Path) -> Outcome:
-    return run("check", now, "--baseline", BASELINE)
+def check(results: Path) -> Outcome:
+    return run("check", results, "--baseline", BASELINE)
 
 
 def test_the_reference_weights_did_not_get_worse(judged: Path) -> None:

@@ -57,14 +57,14 @@ def test_runs_from_anywhere_are_reported_together(folder: Path, tmp_path: Path) 
     common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in ("contrast", "sharpness"):
         assert run("bench", f"model={name}", *common, f"out={tmp_path / name}").exit_code == 0
-    before = (tmp_path / "contrast" / "report.html").read_bytes()
+    original_report = (tmp_path / "contrast" / "report.html").read_bytes()
     folders = (tmp_path / "contrast", tmp_path / "sharpness")
     outcome = run("report", *folders, "--out", tmp_path / "new" / "both")
     assert outcome.exit_code == 0, outcome.err
     summary = json.loads((tmp_path / "new" / "both" / "summary.json").read_text())
     assert list(summary["models"]) == ["contrast", "sharpness"]
     assert len(summary["pairwise"]) == 1
-    assert (tmp_path / "contrast" / "report.html").read_bytes() == before
+    assert (tmp_path / "contrast" / "report.html").read_bytes() == original_report
     first = {path.name: path.read_bytes() for path in (tmp_path / "new" / "both").iterdir()}
     assert run("report", *folders, "--out", tmp_path / "new" / "both").exit_code == 0
     assert {path.name: path.read_bytes() for path in (tmp_path / "new" / "both").iterdir()} == first
@@ -88,12 +88,12 @@ def test_the_exports_of_several_runs_need_a_folder_of_their_own(folder: Path, tm
     common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in ("contrast", "sharpness"):
         assert run("bench", f"model={name}", *common, f"out={tmp_path / name}").exit_code == 0
-    both = (tmp_path / "contrast", tmp_path / "sharpness")
-    assert "--out FOLDER" in run("report", *both).last_line
+    folders = (tmp_path / "contrast", tmp_path / "sharpness")
+    assert "--out FOLDER" in run("report", *folders).last_line
     outcome = run("report", tmp_path / "contrast", "--out", tmp_path / "sharpness")
     assert outcome.exit_code == 2
     assert "holds another run, whose exports would be lost" in outcome.last_line
     (tmp_path / "file").touch()
-    outcome = run("report", *both, "--out", tmp_path / "file" / "x")
+    outcome = run("report", *folders, "--out", tmp_path / "file" / "x")
     assert outcome.exit_code == 74
     assert "cannot be created" in outcome.last_line

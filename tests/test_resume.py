@@ -69,17 +69,17 @@ def test_a_training_that_was_stopped_in_mid_epoch_ends_bit_equal(
     many: Path, tmp_path: Path, how: signal.Signals, code: int
 ) -> None:
     assert run("train", *command(many, tmp_path / "whole")[3:]).exit_code == 0
-    whole = content(tmp_path / "whole")
-    steps = whole["global_step"]
+    complete_run = content(tmp_path / "whole")
+    steps = complete_run["global_step"]
     assert stopped(many, tmp_path / "killed", how, step=steps // 4) == code
     halfway = content(tmp_path / "killed")
     assert 0 < halfway["global_step"] < steps
-    again = run("train", *command(many, tmp_path / "killed")[3:])
-    assert again.exit_code == 0, again.err
-    assert "resuming from" in again.err
+    resumed_outcome = run("train", *command(many, tmp_path / "killed")[3:])
+    assert resumed_outcome.exit_code == 0, resumed_outcome.err
+    assert "resuming from" in resumed_outcome.err
     resumed = content(tmp_path / "killed")
     assert resumed["global_step"] == steps
-    for name, value in whole["state_dict"].items():
+    for name, value in complete_run["state_dict"].items():
         assert torch.equal(resumed["state_dict"][name], value), name
     best = [torch.load(tmp_path / run / "checkpoints" / "best.ckpt", weights_only=True) for run in ("whole", "killed")]
     assert best[0]["epoch"] == best[1]["epoch"]
@@ -92,9 +92,9 @@ def test_the_same_folder_with_another_recipe_is_refused_and_names_the_difference
     outcome = run("train", *arguments, "examples.batch_size=4")
     assert outcome.exit_code == 2
     assert "was trained with examples.batch_size=2, not 4" in outcome.last_line
-    before = (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    modified_ns = (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     assert run("train", *arguments, "examples.workers=0").exit_code == 0  # changes nothing that is learned
-    assert (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns >= before
+    assert (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns >= modified_ns
 
 
 def test_ctrl_c_ends_a_training_with_130_and_the_same_command_goes_on(
@@ -106,17 +106,17 @@ def test_ctrl_c_ends_a_training_with_130_and_the_same_command_goes_on(
         return step(self, batch, index)
 
     arguments = (*RECIPE, "examples.workers=0", "data=folder", f"data.root={folder}", f"out={tmp_path}")
-    before, step = signal.getsignal(signal.SIGINT), Siamese.training_step
+    original_handler, step = signal.getsignal(signal.SIGINT), Siamese.training_step
     with monkeypatch.context() as patched:
         patched.setattr(Siamese, "training_step", interrupted)
         outcome = run("train", *arguments)
-    signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored, for a process that ends
+    signal.signal(signal.SIGINT, original_handler)  # Lightning leaves it ignored, for a process that ends
     assert outcome.exit_code == 130
     assert outcome.last_line == "iqbench.train: interrupted; the same command resumes it"
     assert content(tmp_path)["global_step"] == 3
-    again = run("train", *arguments)
-    assert again.exit_code == 0, again.err
-    assert "resuming from" in again.err
+    resumed_outcome = run("train", *arguments)
+    assert resumed_outcome.exit_code == 0, resumed_outcome.err
+    assert "resuming from" in resumed_outcome.err
 
 
 def test_a_recipe_in_a_checkpoint_is_data_and_never_built(folder: Path, tmp_path: Path) -> None:

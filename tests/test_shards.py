@@ -30,35 +30,37 @@ def settings(root: Path) -> tuple[object, ...]:
 
 
 @pytest.fixture(scope="module")
-def whole(seven: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def complete_exports(seven: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The exports of a run in one piece."""
-    place = tmp_path_factory.mktemp("whole")
-    outcome = run("bench", *settings(seven), f"out={place}")
+    folder = tmp_path_factory.mktemp("whole")
+    outcome = run("bench", *settings(seven), f"out={folder}")
     assert outcome.exit_code == 0, outcome.err
-    return {name: (place / name).read_bytes() for name in EXPORTS}
+    return {name: (folder / name).read_bytes() for name in EXPORTS}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shards", [2, 3, 8])
 def test_any_split_merges_to_the_bytes_of_one_run(
-    seven: Path, whole: dict[str, bytes], tmp_path: Path, shards: int
+    seven: Path, complete_exports: dict[str, bytes], tmp_path: Path, shards: int
 ) -> None:
     numbers = ",".join(map(str, range(shards)))
     outcome = run("bench", "-m", *settings(seven), f"shard={numbers}", f"shards={shards}", f"out={tmp_path}")
     assert outcome.exit_code == 0, outcome.err
     stores = [read_store(path) for path in tmp_path.rglob(FILE_NAME)]
-    assert sorted(len(one.photos) for one in stores) == sorted(len(range(n, 8, shards)) for n in range(shards))
-    for name, expected in whole.items():
+    assert sorted(len(store.photos) for store in stores) == sorted(len(range(n, 8, shards)) for n in range(shards))
+    for name, expected in complete_exports.items():
         assert (tmp_path / name).read_bytes() == expected, name
 
 
-def test_runs_of_single_shards_can_be_put_together_later(seven: Path, whole: dict[str, bytes], tmp_path: Path) -> None:
+def test_runs_of_single_shards_can_be_put_together_later(
+    seven: Path, complete_exports: dict[str, bytes], tmp_path: Path
+) -> None:
     for shard in (1, 0):
         outcome = run("bench", *settings(seven), f"shard={shard}", "shards=2", f"out={tmp_path / str(shard)}")
         assert outcome.exit_code == 0, outcome.err
     outcome = run("report", tmp_path / "1", tmp_path / "0", "--out", tmp_path / "both")
     assert outcome.exit_code == 0, outcome.err
-    for name, expected in whole.items():
+    for name, expected in complete_exports.items():
         assert (tmp_path / "both" / name).read_bytes() == expected, name
 
 

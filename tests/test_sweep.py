@@ -240,11 +240,11 @@ def test_another_programs_status_is_none_of_a_sweeps_business(common: tuple[obje
 
 def test_a_status_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Status(tmp_path, None).write()
-    before = (tmp_path / "status.json").read_text()
+    original_text = (tmp_path / "status.json").read_text()
     monkeypatch.setattr("os.fsync", mock.Mock(side_effect=OSError(28, "No space left on device")))
     with pytest.raises(OSError, match="No space"):
         Status(tmp_path, None, 0, "").write()
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("status.json", before)]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("status.json", original_text)]
 
 
 def test_a_bug_in_one_job_leaves_the_others_merged(
@@ -298,10 +298,10 @@ def test_a_sweep_without_any_results_leaves_the_exports_of_before(common: tuple[
     root = tmp_path / "sweep"
     command: tuple[object, ...] = ("-m", *common, "model=steady,contrast", f"out={root}")
     assert run("bench", *command).exit_code == 0
-    before = (root / "summary.json").read_bytes()
+    original_bytes = (root / "summary.json").read_bytes()
     outcome: Outcome = run("bench", *command, "protocol=legacy")
     assert outcome.exit_code == 2
     assert f"{root}: no job has results" in outcome.err
-    assert (root / "summary.json").read_bytes() == before
+    assert (root / "summary.json").read_bytes() == original_bytes
     for program in ("report", "verify"):
         assert run(program, root).last_line == f"iqbench.{program}: {root}: no job has results"

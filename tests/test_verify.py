@@ -40,7 +40,7 @@ def test_whole_results_are_counted_and_pass(results: Path, folder: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("statement", "found"),
+    ("statement", "fault"),
     [
         ("DELETE FROM photos WHERE name = './b.png'", "1 of 4 planned photos have no row (./b.png)"),
         ("DELETE FROM pairs WHERE photo = './b.png' AND variant = 'blur/2.0'", "2 planned pairs have no row"),
@@ -52,11 +52,11 @@ def test_whole_results_are_counted_and_pass(results: Path, folder: Path) -> None
         ("UPDATE pairs SET forward = -forward WHERE photo = './c.png'", "results.csv: differs from the stores"),
     ],
 )  # fmt: skip
-def test_what_was_done_to_the_store_is_named(results: Path, statement: str, found: str) -> None:
+def test_what_was_done_to_the_store_is_named(results: Path, statement: str, fault: str) -> None:
     change(results, statement)
     outcome = run("verify", results)
     assert outcome.exit_code == 6
-    assert found in outcome.out
+    assert fault in outcome.out
     assert "see above" in outcome.last_line
 
 

@@ -70,8 +70,8 @@ def test_together_is_where_at_least_one_is_right_and_averaged_is_their_mean_odds
     rows = frame(
         [
             row(name, f"./{at}.png", "blur", "1", chance - 0.5, probability=chance)
-            for name, own in chances.items()
-            for at, chance in enumerate(own)
+            for name, model_chances in chances.items()
+            for at, chance in enumerate(model_chances)
         ]
     )
     comparisons = comparisons_of(rows, 50)

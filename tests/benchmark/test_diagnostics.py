@@ -72,11 +72,11 @@ def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
         sample = sample_of(pd.concat([pairs, controls], ignore_index=True))
         return visibility(sample.of_model("a"), ["blur"], sample.bootstrap)["blur"]
 
-    seen = blur_visibility(rows)
-    assert (seen.visible, seen.input_change_max) == (0.5, 2.0)
-    assert seen.input_change == pytest.approx((5 * 3.0 + 5 * 0.1) / 10)
-    assert seen.accuracy_where_visible.value == 1.0
-    assert seen.accuracy_where_invisible.value == pytest.approx(0.2)
+    blur_result = blur_visibility(rows)
+    assert (blur_result.visible, blur_result.input_change_max) == (0.5, 2.0)
+    assert blur_result.input_change == pytest.approx((5 * 3.0 + 5 * 0.1) / 10)
+    assert blur_result.accuracy_where_visible.value == 1.0
+    assert blur_result.accuracy_where_invisible.value == pytest.approx(0.2)
     unknown = blur_visibility(rows.assign(input_change=np.nan))
     assert (unknown.visible, unknown.visible_reason) == (None, "the model's inputs have different shapes")
 
@@ -106,10 +106,10 @@ def test_the_order_of_the_rows_changes_no_probability():
 
 def test_no_photo_calibrates_itself():
     rows = noisy(["a"], 40, seed=0)
-    before = probabilities(rows)
+    chances = probabilities(rows)
     first = rows["original"] == "./0.png"
     turned = rows.assign(margin=rows["margin"].where(~first, -rows["margin"]))
-    np.testing.assert_allclose(probabilities(turned)[first], 1 - before[first])
+    np.testing.assert_allclose(probabilities(turned)[first], 1 - chances[first])
 
 
 def test_confidence_separates_right_from_wrong_or_says_why_it_is_unknown():

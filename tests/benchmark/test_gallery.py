@@ -58,8 +58,8 @@ def rows():
 def test_the_surest_mistakes_come_first_and_each_photo_once_a_type():
     chosen = mistakes(rows(), 4)
     chosen = chosen[chosen["model_name"] == "a"]
-    found = chosen[["original", "degradation_type", "margin"]].to_numpy().tolist()
-    assert found == [["p", "blur", -3.0], ["q", "blur", -2.0], ["p", "jpeg", -0.5]]
+    mistake_rows = chosen[["original", "degradation_type", "margin"]].to_numpy().tolist()
+    assert mistake_rows == [["p", "blur", -3.0], ["q", "blur", -2.0], ["p", "jpeg", -0.5]]
     assert mistakes(rows(), 1).groupby("model_name").size().to_dict() == {"a": 2, "b": 1}
     assert mistakes(rows(), 0).empty
 
@@ -70,9 +70,9 @@ def test_ties_failures_and_controls_are_no_mistakes():
 
 
 def test_each_mistake_says_who_else_made_it():
-    found = failures(rows(), 4)["a"]["blur"]
-    assert (found.pairs, found.wrong) == (5, 3)
-    assert [(mistake.photo, mistake.right, mistake.wrong_too) for mistake in found.worst] == [
+    blur_mistakes = failures(rows(), 4)["a"]["blur"]
+    assert (blur_mistakes.pairs, blur_mistakes.wrong) == (5, 3)
+    assert [(mistake.photo, mistake.right, mistake.wrong_too) for mistake in blur_mistakes.worst] == [
         ("p", ["b"], []),
         ("q", [], ["b"]),
     ]
@@ -82,33 +82,33 @@ def test_the_detail_lies_where_the_change_is(photo):
     large = np.tile(photo, (4, 4, 1))
     changed = large.copy()
     changed[300:320, 400:430] = 255 - changed[300:320, 400:430]
-    kept = gallery_picture(("x", "v"), large, changed, siamese())
-    before, after = decoded(kept.detail_original), decoded(kept.detail_degraded)
+    pictures = gallery_picture(("x", "v"), large, changed, siamese())
+    before, after = decoded(pictures.detail_original), decoded(pictures.detail_degraded)
     assert before.shape == after.shape == (DETAIL_SIDE, DETAIL_SIDE, 3)
     assert (np.abs(before.astype(int) - after) > 60).any(axis=2).sum() > 300
-    assert max(decoded(kept.whole_original).shape) == WHOLE_SIDE
+    assert max(decoded(pictures.whole_original).shape) == WHOLE_SIDE
 
 
 def test_a_crop_is_small_beside_its_original(photo):
-    kept = gallery_picture(("x", "v"), photo, crop_center(photo, 0.5), siamese())
-    whole, part = decoded(kept.whole_original), decoded(kept.whole_degraded)
-    assert part.shape[0] / whole.shape[0] == np.floor(photo.shape[0] / 2) / photo.shape[0]
+    pictures = gallery_picture(("x", "v"), photo, crop_center(photo, 0.5), siamese())
+    original, part = decoded(pictures.whole_original), decoded(pictures.whole_degraded)
+    assert part.shape[0] / original.shape[0] == np.floor(photo.shape[0] / 2) / photo.shape[0]
 
 
 def test_a_network_is_shown_what_it_saw(photo):
     model, blurred = siamese(), blur(photo, 3)
-    kept = gallery_picture(("x", "v"), photo, blurred, model)
-    for picture, data in ((photo, kept.input_original), (blurred, kept.input_degraded)):
+    pictures = gallery_picture(("x", "v"), photo, blurred, model)
+    for picture, data in ((photo, pictures.input_original), (blurred, pictures.input_degraded)):
         true = model.prepare(picture).permute(1, 2, 0).numpy()
         assert np.abs(decoded(data).astype(int) - true).mean() < 3
-    assert kept.input_about == "32 x 32 px"
+    assert pictures.input_about == "32 x 32 px"
 
 
 def test_rules_are_shown_their_named_terms(photo):
-    kept = gallery_picture(("x", "v"), photo, blur(photo, 3), Rules({"contrast": 1.0}, clipped=True))
-    assert kept.input_original is None
-    assert kept.input_about.startswith("sharpness ")
-    assert "contrast" in kept.input_about
+    pictures = gallery_picture(("x", "v"), photo, blur(photo, 3), Rules({"contrast": 1.0}, clipped=True))
+    assert pictures.input_original is None
+    assert pictures.input_about.startswith("sharpness ")
+    assert "contrast" in pictures.input_about
 
 
 def test_normalised_inputs_are_stretched_alike_and_views_stand_side_by_side():
@@ -131,15 +131,15 @@ def pictures_of(folder: Path) -> pd.DataFrame:
 def test_a_run_keeps_the_pictures_of_its_mistakes_and_no_others(folder: Path, tmp_path: Path):
     common = ("bench", "model=contrast", "data=folder", f"data.root={folder}", "engine.workers=0")
     assert run(*common, f"out={tmp_path / 'a'}").exit_code == 0
-    kept = pictures_of(tmp_path / "a")
+    pictures = pictures_of(tmp_path / "a")
     table = pd.read_parquet(tmp_path / "a" / "unified_results.parquet")
-    wanted = mistakes(table, 4)
-    keys = wanted["photo_sha256"] + wanted["degradation_type"] + "/" + wanted["degradation_level"]
-    assert sorted(keys) == sorted(kept["sha256"] + kept["variant"])
-    assert len(kept) > 3
-    before = (tmp_path / "a" / "report.html").read_bytes()
+    expected = mistakes(table, 4)
+    keys = expected["photo_sha256"] + expected["degradation_type"] + "/" + expected["degradation_level"]
+    assert sorted(keys) == sorted(pictures["sha256"] + pictures["variant"])
+    assert len(pictures) > 3
+    report_bytes = (tmp_path / "a" / "report.html").read_bytes()
     assert run(*common, f"out={tmp_path / 'a'}").exit_code == 0
-    assert (tmp_path / "a" / "report.html").read_bytes() == before
+    assert (tmp_path / "a" / "report.html").read_bytes() == report_bytes
     assert run(*common, "gallery=0", f"out={tmp_path / 'none'}").exit_code == 0
     assert pictures_of(tmp_path / "none").empty
 
@@ -157,8 +157,8 @@ def test_a_photo_that_changed_since_costs_its_pictures_and_nothing_else(folder: 
     with closing(Store(tmp_path / "run", judged.identity, {}, [])) as store:
         model, engine = Rules({"contrast": 1.0}, clipped=True), EngineConfig.for_api("cpu", batch_size=1, workers=0)
         update_gallery(store, BenchmarkTask(model, listed, variants, engine), 4)
-    kept = read_store(tmp_path / "run" / FILE_NAME)
-    names = kept.gallery.merge(kept.photos, on="sha256")["name"]
+    stored_run = read_store(tmp_path / "run" / FILE_NAME)
+    names = stored_run.gallery.merge(stored_run.photos, on="sha256")["name"]
     assert set(names) == set(wrong) - {changed}
 
 

@@ -37,7 +37,7 @@ def test_runs_of_different_levels_of_one_model_have_one_severity_per_level(folde
     for out, sigma in (("a", "[1,4]"), ("b", "[2]"), ("c", "[1,2,4]")):
         assert run(*common, f"degradation.blur.sigma={sigma}", f"out={tmp_path / out}").exit_code == 0
     assert run("report", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "both").exit_code == 0
-    parts, whole = read_runs([tmp_path / "a", tmp_path / "b"]), read_runs([tmp_path / "c"])
-    pd.testing.assert_frame_equal(verdict_rows(parts), verdict_rows(whole))
+    parts, complete_runs = read_runs([tmp_path / "a", tmp_path / "b"]), read_runs([tmp_path / "c"])
+    pd.testing.assert_frame_equal(verdict_rows(parts), verdict_rows(complete_runs))
     assert adjacent_rows(parts).empty  # 1 and 4 have 2 between them, and no run compared 2 with either
-    assert len(adjacent_rows(whole)) == 3 * 2
+    assert len(adjacent_rows(complete_runs)) == 3 * 2

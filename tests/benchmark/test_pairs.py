@@ -218,11 +218,11 @@ def test_a_networks_batches_are_encoded_side_by_side_on_a_thread_each(
     files: list[PhotoFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("iqbench.inference.engine_config.available_cores", lambda: 2)
-    before, model = torch.get_num_threads(), SideBySide()
+    thread_count, model = torch.get_num_threads(), SideBySide()
     _, pairs = run(model, files, engine_config(4))
     assert pairs == run(Brightness(), files)[1]
     assert (model.met, model.threads, model.threads_comparing) == (True, {1}, {1})
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == thread_count
 
 
 @pytest.mark.parametrize("cores", [1, 3, 8])
@@ -279,10 +279,10 @@ def test_the_photos_rows_say_what_was_read(files: list[PhotoFile]) -> None:
 
 def test_the_identity_control_ties_and_the_reencoded_photo_is_another(files: list[PhotoFile]) -> None:
     _, pairs = run(siamese(), files)
-    found = {pair.variant: pair for pair in pairs}
-    assert (found["control/identity"].forward, found["control/identity"].backward) == (0.0, 0.0)
-    assert found["control/identity"].input_change == 0.0
-    assert found["control/reencode"].input_change > 0.0
+    pairs_by_variant = {pair.variant: pair for pair in pairs}
+    assert (pairs_by_variant["control/identity"].forward, pairs_by_variant["control/identity"].backward) == (0.0, 0.0)
+    assert pairs_by_variant["control/identity"].input_change == 0.0
+    assert pairs_by_variant["control/reencode"].input_change > 0.0
 
 
 class Thumbnail(Brightness):
@@ -300,9 +300,9 @@ class Thumbnail(Brightness):
 
 
 def test_the_change_of_a_models_input_is_the_same_for_whole_numbers(files: list[PhotoFile]) -> None:
-    (_, whole), (_, real) = (run(Thumbnail(dtype), files) for dtype in (torch.uint8, torch.float64))
-    assert whole == real
-    assert max(pair.input_change_max or 0 for pair in whole) > 100
+    (_, integer_pairs), (_, real) = (run(Thumbnail(dtype), files) for dtype in (torch.uint8, torch.float64))
+    assert integer_pairs == real
+    assert max(pair.input_change_max or 0 for pair in integer_pairs) > 100
 
 
 # What goes wrong
@@ -350,10 +350,10 @@ def test_an_unreadable_photo_has_its_code_in_all_its_rows_and_costs_no_other(fil
 
 def touched(pairs: list[PairRow], variant: str) -> dict[bool, set[str]]:
     """The statuses of the rows in which the variant takes part, and of all others."""
-    found: dict[bool, set[str]] = {True: set(), False: set()}
+    statuses: dict[bool, set[str]] = {True: set(), False: set()}
     for pair in pairs:
-        found[variant in (pair.reference, pair.variant)].add(pair.status)
-    return found
+        statuses[variant in (pair.reference, pair.variant)].add(pair.status)
+    return statuses
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 64])
@@ -449,8 +449,8 @@ def test_a_pair_that_the_model_cannot_compare_costs_only_its_own_row(files: list
 
     class Speechless(Brightness):
         def margin(self, first: Float[Tensor, "n 1"], second: Float[Tensor, "n 1"]) -> Float[Tensor, "n"]:
-            asked = second if order == "forward" else first
-            if bool((asked == bright).any()):
+            values = second if order == "forward" else first
+            if bool((values == bright).any()):
                 raise IndexError("no words\nfor it")
             return (first - second).squeeze(1)
 
@@ -486,8 +486,8 @@ def test_a_degradation_that_fails_costs_only_its_own_rows(files: list[PhotoFile]
             raise ValueError("not at this height")
         return photo
 
-    own = suite({"own": Degradation("technical", [Ladder("", [Level("1", fail)])])})
-    _, pairs = run(Brightness(), files, suite_=[*suite(DEGRADATIONS), *own])
+    failing_suite = suite({"own": Degradation("technical", [Ladder("", [Level("1", fail)])])})
+    _, pairs = run(Brightness(), files, suite_=[*suite(DEGRADATIONS), *failing_suite])
     bad = [(pair.photo, pair.variant, pair.status, pair.error) for pair in pairs if pair.status != "ok"]
     assert bad == [("./b.png", "own/1", "prepare_error", "ValueError: not at this height")]
 
@@ -545,6 +545,6 @@ def test_a_network_is_put_into_eval_mode() -> None:
 
 def test_lower_precision_changes_margins_little(files: list[PhotoFile]) -> None:
     full = run(siamese(), files)[1]
-    half = run(siamese(), files, engine_config(precision="bf16"))[1]
-    assert [p.forward for p in half] == pytest.approx([p.forward for p in full], abs=0.05)
-    assert [p.forward for p in half] != [p.forward for p in full]
+    bf16_pairs = run(siamese(), files, engine_config(precision="bf16"))[1]
+    assert [p.forward for p in bf16_pairs] == pytest.approx([p.forward for p in full], abs=0.05)
+    assert [p.forward for p in bf16_pairs] != [p.forward for p in full]

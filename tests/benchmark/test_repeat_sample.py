@@ -84,11 +84,11 @@ def test_a_model_that_remembers_is_found_out(files, tmp_path):
 
 
 def test_a_network_that_was_asked_in_half_precision_is_asked_again_in_full(files, tmp_path):
-    half = judged(siamese(), files, tmp_path / "half", replace(ENGINE, precision="bf16"))
+    half_run = judged(siamese(), files, tmp_path / "half", replace(ENGINE, precision="bf16"))
     full = judged(siamese(), files, tmp_path / "full").pairs.set_index(["photo", "reference", "variant"])
-    for row in half.repeats.itertuples():
+    for row in half_run.repeats.itertuples():
         assert row.forward == pytest.approx(full.loc[(row.photo, "original", row.variant), "forward"], abs=1e-5)
-    repeat_sample, _ = repeatability([half], {"m": "m"})["m"]
+    repeat_sample, _ = repeatability([half_run], {"m": "m"})["m"]
     assert (repeat_sample.precision_before, repeat_sample.precision) == ("bf16", "fp32")
     assert 1e-5 < repeat_sample.largest_change < 0.05
 

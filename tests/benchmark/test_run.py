@@ -103,7 +103,7 @@ def test_whatever_ends_a_run_what_is_finished_is_shown_and_the_same_command_goes
 ) -> None:
     common = ("model=iqa", "data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     assert run("bench", *common, f"out={tmp_path / 'whole'}").exit_code == 0
-    whole, write = tmp_path / "whole", Store.write
+    complete_run, write = tmp_path / "whole", Store.write
 
     def until_the_third(store: Store, photo: PhotoRow, pairs: list[PairRow]) -> None:
         if photo.name == "./c.png":
@@ -121,11 +121,13 @@ def test_whatever_ends_a_run_what_is_finished_is_shown_and_the_same_command_goes
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["complete"], summary["photos"]) == (False, 2)
     assert run("bench", *common, f"out={tmp_path / 'out'}").exit_code == 0
-    exports = {file.name for file in whole.iterdir() if file.suffix in (".csv", ".json", ".html", ".parquet", ".md")}
+    exports = {
+        file.name for file in complete_run.iterdir() if file.suffix in (".csv", ".json", ".html", ".parquet", ".md")
+    }
     exports -= {"status.json"}  # it has the folder's name
     assert len(exports) > 4
     for name in exports:
-        assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes(), name
+        assert (tmp_path / "out" / name).read_bytes() == (complete_run / name).read_bytes(), name
 
 
 def test_a_full_disk_at_the_exports_does_not_hide_what_ended_the_run(

@@ -76,13 +76,13 @@ def test_control_rows_enter_nothing_but_the_controls():
     assert controls.identity == IdentityControl(pairs=4, ties=4, failed=0, all_tie=True)
     assert controls.reencode == ReencodeControl(accuracy=0.75, pairs=4, failed=0)
     assert controlled.counts.controls == Counts(planned=16, ok=16, failed=0)
-    both = [as_json(summary) for summary in (without, controlled)]
-    for summary in both:
+    summaries = [as_json(summary) for summary in (without, controlled)]
+    for summary in summaries:
         summary["counts"].pop("rows"), summary["counts"].pop("controls")
         for model in summary["models"].values():
             # visibility and repeatability are measured with the controls
             model.pop("controls"), model.pop("visibility"), model.pop("repeatability")
-    assert both[0] == both[1]
+    assert summaries[0] == summaries[1]
 
 
 def test_an_identity_control_that_does_not_tie_is_told():
@@ -132,8 +132,8 @@ def test_two_models_of_one_name_are_refused():
 def test_the_same_rows_give_the_same_bytes_and_their_order_changes_no_interval():
     rows = noisy(["a", "b"], 10, seed=6)
     steps = rows[rows["severity"] == 2]
-    first, again = (summary_of_table(rows, steps, 3, 100).model_dump_json() for _ in range(2))
-    assert first == again
+    first, second = (summary_of_table(rows, steps, 3, 100).model_dump_json() for _ in range(2))
+    assert first == second
     shuffled = summary_of_table(rows.sample(frac=1.0, random_state=0), steps, 3, 100)
     for name, model in Summary.model_validate_json(first).models.items():
         assert shuffled.models[name].overall.interval == model.overall.interval

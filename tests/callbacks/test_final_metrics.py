@@ -43,8 +43,8 @@ def test_a_finished_training_is_compared_by_its_final_and_its_best_metrics(tmp_p
 def test_all_scalars_are_kept_as_one_table(tmp_path: Path) -> None:
     train(tmp_path, siamese(), pair_examples(), Holdout(worst=0), FinalMetrics())
     table = pd.read_parquet(tmp_path / "telemetry.parquet")
-    now = history(tmp_path)
-    pd.testing.assert_frame_equal(table, now[~now["tag"].str.startswith("final/")].reset_index(drop=True))
+    scalars = history(tmp_path)
+    pd.testing.assert_frame_equal(table, scalars[~scalars["tag"].str.startswith("final/")].reset_index(drop=True))
 
 
 def test_a_metric_that_is_undefined_at_the_end_is_not_final() -> None:

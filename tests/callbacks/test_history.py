@@ -13,12 +13,12 @@ from iqbench.errors import UsageError
 
 def write(folder: Path, *scalars: tuple[str, float, int, float]) -> Path:
     """Write an event file: tag, value, step, time."""
-    before = set(folder.glob("events.out.*"))
+    earlier_files = set(folder.glob("events.out.*"))
     writer = SummaryWriter(str(folder))
     for tag, value, step, wall_time in scalars:
         writer.add_scalar(tag, value, step, walltime=wall_time)
     writer.close()
-    (written,) = set(folder.glob("events.out.*")) - before
+    (written,) = set(folder.glob("events.out.*")) - earlier_files
     return written
 
 
@@ -80,9 +80,9 @@ def test_a_resumed_training_has_one_history(tmp_path: Path) -> None:
     def last() -> ModelCheckpoint:
         return ModelCheckpoint(tmp_path, filename="last", enable_version_counter=False)
 
-    kept = {"enable_checkpointing": True}
-    train(tmp_path, siamese(), pair_examples(), last(), **kept)
-    train(tmp_path, siamese(), pair_examples(), last(), max_epochs=3, ckpt_path=tmp_path / "last.ckpt", **kept)
+    options = {"enable_checkpointing": True}
+    train(tmp_path, siamese(), pair_examples(), last(), **options)
+    train(tmp_path, siamese(), pair_examples(), last(), max_epochs=3, ckpt_path=tmp_path / "last.ckpt", **options)
     table = history(tmp_path)
     validation = table[table["tag"] == "val/loss"]
     assert validation["step"].tolist() == [1, 3, 5]

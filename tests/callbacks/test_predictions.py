@@ -42,7 +42,7 @@ def test_a_write_that_fails_leaves_the_file_before_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tmp_path, ava(), vote_examples(), Predictions())
-    before = predictions(tmp_path)
+    earlier_predictions = predictions(tmp_path)
 
     def half(self: pd.DataFrame, target: Path, index: bool) -> None:
         target.write_bytes(b"half")
@@ -52,7 +52,7 @@ def test_a_write_that_fails_leaves_the_file_before_and_no_other(
     with pytest.raises(OSError, match="No space"):
         train(tmp_path, ava(), vote_examples(), Predictions())
     assert [file.name for file in (tmp_path / "predictions").iterdir()] == ["epoch_000.parquet"]
-    pd.testing.assert_frame_equal(predictions(tmp_path), before)
+    pd.testing.assert_frame_equal(predictions(tmp_path), earlier_predictions)
 
 
 def test_a_folder_without_predictions_is_refused(tmp_path: Path) -> None:

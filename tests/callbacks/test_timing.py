@@ -39,9 +39,9 @@ def fake_trainer(processes: int = 1) -> Any:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    now = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr(timing, "perf_counter", lambda: now.seconds)
-    return now
+    clock_time = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr(timing, "perf_counter", lambda: clock_time.seconds)
+    return clock_time
 
 
 def batch(size: int) -> Pairs:

@@ -100,9 +100,9 @@ def test_the_result_of_a_photo_does_not_depend_on_the_photos_beside_it() -> None
 
 
 def test_the_global_random_state_is_left_alone() -> None:
-    before = random.getstate(), np.random.get_state()[1].tolist()
+    random_states = random.getstate(), np.random.get_state()[1].tolist()
     Augmentation(flip=0.5, keep=0.8)(noisy_gradient(61, 83), seed=3)
-    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == random_states
 
 
 def test_threads_do_not_disturb_each_other() -> None:
@@ -151,18 +151,18 @@ def test_workers_and_epochs_change_nothing() -> None:
 def test_at_least_a_pixel_is_left_of_a_photo_of_any_size(height: int, width: int) -> None:
     augment = Augmentation(flip=0.5, keep=0.01)
     for seed in SEEDS:
-        (kept,) = augment(np.zeros((height, width, 3), np.uint8), seed=seed)
-        assert kept.ndim == 3
-        assert min(kept.shape) >= 1
+        (crop,) = augment(np.zeros((height, width, 3), np.uint8), seed=seed)
+        assert crop.ndim == 3
+        assert min(crop.shape) >= 1
 
 
 def test_read_only_photos_are_accepted_and_left_alone() -> None:
     photo = noisy_gradient(61, 83)
     photo.flags.writeable = False
-    before = photo.copy()
+    original = photo.copy()
     for seed in SEEDS:
         Augmentation(flip=0.5, keep=0.8)(photo, photo[::-1, ::-1], seed=seed)
-    assert np.array_equal(photo, before)
+    assert np.array_equal(photo, original)
 
 
 def test_the_memory_layout_does_not_matter() -> None:

@@ -142,10 +142,10 @@ def test_each_photo_is_in_one_split(root: Path, split: str) -> None:
 
 @pytest.mark.parametrize("split", ["official", "random"])
 def test_splits_depend_on_the_seed_and_not_on_the_order_of_lines(root: Path, split: str) -> None:
-    before = {seed: names(ava(root, split=split, seed=seed).read()["val"]) for seed in (0, 1)}
+    validation_names = {seed: names(ava(root, split=split, seed=seed).read()["val"]) for seed in (0, 1)}
     lines = (root / "AVA.txt").read_text().splitlines()
     written(root, lines[::-1])
-    assert names(ava(root, split=split).read()["val"]) == before[0] != before[1]
+    assert names(ava(root, split=split).read()["val"]) == validation_names[0] != validation_names[1]
 
 
 def test_votes_stay_with_their_photos(root: Path) -> None:
@@ -181,9 +181,9 @@ def test_a_wrong_line_of_the_test_list_is_refused_with_its_number(root: Path, co
 
 def test_the_test_list_may_have_windows_line_ends_and_a_mark(root: Path) -> None:
     file = root / "aesthetics_image_lists" / "generic_test.jpgl"
-    before = names(ava(root).read()["test"])
+    expected = names(ava(root).read()["test"])
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
-    assert names(ava(root).read()["test"]) == before
+    assert names(ava(root).read()["test"]) == expected
 
 
 def test_a_test_list_of_another_set_is_refused(root: Path) -> None:

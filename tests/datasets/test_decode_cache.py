@@ -60,9 +60,9 @@ def test_a_row_a_photo_in_the_order_given(files: list[PhotoFile], tmp_path: Path
 
 
 def test_what_is_known_is_the_same_as_what_is_found_out(files: list[PhotoFile], tmp_path: Path) -> None:
-    one, two = examine(files, tmp_path / "cache"), examine(files, tmp_path / "cache")
-    pd.testing.assert_frame_equal(one, two)
-    pd.testing.assert_frame_equal(one.iloc[::-1], examine(files[::-1], tmp_path / "cache"))
+    first, second = examine(files, tmp_path / "cache"), examine(files, tmp_path / "cache")
+    pd.testing.assert_frame_equal(first, second)
+    pd.testing.assert_frame_equal(first.iloc[::-1], examine(files[::-1], tmp_path / "cache"))
 
 
 def test_no_photos_make_a_table_without_rows(tmp_path: Path) -> None:
@@ -172,12 +172,12 @@ def test_names_that_are_not_utf8_are_remembered(tmp_path: Path, looked: list[str
     root.mkdir()
     for name in (b"caf\xe9.jpg", b"NA.jpg", "写真\n.jpg".encode()):
         (root / os.fsdecode(name)).write_bytes(JPEG)
-    found = Folder(str(root), limit=None, seed=0).photos().files
-    one = examine(found, tmp_path / "cache")
+    photo_files = Folder(str(root), limit=None, seed=0).photos().files
+    table = examine(photo_files, tmp_path / "cache")
     looked.clear()
-    pd.testing.assert_frame_equal(one, examine(found, tmp_path / "cache"))
+    pd.testing.assert_frame_equal(table, examine(photo_files, tmp_path / "cache"))
     assert looked == []
-    assert one.index.tolist() == ["./NA.jpg", r"./caf\xe9.jpg", "./写真\n.jpg"]
+    assert table.index.tolist() == ["./NA.jpg", r"./caf\xe9.jpg", "./写真\n.jpg"]
 
 
 # What goes wrong
@@ -203,11 +203,11 @@ def test_a_damaged_memory_is_made_again(
 ) -> None:
     expected = examine(files, tmp_path / "cache")
     file = memory_file(tmp_path / "cache")
-    whole = file.read_bytes()
+    original_bytes = file.read_bytes()
     noticed = 0
     for seed in range(20 if way in ("flipped", "cut") else 1):
         caplog.clear()
-        file.write_bytes(damage(whole, way, seed))
+        file.write_bytes(damage(original_bytes, way, seed))
         pd.testing.assert_frame_equal(examine(files, tmp_path / "cache"), expected)
         noticed += "cannot be used" in caplog.text
         pd.testing.assert_frame_equal(examine(files, tmp_path / "cache"), expected)
@@ -219,9 +219,9 @@ def test_a_memory_that_says_something_else_than_was_written_is_not_believed(
 ) -> None:
     expected = examine(files, tmp_path / "cache")
     file, sha = memory_file(tmp_path / "cache"), hashlib.sha256(JPEG).hexdigest().encode()
-    whole = file.read_bytes()
-    assert sha in whole
-    file.write_bytes(whole.replace(sha, sha[::-1]))
+    original_bytes = file.read_bytes()
+    assert sha in original_bytes
+    file.write_bytes(original_bytes.replace(sha, sha[::-1]))
     pd.testing.assert_frame_equal(examine(files, tmp_path / "cache"), expected)
     assert "cannot be used" in caplog.text
 
@@ -254,14 +254,14 @@ def test_a_memory_that_cannot_be_replaced_stays_as_it_was(
     files: list[PhotoFile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examine(files[:1], tmp_path / "cache")
-    before = memory_file(tmp_path / "cache").read_bytes()
+    original_bytes = memory_file(tmp_path / "cache").read_bytes()
 
     def refuse(path: Path, target: Path) -> None:
         raise FullDiskError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", refuse)
     examine(files, tmp_path / "cache")
-    assert memory_file(tmp_path / "cache").read_bytes() == before
+    assert memory_file(tmp_path / "cache").read_bytes() == original_bytes
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, OSError])
@@ -276,15 +276,15 @@ def test_what_was_found_before_an_interruption_is_kept(
     with pytest.raises(error):
         examine(files, tmp_path / "cache")
     monkeypatch.undo()
-    left: list[str] = []
+    decoded_names: list[str] = []
 
     def noting(paths: Sequence[Path]) -> Iterator[tuple[int, DecodeResult]]:
-        left.extend(path.name for path in paths)
+        decoded_names.extend(path.name for path in paths)
         return decode_all(paths)
 
     monkeypatch.setattr(decode_cache, "decode_all", noting)
     examine(files, tmp_path / "cache")
-    assert left == ["none.jpg", "b.jpg"]
+    assert decoded_names == ["none.jpg", "b.jpg"]
 
 
 def test_in_a_long_examination_what_was_found_is_saved_on_the_way(
@@ -308,8 +308,8 @@ def test_a_photo_that_kills_its_process_costs_its_own_row(tmp_path: Path, monkey
     root.mkdir()
     for name in ("deadly", *range(100)):
         (root / f"{name}.jpg").write_bytes(JPEG)
-    found = Folder(str(root), limit=None, seed=0).photos().files
+    photo_files = Folder(str(root), limit=None, seed=0).photos().files
     monkeypatch.setattr(decode_cache, "decode_all", partial(decode_all, decode=decode_or_die))
-    table = examine(found, tmp_path / "cache")
+    table = examine(photo_files, tmp_path / "cache")
     assert table[table["code"] != "ok"]["code"].to_dict() == {"./deadly.jpg": "process_died"}
     assert len(table) == 101

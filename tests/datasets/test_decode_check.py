@@ -20,7 +20,7 @@ MANY = 110
 
 def photos_in(folder: Path, count: int = MANY, **other_names: str) -> list[Path]:
     """Photos of which some have other names: ``at_3="deadly.jpg"``."""
-    paths = [folder / other_names.get(f"at_{place}", f"{place}.jpg") for place in range(count)]
+    paths = [folder / other_names.get(f"at_{index}", f"{index}.jpg") for index in range(count)]
     for path in paths:
         path.write_bytes(JPEG)
     return paths
@@ -48,28 +48,28 @@ def test_each_photo_is_found_once(tmp_path: Path, count: int) -> None:
     paths = photos_in(tmp_path, count, at_20="bad.jpg")
     if count > 20:
         paths[20].write_bytes(b"bad")
-    found = list(decode_all(paths))
-    assert sorted(place for place, _ in found) == list(range(count))
-    assert {place for place, finding in found if finding.code != "ok"} == ({20} if count > 20 else set())
+    findings = list(decode_all(paths))
+    assert sorted(index for index, _ in findings) == list(range(count))
+    assert {index for index, finding in findings if finding.code != "ok"} == ({20} if count > 20 else set())
 
 
 @pytest.mark.parametrize("count", [45, MANY])
 def test_photos_that_kill_their_process_are_named_and_nothing_else_is_lost(tmp_path: Path, count: int) -> None:
     paths = photos_in(tmp_path, count, at_0="deadly a.jpg", at_17="deadly b.jpg", at_40="once.jpg")
-    found = list(decode_all(paths, decode=decode_or_die))
-    assert sorted(place for place, _ in found) == list(range(count))
-    assert {place for place, finding in found if finding == DIED} == {0, 17}
-    assert {finding.code for place, finding in found if place not in (0, 17)} == {"ok"}
+    findings = list(decode_all(paths, decode=decode_or_die))
+    assert sorted(index for index, _ in findings) == list(range(count))
+    assert {index for index, finding in findings if finding == DIED} == {0, 17}
+    assert {finding.code for index, finding in findings if index not in (0, 17)} == {"ok"}
 
 
 def test_a_photo_that_hangs_its_process_is_named_and_nothing_else_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decode_check, "TIMEOUT_SECONDS", 1)
-    found = dict(decode_all(photos_in(tmp_path, 10, at_3="endless.jpg"), decode=decode_or_hang))
-    assert sorted(found) == list(range(10))
-    assert found.pop(3) == HUNG
-    assert {finding.code for finding in found.values()} == {"ok"}
+    findings = dict(decode_all(photos_in(tmp_path, 10, at_3="endless.jpg"), decode=decode_or_hang))
+    assert sorted(findings) == list(range(10))
+    assert findings.pop(3) == HUNG
+    assert {finding.code for finding in findings.values()} == {"ok"}
 
 
 def test_a_fault_of_the_machine_is_not_blamed_on_a_photo(tmp_path: Path) -> None:
@@ -131,13 +131,13 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, method: str
             os.killpg(program.pid, end)  # Ctrl-C reaches every process of a terminal
         else:
             program.send_signal(end)
-        said = program.communicate(timeout=60)[1].decode()
-        assert said.count("Traceback") == (end == signal.SIGINT)  # the program's own, and none from the processes
+        stderr = program.communicate(timeout=60)[1].decode()
+        assert stderr.count("Traceback") == (end == signal.SIGINT)  # the program's own, and none from the processes
     time.sleep(1)
-    before = [len(list(looked.iterdir())) for looked in ends.values()]
+    counts = [len(list(looked.iterdir())) for looked in ends.values()]
     time.sleep(0.5)
-    assert [len(list(looked.iterdir())) for looked in ends.values()] == before
-    assert all(0 < count < 10_000 for count in before)
+    assert [len(list(looked.iterdir())) for looked in ends.values()] == counts
+    assert all(0 < count < 10_000 for count in counts)
 
 
 def test_paths_may_be_relative_to_wherever_the_program_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

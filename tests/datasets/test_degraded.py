@@ -90,8 +90,8 @@ def test_validation_is_the_same_every_time(files: list[PhotoFile], labels: str) 
     torch.manual_seed(2)
     second = list(loader)
     assert len(first) > 1
-    for batch, again in zip(first, second, strict=True):
-        assert all(torch.equal(part, same) for part, same in zip(batch, again, strict=True))
+    for batch, repeat in zip(first, second, strict=True):
+        assert all(torch.equal(part, same) for part, same in zip(batch, repeat, strict=True))
 
 
 def test_training_is_in_another_order_every_epoch_and_the_same_again_for_the_same_epoch(files: list[PhotoFile]) -> None:
@@ -117,10 +117,10 @@ def test_pairs_are_every_variant_against_the_photo_and_each_level_against_the_ne
     data = examples(files, validation_share=0.01)
     (file,) = data.validation_files
     photo = photos.read(file.path).pixels
-    made = {variant.key: PREPROCESSING(variant.apply(photo)) for variant in variants()}
-    contests = [(PREPROCESSING(photo), picture) for picture in made.values()]
+    pictures = {variant.key: PREPROCESSING(variant.apply(photo)) for variant in variants()}
+    contests = [(PREPROCESSING(photo), picture) for picture in pictures.values()]
     steps = [("blur/1.0", "blur/2.0"), ("blur/2.0", "blur/4.0"), ("exposure/-1", "exposure/-2")]
-    contests += [(made[milder], made[harsher]) for milder, harsher in steps]
+    contests += [(pictures[milder], pictures[harsher]) for milder, harsher in steps]
     result = list(data.val_dataloader().dataset)
     assert len(result) == len(contests) == 9
     for pair, (better, worse) in zip(result, contests, strict=True):
@@ -141,14 +141,14 @@ def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
     """A model must not learn to recognise the better picture by its being mirrored."""
     nothing = suite({"exposure": exposure_ladders([0.001], "encoded")})
     torch.manual_seed(0)
-    seen = []
+    mirror_states = []
     loader = examples(files, variants=nothing).train_dataloader()
     for epoch in range(8):
         loader.sampler.set_epoch(epoch)
         for batch in loader:
             assert torch.equal(batch.first, batch.second)
-            seen += [picture.float().mean(dim=(0, 1)).argmax().item() > 16 for picture in batch.first]
-    assert {True, False} == set(seen)
+            mirror_states += [picture.float().mean(dim=(0, 1)).argmax().item() > 16 for picture in batch.first]
+    assert {True, False} == set(mirror_states)
 
 
 def test_votes_fall_with_the_severity_and_the_photo_has_the_most(files: list[PhotoFile]) -> None:
@@ -198,10 +198,10 @@ def test_the_provenance_says_that_it_is_a_demo_and_lists_its_photos(many: list[P
 
 
 def test_a_photo_of_the_benchmark_is_not_altered_by_training(files: list[PhotoFile]) -> None:
-    before = {file.name: photos.read(file.path).pixels.copy() for file in files}
+    originals = {file.name: photos.read(file.path).pixels.copy() for file in files}
     for _ in examples(files).train_dataloader():
         pass
-    assert all(np.array_equal(photos.read(file.path).pixels, before[file.name]) for file in files)
+    assert all(np.array_equal(photos.read(file.path).pixels, originals[file.name]) for file in files)
 
 
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
@@ -229,10 +229,10 @@ def test_overfitting_trains_and_validates_with_the_same_examples(files: list[Pho
 
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
 def test_a_photo_that_vanishes_during_training_is_named(files: list[PhotoFile], labels: str) -> None:
-    made = examples(files, labels)
-    made.training_files[0].path.unlink()
+    data = examples(files, labels)
+    data.training_files[0].path.unlink()
     with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: it was found"):
-        _ = made._dataset(made.training_files)[0]
+        _ = data._dataset(data.training_files)[0]
 
 
 def test_photos_are_decoded_in_other_processes(

@@ -58,14 +58,14 @@ def training(table: Any, learner: Any = None, **settings: Any) -> list[Any]:
 
 
 def test_a_training_pair_swapped_has_its_label_swapped(some: tuple[PhotoFile, ...]) -> None:
-    table, seen = pairs_of(some), []
+    table, orders = pairs_of(some), []
     for seed in range(10):
         for batch in training(table, seed=seed):
             brighter_first = batch.first.float().mean((1, 2, 3)) > batch.second.float().mean((1, 2, 3))
             expected = torch.tensor(table.preference[batch.row.numpy()]).float()
             torch.testing.assert_close(batch.preference, torch.where(brighter_first, 1 - expected, expected))
-            seen += brighter_first.tolist()
-    assert 10 < sum(seen) < 40  # of 50
+            orders += brighter_first.tolist()
+    assert 10 < sum(orders) < 40  # of 50
 
 
 def test_validation_examples_are_the_table_itself(some: tuple[PhotoFile, ...]) -> None:
@@ -138,8 +138,8 @@ def test_the_processes_together_have_the_batches_of_one(processes: int) -> None:
 
 def test_an_order_is_a_matter_of_seed_and_epoch_alone() -> None:
     order = EpochSampler(50, None, seed=3)
-    first, again = list(order), list(order)
-    assert first == again
+    first, second = list(order), list(order)
+    assert first == second
     assert sorted(row for row, _ in first) == list(range(50))
     order.set_epoch(1)
     assert list(order) != first
@@ -148,10 +148,10 @@ def test_an_order_is_a_matter_of_seed_and_epoch_alone() -> None:
 
 def test_a_resumed_epoch_leaves_out_what_was_done_and_the_next_one_nothing() -> None:
     order = EpochSampler(20, None, seed=0, rank=1, processes=2)
-    whole = list(order)
+    complete_order = list(order)
     order.skip = 4
-    assert list(order) == whole[4:]
-    assert list(order) == whole
+    assert list(order) == complete_order[4:]
+    assert list(order) == complete_order
 
 
 def test_a_loader_remembers_how_far_it_came_by_the_batches_that_were_learned_from(some: tuple[PhotoFile, ...]) -> None:
@@ -163,13 +163,13 @@ def test_a_loader_remembers_how_far_it_came_by_the_batches_that_were_learned_fro
     trainer: Any = SimpleNamespace(fit_loop=loop, global_rank=0, world_size=1)
     chosen, learner = examples(batch_size=2), Learner()
     loader = chosen.training(chosen.dataset(pairs_of(some), learner, True), None, trainer)
-    whole = [batch.row.tolist() for batch in loader]
+    complete_epoch = [batch.row.tolist() for batch in loader]
     state = loader.state_dict()
-    again = chosen.training(chosen.dataset(pairs_of(some), learner, True), None, trainer)
-    again.load_state_dict(state)
-    assert [batch.row.tolist() for batch in again] == whole[2:]
-    again.load_state_dict({"batches": 3})  # a whole epoch
-    assert [batch.row.tolist() for batch in again] == whole
+    resumed_loader = chosen.training(chosen.dataset(pairs_of(some), learner, True), None, trainer)
+    resumed_loader.load_state_dict(state)
+    assert [batch.row.tolist() for batch in resumed_loader] == complete_epoch[2:]
+    resumed_loader.load_state_dict({"batches": 3})  # a whole epoch
+    assert [batch.row.tolist() for batch in resumed_loader] == complete_epoch
 
 
 def test_every_series_is_drawn_equally_often() -> None:

@@ -59,7 +59,7 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatc
     put(outside, "linked.png")
     for link in ("link1", "link2"):
         (root / link).symlink_to(outside)
-    before = names(root)
+    original_names = names(root)
     real = os.scandir
 
     class Reversed:
@@ -77,7 +77,7 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path: Path, monkeypatc
             pass
 
     monkeypatch.setattr(os, "scandir", Reversed)
-    assert names(root) == before == sorted(before)
+    assert names(root) == original_names == sorted(original_names)
 
 
 def test_hidden_and_system_files_are_ignored_and_counted(tmp_path: Path) -> None:
@@ -184,9 +184,9 @@ def test_an_unreadable_file_of_unknown_kind_is_counted_and_reported(
     assert "locked" in caplog.text
 
 
-@pytest.mark.parametrize("mark", ["results.sqlite", ".iqbench"])
-def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path, mark: str) -> None:
-    put(tmp_path, "a.png", f"runs/one/{mark}", "runs/one/plot.png", "runs/one/deeper/plot.png")
+@pytest.mark.parametrize("marker", ["results.sqlite", ".iqbench"])
+def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path, marker: str) -> None:
+    put(tmp_path, "a.png", f"runs/one/{marker}", "runs/one/plot.png", "runs/one/deeper/plot.png")
     photos = listing(tmp_path)
     assert [file.name for file in photos.files] == ["./a.png"]
     assert photos.ignored == {"iqbench results": 1}
@@ -267,10 +267,10 @@ def test_another_seed_draws_another_sample() -> None:
 
 
 def test_a_photo_more_replaces_at_most_one_of_the_sample() -> None:
-    before = set(sample(MANY, 10, seed=1))
+    original_sample = set(sample(MANY, 10, seed=1))
     for number in range(50):
         new = PhotoFile(f"./new{number}.jpg", Path("new.jpg"))
-        assert len(before - set(sample([*MANY, new], 10, seed=1))) <= 1
+        assert len(original_sample - set(sample([*MANY, new], 10, seed=1))) <= 1
 
 
 def test_no_limit_and_a_large_limit_mean_every_photo() -> None:

@@ -109,8 +109,8 @@ def test_the_first_twenty_wrong_lines_are_shown_in_order_and_the_others_counted(
         errors.add(line, f"reason {line}")
     with pytest.raises(UsageError) as caught:
         errors.raise_if_any()
-    shown = "; ".join(f"line {line}: reason {line}" for line in range(1001, 1021))
-    assert str(caught.value) == f"list.txt: 37 lines are wrong: {shown}; and 17 more"
+    reasons = "; ".join(f"line {line}: reason {line}" for line in range(1001, 1021))
+    assert str(caught.value) == f"list.txt: 37 lines are wrong: {reasons}; and 17 more"
 
 
 @pytest.mark.parametrize(("count", "end"), [(1, "reason 1"), (20, "reason 20"), (21, "and 1 more")])

@@ -297,10 +297,10 @@ def test_a_series_in_both_lists_is_refused(root: Path, line: str, message: str) 
 
 
 MISSING: dict[str, Callable[[Path], object]] = {
-    "train_pairlist.txt is missing": lambda home: (home / "train_pairlist.txt").unlink(),
-    "val_pairlist.txt is missing": lambda home: (home / "val_pairlist.txt").unlink(),
-    "train_val_imgs is missing": lambda home: (home / "train_val_imgs").rename(home / "elsewhere"),
-    "no such folder": lambda home: home.parent.rename(home.parent.with_name("moved")),
+    "train_pairlist.txt is missing": lambda folder: (folder / "train_pairlist.txt").unlink(),
+    "val_pairlist.txt is missing": lambda folder: (folder / "val_pairlist.txt").unlink(),
+    "train_val_imgs is missing": lambda folder: (folder / "train_val_imgs").rename(folder / "elsewhere"),
+    "no such folder": lambda folder: folder.parent.rename(folder.parent.with_name("moved")),
 }
 
 
@@ -371,13 +371,13 @@ def test_votes_for_other_pairs_or_without_a_winner_are_not_counted(tmp_path: Pat
 
 def test_the_doubled_folder_and_the_single_one_are_both_found(tmp_path: Path) -> None:
     write_phototriage(tmp_path, reviews=True)
-    home = tmp_path / "train_val"
-    pairs = read_pair_list(home / "train_pairlist.txt")
-    doubled = review_agreement(home, pairs)
-    (home / "reviews_trainval").rename(home / "outer")
-    (home / "outer" / "reviews_trainval").rename(home / "reviews_trainval")
+    folder = tmp_path / "train_val"
+    pairs = read_pair_list(folder / "train_pairlist.txt")
+    doubled = review_agreement(folder, pairs)
+    (folder / "reviews_trainval").rename(folder / "outer")
+    (folder / "outer" / "reviews_trainval").rename(folder / "reviews_trainval")
     assert doubled is not None
-    assert doubled == review_agreement(home, pairs)
+    assert doubled == review_agreement(folder, pairs)
     assert doubled.votes == len(pairs.line) == 36
 
 

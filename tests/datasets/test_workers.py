@@ -48,8 +48,8 @@ def attached(model: Learned) -> Learned:
     return model
 
 
-def assert_same(batch: Any, again: Any) -> None:
-    assert all(torch.equal(part, same) for part, same in zip(batch, again, strict=True))
+def assert_same(batch: Any, other: Any) -> None:
+    assert all(torch.equal(part, same) for part, same in zip(batch, other, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_degraded_examples_of_the_standard_suite_survive_pickling_without_the_mo
     data = DegradedPhotos(files, variants, attached(ava()), examples(labels=labels), 0.3, seed=0, votes=votes)
     dataset = data.train_dataloader().dataset
     pickled = pickle.dumps(dataset)
-    again = pickle.loads(pickled)
+    restored_dataset = pickle.loads(pickled)
     for row in range(0, len(variants), 5):
-        assert_same(again[row, 3], dataset[row, 3])
+        assert_same(restored_dataset[row, 3], dataset[row, 3])
     assert b"Backbone" not in pickled
 
 
@@ -99,8 +99,8 @@ def test_a_spawned_worker_yields_the_batches_of_the_main_process(tmp_path: Path)
         multiprocessing_context="spawn",
     )
     alone = DataLoader(loader.dataset, batch_size=loader.batch_size, sampler=loader.sampler)
-    for batch, again in zip(spawned, alone, strict=True):
-        assert_same(batch, again)
+    for batch, expected in zip(spawned, alone, strict=True):
+        assert_same(batch, expected)
 
 
 def test_photo_files_survive_pickling() -> None:

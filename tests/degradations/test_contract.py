@@ -48,10 +48,10 @@ def test_there_are_degradations_to_test() -> None:
 @pytest.mark.parametrize("name", NAMES)
 class TestEveryDegradation:
     def test_the_photo_is_left_alone(self, name: str, photo: Photo) -> None:
-        before = photo.copy()
+        original = photo.copy()
         for variant in variants_of(name):
             variant.apply(photo)
-            assert np.array_equal(photo, before), variant.key
+            assert np.array_equal(photo, original), variant.key
 
     def test_a_photo_that_cannot_be_written_to_is_fine(self, name: str, photo: Photo) -> None:
         locked = photo.copy()

@@ -38,10 +38,10 @@ CROPS = {
 @pytest.mark.parametrize("name", CROPS)
 def test_a_crop_keeps_the_pixels_worked_out_by_hand(name: str) -> None:
     crop, (top, bottom, left, right) = CROPS[name]
-    kept = crop()
-    assert kept[0, 0].tolist() == [top, left, 0]
-    assert kept[-1, -1].tolist() == [bottom, right, 0]
-    assert np.array_equal(kept, PLACES[top : bottom + 1, left : right + 1])
+    cropped_photo = crop()
+    assert cropped_photo[0, 0].tolist() == [top, left, 0]
+    assert cropped_photo[-1, -1].tolist() == [bottom, right, 0]
+    assert np.array_equal(cropped_photo, PLACES[top : bottom + 1, left : right + 1])
 
 
 @pytest.mark.parametrize("share", [0, 1, 1.5, -0.1, float("nan")])

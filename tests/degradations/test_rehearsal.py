@@ -68,14 +68,14 @@ def test_each_level_has_a_digest_of_its_picture_that_never_changes() -> None:
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_digests_do_not_depend_on_the_number_of_threads(threads: int) -> None:
-    variants, before = suite({"blur": blur_ladder([8])}), cv2.getNumThreads()
+    variants, thread_count = suite({"blur": blur_ladder([8])}), cv2.getNumThreads()
     expected = rehearse(variants)
     try:
         cv2.setNumThreads(threads)
         assert rehearse(variants) == expected
         assert cv2.getNumThreads() == threads  # the rehearsal leaves the setting as it was
     finally:
-        cv2.setNumThreads(before)
+        cv2.setNumThreads(thread_count)
 
 
 def test_pictures_of_other_sizes_have_other_digests_even_if_their_bytes_agree() -> None:

@@ -37,13 +37,13 @@ def of_votes(answers, seed=0, resamples=20, predicts="shares"):
     return vote_agreement(answers, BootstrapConfig(seed, resamples), VoteScale(predicts))
 
 
-def alike(one, other):
+def alike(result, other):
     """Return whether two results are the same but for rounding."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(alike, one, other))
-    return one == (pytest.approx(other) if isinstance(other, float) else other)
+    if isinstance(result, dict):
+        return result.keys() == other.keys() and all(alike(result[key], other[key]) for key in result)
+    if isinstance(result, (list, tuple)):
+        return len(result) == len(other) and all(map(alike, result, other))
+    return result == (pytest.approx(other) if isinstance(other, float) else other)
 
 
 def arrays(pairs):
@@ -56,48 +56,48 @@ def arrays(pairs):
 def test_the_values_about_pairs_are_those_of_the_metrics():
     pairs = pair_answers(40)
     margin, preference, weight, inside = arrays(pairs)
-    found = of_pairs(pairs, 0, 50)
-    assert found.accuracy.value == pytest.approx(pair_accuracy(margin, preference, weight))
-    assert found.voter_agreement.value == pytest.approx(voter_agreement(margin, preference, weight))
-    assert found.cross_entropy.value == pytest.approx(cross_entropy(margin, preference, weight))
-    assert found.constant_accuracy.value == pytest.approx(constant_accuracy(preference, weight))
-    assert found.top_1.value == pytest.approx(top_1(*inside))
+    agreement = of_pairs(pairs, 0, 50)
+    assert agreement.accuracy.value == pytest.approx(pair_accuracy(margin, preference, weight))
+    assert agreement.voter_agreement.value == pytest.approx(voter_agreement(margin, preference, weight))
+    assert agreement.cross_entropy.value == pytest.approx(cross_entropy(margin, preference, weight))
+    assert agreement.constant_accuracy.value == pytest.approx(constant_accuracy(preference, weight))
+    assert agreement.top_1.value == pytest.approx(top_1(*inside))
     tau = kendall_in_series(*inside)
-    kendall = found.kendall_in_series
+    kendall = agreement.kendall_in_series
     assert (kendall.value, kendall.n, kendall.undefined_series) == (
         pytest.approx(tau.value),
         tau.series,
         tau.undefined,
     )
     oracle = voter_agreement(preference - 0.5, preference, weight)
-    assert found.best_voter_agreement.value == pytest.approx(oracle)
-    assert found.tie_rate.value == pytest.approx(np.average(margin == 0, weights=weight))
-    for one, expected in zip(
-        found.accuracy_by_agreement, accuracy_by_agreement(margin, preference, weight), strict=True
+    assert agreement.best_voter_agreement.value == pytest.approx(oracle)
+    assert agreement.tie_rate.value == pytest.approx(np.average(margin == 0, weights=weight))
+    for level, expected in zip(
+        agreement.accuracy_by_agreement, accuracy_by_agreement(margin, preference, weight), strict=True
     ):
-        assert (one.low, one.high, one.n) == (expected.low, expected.high, expected.pairs)
-        assert one.value == pytest.approx(expected.accuracy)
+        assert (level.low, level.high, level.n) == (expected.low, expected.high, expected.pairs)
+        assert level.value == pytest.approx(expected.accuracy)
 
 
 def test_the_values_about_votes_are_those_of_the_metrics():
     photos = vote_answers(60)
-    found = of_votes(photos, 0, 50)
+    agreement = of_votes(photos, 0, 50)
     predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
     for name in ("srcc", "plcc", "krcc", "rmse", "binary_accuracy"):
-        assert found.measures[name].value == pytest.approx(getattr(vote_metrics, name)(predicted, true))
+        assert agreement.measures[name].value == pytest.approx(getattr(vote_metrics, name)(predicted, true))
     shares = [photos[[f"{side}{rating}" for rating in range(1, 11)]].to_numpy(float) for side in "pt"]
     shares = [votes / votes.sum(axis=1, keepdims=True) for votes in shares]
-    assert found.emd.value == pytest.approx(emd(*shares))
-    assert found.binary_constant_accuracy.value == binary_constant_accuracy(true)
-    assert {found.measures[name].n for name in VOTES} == {60}
+    assert agreement.emd.value == pytest.approx(emd(*shares))
+    assert agreement.binary_constant_accuracy.value == binary_constant_accuracy(true)
+    assert {agreement.measures[name].n for name in VOTES} == {60}
 
 
 def test_accuracies_are_the_ones_counted_by_hand():
     rows = [("a", "b", 1, 0.55, 1.0, 2.0), ("c", "d", 2, 0.9, 1.0, -1.0), ("e", "f", 3, 0.2, 2.0, 0.0)]
     rows += [("g", "h", 4, 0.5, 1.0, 3.0), ("i", "j", 5, 0.25, 1.0, np.nan)]
     pairs = pd.DataFrame(rows, columns=["first", "second", "series", "preference", "weight", "margin"])
-    found = of_pairs(pairs.assign(status=["ok", "ok", "ok", "ok", "decode"]), 0, 20)
-    assert found.counts.model_dump() == {
+    agreement = of_pairs(pairs.assign(status=["ok", "ok", "ok", "ok", "decode"]), 0, 20)
+    assert agreement.counts.model_dump() == {
         "pairs": 5,
         "without_winner": 1,
         "series": 5,
@@ -108,28 +108,28 @@ def test_accuracies_are_the_ones_counted_by_hand():
         "incomplete_series": 1,
         "failures": {"decode": 1},
     }
-    assert found.bootstrap.model_dump() == {
+    assert agreement.bootstrap.model_dump() == {
         "unit": "series",
         "units": 4,
         "confidence": 0.95,
         "resamples": 20,
         "seed": 0,
     }
-    assert (found.accuracy.value, found.accuracy.n) == ((1 + 0 + 2 * 0.5) / 4, 3)
-    assert found.voter_agreement.value == pytest.approx((0.55 + 0.1 + 2 * 0.5 + 0.5) / 5)
-    assert found.best_voter_agreement.value == pytest.approx((0.55 + 0.9 + 2 * 0.8 + 0.5) / 5)
-    assert found.constant_accuracy.value == 0.5
-    assert [one.n for one in found.accuracy_by_agreement] == [1, 0, 0, 2]
-    assert [one.value for one in found.accuracy_by_agreement] == [1.0, None, None, pytest.approx(1 / 3)]
-    assert found.accuracy_by_agreement[1].reason == "no pair with a winner was judged"
-    assert found.top_1.value == (1 + 0 + 0.5 + 1) / 4
-    assert found.top_1.chance == (0.5 + 0.5 + 0.5 + 1) / 4
-    assert (found.kendall_in_series.value, found.kendall_in_series.undefined_series) == (0.0, 2)
+    assert (agreement.accuracy.value, agreement.accuracy.n) == ((1 + 0 + 2 * 0.5) / 4, 3)
+    assert agreement.voter_agreement.value == pytest.approx((0.55 + 0.1 + 2 * 0.5 + 0.5) / 5)
+    assert agreement.best_voter_agreement.value == pytest.approx((0.55 + 0.9 + 2 * 0.8 + 0.5) / 5)
+    assert agreement.constant_accuracy.value == 0.5
+    assert [level.n for level in agreement.accuracy_by_agreement] == [1, 0, 0, 2]
+    assert [level.value for level in agreement.accuracy_by_agreement] == [1.0, None, None, pytest.approx(1 / 3)]
+    assert agreement.accuracy_by_agreement[1].reason == "no pair with a winner was judged"
+    assert agreement.top_1.value == (1 + 0 + 0.5 + 1) / 4
+    assert agreement.top_1.chance == (0.5 + 0.5 + 0.5 + 1) / 4
+    assert (agreement.kendall_in_series.value, agreement.kendall_in_series.undefined_series) == (0.0, 2)
 
 
 def test_intervals_are_those_of_copied_series():
     pairs = pair_answers(15)
-    found = of_pairs(pairs, 4, 60)
+    agreement = of_pairs(pairs, 4, 60)
     names, random = sorted(pairs["series"].astype(str).unique()), np.random.default_rng(4)
     slow = {name: [] for name in ("accuracy", "cross_entropy", "constant_accuracy", "top_1")}
     for _ in range(60):
@@ -141,44 +141,44 @@ def test_intervals_are_those_of_copied_series():
         slow["constant_accuracy"].append(constant_accuracy(preference, weight))
         slow["top_1"].append(top_1(*inside))
     for name, values in slow.items():
-        assert found.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
+        assert agreement.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
 
 
 def test_intervals_are_those_of_copied_photos():
     photos = vote_answers(25)
-    found = of_votes(photos, 4, 60)
+    agreement = of_votes(photos, 4, 60)
     slow, random = {name: [] for name in ("srcc", "plcc", "krcc", "rmse", "binary_accuracy")}, np.random.default_rng(4)
     for _ in range(60):
         drawn = photos.iloc[random.integers(25, size=25)]
         for name, values in slow.items():
             values.append(getattr(vote_metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
     for name, values in slow.items():
-        assert found.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
-    assert found.krcc.resamples == 60
+        assert agreement.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
+    assert agreement.krcc.resamples == 60
 
 
 @pytest.mark.parametrize("pairs", [pair_answers(30), tangled_answers(20, 90)], ids=["series", "tangled"])
 def test_the_order_of_rows_changes_nothing_at_all_and_that_of_photos_nothing_but_rounding(pairs):
     pairs.loc[[3, 8], ["margin", "status"]] = [np.nan, "decode"]
-    found = of_pairs(pairs, 1, 100)
+    agreement = of_pairs(pairs, 1, 100)
     for seed in range(3):
-        assert of_pairs(pairs.sample(frac=1, random_state=seed), 1, 100) == found
-    assert alike(of_pairs(flipped(pairs), 1, 100).model_dump(), found.model_dump())
+        assert of_pairs(pairs.sample(frac=1, random_state=seed), 1, 100) == agreement
+    assert alike(of_pairs(flipped(pairs), 1, 100).model_dump(), agreement.model_dump())
 
 
 def test_the_order_of_photos_with_votes_changes_nothing_at_all():
     photos = vote_answers(50)
-    found = of_votes(photos, 1, 100)
-    assert of_votes(photos.sample(frac=1, random_state=0), 1, 100) == found
+    agreement = of_votes(photos, 1, 100)
+    assert of_votes(photos.sample(frac=1, random_state=0), 1, 100) == agreement
 
 
 def test_the_seed_decides_the_intervals_and_nothing_else():
     pairs, photos = pair_answers(30), vote_answers(50)
     for measure, table, name in ((of_pairs, pairs, "accuracy"), (of_votes, photos, "srcc")):
-        one, again, other = (measure(table, seed, 100) for seed in (1, 1, 2))
-        assert one == again
-        assert one.measures[name].value == other.measures[name].value
-        assert one.measures[name].interval != other.measures[name].interval
+        agreement, repeat, other = (measure(table, seed, 100) for seed in (1, 1, 2))
+        assert agreement == repeat
+        assert agreement.measures[name].value == other.measures[name].value
+        assert agreement.measures[name].interval != other.measures[name].interval
 
 
 def test_series_may_be_named_by_numbers_or_by_words():
@@ -190,16 +190,16 @@ def test_failed_answers_enter_nothing_but_the_counts():
     pairs, photos = pair_answers(30), vote_answers(40)
     lost = pairs["series"].isin([2, 7])
     holes = pairs.assign(margin=pairs["margin"].mask(lost), status=pairs["status"].mask(lost, "out_of_memory"))
-    found, less = of_pairs(holes, 0, 50), of_pairs(pairs[~lost], 0, 50)
-    assert {name: found.measures[name] for name in (*MEANS, *INSIDE)} == {
+    agreement, less = of_pairs(holes, 0, 50), of_pairs(pairs[~lost], 0, 50)
+    assert {name: agreement.measures[name] for name in (*MEANS, *INSIDE)} == {
         name: less.measures[name] for name in (*MEANS, *INSIDE)
     }
-    assert found.counts.failures == {"out_of_memory": int(lost.sum())}
+    assert agreement.counts.failures == {"out_of_memory": int(lost.sum())}
     lost = photos["photo"].isin(photos["photo"][5:9])
     holes = photos.assign(predicted=photos["predicted"].mask(lost), status=photos["status"].mask(lost, "decode"))
-    found, less = of_votes(holes, 0, 50), of_votes(photos[~lost], 0, 50)
-    assert {name: found.measures[name] for name in VOTES} == {name: less.measures[name] for name in VOTES}
-    assert found.counts.model_dump() == {"photos": 40, "judged": 36, "failures": {"decode": 4}}
+    agreement, less = of_votes(holes, 0, 50), of_votes(photos[~lost], 0, 50)
+    assert {name: agreement.measures[name] for name in VOTES} == {name: less.measures[name] for name in VOTES}
+    assert agreement.counts.model_dump() == {"photos": 40, "judged": 36, "failures": {"decode": 4}}
 
 
 def test_a_series_with_a_failed_pair_is_not_ranked():
@@ -207,11 +207,11 @@ def test_a_series_with_a_failed_pair_is_not_ranked():
     at = pairs.index[pairs["series"] == pairs["series"].value_counts().index[0]][0]
     holes = pairs.assign(margin=pairs["margin"].mask(pairs.index == at))
     holes["status"] = pairs["status"].mask(pairs.index == at, "decode")
-    found = of_pairs(holes, 0, 50)
-    whole = pairs[pairs["series"] != pairs["series"][at]]
-    assert found.top_1.value == pytest.approx(top_1(*arrays(whole)[3]))
-    assert (found.top_1.n, found.counts.incomplete_series) == (29, 1)
-    assert found.accuracy.n == (pairs["preference"].drop(at) != 0.5).sum()
+    agreement = of_pairs(holes, 0, 50)
+    complete_series = pairs[pairs["series"] != pairs["series"][at]]
+    assert agreement.top_1.value == pytest.approx(top_1(*arrays(complete_series)[3]))
+    assert (agreement.top_1.n, agreement.counts.incomplete_series) == (29, 1)
+    assert agreement.accuracy.n == (pairs["preference"].drop(at) != 0.5).sum()
 
 
 def test_an_answer_that_says_ok_but_is_no_number_has_failed():
@@ -223,21 +223,21 @@ def test_an_answer_that_says_ok_but_is_no_number_has_failed():
 
 
 def test_pairs_that_hang_together_are_resampled_by_photo_and_have_no_series_to_compare():
-    found = of_pairs(tangled_answers(30, 200), 0, 100)
-    assert (found.bootstrap.unit, found.bootstrap.units) == ("photo", 30)
-    low, high = found.accuracy.interval
-    assert low < found.accuracy.value < high
-    assert (found.top_1.n, found.top_1.interval) == (1, None)
-    assert found.top_1.interval_reason == "an interval needs at least two series"
+    agreement = of_pairs(tangled_answers(30, 200), 0, 100)
+    assert (agreement.bootstrap.unit, agreement.bootstrap.units) == ("photo", 30)
+    low, high = agreement.accuracy.interval
+    assert low < agreement.accuracy.value < high
+    assert (agreement.top_1.n, agreement.top_1.interval) == (1, None)
+    assert agreement.top_1.interval_reason == "an interval needs at least two series"
 
 
 def test_series_that_share_photos_are_not_ranked():
     pairs = tangled_answers(30, 200).assign(series=lambda rows: rows["first"])
-    found = of_pairs(pairs, 0, 100)
-    assert found.bootstrap.unit == "photo"
+    agreement = of_pairs(pairs, 0, 100)
+    assert agreement.bootstrap.unit == "photo"
     for name in INSIDE:
-        assert found.measures[name].value is None
-        assert found.measures[name].reason == "a photo is in more than one series, so nothing is ranked inside them"
+        assert agreement.measures[name].value is None
+        assert agreement.measures[name].reason == "a photo is in more than one series, so nothing is ranked inside them"
 
 
 def test_a_model_that_predicts_no_votes_has_no_errors_of_them_unless_its_score_is_a_mean_vote():
@@ -258,23 +258,25 @@ def test_where_nothing_or_one_answer_is_left_everything_undefined_is_none_with_a
     for table, names in ((pairs, ["margin"]), (photos, ["predicted"])):
         rows = table.index[1 if lost == "all but one" else 0 :]
         table.loc[rows, names], table.loc[rows, "status"] = np.nan, "decode"
-    found = [of_pairs(pairs, 0, 20), of_votes(photos, 0, 20)]
-    measures = [found[0].measures[name] for name in (*MEANS, *INSIDE)] + [found[1].measures[name] for name in VOTES]
-    for one in measures + found[0].accuracy_by_agreement:
-        assert one.interval is None
-        assert bool(one.reason) == (one.value is None)
-        assert one.interval_reason
-        assert one.value is None or lost == "all but one"
-    for answer in (*found, of_pairs(pairs[:0], 0, 20), of_votes(photos[:0], 0, 20)):
+    agreements = [of_pairs(pairs, 0, 20), of_votes(photos, 0, 20)]
+    measures = [agreements[0].measures[name] for name in (*MEANS, *INSIDE)] + [
+        agreements[1].measures[name] for name in VOTES
+    ]
+    for measure in measures + agreements[0].accuracy_by_agreement:
+        assert measure.interval is None
+        assert bool(measure.reason) == (measure.value is None)
+        assert measure.interval_reason
+        assert measure.value is None or lost == "all but one"
+    for answer in (*agreements, of_pairs(pairs[:0], 0, 20), of_votes(photos[:0], 0, 20)):
         json.dumps(answer.model_dump(mode="json"), allow_nan=False)
 
 
 def test_constant_scores_have_no_correlation_and_ties_throughout_no_order():
     photos = vote_answers(40, votes=False).assign(predicted=0.1)
-    found = of_votes(photos, 0, 20)
+    agreement = of_votes(photos, 0, 20)
     for name in ("srcc", "plcc", "krcc"):
-        assert (found.measures[name].value, found.measures[name].n) == (None, 40)
-        assert found.measures[name].reason.startswith("the scores or the votes are all the same")
+        assert (agreement.measures[name].value, agreement.measures[name].n) == (None, 40)
+        assert agreement.measures[name].reason.startswith("the scores or the votes are all the same")
     tied = of_pairs(pair_answers(30).assign(margin=0.0), 0, 20)
     assert (tied.accuracy.value, tied.tie_rate.value) == (0.5, 1.0)
     assert tied.top_1.value == pytest.approx(tied.top_1.chance)
@@ -284,9 +286,9 @@ def test_constant_scores_have_no_correlation_and_ties_throughout_no_order():
 def test_a_pair_that_weighs_nothing_is_not_counted():
     pairs = pair_answers(30)
     pairs.loc[:9, "weight"] = 0.0
-    found, less = of_pairs(pairs, 0, 20), of_pairs(pairs[10:], 0, 20)
+    agreement, less = of_pairs(pairs, 0, 20), of_pairs(pairs[10:], 0, 20)
     for name in MEANS:
-        assert (found.measures[name].value, found.measures[name].n) == (
+        assert (agreement.measures[name].value, agreement.measures[name].n) == (
             pytest.approx(less.measures[name].value),
             less.measures[name].n,
         )
@@ -294,27 +296,27 @@ def test_a_pair_that_weighs_nothing_is_not_counted():
 
 def test_one_series_with_an_order_has_a_correlation_but_no_interval():
     pairs = pair_answers(30)
-    one = of_pairs(pairs.assign(margin=pairs["margin"].where(pairs["series"] == 3, 0.0)), 0, 20)
-    assert (one.kendall_in_series.n, one.kendall_in_series.interval) == (1, None)
-    assert one.kendall_in_series.interval_reason == "an interval needs at least two series"
-    assert one.top_1.interval is not None
+    agreement = of_pairs(pairs.assign(margin=pairs["margin"].where(pairs["series"] == 3, 0.0)), 0, 20)
+    assert (agreement.kendall_in_series.n, agreement.kendall_in_series.interval) == (1, None)
+    assert agreement.kendall_in_series.interval_reason == "an interval needs at least two series"
+    assert agreement.top_1.interval is not None
 
 
 def test_where_no_series_was_judged_in_full_both_rankings_say_so():
     pairs = pair_answers(30)
     pairs = pairs[pairs.groupby("series")["first"].transform("size") > 1]
     pairs.loc[~pairs.duplicated("series"), ["margin", "status"]] = [np.nan, "decode"]
-    found = of_pairs(pairs, 0, 20)
-    assert found.accuracy.value is not None
-    assert [found.measures[name].reason for name in INSIDE] == ["no series was judged in full"] * 2
+    agreement = of_pairs(pairs, 0, 20)
+    assert agreement.accuracy.value is not None
+    assert [agreement.measures[name].reason for name in INSIDE] == ["no series was judged in full"] * 2
 
 
 def test_where_most_photos_are_bad_the_constant_answer_says_bad():
     photos = vote_answers(60, votes=False)
     photos["true"] -= 2
-    found = of_votes(photos, 0, 50).binary_constant_accuracy
-    assert found.value == binary_constant_accuracy(photos["true"].to_numpy()) > 0.8
-    assert found.interval[0] > 0.6
+    accuracy = of_votes(photos, 0, 50).binary_constant_accuracy
+    assert accuracy.value == binary_constant_accuracy(photos["true"].to_numpy()) > 0.8
+    assert accuracy.interval[0] > 0.6
 
 
 def test_labels_that_cannot_be_are_refused():

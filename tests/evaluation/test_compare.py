@@ -28,15 +28,15 @@ def second_model(answers, column, seed=9):
 def test_the_difference_is_that_of_the_two_measures():
     a, photos = pair_answers(40), vote_answers(50)
     b, others = second_model(a, "margin"), second_model(photos, "predicted")
-    found = difference(a, b, 0, 100)
-    one, other = (pair_agreement(table, BootstrapConfig(0, 100)).accuracy.value for table in (a, b))
-    assert (found.measure, found.a, found.b) == ("accuracy", one, other)
-    assert found.value == pytest.approx(one - other)
-    assert found.n == (a["preference"] != 0.5).sum()
-    found = difference(photos, others, 0, 100)
-    one, other = map(srcc_of, (photos, others))
-    assert (found.measure, found.a, found.b, found.n) == ("srcc", one, other, 50)
-    assert found.value == pytest.approx(one - other)
+    comparison = difference(a, b, 0, 100)
+    value_a, value_b = (pair_agreement(table, BootstrapConfig(0, 100)).accuracy.value for table in (a, b))
+    assert (comparison.measure, comparison.a, comparison.b) == ("accuracy", value_a, value_b)
+    assert comparison.value == pytest.approx(value_a - value_b)
+    assert comparison.n == (a["preference"] != 0.5).sum()
+    comparison = difference(photos, others, 0, 100)
+    value_a, value_b = map(srcc_of, (photos, others))
+    assert (comparison.measure, comparison.a, comparison.b, comparison.n) == ("srcc", value_a, value_b, 50)
+    assert comparison.value == pytest.approx(value_a - value_b)
 
 
 def test_both_models_are_resampled_with_the_same_series():
@@ -49,12 +49,12 @@ def test_both_models_are_resampled_with_the_same_series():
         slow.append(
             [pair_accuracy(*(t.iloc[at][c].to_numpy() for c in ("margin", "preference", "weight"))) for t in (a, b)]
         )
-    found = difference(a, b, 4, 60)
+    comparison = difference(a, b, 4, 60)
     gaps = np.subtract(*np.transpose(slow))
-    assert found.interval == pytest.approx(np.percentile(gaps, [2.5, 97.5]))
+    assert comparison.interval == pytest.approx(np.percentile(gaps, [2.5, 97.5]))
     rarer = min((gaps <= 1e-12).sum(), (gaps >= -1e-12).sum())
     widened = 2 * stats.t(df=14).cdf(stats.norm.ppf((rarer + 1) / 61) * np.sqrt(14 / 15))
-    assert found.p == pytest.approx(widened, abs=2 / 61)
+    assert comparison.p == pytest.approx(widened, abs=2 / 61)
 
 
 def test_both_models_are_resampled_with_the_same_photos():
@@ -62,8 +62,8 @@ def test_both_models_are_resampled_with_the_same_photos():
     b = second_model(a, "predicted")
     for _ in range(60):
         at = random.integers(25, size=25)
-        one, other = (srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
-        slow.append(one - other)
+        value_a, value_b = (srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
+        slow.append(value_a - value_b)
     assert difference(a, b, 4, 60).interval == pytest.approx(np.percentile(slow, [2.5, 97.5]))
 
 
@@ -76,19 +76,19 @@ def test_a_model_does_not_differ_from_itself_and_the_order_of_models_turns_the_s
     same = difference(a, a, 0, 100)
     assert (same.value, same.interval, same.p) == (0.0, (0.0, 0.0), 1.0)
     b = second_model(a, column)
-    here, there = difference(a, b, 0, 100), difference(b, a, 0, 100)
-    assert there.value == -here.value
-    assert there.interval == pytest.approx(tuple(-end for end in reversed(here.interval)))
-    assert (there.p, there.a) == (here.p, here.b)
-    assert difference(a.sample(frac=1, random_state=0), b.sample(frac=1, random_state=1), 0, 100) == here
+    forward, backward = difference(a, b, 0, 100), difference(b, a, 0, 100)
+    assert backward.value == -forward.value
+    assert backward.interval == pytest.approx(tuple(-end for end in reversed(forward.interval)))
+    assert (backward.p, backward.a) == (forward.p, forward.b)
+    assert difference(a.sample(frac=1, random_state=0), b.sample(frac=1, random_state=1), 0, 100) == forward
 
 
 def test_the_order_of_photos_changes_nothing():
     a = pair_answers(30)
     b = second_model(a, "margin")
-    here, there = difference(a, b, 0, 100), difference(flipped(a), flipped(b), 0, 100)
-    assert (there.value, there.p) == (pytest.approx(here.value), pytest.approx(here.p, abs=0.05))
-    assert there.interval == pytest.approx(here.interval)
+    gap, flipped_gap = difference(a, b, 0, 100), difference(flipped(a), flipped(b), 0, 100)
+    assert (flipped_gap.value, flipped_gap.p) == (pytest.approx(gap.value), pytest.approx(gap.p, abs=0.05))
+    assert flipped_gap.interval == pytest.approx(gap.interval)
 
 
 def test_a_real_difference_is_shown_and_luck_is_not():
@@ -101,12 +101,12 @@ def test_a_real_difference_is_shown_and_luck_is_not():
 
 @pytest.mark.slow
 def test_two_models_without_a_difference_are_told_apart_about_as_often_as_p_says():
-    shown = 0
+    detections = 0
     for seed in range(100):
         a, random = pair_answers(30, seed, ties=0.0), np.random.default_rng(1000 + seed)
         a, b = (a.assign(margin=random.choice([-1.0, 1.0], len(a))) for _ in range(2))
-        shown += difference(a, b, 0, 200).p < 0.05
-    assert shown <= 12
+        detections += difference(a, b, 0, 200).p < 0.05
+    assert detections <= 12
 
 
 def test_what_one_model_failed_counts_for_neither():
@@ -117,9 +117,9 @@ def test_what_one_model_failed_counts_for_neither():
     holes.loc[lost[:1], ["margin", "status"]] = [np.nan, "decode"]
     others = b.copy()
     others.loc[lost[1:], "margin"] = np.nan
-    found, less = difference(holes, others, 0, 50), difference(a.drop(lost), b.drop(lost), 0, 50)
-    assert (found.left_out, less.left_out) == (2, 0)
-    assert found.model_copy(update={"left_out": 0}) == less
+    comparison, less = difference(holes, others, 0, 50), difference(a.drop(lost), b.drop(lost), 0, 50)
+    assert (comparison.left_out, less.left_out) == (2, 0)
+    assert comparison.model_copy(update={"left_out": 0}) == less
 
 
 def test_a_pair_that_was_labelled_several_times_is_compared_once_for_each():
@@ -144,17 +144,17 @@ def test_different_labels_are_refused():
 def test_without_an_interval_there_is_no_p_and_a_reason():
     a = pair_answers(10)
     failed = a.assign(margin=np.nan, status="decode")
-    found = difference(a, failed, 0, 20)
-    assert (found.value, found.p, found.left_out) == (None, None, len(a))
-    assert found.reason == found.p_reason == "no pair with a winner was judged"
+    comparison = difference(a, failed, 0, 20)
+    assert (comparison.value, comparison.p, comparison.left_out) == (None, None, len(a))
+    assert comparison.reason == comparison.p_reason == "no pair with a winner was judged"
     alone = a[a["series"] == 0].assign(preference=0.9)
-    found = difference(alone, alone, 0, 20)
-    assert (found.value, found.interval, found.p) == (0.0, None, None)
-    assert found.p_reason == found.interval_reason
+    comparison = difference(alone, alone, 0, 20)
+    assert (comparison.value, comparison.interval, comparison.p) == (0.0, None, None)
+    assert comparison.p_reason == comparison.interval_reason
     photos = vote_answers(10)
-    found = difference(photos, photos.assign(predicted=1.0), 0, 20)
-    assert (found.value, found.b, found.p) == (None, None, None)
-    assert found.a == pytest.approx(vote_agreement(photos, BootstrapConfig(0, 20), VoteScale("score")).srcc.value)
+    comparison = difference(photos, photos.assign(predicted=1.0), 0, 20)
+    assert (comparison.value, comparison.b, comparison.p) == (None, None, None)
+    assert comparison.a == pytest.approx(vote_agreement(photos, BootstrapConfig(0, 20), VoteScale("score")).srcc.value)
 
 
 def test_a_tie_is_worth_what_the_protocol_gives_it():

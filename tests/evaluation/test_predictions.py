@@ -80,9 +80,9 @@ def encodings(values, failed=()):
 
 def pairs(names, rows):
     """Rows of first, second and preference, by name."""
-    place = {name: at for at, name in enumerate(names)}
+    index = {name: at for at, name in enumerate(names)}
     first, second, preference = zip(*rows, strict=True)
-    columns = (np.array([place[name] for name in side]) for side in (first, second))
+    columns = (np.array([index[name] for name in side]) for side in (first, second))
     return PairTable(files(names), *columns, np.array(preference), np.ones(len(rows)), np.arange(len(rows)))
 
 
@@ -161,14 +161,14 @@ def test_anchors_are_so_many_at_most_and_none_of_them_failed():
     values = np.arange(20.0)
     table = votes([1 + at // 2 for at in range(20)])
     few = vote_predictions(Comparing(), table, encodings(values), anchors=2, seed=0)
-    again = vote_predictions(Comparing(), table, encodings(values), anchors=2, seed=0)
+    repeat = vote_predictions(Comparing(), table, encodings(values), anchors=2, seed=0)
     other = vote_predictions(Comparing(), table, encodings(values), anchors=2, seed=1)
-    assert few.equals(again)
+    assert few.equals(repeat)
     assert not few["predicted"].equals(other["predicted"])
     assert few["predicted"].notna().all()
-    one = vote_predictions(Comparing(), votes([1, 2]), encodings([1.0, 2.0], failed="b"))
-    assert one["status"].tolist() == ["nonfinite", "corrupt"]
-    assert "no other photo" in one["error"][0]
+    rows = vote_predictions(Comparing(), votes([1, 2]), encodings([1.0, 2.0], failed="b"))
+    assert rows["status"].tolist() == ["nonfinite", "corrupt"]
+    assert "no other photo" in rows["error"][0]
 
 
 def test_predicted_votes_stand_beside_the_true_ones_and_are_empty_where_the_photo_failed():
@@ -190,10 +190,10 @@ def test_a_pair_that_the_model_fails_on_has_a_row_that_says_so_and_costs_no_othe
 
 
 def test_a_photo_that_the_model_cannot_compare_with_its_anchors_has_a_row_that_says_so():
-    one = vote_predictions(Choosy(), votes([1, 5, 9]), encodings([1.0, 3.0, 2.0]), anchors=3, seed=0)
-    assert one["status"].tolist() == ["model_error"] * 3  # all of them meet the one that cannot be compared
-    assert one["error"].unique().tolist() == ["RuntimeError: no opinion"]
-    assert one["predicted"].isna().all()
+    rows = vote_predictions(Choosy(), votes([1, 5, 9]), encodings([1.0, 3.0, 2.0]), anchors=3, seed=0)
+    assert rows["status"].tolist() == ["model_error"] * 3  # all of them meet the one that cannot be compared
+    assert rows["error"].unique().tolist() == ["RuntimeError: no opinion"]
+    assert rows["predicted"].isna().all()
     alone = vote_predictions(Choosy(), votes([1, 5]), encodings([1.0, 2.0]), anchors=2, seed=0)
     assert alone["status"].tolist() == ["ok", "ok"]
 

@@ -33,13 +33,15 @@ def test_all_is_every_label_of_every_split(tmp_path: Path) -> None:
     assert len(table) == sum(map(len, data.labels.values()))
     assert isinstance(table, PairTable)
     by_hand = {
-        (part.photos[one].name, part.photos[other].name, chance)
+        (part.photos[first].name, part.photos[second].name, chance)
         for part in data.labels.values()
         if isinstance(part, PairTable)
-        for one, other, chance in zip(part.first, part.second, part.preference, strict=True)
+        for first, second, chance in zip(part.first, part.second, part.preference, strict=True)
     }
     joined = zip(table.first, table.second, table.preference, strict=True)
-    assert {(table.photos[one].name, table.photos[other].name, chance) for one, other, chance in joined} == by_hand
+    assert {
+        (table.photos[first].name, table.photos[second].name, chance) for first, second, chance in joined
+    } == by_hand
     write_ava(tmp_path / "ava", photos=20, test=5)
     ava = AvaPhotos(str(tmp_path / "ava"), "images", "official", 0.2, str(tmp_path), None, 0)
     assert len(labels_of(ava, "all")[1]) == 20
@@ -61,17 +63,17 @@ def test_a_split_that_there_is_not_or_that_is_empty_is_refused(tmp_path: Path) -
 
 
 def test_a_limit_takes_whole_series_and_at_most_so_many_photos(tmp_path: Path) -> None:
-    _, whole = labels_of(triage(tmp_path / "a"), "all")
+    _, complete_table = labels_of(triage(tmp_path / "a"), "all")
     _, some = labels_of(triage(tmp_path / "b", limit=10), "all")
-    assert isinstance(whole, PairTable)
+    assert isinstance(complete_table, PairTable)
     assert isinstance(some, PairTable)
     assert len(some.photos) == 9  # of series of three
     for series in set(some.series.tolist()):
-        assert (some.series == series).sum() == (whole.series == series).sum()
+        assert (some.series == series).sum() == (complete_table.series == series).sum()
     with pytest.raises(UsageError, match=r"data.limit=2: the smallest series has 3 photos"):
-        limited(whole, 2, 0)
+        limited(complete_table, 2, 0)
     with pytest.raises(UsageError, match=r"data.limit=0: must be a whole number"):
-        limited(whole, 0, 0)
+        limited(complete_table, 0, 0)
 
 
 def test_a_limit_on_votes_takes_photos(tmp_path: Path) -> None:

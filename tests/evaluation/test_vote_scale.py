@@ -23,16 +23,16 @@ def test_a_regressor_of_votes_predicts_shares_or_their_mean():
 
 
 def test_a_regressor_that_learned_from_pairs_has_only_a_score():
-    found = scale(ava(), "pairs")
-    assert found.predicts == "score"
-    assert "trained on pairs" in found.reason
+    regressor_scale = scale(ava(), "pairs")
+    assert regressor_scale.predicts == "score"
+    assert "trained on pairs" in regressor_scale.reason
 
 
 def test_others_say_why_they_predict_no_votes():
     assert scale(Rules({"sharpness": 1.0}, clipped=True)).predicts == "score"
-    found = scale(siamese())
-    assert found.predicts == "preference"
-    assert "no score" in found.reason
+    siamese_scale = scale(siamese())
+    assert siamese_scale.predicts == "preference"
+    assert "no score" in siamese_scale.reason
 
 
 class Voter(Scorer):

@@ -30,9 +30,9 @@ def test_on_a_cpu_the_size_of_batches_is_not_measured_since_bits_depend_on_it() 
 
 
 def test_a_run_that_goes_on_keeps_its_size() -> None:
-    known = {"numerics": {"batch_size": 6}}
-    assert AUTO.with_recorded_batch_size(known).batch_size == 6
-    assert replace(AUTO, batch_size=3).with_recorded_batch_size(known).batch_size == 3
+    record = {"numerics": {"batch_size": 6}}
+    assert AUTO.with_recorded_batch_size(record).batch_size == 6
+    assert replace(AUTO, batch_size=3).with_recorded_batch_size(record).batch_size == 3
     assert AUTO.with_recorded_batch_size({}).batch_size == "auto"
 
 

@@ -40,21 +40,21 @@ class Brightness(Scorer):
 @pytest.fixture
 def many(tmp_path: Path) -> list[PhotoFile]:
     """Twelve photos of three shapes, in turn."""
-    found = []
+    files = []
     for number in range(12):
         path = tmp_path / f"{number:02d}.png"
         Image.fromarray(noisy_gradient(40 + number % 3, 48, seed=number)).save(path)
-        found.append(PhotoFile(f"./{path.name}", path))
-    return found
+        files.append(PhotoFile(f"./{path.name}", path))
+    return files
 
 
 def test_each_photo_has_the_encoding_of_its_own_pixels(many: list[PhotoFile]) -> None:
-    found = encode_photos(Brightness(), many, settings(), "")
+    encodings = encode_photos(Brightness(), many, settings(), "")
     means = [photos.read(file.path).pixels.mean() for file in many]
-    assert found.values[:, 0].tolist() == pytest.approx(means)
-    assert found.photos["photo"].tolist() == [file.name for file in many]
-    assert found.photos["brightness"].tolist() == pytest.approx(means)
-    assert found.encoded.all()
+    assert encodings.values[:, 0].tolist() == pytest.approx(means)
+    assert encodings.photos["photo"].tolist() == [file.name for file in many]
+    assert encodings.photos["brightness"].tolist() == pytest.approx(means)
+    assert encodings.encoded.all()
 
 
 def test_photos_of_one_shape_are_encoded_together_in_batches_no_larger_than_allowed(many: list[PhotoFile]) -> None:
@@ -79,9 +79,9 @@ def test_photos_do_not_wait_for_others_of_their_shape_for_ever(tmp_path: Path) -
         return prepare(photo)
 
     model.prepare = counting  # type: ignore[method-assign]
-    found = encode_photos(model, files, settings(batch_size=1), "")
+    encodings = encode_photos(model, files, settings(batch_size=1), "")
     assert max(held) <= MAX_WAITING_BATCHES
-    assert found.encoded.all()
+    assert encodings.encoded.all()
 
 
 def test_each_photo_is_read_once(many: list[PhotoFile], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +100,10 @@ def test_each_photo_is_read_once(many: list[PhotoFile], monkeypatch: pytest.Monk
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 0), (5, 0), (8, 2)])
 def test_encodings_do_not_depend_on_batches_or_workers(many: list[PhotoFile], batch_size: int, workers: int) -> None:
     expected = encode_photos(siamese(), many, settings(), "")
-    found = encode_photos(siamese(), many, settings(batch_size, workers), "")
-    assert torch.allclose(found.values, expected.values, atol=1e-5)
-    assert found.photos.equals(expected.photos)
-    assert found.values.dtype == torch.float32
+    encodings = encode_photos(siamese(), many, settings(batch_size, workers), "")
+    assert torch.allclose(encodings.values, expected.values, atol=1e-5)
+    assert encodings.photos.equals(expected.photos)
+    assert encodings.values.dtype == torch.float32
 
 
 class Refusing(Brightness):
@@ -129,31 +129,31 @@ class Refusing(Brightness):
 @pytest.mark.parametrize("harm", ["prepare_error", "model_error", "nonfinite"])
 def test_a_photo_that_the_model_fails_on_costs_only_itself(many: list[PhotoFile], harm: str) -> None:
     mean = photos.read(many[4].path).pixels.mean()
-    found = encode_photos(Refusing(mean, harm), many, settings(), "")
-    assert np.flatnonzero(~found.encoded).tolist() == [4]
-    row = found.photos.iloc[4]
+    encodings = encode_photos(Refusing(mean, harm), many, settings(), "")
+    assert np.flatnonzero(~encodings.encoded).tolist() == [4]
+    row = encodings.photos.iloc[4]
     assert row["status"] == harm
     assert "\n" not in row["error"]
     assert len(row["error"]) > 10
     assert row["sha256"] is not None
     good = encode_photos(Brightness(), many, settings(), "")
-    assert found.values[found.encoded].equal(good.values[found.encoded])
+    assert encodings.values[encodings.encoded].equal(good.values[encodings.encoded])
 
 
 def test_a_photo_that_cannot_be_read_has_its_code_and_no_statistics(many: list[PhotoFile]) -> None:
     many[0].path.write_bytes(many[0].path.read_bytes()[:100])
     many[1].path.unlink()
-    found = encode_photos(Brightness(), many, settings(), "")
-    assert found.photos["status"].tolist()[:3] == ["corrupt", "vanished", "ok"]
-    assert found.photos.loc[:1, ["sha256", "width", "brightness", "sharpness"]].isna().all(axis=None)
-    assert found.photos["width"].dtype == "Int64"
+    encodings = encode_photos(Brightness(), many, settings(), "")
+    assert encodings.photos["status"].tolist()[:3] == ["corrupt", "vanished", "ok"]
+    assert encodings.photos.loc[:1, ["sha256", "width", "brightness", "sharpness"]].isna().all(axis=None)
+    assert encodings.photos["width"].dtype == "Int64"
 
 
 def test_a_set_of_which_nothing_can_be_read_has_no_encoding(tmp_path: Path) -> None:
     files = [PhotoFile("./gone.jpg", tmp_path / "gone.jpg")]
-    found = encode_photos(Brightness(), files, settings(), "")
-    assert not found.encoded.any()
-    assert len(found.values) == 1
+    encodings = encode_photos(Brightness(), files, settings(), "")
+    assert not encodings.encoded.any()
+    assert len(encodings.values) == 1
 
 
 def test_a_bug_in_the_model_stops_the_run(many: list[PhotoFile]) -> None:

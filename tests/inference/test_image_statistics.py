@@ -28,8 +28,8 @@ def test_the_header_is_everything_before_the_first_band(photo: Photo) -> None:
 
 
 def test_the_size_of_a_file_is_about_what_saving_it_takes(photo: Photo) -> None:
-    whole = len(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
-    assert image_statistics(photo).encoded_bytes == pytest.approx(whole, rel=0.1)
+    encoded_size = len(cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1])
+    assert image_statistics(photo).encoded_bytes == pytest.approx(encoded_size, rel=0.1)
 
 
 def test_a_picture_of_few_bands_is_saved_as_it_is(photo: Photo) -> None:
@@ -41,9 +41,9 @@ def test_a_picture_of_few_bands_is_saved_as_it_is(photo: Photo) -> None:
 
 def test_a_large_picture_has_the_statistics_of_its_centre_and_the_encoded_bytes_of_its_whole_size(photo: Photo) -> None:
     centre = np.random.default_rng(0).integers(0, 256, (CROP, CROP, 3), dtype=np.uint8)
-    whole = np.zeros((2 * CROP, CROP, 3), dtype=np.uint8)
-    whole[CROP // 2 : CROP // 2 + CROP] = centre
-    large, small = image_statistics(whole), image_statistics(centre)
+    picture = np.zeros((2 * CROP, CROP, 3), dtype=np.uint8)
+    picture[CROP // 2 : CROP // 2 + CROP] = centre
+    large, small = image_statistics(picture), image_statistics(centre)
     assert large.pixels == 2 * small.pixels
     assert large.encoded_bytes - HEADER == pytest.approx(2 * (small.encoded_bytes - HEADER), abs=1)
     assert (large.brightness, large.sharpness) == (small.brightness, small.sharpness)

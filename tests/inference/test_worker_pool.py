@@ -67,29 +67,29 @@ def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
     tmp_path: Path, harm: int, places: tuple[int, ...], code: str
 ) -> None:
     files = photos_with(tmp_path, dict.fromkeys(places, harm))
-    found = list(scored(Harmed(), files, TWO_WORKERS))
-    assert [photo.name for photo, _ in found] == [file.name for file in files]
-    assert [photo.status for photo, _ in found] == [code if at in places else "ok" for at in range(12)]
-    assert all({pair.status for pair in pairs} == {photo.status} for photo, pairs in found)
+    results = list(scored(Harmed(), files, TWO_WORKERS))
+    assert [photo.name for photo, _ in results] == [file.name for file in files]
+    assert [photo.status for photo, _ in results] == [code if at in places else "ok" for at in range(12)]
+    assert all({pair.status for pair in pairs} == {photo.status} for photo, pairs in results)
     sane = photos_with(tmp_path, {})
     undisturbed = list(scored(Harmed(), sane, replace(TWO_WORKERS, workers=0)))
-    scores = [[pair.score_reference for pair in pairs] for _, pairs in found]
+    scores = [[pair.score_reference for pair in pairs] for _, pairs in results]
     expected = [[pair.score_reference for pair in pairs] for _, pairs in undisturbed]
-    assert [one for at, one in enumerate(scores) if at not in places] == [
-        one for at, one in enumerate(expected) if at not in places
+    assert [photo_scores for at, photo_scores in enumerate(scores) if at not in places] == [
+        photo_scores for at, photo_scores in enumerate(expected) if at not in places
     ]
     assert not multiprocessing.active_children()
 
 
 def test_a_worker_may_die_while_the_parent_is_busy_elsewhere(tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGCHLD)
+    original_handler = signal.getsignal(signal.SIGCHLD)
     judged = scored(Harmed(), photos_with(tmp_path, {2: 1}), TWO_WORKERS)
     first, _ = next(judged)
     for _ in range(200):  # the worker of the third photo is dead by now, or soon
         np.linalg.svd(np.eye(60))
-    rest = [photo.status for photo, _ in judged]
-    assert [first.status, *rest] == ["ok", "ok", "process_died", *["ok"] * 9]
-    assert signal.getsignal(signal.SIGCHLD) == before
+    later_statuses = [photo.status for photo, _ in judged]
+    assert [first.status, *later_statuses] == ["ok", "ok", "process_died", *["ok"] * 9]
+    assert signal.getsignal(signal.SIGCHLD) == original_handler
 
 
 def test_an_error_in_a_worker_is_no_lost_worker(tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_an_error_in_a_worker_is_no_lost_worker(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_loses_that_photo_only_as_well(tmp_path: Path) -> None:
-    found = encode_photos(Harmed(), photos_with(tmp_path, {3: 1}), TWO_WORKERS, "")
-    assert found.photos["status"].tolist() == ["process_died" if at == 3 else "ok" for at in range(12)]
-    assert found.photos["error"][3] == "the worker that prepared it died, twice"
+    encodings = encode_photos(Harmed(), photos_with(tmp_path, {3: 1}), TWO_WORKERS, "")
+    assert encodings.photos["status"].tolist() == ["process_died" if at == 3 else "ok" for at in range(12)]
+    assert encodings.photos["error"][3] == "the worker that prepared it died, twice"
 
 
 @dataclass
@@ -174,10 +174,10 @@ def test_only_so_many_items_are_computed_ahead(tmp_path: Path) -> None:
 
     touch = {index: (tmp_path / str(index)).touch for index in range(40)}
     items = WorkerPool(2, timeout=20).in_order(Numbers(40, {**touch, 0: slow}))
-    for taken in range(1, 10):
+    for count in range(1, 10):
         next(items)
         time.sleep(0.05)
-        assert len(list(tmp_path.iterdir())) <= taken + 2 * AHEAD
+        assert len(list(tmp_path.iterdir())) <= count + 2 * AHEAD
     items.close()
     assert not multiprocessing.active_children()
 
@@ -202,10 +202,10 @@ def test_where_no_more_processes_can_be_started_the_program_goes_on_alone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, starts: int
 ) -> None:
     context = multiprocessing.get_context("fork")
-    left = iter(range(starts))
+    allowed_starts = iter(range(starts))
 
     def start(process: multiprocessing.process.BaseProcess) -> None:
-        if next(left, None) is None:
+        if next(allowed_starts, None) is None:
             raise BlockingIOError(11, "Resource temporarily unavailable")
         multiprocessing.process.BaseProcess.start(process)
 

@@ -55,9 +55,9 @@ def test_no_pairs_have_no_faults():
 def test_triads_agree_with_counting_all_of_them_one_by_one(seed):
     random = np.random.default_rng(seed)
     rows = [
-        f"{series}: {series}{one}{random.choice(['>', '<', '='], p=[0.4, 0.4, 0.2])}{series}{other}"
+        f"{series}: {series}{first}{random.choice(['>', '<', '='], p=[0.4, 0.4, 0.2])}{series}{second}"
         for series in range(3)
-        for one, other in combinations("abcdef", 2)
+        for first, second in combinations("abcdef", 2)
         if random.random() < 0.9
     ]
     table = pair_table(*rows)
@@ -72,11 +72,11 @@ def test_triads_agree_with_counting_all_of_them_one_by_one(seed):
     for a, b, c in combinations(range(len(table.photos)), 3):
         decided += all((x, y) in beats or (y, x) in beats for x, y in ((a, b), (b, c), (a, c)))
         intransitive += {(a, b), (b, c), (c, a)} <= beats or {(b, a), (c, b), (a, c)} <= beats
-    found = triads(table)
-    assert (found.intransitive, found.decided) == (intransitive, decided)
+    audit = triads(table)
+    assert (audit.intransitive, audit.decided) == (intransitive, decided)
     assert intransitive > 0
-    one, two, three = found.example
-    assert {(one, two), (two, three), (three, one)} <= beats
+    first, second, third = audit.example
+    assert {(first, second), (second, third), (third, first)} <= beats
 
 
 def test_triads_of_too_many_connected_pairs_are_not_counted(monkeypatch):

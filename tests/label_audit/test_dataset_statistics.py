@@ -10,8 +10,8 @@ def test_pairs_are_counted_by_winner_and_by_how_many_people_agree():
     table = pair_table("1: a>b", "1: a<c", "2: d=e", "2: d>f")
     preference = np.array([0.7, np.nextafter(0.4, 1), 0.5, 0.95])  # a rounding error moves no pair
     table = PairTable(table.photos, table.first, table.second, preference, table.weight, table.series)
-    found = split_statistics(table, examined(table))
-    assert found.model_dump() == {
+    statistics = split_statistics(table, examined(table))
+    assert statistics.model_dump() == {
         "kind": "pairs",
         "labels": 4,
         "photos": 6,
@@ -29,9 +29,9 @@ def test_pairs_are_counted_by_winner_and_by_how_many_people_agree():
 
 def test_photos_that_cannot_be_used_are_counted_by_reason_with_the_labels_they_take_along():
     table = pair_table("a>b", "a<c", "d=e")
-    found = split_statistics(table, examined(table, lost="a e"))
-    assert found.unusable_photos == {"corrupt": 2}
-    assert found.labels_lost == 3
+    statistics = split_statistics(table, examined(table, lost="a e"))
+    assert statistics.unusable_photos == {"corrupt": 2}
+    assert statistics.labels_lost == 3
 
 
 def test_votes_are_described():
@@ -40,14 +40,14 @@ def test_votes_are_described():
     counts[1, 6] = 4
     counts[2, 7] = 6
     table = VoteTable(vote_table(a=1, b=1, c=1).photos, counts)
-    found = split_statistics(table, examined(table))
-    assert found.mean == pytest.approx(20 / 3)
-    assert found.sd == pytest.approx(np.std([5, 7, 8]))
-    assert found.votes_per_photo.model_dump() == {"mean": 4.0, "least": 2, "most": 6}
-    assert found.good == found.constant_accuracy == pytest.approx(2 / 3)
+    statistics = split_statistics(table, examined(table))
+    assert statistics.mean == pytest.approx(20 / 3)
+    assert statistics.sd == pytest.approx(np.std([5, 7, 8]))
+    assert statistics.votes_per_photo.model_dump() == {"mean": 4.0, "least": 2, "most": 6}
+    assert statistics.good == statistics.constant_accuracy == pytest.approx(2 / 3)
 
 
 def test_a_split_without_votes_has_no_mean():
-    found = split_statistics(vote_table(), examined(vote_table(a=5)))
-    assert found.labels == 0
-    assert found.mean is found.votes_per_photo is None
+    statistics = split_statistics(vote_table(), examined(vote_table(a=5)))
+    assert statistics.labels == 0
+    assert statistics.mean is statistics.votes_per_photo is None

@@ -12,13 +12,15 @@ TEST = pair_table("2: x<y", "2: y>z")
 def found(labels, about, **photos):
     """The findings on one subject, as severity and text; the photos are of other bytes each unless said."""
     return [
-        (one.severity, one.text) for one in findings(labels, examined(*labels.values(), **photos)) if one.about == about
+        (finding.severity, finding.text)
+        for finding in findings(labels, examined(*labels.values(), **photos))
+        if finding.about == about
     ]
 
 
 def test_sound_labels_have_no_finding_worse_than_ok():
     labels = {"train": TRAIN, "test": TEST}
-    assert {one.severity for one in findings(labels, examined(TRAIN, TEST))} == {"ok"}
+    assert {finding.severity for finding in findings(labels, examined(TRAIN, TEST))} == {"ok"}
 
 
 def test_a_photo_in_two_splits_is_refused():
@@ -192,5 +194,5 @@ def test_a_split_of_which_nothing_is_left_is_refused():
 
 def test_a_split_without_labels_is_no_obstacle():
     empty = TRAIN.where(np.zeros(3, dtype=bool))
-    severities = {one.severity for one in findings({"train": TRAIN, "val": empty}, examined(TRAIN))}
+    severities = {finding.severity for finding in findings({"train": TRAIN, "val": empty}, examined(TRAIN))}
     assert severities == {"ok"}

@@ -3,10 +3,10 @@ from iqbench.label_audit.leaks import Shared, copies, divided, pairs_of_copies, 
 
 
 def test_photos_are_shared_by_name_or_by_content_and_series_by_number():
-    one = pair_table("1: a>b", "2: c>d")
-    other = pair_table("2: d>e", "3: f>g")
+    first = pair_table("1: a>b", "2: c>d")
+    second = pair_table("2: d>e", "3: f>g")
     content = {"a": "A", "b": "B", "c": "C", "d": "D", "e": "A", "f": "F", "g": "B"}
-    assert shared(one, other, content) == Shared(photos=["d"], copies=[("a", "e"), ("b", "g")], series=[2])
+    assert shared(first, second, content) == Shared(photos=["d"], copies=[("a", "e"), ("b", "g")], series=[2])
 
 
 def test_a_photo_of_unknown_content_is_no_copy():

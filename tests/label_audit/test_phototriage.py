@@ -49,9 +49,9 @@ def test_ranks_read_as_ids_are_told_from_right_labels(lines):
 
 
 def test_a_label_is_joined_whichever_photo_stands_first(lines):
-    both = [f"./000015-0{one}.JPG{sign}./000015-0{other}.JPG" for one, sign, other in ("1>2", "2<1")]
-    assert list_agreement([pair_table(*both)], [lines])[:2] == (2, 2)
-    assert list_agreement([pair_table(both[0]), pair_table(both[1])], [lines])[:2] == (2, 2)
+    pairs = [f"./000015-0{first}.JPG{sign}./000015-0{second}.JPG" for first, sign, second in ("1>2", "2<1")]
+    assert list_agreement([pair_table(*pairs)], [lines])[:2] == (2, 2)
+    assert list_agreement([pair_table(pairs[0]), pair_table(pairs[1])], [lines])[:2] == (2, 2)
 
 
 def test_ties_strangers_and_photos_of_two_series_are_left_out(lines):
@@ -82,7 +82,10 @@ def named(series, winner, loser):
 
 def winners(large):
     columns = (column.tolist() for column in large[1:5])
-    return [(s, one, other) if ratio > 0.5 else (s, other, one) for s, one, other, ratio in zip(*columns, strict=True)]
+    return [
+        (s, first, second) if ratio > 0.5 else (s, second, first)
+        for s, first, second, ratio in zip(*columns, strict=True)
+    ]
 
 
 def judged(large, rows):
@@ -90,36 +93,36 @@ def judged(large, rows):
 
 
 def test_labels_from_ratio_are_sound(large):
-    found = judged(large, [named(*row) for row in winners(large)])
-    assert (found.severity, found.text) == ("ok", "all 360 labels agree with RATIO in list.txt")
+    finding = judged(large, [named(*row) for row in winners(large)])
+    assert (finding.severity, finding.text) == ("ok", "all 360 labels agree with RATIO in list.txt")
 
 
 def test_ranks_read_as_ids_are_refused_by_that_name(large):
     ranks = zip(*(column.tolist() for column in (large.series, large.rank1, large.rank2)), strict=True)
-    found = judged(large, [named(*row) for row in ranks])
-    assert found.severity == "refused"
+    finding = judged(large, [named(*row) for row in ranks])
+    assert finding.severity == "refused"
     start = "rank columns read as ids (they are ranks inside the series, 1 = best): 360 of 360 labels are what that "
-    assert found.text.startswith(f"{start}mistake gives, only ")
-    assert found.text.endswith(f"only {found.numbers['right']} of 360 labels agree with RATIO in list.txt")
-    assert 0.4 < found.numbers["right"] / 360 < 0.8
+    assert finding.text.startswith(f"{start}mistake gives, only ")
+    assert finding.text.endswith(f"only {finding.numbers['right']} of 360 labels agree with RATIO in list.txt")
+    assert 0.4 < finding.numbers["right"] / 360 < 0.8
 
 
 def test_swapped_labels_are_refused_as_such_though_the_rank_mistake_gives_half_of_them(large):
-    found = judged(large, [named(series, loser, winner) for series, winner, loser in winners(large)])
-    assert (found.severity, found.text) == (
+    finding = judged(large, [named(series, loser, winner) for series, winner, loser in winners(large)])
+    assert (finding.severity, finding.text) == (
         "refused",
         "better and worse are swapped: only 0 of 360 labels agree with RATIO in list.txt",
     )
-    assert found.numbers["telling_by_rank"] == found.numbers["telling"] > 5
+    assert finding.numbers["telling_by_rank"] == finding.numbers["telling"] > 5
 
 
 def test_labels_at_chance_are_refused_as_shuffled_reviews(large):
     swap = np.random.default_rng(0).random(360) < 0.5
     rows = [(s, b, a) if flip else (s, a, b) for (s, a, b), flip in zip(winners(large), swap, strict=True)]
-    found = judged(large, [named(*row) for row in rows])
-    assert found.severity == "refused"
-    assert found.text == (
-        f"labels agree with list.txt at chance ({100 * found.numbers['right'] / 360:.1f} % of 360): names joined to "
+    finding = judged(large, [named(*row) for row in rows])
+    assert finding.severity == "refused"
+    assert finding.text == (
+        f"labels agree with list.txt at chance ({100 * finding.numbers['right'] / 360:.1f} % of 360): names joined to "
         "shuffled review numbers? Labels come from the pair lists only"
     )
 
@@ -136,15 +139,15 @@ def test_labels_at_chance_are_refused_as_shuffled_reviews(large):
     ],
 )
 def test_how_many_labels_disagree_decides(wrong, severity, start):
-    found = compared(360, 360 - wrong, 360, 200, 150, 75)
-    assert found.severity == severity
-    assert found.text.startswith(start)
+    finding = compared(360, 360 - wrong, 360, 200, 150, 75)
+    assert finding.severity == severity
+    assert finding.text.startswith(start)
 
 
 def test_few_labels_are_refused_only_where_chance_cannot_explain_them():
-    found = compared(4, 2, 4, 2, 2, 1)
-    assert found.severity == "warning"
-    assert found.text == "only 2 of 4 labels agree with RATIO in list.txt: too few to tell why"
+    finding = compared(4, 2, 4, 2, 2, 1)
+    assert finding.severity == "warning"
+    assert finding.text == "only 2 of 4 labels agree with RATIO in list.txt: too few to tell why"
     assert compared(29, 14, 29, 14, 10, 5).text.startswith("labels do not agree: only 14 of 29")
     assert compared(30, 15, 30, 14, 10, 5).text.startswith("labels agree with list.txt at chance")
 
@@ -159,8 +162,8 @@ def test_sound_labels_are_not_taken_for_the_rank_mistake_where_most_series_have_
 
 
 def test_labels_about_other_pairs_cannot_be_held_against_the_list():
-    found = compared(0, 0, 0, 0, 0, 0)
-    assert (found.severity, found.text) == ("note", "no label is about a pair of list.txt that has a winner")
+    finding = compared(0, 0, 0, 0, 0, 0)
+    assert (finding.severity, finding.text) == ("note", "no label is about a pair of list.txt that has a winner")
 
 
 def photo(path: Path):
@@ -169,21 +172,21 @@ def photo(path: Path):
 
 def test_lists_are_found_beside_and_above_the_photos(tmp_path):
     write_phototriage(tmp_path, series=1, validation_series=1)
-    home = tmp_path / "train_val"
-    lists = [home / "train_pairlist.txt", home / "val_pairlist.txt"]
-    for folder in (home, home / "train_val_imgs", home / "x" / "y" / "z", tmp_path, tmp_path / "copies"):
+    root = tmp_path / "train_val"
+    lists = [root / "train_pairlist.txt", root / "val_pairlist.txt"]
+    for folder in (root, root / "train_val_imgs", root / "x" / "y" / "z", tmp_path, tmp_path / "copies"):
         assert lists_near([photo(folder / "000001-01.JPG")], None) == lists
-    assert lists_near([photo(home / "w" / "x" / "y" / "z" / "000001-01.JPG")], None) == []
-    assert lists_near([photo(home / "1.JPG")], None) == []  # not named as PhotoTriage's
+    assert lists_near([photo(root / "w" / "x" / "y" / "z" / "000001-01.JPG")], None) == []
+    assert lists_near([photo(root / "1.JPG")], None) == []  # not named as PhotoTriage's
     lists[1].unlink()
-    assert lists_near([photo(home / "000001-01.JPG")], None) == lists[:1]
+    assert lists_near([photo(root / "000001-01.JPG")], None) == lists[:1]
 
 
 def test_a_reference_is_a_list_or_a_folder(tmp_path):
     write_phototriage(tmp_path, series=1, validation_series=1)
-    home = tmp_path / "train_val"
-    lists = [home / "train_pairlist.txt", home / "val_pairlist.txt"]
-    assert lists_near([], str(tmp_path)) == lists_near([], str(home)) == lists
+    root = tmp_path / "train_val"
+    lists = [root / "train_pairlist.txt", root / "val_pairlist.txt"]
+    assert lists_near([], str(tmp_path)) == lists_near([], str(root)) == lists
     assert lists_near([], str(lists[1])) == lists[1:]
     with pytest.raises(UsageError, match=r"neither a pair list nor a folder with train_pairlist\.txt"):
         lists_near([], str(tmp_path / "nowhere"))
@@ -195,9 +198,9 @@ def test_a_broken_list_is_an_error_where_it_was_asked_for_and_else_a_warning(tmp
     with pytest.raises(UsageError, match="line 1"):
         phototriage.reference_findings([table], table.photos, str(tmp_path))
     near = [photo(tmp_path / "000015-01.JPG")]
-    (found,) = phototriage.reference_findings([table], near, None)
-    assert found.severity == "warning"
-    assert found.text.startswith("labels were not compared with a pair list near the photos: ")
+    (finding,) = phototriage.reference_findings([table], near, None)
+    assert finding.severity == "warning"
+    assert finding.text.startswith("labels were not compared with a pair list near the photos: ")
 
 
 def test_counts_stand_beside_the_published_ones(tmp_path, monkeypatch):
@@ -205,22 +208,22 @@ def test_counts_stand_beside_the_published_ones(tmp_path, monkeypatch):
 
     def texts(train):
         monkeypatch.setitem(phototriage.PUBLISHED, "train", train)
-        found = next(dataset_findings(str(tmp_path)))
-        return found.severity, found.text.partition("; ")[2] or found.text
+        finding = next(dataset_findings(str(tmp_path)))
+        return finding.severity, finding.text.partition("; ")[2] or finding.text
 
-    here = "train_pairlist.txt: 4 series, 12 pairs, 12 photos"
-    assert texts((4, 12, 12)) == ("ok", f"{here}, as published")
+    counts = "train_pairlist.txt: 4 series, 12 pairs, 12 photos"
+    assert texts((4, 12, 12)) == ("ok", f"{counts}, as published")
     assert texts((4, 24, 12)) == ("warning", "differs from the published 4 series, 24 pairs, 12 photos")
     assert texts((4, 25, 12)) == ("note", "published are 4 series, 25 pairs, 12 photos")
 
 
 def test_reviews_are_said_to_be_useless(tmp_path):
     write_phototriage(tmp_path, series=20, photos_per_series=4, reviews=True)
-    *_, found = dataset_findings(str(tmp_path))
-    share = found.numbers["agreements"] / found.numbers["votes"]
-    assert found.severity == "note"
-    assert found.numbers["votes"] == 24 * 6
-    assert found.text == (
+    *_, finding = dataset_findings(str(tmp_path))
+    share = finding.numbers["agreements"] / finding.numbers["votes"]
+    assert finding.severity == "note"
+    assert finding.numbers["votes"] == 24 * 6
+    assert finding.text == (
         f"reviews joined by name agree with the pair lists in {100 * share:.1f} % of 144 votes: at chance, because "
         "photo numbers inside the reviews are shuffled; they are not used"
     )
@@ -229,13 +232,13 @@ def test_reviews_are_said_to_be_useless(tmp_path):
 def test_reviews_that_fit_the_names_are_not_called_shuffled(tmp_path, monkeypatch):
     write_phototriage(tmp_path)
     monkeypatch.setattr(phototriage, "review_agreement", lambda *_: Reviews(100, 74, 0))
-    *_, found = dataset_findings(str(tmp_path))
-    assert found.text == "reviews joined by name agree with the pair lists in 74.0 % of 200 votes; they are not used"
+    *_, finding = dataset_findings(str(tmp_path))
+    assert finding.text == "reviews joined by name agree with the pair lists in 74.0 % of 200 votes; they are not used"
 
 
 def test_without_reviews_nothing_is_said_of_them(tmp_path):
     write_phototriage(tmp_path, series=2, validation_series=1)
-    assert [found.about for found in dataset_findings(str(tmp_path))] == ["published counts"] * 2
+    assert [finding.about for finding in dataset_findings(str(tmp_path))] == ["published counts"] * 2
 
 
 def test_complete_series_are_what_the_fixture_says(large):

@@ -13,7 +13,7 @@ from iqbench.results.label_audit_summary import SharpnessAgreement
 
 def texts(interval, pairs, phototriage=False, value=0.45):
     measured = SharpnessAgreement(measure="accuracy", value=value, interval=interval, n=pairs)
-    return [(one.severity, one.text) for one in sharpness_findings({"train": measured}, phototriage)]
+    return [(finding.severity, finding.text) for finding in sharpness_findings({"train": measured}, phototriage)]
 
 
 def test_sharpness_is_that_of_the_rules_unclipped(tmp_path):
@@ -21,11 +21,11 @@ def test_sharpness_is_that_of_the_rules_unclipped(tmp_path):
     for name, photo in (("flat", np.full((40, 40, 3), 90)), ("checks", np.repeat(checks[..., None], 3, axis=2))):
         save(tmp_path / name, photo.astype(np.uint8))
     (tmp_path / "broken").write_bytes(b"")
-    found = sharpnesses([PhotoFile(f"./{name}", tmp_path / name) for name in ("checks", "broken", "flat")])
-    assert found.index.tolist() == ["./checks", "./broken", "./flat"]
-    assert found["./checks"] > 100
-    assert np.isnan(found["./broken"])
-    assert found["./flat"] == 0
+    values = sharpnesses([PhotoFile(f"./{name}", tmp_path / name) for name in ("checks", "broken", "flat")])
+    assert values.index.tolist() == ["./checks", "./broken", "./flat"]
+    assert values["./checks"] > 100
+    assert np.isnan(values["./broken"])
+    assert values["./flat"] == 0
 
 
 def test_no_photos_have_no_sharpness():
@@ -35,9 +35,9 @@ def test_no_photos_have_no_sharpness():
 def test_the_sharper_photo_is_the_answer_about_a_pair():
     table = pair_table("1: a>b", "1: b<c", "2: d>e", "3: f>g")
     sharpness = pd.Series({"a": 2.0, "b": 1.0, "c": 3.0, "d": 1.0, "e": 1.0, "f": 0.0, "g": 5.0})
-    found = sharpness_agreement(table, sharpness, seed=0)
-    assert (found.measure, found.value, found.n) == ("accuracy", (1 + 1 + 0.5 + 0) / 4, 4)
-    assert found.interval[0] < found.value < found.interval[1]
+    agreement = sharpness_agreement(table, sharpness, seed=0)
+    assert (agreement.measure, agreement.value, agreement.n) == ("accuracy", (1 + 1 + 0.5 + 0) / 4, 4)
+    assert agreement.interval[0] < agreement.value < agreement.interval[1]
 
 
 def test_a_photo_that_has_vanished_costs_its_pairs():
@@ -47,16 +47,16 @@ def test_a_photo_that_has_vanished_costs_its_pairs():
 
 def test_with_votes_it_is_a_rank_correlation():
     votes = vote_table(a=1, b=2, c=3, d=4, e=9)
-    found = sharpness_agreement(votes, pd.Series({"a": 0.1, "b": 0.2, "c": 0.9, "d": 0.4, "e": np.nan}), seed=0)
-    assert (found.measure, found.n) == ("srcc", 4)
-    assert found.value == pytest.approx(0.8)
+    agreement = sharpness_agreement(votes, pd.Series({"a": 0.1, "b": 0.2, "c": 0.9, "d": 0.4, "e": np.nan}), seed=0)
+    assert (agreement.measure, agreement.n) == ("srcc", 4)
+    assert agreement.value == pytest.approx(0.8)
 
 
 def test_what_is_undefined_has_a_reason():
-    found = sharpness_agreement(vote_table(a=1), pd.Series({"a": 0.1}), seed=0)
-    assert found.value is None
-    (said,) = sharpness_findings({"val": found}, is_phototriage=False)
-    assert said.text == f"val: sharpness alone was not measured: {found.reason}"
+    agreement = sharpness_agreement(vote_table(a=1), pd.Series({"a": 0.1}), seed=0)
+    assert agreement.value is None
+    (finding,) = sharpness_findings({"val": agreement}, is_phototriage=False)
+    assert finding.text == f"val: sharpness alone was not measured: {agreement.reason}"
 
 
 def test_less_than_chance_is_a_warning_from_a_hundred_pairs_on():
@@ -82,9 +82,9 @@ def test_no_better_than_chance_is_a_warning_for_many_pairs_of_phototriage():
 
 def test_a_sample_is_drawn_by_the_seed():
     table = pair_table(*(f"{at}: a{at}>b{at}" for at in range(30)))
-    one, same, other = (sampled(table, 10, seed) for seed in (1, 1, 2))
-    assert len(one) == 10
-    assert one.photos == same.photos != other.photos
+    sample, same, other = (sampled(table, 10, seed) for seed in (1, 1, 2))
+    assert len(sample) == 10
+    assert sample.photos == same.photos != other.photos
     assert len(sampled(table, 100, 0)) == 30
     assert not len(sampled(table, 0, 0))
-    assert one.photos[0].path == Path(one.photos[0].name)
+    assert sample.photos[0].path == Path(sample.photos[0].name)

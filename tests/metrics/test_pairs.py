@@ -92,8 +92,8 @@ def test_a_pair_without_an_answer_is_left_out():
     margin, preference, weight = random_pairs()
     some = np.arange(len(margin)) % 3 > 0
     for measure in ALL:
-        left = measure(np.where(some, margin, np.nan), preference, weight)
-        assert left == pytest.approx(measure(margin[some], preference[some], weight[some]))
+        value = measure(np.where(some, margin, np.nan), preference, weight)
+        assert value == pytest.approx(measure(margin[some], preference[some], weight[some]))
 
 
 def test_a_constant_answer_is_as_good_as_its_better_side():

@@ -116,9 +116,9 @@ def test_series_without_an_order_are_counted_and_left_out():
 
 
 def test_without_pairs_the_metrics_are_none():
-    whole, real = np.empty(0, dtype=int), np.empty(0)
-    assert top_1(whole, whole, real, real, whole) is None
-    assert kendall_in_series(whole, whole, real, real, whole) == (None, 0, 0)
+    integers, real = np.empty(0, dtype=int), np.empty(0)
+    assert top_1(integers, integers, real, real, integers) is None
+    assert kendall_in_series(integers, integers, real, real, integers) == (None, 0, 0)
 
 
 @pytest.mark.parametrize("margin", [np.nan, np.inf])

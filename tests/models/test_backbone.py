@@ -25,9 +25,9 @@ def sample_photo(name: str) -> photos.DecodedPhoto:
 def lite0() -> tuple[Backbone, nn.Module]:
     """Return the packaged backbone and its classifier."""
     packaged = Backbone("tf_efficientnet_lite0", "packaged", 224, "auto").eval()
-    whole = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    whole.load_state_dict(backbone._packaged_weights(whole))
-    return packaged, whole.eval().classifier
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network.load_state_dict(backbone._packaged_weights(network))
+    return packaged, network.eval().classifier
 
 
 CATS, ESPRESSO = [281, 282, 285], [967]  # ImageNet's tabby, tiger cat and Egyptian cat; espresso

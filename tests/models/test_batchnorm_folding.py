@@ -37,14 +37,14 @@ def output(net: nn.Module, maps: Tensor, precision: torch.dtype = torch.float32)
 
 
 @pytest.mark.parametrize(
-    ("name", "left"), [("test_resnet", 0), ("test_efficientnet", 0), ("resnetv2_50", 17), ("test_vit", 0)]
+    ("name", "remaining"), [("test_resnet", 0), ("test_efficientnet", 0), ("resnetv2_50", 17), ("test_vit", 0)]
 )
-def test_a_folded_network_has_the_same_output_with_fewer_batch_norms(name: str, left: int) -> None:
+def test_a_folded_network_has_the_same_output_with_fewer_batch_norms(name: str, remaining: int) -> None:
     net = trained(timm.create_model(name, num_classes=0))
     maps = torch.randn(2, *net.default_cfg["input_size"])
     folded = fold_batch_norm(net, maps[:1])
     torch.testing.assert_close(output(folded, maps), output(net, maps), rtol=1e-4, atol=1e-5)
-    assert count(folded, nn.BatchNorm2d) == left  # batch norms before a convolution or after a sum stay
+    assert count(folded, nn.BatchNorm2d) == remaining  # batch norms before a convolution or after a sum stay
     assert folded is not net
 
 
@@ -67,8 +67,8 @@ class UsedTwice(nn.Module):
         self.convolution, self.normalization = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
 
     def forward(self, maps: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 4 h w"]:
-        made = self.convolution(maps)
-        return made + self.normalization(made)
+        features = self.convolution(maps)
+        return features + self.normalization(features)
 
 
 def in_place() -> nn.Module:
@@ -119,10 +119,10 @@ def test_a_network_without_depthwise_convolutions_computes_in_low_precision(chan
 
 def test_folding_changes_neither_the_state_nor_the_fingerprint_of_a_model_nor_the_global_random_state() -> None:
     model = siamese(backbone="test_resnet", size=64)
-    names, before, random_state = list(model.state_dict()), fingerprint(model, {}), torch.get_rng_state()
+    names, original_fingerprint, random_state = list(model.state_dict()), fingerprint(model, {}), torch.get_rng_state()
     EngineConfig.for_api("cpu", batch_size=1, workers=0).place(model)
     assert model.backbone.folded_net
-    assert (list(model.state_dict()), fingerprint(model, {})) == (names, before)
+    assert (list(model.state_dict()), fingerprint(model, {})) == (names, original_fingerprint)
     assert torch.equal(torch.get_rng_state(), random_state)
 
 

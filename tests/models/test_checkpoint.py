@@ -67,18 +67,18 @@ def assert_refused(path: Path, reason: str, build: Callable[..., Any] = siamese,
 def test_a_lightning_checkpoint_gives_bit_equal_margins(build: Callable[..., Any], tmp_path: Path) -> None:
     model = build()
     path = trained(tmp_path, model)
-    again = build(seed=99, checkpoint=str(path))
-    assert margins(again) == margins(model)
+    loaded_model = build(seed=99, checkpoint=str(path))
+    assert margins(loaded_model) == margins(model)
     assert any(margin != 0 for margin in margins(model))
     assert margins(build(seed=99)) != margins(model)
-    assert again.trained_on == PROVENANCE
+    assert loaded_model.trained_on == PROVENANCE
 
 
 def test_load_from_checkpoint_of_lightning_works_too(tmp_path: Path) -> None:
     for model in (siamese(), ava(output="mean", losses={"votes": "mse"})):
         path = trained(tmp_path, model)
-        again = type(model).load_from_checkpoint(path, weights_only=True, map_location="cpu").eval()
-        assert margins(again) == margins(model)
+        loaded_model = type(model).load_from_checkpoint(path, weights_only=True, map_location="cpu").eval()
+        assert margins(loaded_model) == margins(model)
 
 
 def test_the_hyperparameters_are_plain_values_and_all_of_them(checkpoint: Path) -> None:
@@ -98,9 +98,9 @@ def test_an_exported_head_on_the_packaged_backbone_gives_bit_equal_margins(tmp_p
     model = siamese(**packaged)
     card = Weights(model.state_dict(), "siamese", model.architecture, PROVENANCE)
     export_head(tmp_path / "head.safetensors", card)
-    again = siamese(seed=99, checkpoint=str(tmp_path / "head.safetensors"), **packaged)
-    assert margins(again) == margins(model)
-    assert again.trained_on == PROVENANCE
+    loaded_model = siamese(seed=99, checkpoint=str(tmp_path / "head.safetensors"), **packaged)
+    assert margins(loaded_model) == margins(model)
+    assert loaded_model.trained_on == PROVENANCE
     assert (tmp_path / "head.safetensors").stat().st_size < 200_000
     assert [path.name for path in tmp_path.iterdir()] == ["head.safetensors"]
 
@@ -162,43 +162,43 @@ def head_file(folder: Path) -> Path:
 
 
 def test_a_checkpoint_truncated_anywhere_is_refused(checkpoint: Path) -> None:
-    whole = checkpoint.read_bytes()
+    original_bytes = checkpoint.read_bytes()
     for share in (0.01, 0.3, 0.6, 0.95, 0.999):
         cut = checkpoint.with_name("cut.ckpt")
-        cut.write_bytes(whole[: int(len(whole) * share)])
+        cut.write_bytes(original_bytes[: int(len(original_bytes) * share)])
         assert_refused(cut, "damaged or not a checkpoint")
 
 
 def test_safetensors_truncated_anywhere_are_refused(tmp_path: Path) -> None:
-    whole = head_file(tmp_path).read_bytes()
+    original_bytes = head_file(tmp_path).read_bytes()
     for share in (0.001, 0.1, 0.6, 0.95, 0.9999):
         cut = tmp_path / "cut.safetensors"
-        cut.write_bytes(whole[: int(len(whole) * share)])
+        cut.write_bytes(original_bytes[: int(len(original_bytes) * share)])
         assert_refused(cut, "damaged or not a checkpoint")
 
 
 def flipped(path: Path, at: int, bit: int = 0x40) -> Path:
-    whole = path.read_bytes()
+    original_bytes = path.read_bytes()
     copy = path.with_name(f"flipped{path.suffix}")
-    copy.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+    copy.write_bytes(original_bytes[:at] + bytes([original_bytes[at] ^ bit]) + original_bytes[at + 1 :])
     return copy
 
 
-def is_refused(path: Path, whole: Weights) -> bool:
+def is_refused(path: Path, weights: Weights) -> bool:
     """Return whether a file is refused in one line; where it is not, it must hold the very same weights."""
     try:
         read = read_weights(path)
     except CheckpointError as error:
         return path.name in str(error) and str(error).isprintable()
-    assert (read.family, read.architecture) == (whole.family, whole.architecture)
-    assert all(torch.equal(value, whole.state[name]) for name, value in read.state.items())
+    assert (read.family, read.architecture) == (weights.family, weights.architecture)
+    assert all(torch.equal(value, weights.state[name]) for name, value in read.state.items())
     return False
 
 
 def test_a_bit_flipped_anywhere_in_a_checkpoint_is_refused_or_harmless(checkpoint: Path) -> None:
-    whole, size = read_weights(checkpoint), checkpoint.stat().st_size
+    weights, size = read_weights(checkpoint), checkpoint.stat().st_size
     places = torch.randint(0, size, (200,), generator=torch.Generator().manual_seed(0)).tolist()
-    assert sum(is_refused(flipped(checkpoint, at), whole) for at in places) > 100
+    assert sum(is_refused(flipped(checkpoint, at), weights) for at in places) > 100
 
 
 def test_a_bit_flipped_in_the_weights_is_refused(checkpoint: Path, tmp_path: Path) -> None:
@@ -210,9 +210,9 @@ def test_a_bit_flipped_in_the_weights_is_refused(checkpoint: Path, tmp_path: Pat
 
 def test_a_bit_flipped_anywhere_in_safetensors_is_refused_or_harmless(tmp_path: Path) -> None:
     path = head_file(tmp_path)
-    whole = read_weights(path)
+    weights = read_weights(path)
     places = range(0, path.stat().st_size, 61)
-    assert sum(is_refused(flipped(path, at, 0x08), whole) for at in places) > 0.8 * len(places)
+    assert sum(is_refused(flipped(path, at, 0x08), weights) for at in places) > 0.8 * len(places)
 
 
 def test_an_export_without_a_checksum_can_still_be_read(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_a_checkpoint_of_another_family_is_refused(checkpoint: Path, tmp_path: P
         ({"head_width": 16}, r"trained with model\.head_width=8, but model\.head_width=16 was given"),
         ({"size": 64}, r"model\.size=32"),
         ({"preprocessing": "standard"}, r"model\.preprocessing=squash"),
-        ({"backbone": "test_resnet"}, r"use model\.backbone=tiny model\.weights=none"),
+        ({"backbone": "test_resnet"}, r"say model\.backbone=tiny model\.weights=none"),
     ],
 )
 def test_another_architecture_is_refused_with_what_to_say(
@@ -257,11 +257,11 @@ def edited(checkpoint: Path, change: Callable[[dict[str, Any]], object]) -> Path
 
 
 def test_a_missing_an_unknown_and_a_misshapen_tensor_are_refused_by_name(checkpoint: Path) -> None:
-    whole = checkpoint.read_bytes()
+    original_bytes = checkpoint.read_bytes()
     assert_refused(edited(checkpoint, lambda c: c["state_dict"].pop("lean.3.weight")), r"lean\.3\.weight is missing")
-    checkpoint.write_bytes(whole)
+    checkpoint.write_bytes(original_bytes)
     assert_refused(edited(checkpoint, lambda c: c["state_dict"].update(extra=torch.ones(1))), "extra is unknown")
-    checkpoint.write_bytes(whole)
+    checkpoint.write_bytes(original_bytes)
     wide = edited(checkpoint, lambda c: c["state_dict"].update({"lean.3.weight": torch.ones(1, 9)}))
     assert_refused(wide, r"lean\.3\.weight is 1x9, the model's is 1x8")
 
@@ -298,7 +298,7 @@ def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_head_without_its_backbone_is_refused_on_any_other(tmp_path: Path) -> None:
-    assert_refused(head_file(tmp_path), r"a head for the packaged backbone; use model\.weights=packaged|unknown")
+    assert_refused(head_file(tmp_path), r"a head for the packaged backbone; say model\.weights=packaged|unknown")
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_the_setting_that_named_the_file_is_said(tmp_path: Path) -> None:
 
 def test_an_export_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = head_file(tmp_path)
-    before = path.read_bytes()
+    original_bytes = path.read_bytes()
 
     def full(*_: object) -> None:
         raise OSError("disk full")
@@ -338,7 +338,7 @@ def test_an_export_that_fails_leaves_the_old_one(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("safetensors.torch.save", full)
     with pytest.raises(OSError, match="disk full"):
         head_file(tmp_path)
-    assert path.read_bytes() == before
+    assert path.read_bytes() == original_bytes
 
 
 def test_no_reader_of_weights_would_run_code() -> None:
@@ -376,8 +376,8 @@ def test_a_checkpoint_that_cannot_be_read_is_refused_with_the_reason(
     def forbidden(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    place: tuple[Any, str] = {"open": (Path, "open"), "stat": (Path, "is_file"), "load": (torch, "load")}[moment]
-    monkeypatch.setattr(*place, forbidden)
+    target: tuple[Any, str] = {"open": (Path, "open"), "stat": (Path, "is_file"), "load": (torch, "load")}[moment]
+    monkeypatch.setattr(*target, forbidden)
     assert_refused(checkpoint, r"model\.checkpoint=.*best\.ckpt: cannot be read \(Permission denied\)")
 
 

@@ -95,11 +95,11 @@ class TestEveryModel:
         assert bool(encoded.isfinite().all())
 
     def test_prepare_leaves_the_photo_alone_and_returns_a_copy(self, name: str, photo: Photo) -> None:
-        model, before = model_of(name), photo.copy()
+        model, original = model_of(name), photo.copy()
         prepared = model.prepare(photo)
-        assert np.array_equal(photo, before)
+        assert np.array_equal(photo, original)
         prepared.zero_()
-        assert np.array_equal(photo, before)
+        assert np.array_equal(photo, original)
 
     def test_a_photo_that_cannot_be_written_to_is_fine(self, name: str, photo: Photo) -> None:
         model, expected = model_of(name), model_of(name).prepare(photo)

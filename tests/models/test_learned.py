@@ -23,19 +23,19 @@ def state(model: LightningModule) -> dict[str, torch.Tensor]:
 def test_a_frozen_backbone_stays_bit_identical_with_its_batch_statistics(family: str, tmp_path: Path) -> None:
     build, examples = FAMILIES[family]
     model = build(backbone="test_resnet", frozen=True)
-    before = state(model)
-    assert any("running_mean" in name for name in before)
+    original_state = state(model)
+    assert any("running_mean" in name for name in original_state)
     fit(model, examples(8), tmp_path, max_steps=2)
-    changed = {name for name, value in state(model).items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in state(model).items() if not torch.equal(value, original_state[name])}
     assert changed
     assert all(not name.startswith("backbone.") for name in changed)
 
 
 def test_a_backbone_that_is_not_frozen_learns_and_so_do_its_batch_statistics(tmp_path: Path) -> None:
     model = siamese(backbone="test_resnet", frozen=False)
-    before = state(model)
+    original_state = state(model)
     fit(model, pairs(8), tmp_path, max_steps=2)
-    changed = {name for name, value in state(model).items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in state(model).items() if not torch.equal(value, original_state[name])}
     assert any(name.startswith("backbone.") and name.endswith(".weight") for name in changed)
     assert any("running_mean" in name for name in changed)
 
@@ -145,9 +145,9 @@ def test_what_is_closed_keeps_its_batch_statistics_and_what_is_open_does_not() -
 @pytest.mark.parametrize("batch_statistics", ["kept", "learned"])
 def test_batch_statistics_are_kept_or_learned_while_the_weights_learn(tmp_path: Path, batch_statistics: str) -> None:
     model = siamese(backbone="test_resnet", batch_statistics=batch_statistics)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
+    original_state = {name: value.clone() for name, value in model.state_dict().items()}
     fit(model, pairs(4), tmp_path, max_epochs=1)
-    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, original_state[name])}
     assert any(name.startswith("backbone.") and name.endswith("weight") for name in changed)
     assert any("running_mean" in name for name in changed) == (batch_statistics == "learned")
 
@@ -167,10 +167,10 @@ def test_a_resumed_training_opens_what_its_epoch_opens(tmp_path: Path) -> None:
     model = siamese(**options)
     trainer = fit(model, pairs(4), tmp_path, max_epochs=2)
     trainer.save_checkpoint(tmp_path / "two.ckpt")
-    again = siamese(**options)
-    assert not any(parameter.requires_grad for parameter in again.backbone.parameters())
-    fit(again, pairs(4), tmp_path, max_epochs=3, ckpt_path=tmp_path / "two.ckpt")
-    expected = [all(p.requires_grad for p in stage) for stage in again.backbone.stages()]
+    resumed_model = siamese(**options)
+    assert not any(parameter.requires_grad for parameter in resumed_model.backbone.parameters())
+    fit(resumed_model, pairs(4), tmp_path, max_epochs=3, ckpt_path=tmp_path / "two.ckpt")
+    expected = [all(p.requires_grad for p in stage) for stage in resumed_model.backbone.stages()]
     assert expected == [depth >= len(expected) - 2 for depth in range(len(expected))]
 
 

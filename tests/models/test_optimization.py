@@ -16,26 +16,26 @@ def rates(schedule: dict[str, object], steps: int, epochs_of: int = 1) -> list[f
     """Return the head's rate at each step of a training, from a full rate of 1."""
     optimizer = make_optimizer({**SGD, "lr": 1.0}, weights(1), [])
     schedules = make_schedules(optimizer, {**CONSTANT, **schedule}, steps)
-    seen = []
+    learning_rates = []
     for _ in range(steps):
-        seen.append(optimizer.param_groups[0]["lr"])
+        learning_rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         for entry in schedules:
             if entry["interval"] == "step":
                 entry["scheduler"].step()
-    return seen
+    return learning_rates
 
 
 def test_a_cosine_warms_up_linearly_and_falls_to_its_floor() -> None:
-    seen = rates({"name": "cosine", "warmup": 0.2, "floor": 0.1}, steps=10)
+    learning_rates = rates({"name": "cosine", "warmup": 0.2, "floor": 0.1}, steps=10)
     expected = [1 / 3, 2 / 3] + [0.1 + 0.9 * (1 + math.cos(math.pi * at / 8)) / 2 for at in range(8)]
-    assert seen == pytest.approx(expected)
+    assert learning_rates == pytest.approx(expected)
 
 
 def test_a_constant_rate_warms_up_and_stays() -> None:
-    seen = rates({"warmup": 0.3}, steps=10)
-    assert seen[:4] == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
-    assert seen[4:] == pytest.approx([1.0] * 6)
+    learning_rates = rates({"warmup": 0.3}, steps=10)
+    assert learning_rates[:4] == pytest.approx([1 / 4, 2 / 4, 3 / 4, 1])
+    assert learning_rates[4:] == pytest.approx([1.0] * 6)
 
 
 def test_a_plateau_falls_after_its_patience_and_a_warm_up_does_not_undo_that() -> None:
@@ -43,14 +43,14 @@ def test_a_plateau_falls_after_its_patience_and_a_warm_up_does_not_undo_that() -
     schedule = {**CONSTANT, "name": "plateau", "warmup": 0.2, "factor": 0.5, "patience": 1}
     rise, fall = make_schedules(optimizer, schedule, steps=10)
     assert (rise["interval"], fall["interval"], fall["monitor"]) == ("step", "epoch", "val/loss")
-    seen = []
+    learning_rates = []
     for loss in (1.0, 0.9, 0.9, 0.9, 0.9):  # epochs of four steps
         for _ in range(4):
             optimizer.step()
             rise["scheduler"].step()
         fall["scheduler"].step(loss)
-        seen.append(optimizer.param_groups[0]["lr"])
-    assert seen == pytest.approx([1.0, 1.0, 1.0, 0.5, 0.5])
+        learning_rates.append(optimizer.param_groups[0]["lr"])
+    assert learning_rates == pytest.approx([1.0, 1.0, 1.0, 0.5, 0.5])
 
 
 def test_stages_nearer_to_the_input_learn_more_slowly() -> None:

@@ -25,8 +25,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     arguments = ["model=siamese", "data=folder", f"data.root={options.photos}", "data.limit=50"]
-    with tempfile.TemporaryDirectory() as place:
-        outcome = killed(arguments, Path(place), photos=50, kills=options.kills, seed=options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = killed(arguments, Path(folder), photos=50, kills=options.kills, seed=options.seed)
     console = Console()
     console.print(f"killed {len(outcome.kills)} times, after {outcome.kills} finished photos")
     console.print(f"finished photos that were judged again: {outcome.judged_again}")

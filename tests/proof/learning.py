@@ -52,16 +52,16 @@ def call(program: str, *arguments: str) -> None:
 
 def learn(model: str, data: str, kind: str, root: Path, more: list[str]) -> dict[str, Any]:
     """Train one model on one set, and return how well it agrees with the labels that were held out."""
-    place, out = [f"data={data}", f"data.root={root / kind / data}", *PLACES[data]], root / f"{model}_{data}_{kind}"
+    source, out = [f"data={data}", f"data.root={root / kind / data}", *PLACES[data]], root / f"{model}_{data}_{kind}"
     start = time.perf_counter()
     settings = [f"trainer.max_epochs={EPOCHS[model, data]}", "trainer.accelerator=cpu", *more]
-    call("train", f"model={model}", *place, *settings, f"out={out}")
+    call("train", f"model={model}", *source, *settings, f"out={out}")
     seconds = time.perf_counter() - start
     best = out / "checkpoints" / "best.ckpt"
-    call("evaluate", f"model={model}", *place, f"model.checkpoint={best}", f"out={out}_evaluated")
-    (found,) = json.loads((root / f"{out.name}_evaluated" / "evaluation.json").read_text())["sets"]
+    call("evaluate", f"model={model}", *source, f"model.checkpoint={best}", f"out={out}_evaluated")
+    (evaluation,) = json.loads((root / f"{out.name}_evaluated" / "evaluation.json").read_text())["sets"]
     measure, target = TARGETS[data]
-    answer = found["models"][model]
+    answer = evaluation["models"][model]
     baseline = answer["constant_accuracy"]["value"] if data == "phototriage" else 0.0
     row = {"model": model, "data": data, "labels": kind, "measure": measure, "value": answer[measure]["value"]}
     return row | {

@@ -19,8 +19,8 @@ def models(names, photos=6):
 
 @pytest.mark.parametrize("draw", [reliability_plot, agreement_plot])
 def test_the_same_summary_gives_the_same_bytes(draw):
-    first, again = (draw(models("ab")) for _ in range(2))
-    assert first == again
+    first, second = (draw(models("ab")) for _ in range(2))
+    assert first == second
     assert "Software" not in opened(first)[1]
 
 
@@ -42,5 +42,5 @@ def test_models_that_complement_each_other_have_a_darker_agreement_plot():
     apart, alike = (
         agreement_plot(summary_of(case, photos=6)) for case in (shares, {"a": shares["a"], "b": shares["a"]})
     )
-    left = [opened(png)[0][:, : opened(png)[0].shape[1] // 2, 0] for png in (apart, alike)]
-    assert (left[0] < 150).mean() > (left[1] < 150).mean()
+    left_halves = [opened(png)[0][:, : opened(png)[0].shape[1] // 2, 0] for png in (apart, alike)]
+    assert (left_halves[0] < 150).mean() > (left_halves[1] < 150).mean()

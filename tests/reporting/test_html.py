@@ -91,8 +91,8 @@ def test_names_and_errors_are_only_text(report):
 
 
 def test_the_same_summary_gives_the_same_bytes(report):
-    first, again = (report(summary_of({"a": {"blur": 0.9}})) for _ in range(2))
-    assert first == again
+    first, second = (report(summary_of({"a": {"blur": 0.9}})) for _ in range(2))
+    assert first == second
 
 
 @pytest.mark.parametrize("failed", [0, 3])
@@ -123,9 +123,11 @@ def test_blind_spots_of_all_models_stand_with_the_verdict(report):
 
 
 def test_sections_about_two_models_are_left_out_for_one(report):
-    one, two = (report(summary_of({name: {"blur": 0.9} for name in names})) for names in ("a", "ab"))
-    assert re.findall("<h2>(.*?)</h2>", two) == [section.heading for section in SECTIONS]
-    assert [name for name in re.findall("<h2>(.*?)</h2>", two) if name not in re.findall("<h2>(.*?)</h2>", one)] == [
+    one_model, two_models = (report(summary_of({name: {"blur": 0.9} for name in names})) for names in ("a", "ab"))
+    assert re.findall("<h2>(.*?)</h2>", two_models) == [section.heading for section in SECTIONS]
+    assert [
+        name for name in re.findall("<h2>(.*?)</h2>", two_models) if name not in re.findall("<h2>(.*?)</h2>", one_model)
+    ] == [
         "Paired comparisons of models",
         "Agreement of two models",
     ]

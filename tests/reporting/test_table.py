@@ -49,8 +49,8 @@ def test_markup_and_newlines_in_names_are_only_letters():
 
 
 def test_one_photo_has_no_interval_and_failures_are_counted():
-    one = printed(summary_of({"a": {"blur": 1.0}}, photos=1), 100)
-    assert "1 photo: no interval" in " ".join(" ".join(one).split())
+    single_photo = printed(summary_of({"a": {"blur": 1.0}}, photos=1), 100)
+    assert "1 photo: no interval" in " ".join(" ".join(single_photo).split())
     some = printed(summary_of({"a": {"blur": 1.0}}, photos=4, failed=2), 100)
     assert "2 photos (of 4); 2 pairs failed" in " ".join(" ".join(some).split())
 

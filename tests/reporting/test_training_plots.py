@@ -17,8 +17,8 @@ def axes():
 def test_a_curve_has_the_values_of_its_tag_and_of_no_tag_that_only_starts_with_it():
     drawn = axes()
     curves(drawn, SCALARS, "loss", "train/loss", "val/loss")
-    found = {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in drawn.lines}
-    assert found == {"train/loss": [(0, 0.7), (1, 0.5)], "val/loss": [(1, 0.6)]}
+    points = {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in drawn.lines}
+    assert points == {"train/loss": [(0, 0.7), (1, 0.5)], "val/loss": [(1, 0.6)]}
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -37,11 +37,11 @@ def test_values_on_a_logarithmic_axis_may_be_zero_once_but_not_always():
     assert [axis.get_yscale() for axis in drawn] == ["log", "linear"]
 
 
-@pytest.mark.parametrize(("epochs", "shown"), [(3, [0, 1, 2]), (30, [2, 5, 8, 11, 14, 17, 20, 23, 26, 29])])
-def test_of_many_epochs_a_few_are_drawn_and_always_the_last(epochs, shown):
+@pytest.mark.parametrize(("epochs", "labelled_epochs"), [(3, [0, 1, 2]), (30, [2, 5, 8, 11, 14, 17, 20, 23, 26, 29])])
+def test_of_many_epochs_a_few_are_drawn_and_always_the_last(epochs, labelled_epochs):
     drawn = axes()
     leads(drawn, pd.DataFrame({epoch: [0.0, float(epoch), float("nan")] for epoch in range(epochs)}))
-    assert [label.get_text() for label in drawn.get_xticklabels()] == [str(epoch) for epoch in shown]
+    assert [label.get_text() for label in drawn.get_xticklabels()] == [str(epoch) for epoch in labelled_epochs]
 
 
 def test_each_example_stands_at_its_first_and_last_lead():

@@ -109,9 +109,9 @@ def test_a_run_that_was_killed_has_lost_nothing_and_can_be_continued(tmp_path: P
     shutil.copytree(tmp_path / "run", tmp_path / "killed")  # what lies on the disk while it runs
     store.close()
     assert names(tmp_path / "killed") == ["./a.png"]
-    again = opened(tmp_path / "killed")
-    again.write(photo_row("./b.png"), pair_rows("./b.png"))
-    again.close()
+    continued_store = opened(tmp_path / "killed")
+    continued_store.write(photo_row("./b.png"), pair_rows("./b.png"))
+    continued_store.close()
     assert names(tmp_path / "killed") == ["./a.png", "./b.png"]
     assert [path.name for path in (tmp_path / "killed").iterdir()] == [FILE_NAME]
 
@@ -174,13 +174,13 @@ def test_a_description_that_is_damaged_is_refused_as_any_damage(tmp_path: Path, 
     opened(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as database:
         database.execute("UPDATE run SET value = ? WHERE key = ?", [value, key])
-    before = digest(tmp_path)
+    original_digests = digest(tmp_path)
     assert recorded_identity(tmp_path) == {}
     with pytest.raises(UsageError, match="damaged"):
         read_store(tmp_path / FILE_NAME)
     with pytest.raises(UsageError, match=r"damaged .* or set fresh=true, which moves it aside"):
         opened(tmp_path)
-    assert digest(tmp_path) == before
+    assert digest(tmp_path) == original_digests
 
 
 def test_opening_it_again_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -215,12 +215,12 @@ def test_another_run_is_refused_by_what_differs_and_nothing_is_written(
     store = opened(tmp_path)
     store.write(photo_row(), pair_rows())
     store.close()
-    before = digest(tmp_path)
+    original_digests = digest(tmp_path)
     with pytest.raises(UsageError, match=f"holds a run that differs in {key}; nothing was written"):
         opened(tmp_path, **change)
     run = read_store(tmp_path / FILE_NAME)
     assert (run.identity, len(run.pairs)) == (IDENTITY, 2)
-    assert digest(tmp_path) == before
+    assert digest(tmp_path) == original_digests
 
 
 def test_a_difference_only_in_how_json_writes_it_is_none(tmp_path: Path) -> None:
@@ -247,15 +247,15 @@ def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path, co
     assert [entry.name for entry in tmp_path.iterdir()] == [FILE_NAME]
 
 
-@pytest.mark.parametrize("left", ["nothing", "header", "tables"])
-def test_a_store_that_was_killed_before_it_held_anything_is_a_new_one(tmp_path: Path, left: str) -> None:
+@pytest.mark.parametrize("remnant", ["nothing", "header", "tables"])
+def test_a_store_that_was_killed_before_it_held_anything_is_a_new_one(tmp_path: Path, remnant: str) -> None:
     path = tmp_path / FILE_NAME
-    if left == "tables":
+    if remnant == "tables":
         opened(tmp_path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        if left == "nothing":
+        if remnant == "nothing":
             path.touch()
-        elif left == "header":
+        elif remnant == "header":
             database.execute("PRAGMA journal_mode=WAL")
         else:
             for table in ("run", "variants"):
@@ -286,22 +286,22 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) 
     database.execute("CREATE TABLE diary (day TEXT)")
     database.commit()
     database.close()
-    before = digest(tmp_path)
+    original_digests = digest(tmp_path)
     with pytest.raises(UsageError, match=FILE_NAME):
         opened(tmp_path)
     with pytest.raises(UsageError, match="not a store of iqbench, or damaged"):
         read_store(path)
-    assert digest(tmp_path) == before
+    assert digest(tmp_path) == original_digests
 
 
 def test_reading_alters_nothing(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.write(photo_row(), pair_rows())
     store.close()
-    before = digest(tmp_path)
+    original_digests = digest(tmp_path)
     read_store(tmp_path / FILE_NAME)
-    assert digest(tmp_path) == before
-    assert list(before) == [FILE_NAME]
+    assert digest(tmp_path) == original_digests
+    assert list(original_digests) == [FILE_NAME]
 
 
 def test_a_missing_store_is_refused_and_not_made(tmp_path: Path) -> None:
@@ -349,22 +349,22 @@ def test_a_locked_folder_is_refused_to_a_second_run(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_outlives_its_run_does_not_hold_the_folder(tmp_path: Path) -> None:
-    here, there = socket.socketpair()
+    parent_end, child_end = socket.socketpair()
     with lock(tmp_path):
         worker = os.fork()
         if worker == 0:
-            there.send(b"started")
-            there.recv(1)  # until the test is through
+            child_end.send(b"started")
+            child_end.recv(1)  # until the test is through
             os._exit(0)
     try:
-        assert here.recv(7) == b"started"
+        assert parent_end.recv(7) == b"started"
         with lock(tmp_path):
             pass
     finally:
-        here.send(b"!")
+        parent_end.send(b"!")
         os.waitpid(worker, 0)
-        here.close()
-        there.close()
+        parent_end.close()
+        child_end.close()
 
 
 def test_an_error_under_the_lock_frees_it(tmp_path: Path) -> None:
@@ -413,9 +413,9 @@ def test_a_store_that_somebody_reads_is_closed_and_stays_readable(tmp_path: Path
         store.close()
         assert names(tmp_path) == ["./a.png"]
     assert names(tmp_path) == ["./a.png"]
-    again = opened(tmp_path)
-    again.write(photo_row("./b.png"), pair_rows("./b.png"))
-    again.close()
+    reopened_store = opened(tmp_path)
+    reopened_store.write(photo_row("./b.png"), pair_rows("./b.png"))
+    reopened_store.close()
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
     assert names(tmp_path) == ["./a.png", "./b.png"]
 
@@ -423,9 +423,9 @@ def test_a_store_that_somebody_reads_is_closed_and_stays_readable(tmp_path: Path
 @pytest.fixture
 def public() -> Iterator[Path]:
     """A folder that any user can reach, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as place:
-        Path(place).chmod(0o755)
-        yield Path(place)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @contextmanager
@@ -453,10 +453,10 @@ def test_a_store_that_kept_its_log_is_read_where_nothing_may_be_written(public: 
     store.close()
     for ending in lost:
         (public / "left" / f"{FILE_NAME}{ending}").unlink()
-    before = digest(public / "left")
+    original_digests = digest(public / "left")
     with read_only(public / "left"):
         assert names(public / "left") == ["./a.png"]
-    assert digest(public / "left") == before
+    assert digest(public / "left") == original_digests
 
 
 def test_another_program_that_writes_is_said_to_hold_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,8 @@ def test_each_image_statistic_has_its_columns() -> None:
 
 def test_every_source_of_a_verdict_column_exists() -> None:
     stored = {f"{table.name}.{column.name}" for table in schema.TABLES for column in table.columns}
-    known = stored | {schema.COMPUTED, "identity.model_name", "identity.model_fingerprint", "details.model_type"}
-    assert {column.source for column in VERDICT_COLUMNS} <= known
+    sources = stored | {schema.COMPUTED, "identity.model_name", "identity.model_fingerprint", "details.model_type"}
+    assert {column.source for column in VERDICT_COLUMNS} <= sources
 
 
 def test_exports_have_the_columns_that_their_readers_know() -> None:

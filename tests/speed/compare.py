@@ -82,7 +82,7 @@ def compared(
     in the same precision.
     """
     candidate = Candidate(overrides, variants)
-    simple = json.dumps([one for one in overrides if not one.startswith("engine.")])
+    simple = json.dumps([override for override in overrides if not override.startswith("engine.")])
     plain = [sys.executable, str(Path(__file__).with_name("plain.py")), simple, *(str(file.path) for file in files)]
     more = list(islice(cycle(files), many))
     bare_pass = bare(candidate, files[0]) if isinstance(candidate.model, torch.nn.Module) else None
@@ -97,13 +97,13 @@ def compared(
             encoded = int(candidate.engine.batch_size) * BARE_BATCHES / seconds(bare_pass)
             turn |= {"bare_pictures_per_s": encoded, "share_of_bare": pictures / encoded}
         turns.append(turn)
-    found: dict[str, Any] = {"what": name}
-    found |= {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
+    row: dict[str, Any] = {"what": name}
+    row |= {key: statistics.median(turn[key] for turn in turns) for key in turns[0]}
     if candidate.engine.compile:
         for when, compiling in zip(("first", "again"), compile_times(overrides), strict=True):
-            in_all = 50 * len(variants) / (50 * len(variants) / found["pairs_per_s"] + compiling)
-            found |= {f"compiling_s_{when}": compiling, f"ratio_with_it_{when}": in_all / found["plain_pairs_per_s"]}
-    return found
+            in_all = 50 * len(variants) / (50 * len(variants) / row["pairs_per_s"] + compiling)
+            row |= {f"compiling_s_{when}": compiling, f"ratio_with_it_{when}": in_all / row["plain_pairs_per_s"]}
+    return row
 
 
 def bare(candidate: Candidate, file: PhotoFile) -> Callable[[], None]:
@@ -114,8 +114,8 @@ def bare(candidate: Candidate, file: PhotoFile) -> Callable[[], None]:
 
     def bare_pass() -> None:
         work = (encode_batch, encode, batch, engine.torch_device, engine)
-        for one in [inference_threads(engine).submit(*work) for _ in range(BARE_BATCHES)]:
-            one.result()
+        for future in [inference_threads(engine).submit(*work) for _ in range(BARE_BATCHES)]:
+            future.result()
 
     bare_pass()
     return bare_pass
@@ -124,10 +124,10 @@ def bare(candidate: Candidate, file: PhotoFile) -> Callable[[], None]:
 def compile_times(overrides: Sequence[str]) -> list[float]:
     """Return the seconds that compiling takes in a new program: with nothing kept from before, and then once more."""
     program = [sys.executable, str(Path(__file__).with_name("compiling.py")), json.dumps(list(overrides))]
-    with tempfile.TemporaryDirectory() as kept:
-        environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": kept}
+    with tempfile.TemporaryDirectory() as cache_folder:
+        environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": cache_folder}
         ended = [subprocess.run(program, check=True, capture_output=True, text=True, env=environment) for _ in range(2)]
-    return [float(one.stdout) for one in ended]
+    return [float(process.stdout) for process in ended]
 
 
 def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequence[Variant]) -> dict[str, float]:
@@ -147,22 +147,22 @@ def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequ
             spent[f"degrade: {variant.type}"] += time.perf_counter() - start
         for step, work in (("image statistics", image_statistics), ("prepare", candidate.model.prepare)):
             start = time.perf_counter()
-            made = [work(one) for one in pictures]  # type: ignore[operator]
+            outputs = [work(picture) for picture in pictures]  # type: ignore[operator]
             spent[step] += time.perf_counter() - start
-    batch = torch.stack(made[: int(engine.batch_size)])
+    batch = torch.stack(outputs[: int(engine.batch_size)])
     torch.set_num_threads(threads)
     encode = candidate.model.encode
     encode_batch(encode, batch, engine.torch_device, engine)
     each = seconds(lambda: encode_batch(encode, batch, engine.torch_device, engine)) / len(batch)
-    found = {step: 1000 * total / len(files) for step, total in spent.items()}
-    return found | {f"encode (with {threads} threads)": 1000 * each * len(pictures) * threads}
+    milliseconds = {step: 1000 * total / len(files) for step, total in spent.items()}
+    return milliseconds | {f"encode (with {threads} threads)": 1000 * each * len(pictures) * threads}
 
 
 def upright(title: str, measured: dict[str, Any]) -> Table:
     """Return what was measured, a line each; numbers with three digits."""
     table = Table(title=title, title_justify="left", show_header=False)
-    for name, one in measured.items():
-        table.add_row(name, _short(one))
+    for name, value in measured.items():
+        table.add_row(name, _short(value))
     return table
 
 
@@ -176,8 +176,8 @@ def together(rates: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def _short(one: object) -> str:
-    return f"{one:.3g}" if isinstance(one, float) else str(one)
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
@@ -215,8 +215,8 @@ def main() -> None:
         rate("iqa, large photos", ["model=iqa"], large, 2 * len(large), 1)
     rate("siamese, Lite0", ["model=siamese"], files, options.many, options.rounds)
     if not options.quick:
-        half = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
-        measured["bf16_seconds_over_fp32"] = precision_slowdown(half.engine, half.model)
+        bf16_candidate = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
+        measured["bf16_seconds_over_fp32"] = precision_slowdown(bf16_candidate.engine, bf16_candidate.model)
         lower = "bf16" if measured["bf16_seconds_over_fp32"] < 1 else "fp32"
         if lower == "fp32":
             console.print("this processor only imitates bf16: compiled and measured in fp32 instead")

@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("measured", type=Path, help="the file that make speed wrote")
     measured = json.loads(parser.parse_args().measured.read_text())
     table = Table("as measured here", "pictures/s", *(f"{count} devices, h" for count in DEVICES))
-    for one in measured["rates"]:
-        times = (f"{hours(one['pictures_per_s'], count):,.1f}" for count in DEVICES)
-        table.add_row(one["what"], f"{one['pictures_per_s']:.0f}", *times)
+    for rate in measured["rates"]:
+        times = (f"{hours(rate['pictures_per_s'], count):,.1f}" for count in DEVICES)
+        table.add_row(rate["what"], f"{rate['pictures_per_s']:.0f}", *times)
     Console(width=120).print(table)
 
 

@@ -38,27 +38,29 @@ def growth(files: Sequence[PhotoFile], rounds: int) -> dict[str, Any]:
     Of the time that a photo takes once the run is under way, of the whole program's time a photo, and of the
     peak memory.
     """
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         measured = [
-            [_measured(files, count, Path(place) / f"{count}-{number}") for count in (FEW, MANY)]
+            [_measured(files, count, Path(folder) / f"{count}-{number}") for count in (FEW, MANY)]
             for number in range(rounds)
         ]
-    few, many = ([statistics.median(one) for one in zip(*side, strict=True)] for side in zip(*measured, strict=True))
+    few, many = (
+        [statistics.median(values) for values in zip(*side, strict=True)] for side in zip(*measured, strict=True)
+    )
     names = ("steady_ms_a_photo", "program_ms_a_photo", "peak_mb")
-    found = {
-        f"{name}_{count}": one
-        for name, *both in zip(names, few, many, strict=True)
-        for count, one in zip((FEW, MANY), both, strict=True)
+    summary = {
+        f"{name}_{count}": value
+        for name, *medians in zip(names, few, many, strict=True)
+        for count, value in zip((FEW, MANY), medians, strict=True)
     }
-    return found | {f"{name}_ratio": after / before for name, before, after in zip(names, few, many, strict=True)}
+    return summary | {f"{name}_ratio": after / before for name, before, after in zip(names, few, many, strict=True)}
 
 
-def _measured(files: Sequence[PhotoFile], count: int, place: Path) -> tuple[float, float, float]:
+def _measured(files: Sequence[PhotoFile], count: int, folder: Path) -> tuple[float, float, float]:
     """Return milliseconds a photo under way and in all, and the peak megabytes of the program and a worker together."""
-    (place / "photos").mkdir(parents=True)
+    (folder / "photos").mkdir(parents=True)
     for number, file in enumerate(islice(cycle(files), count)):
-        (place / "photos" / f"{number:04}{file.path.suffix}").write_bytes(file.path.read_bytes())
-    settings = ["model=iqa", "data=folder", f"data.root={place / 'photos'}", f"out={place / 'out'}"]
+        (folder / "photos" / f"{number:04}{file.path.suffix}").write_bytes(file.path.read_bytes())
+    settings = ["model=iqa", "data=folder", f"data.root={folder / 'photos'}", f"out={folder / 'out'}"]
     start = time.perf_counter()
     ended = subprocess.run([sys.executable, "-c", PROGRAM, *settings], check=True, capture_output=True, text=True)
     passed = time.perf_counter() - start

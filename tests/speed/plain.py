@@ -32,8 +32,8 @@ def degraded(files: Sequence[Path], variants: Sequence[Variant], folder: Path) -
     """Save each variant of each photo, and yield both files."""
     for number, file in enumerate(files):
         photo = opened(file)
-        for place, variant in enumerate(variants):
-            path = folder / f"{number}_{place}.jpg"
+        for index, variant in enumerate(variants):
+            path = folder / f"{number}_{index}.jpg"
             cv2.imwrite(str(path), cv2.cvtColor(variant.apply(photo), cv2.COLOR_RGB2BGR))
             yield file, path
 
@@ -49,8 +49,8 @@ def score(photo: Photo) -> float:
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     sharp = cv2.Laplacian(grey, cv2.CV_64F).var() / 1000
     share = np.bincount(grey.ravel(), minlength=256) / grey.size
-    seen = share[share > 0]
-    exposed = 0.5 * (1 - share[0] - share[255]) - 0.5 * (seen * np.log(seen)).sum() / math.log(256)
+    nonzero = share[share > 0]
+    exposed = 0.5 * (1 - share[0] - share[255]) - 0.5 * (nonzero * np.log(nonzero)).sum() / math.log(256)
     red, green, blue = (photo[..., channel].astype(float) for channel in range(3))
     rg, yb = red - green, 0.5 * (red + green) - blue
     colour = (math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean())) / 100
@@ -85,8 +85,8 @@ def main() -> None:
     overrides, files = json.loads(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
     composed = config.compose("bench", overrides)
     variants = suite({type_: config.build(node, type_) for type_, node in composed.degradation.items()})
-    own = composed.model
-    judge = network_judge(own.backbone, own.size) if "backbone" in own else judge_by_rules
+    model = composed.model
+    judge = network_judge(model.backbone, model.size) if "backbone" in model else judge_by_rules
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         pairs = list(degraded(files, variants, Path(folder)))

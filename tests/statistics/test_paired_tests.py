@@ -27,8 +27,8 @@ def test_p_is_that_of_a_t_test_where_resamples_are_normal():
         spread = gaps.std(ddof=0) / np.sqrt(photos)  # what resamples of the mean vary by
         draws = gaps.mean() + spread * stats.norm.ppf((np.arange(1, 100_001) - 0.5) / 100_000)
         expected = stats.ttest_1samp(gaps, 0.0).pvalue
-        found = two_sided_p(np.concatenate([[gaps.mean()], draws]), photos)
-        assert found == pytest.approx(max(expected, 2.0 ** (1 - photos)), rel=0.05)
+        p_value = two_sided_p(np.concatenate([[gaps.mean()], draws]), photos)
+        assert p_value == pytest.approx(max(expected, 2.0 ** (1 - photos)), rel=0.05)
 
 
 def test_differences_without_a_p_value_do_not_count_as_comparisons():

@@ -36,16 +36,16 @@ def test_a_resampled_correlation_is_that_of_photos_copied_as_often_as_they_were_
     monkeypatch.setattr(resampled_measures, "CELLS", cells)
     predicted, true = scores(30)
     weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(1, 50)).weights
-    expected = [slow(one, other).statistic for one, other in expanded(weights, predicted, true)]
+    expected = [slow(first, second).statistic for first, second in expanded(weights, predicted, true)]
     assert draws(weights, predicted, true) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("draws", [srcc_draws, plcc_draws, krcc_draws])
 def test_a_correlation_is_undefined_in_the_resamples_in_which_a_side_is_constant(draws):
     weights = np.array([[1, 1, 1], [3, 0, 0], [1, 2, 0], [0, 1, 2], [1, 0, 2]], dtype=np.uint8)
-    found = draws(weights, np.array([0.1, 0.2, 0.2]), np.array([1 / 3, 2 / 3, 1.0]))
-    assert np.isnan(found).tolist() == [False, True, False, True, False]
-    assert found[[2, 4]] == pytest.approx(1.0)
+    correlations = draws(weights, np.array([0.1, 0.2, 0.2]), np.array([1 / 3, 2 / 3, 1.0]))
+    assert np.isnan(correlations).tolist() == [False, True, False, True, False]
+    assert correlations[[2, 4]] == pytest.approx(1.0)
     assert np.isnan(draws(weights, np.full(3, 0.1), np.array([0.1, 0.2, 0.3]))).all()
 
 
@@ -81,15 +81,15 @@ def test_means_over_resampled_series_are_those_of_copied_series(cells, monkeypat
     values = np.stack([hits(pairs["margin"], pairs["preference"]), pairs["preference"]], axis=1)
     draws = PairBootstrap(pairs, BootstrapConfig(3, 40))
     assert (draws.unit, draws.units, draws.no_interval) == ("series", 12, "")
-    found, random = draws.means(values, pairs["weight"].to_numpy()), np.random.default_rng(3)
+    means, random = draws.means(values, pairs["weight"].to_numpy()), np.random.default_rng(3)
     names = sorted(pairs["series"].astype(str).unique())
     for row in range(41):
         chosen = names if row == 0 else [names[at] for at in random.integers(12, size=12)]
         at = np.concatenate([np.flatnonzero(pairs["series"].astype(str) == name) for name in chosen])
         weight = pairs["weight"].to_numpy()[at]
         winner = ~np.isnan(values[at, 0])
-        assert found[row, 0] == pytest.approx(np.average(values[at, 0][winner], weights=weight[winner]))
-        assert found[row, 1] == pytest.approx(np.average(values[at, 1], weights=weight))
+        assert means[row, 0] == pytest.approx(np.average(values[at, 0][winner], weights=weight[winner]))
+        assert means[row, 1] == pytest.approx(np.average(values[at, 1], weights=weight))
     per_series = np.random.default_rng(0).random(12)
     per_series[4] = np.nan
     over, random = draws.over_series(np.arange(12), per_series), np.random.default_rng(3)
@@ -105,12 +105,12 @@ def test_means_over_resampled_photos_count_a_pair_as_often_as_both_its_photos(ce
     values = hits(pairs["margin"], pairs["preference"])[:, None]
     draws = PairBootstrap(pairs, BootstrapConfig(3, 40))
     assert (draws.unit, draws.units, draws.no_interval) == ("photo", 14, "")
-    found, random = draws.means(values, np.ones(60)), np.random.default_rng(3)
+    means, random = draws.means(values, np.ones(60)), np.random.default_rng(3)
     names = sorted({*pairs["first"], *pairs["second"]})
     for row in range(41):
         chosen = names if row == 0 else [names[at] for at in random.integers(14, size=14)]
         copies = [chosen.count(a) * chosen.count(b) for a, b in zip(pairs["first"], pairs["second"], strict=True)]
-        assert found[row, 0] == pytest.approx(np.average(values[:, 0], weights=copies))
+        assert means[row, 0] == pytest.approx(np.average(values[:, 0], weights=copies))
 
 
 def test_a_pair_of_photos_that_are_drawn_often_counts_in_full():

@@ -42,8 +42,8 @@ def test_a_full_disk_leaves_the_checkpoint_before_as_it_was(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    place: tuple[Any, str] = {"write": (torch, "save"), "sync": (os, "fsync"), "move": (Path, "replace")}[moment]
-    monkeypatch.setattr(*place, full)
+    target: tuple[Any, str] = {"write": (torch, "save"), "sync": (os, "fsync"), "move": (Path, "replace")}[moment]
+    monkeypatch.setattr(*target, full)
     with pytest.raises(DiskError, match=r"last\.ckpt: the checkpoint cannot be written \(No space left on device\)"):
         AtomicCheckpointIO().save_checkpoint({"epoch": 2}, path)
     monkeypatch.undo()
