@@ -240,7 +240,7 @@ def test_a_checkpoint_of_another_family_is_refused(checkpoint: Path, tmp_path: P
         ({"head_width": 16}, r"trained with model\.head_width=8, but model\.head_width=16 was given"),
         ({"size": 64}, r"model\.size=32"),
         ({"preprocessing": "standard"}, r"model\.preprocessing=squash"),
-        ({"backbone": "test_resnet"}, r"say model\.backbone=tiny model\.weights=none"),
+        ({"backbone": "test_resnet"}, r"use model\.backbone=tiny model\.weights=none"),
     ],
 )
 def test_another_architecture_is_refused_with_what_to_say(
@@ -298,7 +298,7 @@ def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_head_without_its_backbone_is_refused_on_any_other(tmp_path: Path) -> None:
-    assert_refused(head_file(tmp_path), r"a head for the packaged backbone; say model\.weights=packaged|unknown")
+    assert_refused(head_file(tmp_path), r"a head for the packaged backbone; use model\.weights=packaged|unknown")
 
 
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
