@@ -6,21 +6,23 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from iqbench.benchmark.tables import ModelTables
+from iqbench.benchmark.chance import ALL, ChanceTests, chance_fields
+from iqbench.benchmark.tables import BenchmarkSample, ModelTables
 from iqbench.records import value_or_reason
 from iqbench.results.model_summary import (
     Controls,
     IdentityControl,
-    LevelAccuracy,
     MacroAccuracy,
     PairStatistics,
     ReencodeControl,
     SeverityStep,
+    TestedAccuracy,
     TypeSeverityStep,
 )
-from iqbench.statistics.bootstrap import Bootstrap, ratio
+from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.calibration import Calibration, reliability
 from iqbench.statistics.estimate import NO_PAIR, Accuracy, Array
+from iqbench.statistics.proportions import cluster_intervals
 
 UNCALIBRATED = "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders"
 
@@ -29,106 +31,148 @@ IDENTITY, REENCODE = "identity", "reencode"
 
 
 class ModelAccuracies:
-    """A model's accuracies over all pairs and by type, from draws that are computed once.
+    """A model's accuracies over all pairs and by type.
 
     Args:
         tables: The rows of the model.
-        types: The degradation types.
-        bootstrap: Resamples of the photos.
+        sample: The benchmark, with its clusters.
+        chance: The tests against 50 %.
     """
 
-    def __init__(self, tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> None:
-        judged = tables.judged
-        codes = pd.Index(types).get_indexer(pd.Index(judged["degradation_type"]))
-        self._pairs, self._judged, self._types, self._bootstrap = tables.pairs, judged, types, bootstrap
-        correct = judged["correct"].to_numpy(np.float64)
-        self._sums = bootstrap.totals(judged["original"], codes, correct, len(types))
-        self._counts = bootstrap.totals(judged["original"], codes, np.ones(len(judged)), len(types))
+    def __init__(self, tables: ModelTables, sample: BenchmarkSample, chance: ChanceTests) -> None:
+        asked, types, bootstrap = tables.asked, sample.types, sample.bootstrap
+        codes = pd.Index(types).get_indexer(pd.Index(asked["degradation_type"]))
+        self._tables, self._types, self._bootstrap, self._chance = tables, types, bootstrap, chance
+        self._sums = bootstrap.sums(asked["cluster"], codes, asked["correct"].to_numpy(np.float64), len(types))
+        self._counts = bootstrap.sums(asked["cluster"], codes, np.ones(len(asked)), len(types))
 
     def overall(self) -> PairStatistics:
         """Return the statistics of all pairs."""
-        return _pair_statistics(self._pairs, ratio(self._sums.sum(axis=1), self._counts.sum(axis=1)), self._bootstrap)
+        sums, counts = (table.sum(axis=1, keepdims=True) for table in (self._sums, self._counts))
+        return self._pair_statistics(ALL, sums, counts)
 
     def macro(self) -> MacroAccuracy:
         """Return the mean accuracy over the types that have a judged pair."""
-        judged = self._counts[0] > 0
-        accuracy = ratio(self._sums, self._counts)
-        draws = accuracy[:, judged].mean(axis=1) if judged.any() else np.full(len(accuracy), np.nan)
-        few = self._bootstrap.too_few(self._judged["original"].nunique())
-        return MacroAccuracy.from_draws(draws, len(self._judged), NO_PAIR, few, types=int(judged.sum()))
+        judged = self._counts.sum(axis=0) > 0
+        sums, counts = self._sums[:, judged], self._counts[:, judged]
+        weights = 1 / (counts.sum(axis=0) * max(int(judged.sum()), 1))
+        rows = counts.sum(axis=1, keepdims=True)
+        weighted = (sums * weights).sum(axis=1, keepdims=True), (counts * weights).sum(axis=1, keepdims=True)
+        low, high = cluster_intervals(*weighted, rows=rows)[0].tolist()
+        return MacroAccuracy.with_interval(
+            float(weighted[0].sum()) if judged.any() else np.nan,
+            None if np.isnan(low) else (low, high),
+            int(rows.sum()),
+            NO_PAIR,
+            self._bootstrap.too_few(int((rows > 0).sum())),
+            types=int(judged.sum()),
+        )
 
     def groups(self) -> dict[str, Accuracy]:
         """Return the accuracy of each group of types."""
-        of_types = self._pairs.groupby("degradation_type")["degradation_group"].first().reindex(self._types)
-        groups = {}
-        for group in sorted(of_types.dropna().unique()):
-            columns = (of_types == group).to_numpy()
-            photos = self._judged["original"][self._judged["degradation_group"] == group].nunique()
-            groups[str(group)] = Accuracy.from_draws(
-                ratio(self._sums[:, columns].sum(axis=1), self._counts[:, columns].sum(axis=1)),
-                int(self._counts[0, columns].sum()),
-                NO_PAIR,
-                self._bootstrap.too_few(photos),
-            )
-        return groups
+        of_types = self._tables.pairs.groupby("degradation_type")["degradation_group"].first().reindex(self._types)
+        names = sorted(of_types.dropna().unique())
+        belongs = np.array([[group == name for name in names] for group in of_types], dtype=np.float64)
+        belongs = belongs.reshape(len(self._types), len(names))
+        sums, counts = self._sums @ belongs, self._counts @ belongs
+        estimates = self._bootstrap.proportions_of(Accuracy, sums, counts, [{}] * len(names))
+        return dict(zip(map(str, names), estimates, strict=True))
 
     def by_degradation(self) -> dict[str, PairStatistics]:
         """Return the statistics of each type that has a planned pair."""
-        accuracy = ratio(self._sums, self._counts)
-        of_types = {kind: self._pairs[self._pairs["degradation_type"] == kind] for kind in self._types}
+        planned = set(self._tables.pairs["degradation_type"])
         return {
-            kind: _pair_statistics(of_types[kind], accuracy[:, at], self._bootstrap)
+            kind: self._pair_statistics(kind, self._sums[:, [at]], self._counts[:, [at]])
             for at, kind in enumerate(self._types)
-            if len(of_types[kind])
+            if kind in planned
         }
 
+    def _pair_statistics(self, kind: str, sums: Array, counts: Array) -> PairStatistics:
+        """Return the statistics of the pairs of a type, or of all pairs."""
+        pairs, asked, judged = (
+            table if kind == ALL else table[table["degradation_type"] == kind]
+            for table in (self._tables.pairs, self._tables.asked, self._tables.judged)
+        )
+        (accuracy,) = self._bootstrap.proportions_of(Accuracy, sums, counts, [{}])
+        ties = int(judged["prediction"].isna().sum())
+        drop = _mean(judged["score_original"] - judged["score_degraded"])
+        consistent = judged["order_consistent"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        consistency = self._bootstrap.proportion(Accuracy, judged["cluster"], consistent)
+        p = self._chance.types.get((self._tables.name, kind))
+        return PairStatistics(
+            **dict(accuracy),
+            **chance_fields(p, accuracy.value, accuracy.interval),
+            ties=ties,
+            unanswered=len(asked) - len(judged),
+            failed=len(pairs) - len(judged),
+            **value_or_reason("avg_confidence", _mean(judged["confidence"]), NO_PAIR),
+            **value_or_reason("avg_legacy_confidence", _mean(judged["legacy_confidence"]), "no legacy confidence"),
+            **value_or_reason("avg_score_drop", drop, "the model has no score"),
+            **value_or_reason("tie_rate", ties / len(judged) if len(judged) else None, NO_PAIR),
+            **value_or_reason("order_consistency", consistency.value, NO_PAIR),
+            order_consistency_interval=consistency.interval,
+        )
 
-def severity_steps(judged: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, list[SeverityStep]]:
+
+def severity_steps(tables: ModelTables, bootstrap: Bootstrap, chance: ChanceTests) -> dict[str, list[SeverityStep]]:
     """Return the accuracy at each level of each ladder, mildest first."""
+    groups = tables.asked.groupby(["ladder", "severity"])
     ladders: dict[str, list[SeverityStep]] = {}
-    for rows, draws in _step_draws(judged, ["ladder", "severity"], bootstrap):
+    estimates = _group_accuracies(tables.asked, groups.ngroup().to_numpy(), groups.ngroups, bootstrap)
+    for ((ladder, severity), rows), accuracy in zip(groups, estimates, strict=True):
         first = rows.iloc[0]
-        step = SeverityStep.from_draws(
-            draws,
-            len(rows),
-            NO_PAIR,
-            bootstrap.too_few(rows["original"].nunique()),
-            severity=int(first["severity"]),
+        step = SeverityStep(
+            **dict(accuracy),
+            **chance_fields(
+                chance.levels.get((tables.name, ladder, severity)), accuracy.value, accuracy.interval
+            ),
+            severity=int(severity),
             level=str(first["degradation_level"]),
             degradation_type=str(first["degradation_type"]),
             **value_or_reason("avg_margin", _mean(rows["margin"]), "no finite margin"),
         )
-        ladders.setdefault(str(first["ladder"]), []).append(step)
+        ladders.setdefault(str(ladder), []).append(step)
     return ladders
 
 
-def type_severity_steps(judged: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, list[TypeSeverityStep]]:
+def type_severity_steps(tables: ModelTables, bootstrap: Bootstrap) -> dict[str, list[TypeSeverityStep]]:
     """Return the accuracy at each severity of each type, over all ladders of the type."""
+    groups = tables.asked.groupby(["degradation_type", "severity"])
     types: dict[str, list[TypeSeverityStep]] = {}
-    for rows, draws in _step_draws(judged, ["degradation_type", "severity"], bootstrap):
-        step = TypeSeverityStep.from_draws(
-            draws,
-            len(rows),
-            NO_PAIR,
-            bootstrap.too_few(rows["original"].nunique()),
-            severity=int(rows["severity"].iloc[0]),
-            levels=sorted(set(rows["degradation_level"])),
+    estimates = _group_accuracies(tables.asked, groups.ngroup().to_numpy(), groups.ngroups, bootstrap)
+    for ((kind, severity), rows), accuracy in zip(groups, estimates, strict=True):
+        levels = sorted(set(rows["degradation_level"]))
+        types.setdefault(str(kind), []).append(
+            TypeSeverityStep(**dict(accuracy), severity=int(severity), levels=levels)
         )
-        types.setdefault(str(rows["degradation_type"].iloc[0]), []).append(step)
     return types
 
 
-def level_accuracies(judged: pd.DataFrame) -> dict[str, dict[str, LevelAccuracy]]:
+def level_accuracies(tables: ModelTables, bootstrap: Bootstrap) -> dict[str, dict[str, Accuracy]]:
     """Return the accuracy at each level of each type."""
-    levels: dict[str, dict[str, LevelAccuracy]] = {}
-    for (kind, level), rows in judged.groupby(["degradation_type", "degradation_level"], sort=False):
-        levels.setdefault(str(kind), {})[str(level)] = LevelAccuracy(accuracy=_mean(rows["correct"]), pairs=len(rows))
+    groups = tables.asked.groupby(["degradation_type", "degradation_level"], sort=False)
+    levels: dict[str, dict[str, Accuracy]] = {}
+    estimates = _group_accuracies(tables.asked, groups.ngroup().to_numpy(), groups.ngroups, bootstrap)
+    for (kind, level), accuracy in zip(groups.groups, estimates, strict=True):
+        levels.setdefault(str(kind), {})[str(level)] = accuracy
     return {kind: levels[kind] for kind in sorted(levels)}
 
 
-def control_results(controls: pd.DataFrame) -> Controls:
+def tested_accuracies(
+    rows: pd.DataFrame, codes: Any, p_values: list[float | None], bootstrap: Bootstrap
+) -> list[TestedAccuracy]:
+    """Return the accuracy of each group of rows, tested against 50 %."""
+    estimates = _group_accuracies(rows, codes, len(p_values), bootstrap)
+    return [
+        TestedAccuracy(**dict(accuracy), **chance_fields(p, accuracy.value, accuracy.interval))
+        for accuracy, p in zip(estimates, p_values, strict=True)
+    ]
+
+
+def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
     """Return the results on the two controls."""
     judged = controls[controls["status"] == "ok"]
+    judged = judged[judged["cluster"].isin(bootstrap.index)]
     identical, reencoded = (judged[judged["degradation_level"] == level] for level in (IDENTITY, REENCODE))
     failed = controls[controls["status"] != "ok"]["degradation_level"].value_counts()
     ties = int(identical["prediction"].isna().sum())
@@ -140,9 +184,10 @@ def control_results(controls: pd.DataFrame) -> Controls:
             all_tie=ties == len(identical) if len(identical) else None,
             all_tie_reason=None if len(identical) else NO_PAIR,
         ),
-        reencode=ReencodeControl(
-            **value_or_reason("accuracy", _mean(reencoded["correct"]), NO_PAIR),
-            pairs=len(reencoded),
+        reencode=bootstrap.proportion(
+            ReencodeControl,
+            reencoded["cluster"],
+            reencoded["correct"].to_numpy(np.float64),
             failed=int(failed.get(REENCODE, 0)),
         ),
     )
@@ -153,32 +198,9 @@ def raw_calibration(judged: pd.DataFrame) -> Calibration:
     return reliability(expit(judged["margin"].to_numpy(np.float64)), UNCALIBRATED)
 
 
-def _pair_statistics(pairs: pd.DataFrame, draws: Array, bootstrap: Bootstrap) -> PairStatistics:
-    """Return the statistics of a set of a model's pairs, of which ``draws`` are the accuracy."""
-    judged = pairs[pairs["status"] == "ok"]
-    ties = int(judged["prediction"].isna().sum())
-    drop = _mean(judged["score_original"] - judged["score_degraded"])
-    return PairStatistics.from_draws(
-        draws,
-        len(judged),
-        NO_PAIR,
-        bootstrap.too_few(judged["original"].nunique()),
-        ties=ties,
-        failed=len(pairs) - len(judged),
-        **value_or_reason("avg_confidence", _mean(judged["confidence"]), NO_PAIR),
-        **value_or_reason("avg_legacy_confidence", _mean(judged["legacy_confidence"]), "no legacy confidence"),
-        **value_or_reason("avg_score_drop", drop, "the model has no score"),
-        **value_or_reason("tie_rate", ties / len(judged) if len(judged) else None, NO_PAIR),
-        **value_or_reason("order_consistency", _mean(judged["order_consistent"]), NO_PAIR),
-    )
-
-
-def _step_draws(judged: pd.DataFrame, by: list[str], bootstrap: Bootstrap) -> list[tuple[pd.DataFrame, Array]]:
-    """Return the rows of each group with the draws of their accuracy."""
-    groups = judged.groupby(by)
-    codes, correct = groups.ngroup().to_numpy(), judged["correct"].to_numpy(np.float64)
-    accuracy = bootstrap.column_means(judged["original"], codes, correct, groups.ngroups)
-    return [(rows, accuracy[:, at]) for at, (_, rows) in enumerate(groups)]
+def _group_accuracies(rows: pd.DataFrame, codes: Any, groups: int, bootstrap: Bootstrap) -> list[Accuracy]:
+    correct = rows["correct"].to_numpy(np.float64)
+    return bootstrap.proportions(Accuracy, rows["cluster"], codes, correct, [{}] * groups)
 
 
 def _mean(values: "pd.Series[Any]") -> float | None:

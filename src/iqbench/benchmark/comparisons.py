@@ -1,82 +1,86 @@
-"""Comparisons of models, paired by photo: differences, ranking, agreement, and the best model per type."""
+"""Comparisons of models, paired by photo: differences, ranking, and the least difference that can be shown."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
 
 from iqbench.benchmark.tables import CELL
-from iqbench.records import value_or_reason
-from iqbench.results.summary import (
-    BestPerType,
-    ModelAgreement,
-    ModelDifference,
-    NobodyRight,
-    PhotoDifference,
-    RankedModel,
-    TypeWinner,
-)
+from iqbench.results.summary import LeastDifference, ModelDifference, PhotoDifference, RankedModel, TypeWinner
 from iqbench.statistics.bootstrap import Bootstrap
-from iqbench.statistics.estimate import NO_PAIR, Accuracy, Share
-from iqbench.statistics.paired_tests import sign_test, two_sided_p, with_holm
+from iqbench.statistics.estimate import Accuracy, Array
+from iqbench.statistics.paired_tests import paired_differences
+from iqbench.statistics.sign_flips import SignFlips
 
 TOO_CLOSE = "too close to call"
 NO_DIFFERENCE = "no difference shown"
 
 NOT_BOTH = "no pair judged by both"
 ONLY_ONE = "only one model judged this type"
-NOT_CALIBRATED = "calibration needs pairs of at least two photos that both judged"
+NOTHING_SHOWN = "with so few photos no difference can be shown"
 
-SAME_ODDS = 1e-9
-"""Log-odds of at most this size are a tie."""
+
+@dataclass(frozen=True)
+class Gap:
+    """The differences of two models: their sum and number in each cluster on each type, and the number of photos."""
+
+    sums: Array
+    counts: Array
+    photos: Array
 
 
 class Comparisons:
-    """Comparisons of every two models on the pairs that both judged.
+    """Comparisons of every two models on the pairs that both were asked about.
 
     Args:
-        judged: Judged rows of the verdict table.
+        asked: Rows of the verdict table that count; see `iqbench.benchmark.tables.BenchmarkSample`.
         models: The names of the models.
         types: The degradation types.
-        bootstrap: Resamples of the photos.
+        bootstrap: The clusters of the photos.
+        flips: The signs of the clusters.
+        margin: Accuracies that differ by less are as good as equal, as a share; None for no such claims.
     """
 
-    def __init__(self, judged: pd.DataFrame, models: list[str], types: list[str], bootstrap: Bootstrap) -> None:
-        cells = judged.assign(cell=judged.groupby(CELL, dropna=False).ngroup())
-        self._correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=models)
-        chances = cells.pivot(index="cell", columns="model_name", values="probability").reindex(columns=models)
-        self._log_odds = pd.DataFrame(logit(chances.to_numpy(np.float64)), chances.index, chances.columns)
-        facts = cells.drop_duplicates("cell").set_index("cell").reindex(self._correct.index)
-        self._photos, self._kinds = facts["original"], facts["degradation_type"]
-        self._models, self._types, self._bootstrap = models, types, bootstrap
+    def __init__(
+        self,
+        asked: pd.DataFrame,
+        models: list[str],
+        types: list[str],
+        bootstrap: Bootstrap,
+        flips: SignFlips,
+        margin: float | None = None,
+    ) -> None:
+        cells = asked.assign(cell=asked.groupby(CELL, dropna=False).ngroup())
+        correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=models)
+        facts = cells.drop_duplicates("cell").set_index("cell").reindex(correct.index)
+        kinds = pd.Index(types).get_indexer(pd.Index(facts["degradation_type"]))
+        self._models, self._types, self._flips, self._bootstrap = models, types, flips, bootstrap
+        self._correct = {name: correct[name].to_numpy(np.float64) for name in models}
+        self._codes = bootstrap.index.get_indexer(pd.Index(facts["cluster"])) * len(types) + kinds
+        self._photos, self._kinds, self._margin = pd.factorize(facts["original"])[0], kinds, margin
+        self._gaps = {pair: self._gap(*pair) for pair in combinations(models, 2)}
 
-    def difference(self, a: str, b: str, kind: str | None = None) -> PhotoDifference:
-        """Return the accuracy of ``a`` minus the accuracy of ``b``, on one type or on all pairs."""
-        gap = (self._correct[a] - self._correct[b]).dropna()
-        gap = gap if kind is None else gap[self._kinds[gap.index] == kind]
-        photos = self._photos[gap.index]
-        draws, count = self._bootstrap.mean_draws(photos, gap.to_numpy(np.float64)), photos.nunique()
-        few = self._bootstrap.too_few(count)
-        tests: dict[str, Any] = {"p": None, "p_reason": few if count else NOT_BOTH}
-        if not few:
-            of_photos = gap.groupby(photos).mean()
-            p_sign_test = sign_test(int((of_photos > 0).sum()), int((of_photos < 0).sum()))
-            tests = {"p": two_sided_p(draws, count), "p_sign_test": p_sign_test}
-        return PhotoDifference.from_draws(draws, len(gap), NOT_BOTH, few, photos=count, **tests)
+    @property
+    def same_pairs(self) -> bool:
+        """Whether all models were asked about the same pairs, so that they can be ranked."""
+        return not any(np.isnan(values).any() for values in self._correct.values())
 
     def pairwise(self) -> list[ModelDifference]:
         """Return the difference of every two models over all pairs, and its verdict."""
-        pairs = list(combinations(self._models, 2))
-        differences = []
-        for (a, b), difference in zip(pairs, with_holm([self.difference(a, b) for a, b in pairs]), strict=True):
-            ahead = a if (difference.value or 0) > 0 else b
-            verdict = f"{ahead} better" if difference.shown else TOO_CLOSE
-            better = ahead if difference.shown else None
-            differences.append(ModelDifference(**dict(difference), a=a, b=b, better=better, verdict=verdict))
-        return differences
+        pairs = list(self._gaps)
+        if not pairs:
+            return []
+        sums, counts = self._columns(pairs)
+        fields = [{"photos": int(self._gaps[pair].photos[-1])} for pair in pairs]
+        differences = self._differences(sums, counts, fields)
+        within = self._within_margin(sums, counts)
+        return [
+            _with_verdict(difference, a, b, bool(close), self._margin)
+            for (a, b), difference, close in zip(pairs, differences, within, strict=True)
+        ]
 
     def winners(self, accuracies: Mapping[str, Mapping[str, Accuracy]]) -> dict[str, TypeWinner]:
         """Return per type the most accurate model, and its difference from the runner-up.
@@ -84,76 +88,115 @@ class Comparisons:
         Args:
             accuracies: The accuracy of each model on each type.
         """
-        ranked = {kind: self._ranked(kind, accuracies) for kind in self._types}
-        ranked = {kind: models for kind, models in ranked.items() if models}
-        differences = with_holm([self._lead(kind, list(models)) for kind, models in ranked.items()])
+        leads = {kind: _ranked(kind, accuracies) for kind in self._types}
+        leads = {kind: ranked for kind, ranked in leads.items() if ranked}
+        corrected = self._corrected_by_type()
         winners = {}
-        for (kind, models), difference in zip(ranked.items(), differences, strict=True):
-            best, *others = models
+        for kind, ranked in leads.items():
+            best, *others = ranked
+            difference = self._lead(kind, list(ranked), corrected)
             shown = difference.shown and difference.interval is not None and difference.interval[0] > 0
             winners[kind] = TypeWinner(
                 **dict(difference),
                 best=best,
-                accuracy=models[best],
+                accuracy=ranked[best],
                 runner_up=others[0] if others else None,
                 better=best if shown else None,
                 verdict=f"{best} better" if shown else NO_DIFFERENCE,
             )
         return winners
 
-    def agreement(self) -> list[ModelAgreement]:
-        """Return for every two models how often both, one or neither is right on the pairs that both judged."""
-        return [self._agreement(a, b) for a, b in combinations(self._models, 2)]
-
-    def nobody_right(self) -> NobodyRight:
-        """Return the share of pairs that no model gets right, among those that all of them judged."""
-        judged_by_all = self._correct.dropna()
-        nobody = ~(judged_by_all == 1).any(axis=1)
-        kinds = self._kinds[nobody.index]
-        return NobodyRight(
-            overall=self._share(nobody, NO_PAIR),
-            by_degradation={kind: self._share(nobody[kinds == kind], NO_PAIR) for kind in self._types},
+    def least_difference(self) -> LeastDifference:
+        """Return the difference that this sample shows with a power of 80 %: the median over all pairs of models."""
+        pairs = list(self._gaps)
+        if not pairs:
+            return LeastDifference(
+                overall=None, reason="only one model was judged", by_degradation=dict.fromkeys(self._types)
+            )
+        overall = _median(self._flips.least_difference(*self._columns(pairs)))
+        of_types = {}
+        for at, kind in enumerate(self._types):
+            sums, counts = (
+                np.stack([getattr(self._gaps[pair], name)[:, at] for pair in pairs], axis=1)
+                for name in ("sums", "counts")
+            )
+            of_types[kind] = _median(self._flips.least_difference(sums, counts))
+        return LeastDifference(
+            overall=overall, reason=NOTHING_SHOWN if overall is None else None, by_degradation=of_types
         )
 
-    def _ranked(self, kind: str, accuracies: Mapping[str, Mapping[str, Accuracy]]) -> dict[str, float]:
-        """Return the accuracy of each model that judged a type, the most accurate first."""
-        values = {model: types[kind].value for model, types in accuracies.items() if kind in types}
-        judged = {model: value for model, value in values.items() if value is not None}
-        return {model: judged[model] for model in sorted(judged, key=lambda model: -judged[model])}
+    def ranking(self, accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference]) -> list[RankedModel]:
+        """Return the models, the most accurate first, each with its first and last possible place.
 
-    def _lead(self, kind: str, ranked: Sequence[str]) -> PhotoDifference:
+        Models that were asked about different pairs have no place.
+
+        Args:
+            accuracies: The accuracy of each model over all pairs.
+            pairwise: The difference of every two models.
+        """
+        return ranking(accuracies, pairwise, self.same_pairs)
+
+    def _gap(self, a: str, b: str) -> Gap:
+        gap = self._correct[a] - self._correct[b]
+        both = ~np.isnan(gap)
+        width, clusters = len(self._types), len(self._bootstrap.index)
+        sums = np.bincount(self._codes[both], weights=gap[both], minlength=clusters * width)
+        counts = np.bincount(self._codes[both], minlength=clusters * width)
+        of_type = self._kinds[both]
+        photos = [len(np.unique(self._photos[both][of_type == at])) for at in range(width)]
+        photos.append(len(np.unique(self._photos[both])))
+        shape = (clusters, width)
+        return Gap(sums.reshape(shape), counts.reshape(shape).astype(np.float64), np.array(photos))
+
+    def _columns(self, pairs: Sequence[tuple[str, str]]) -> tuple[Array, Array]:
+        """Return sums and counts over all types, clusters x pairs of models."""
+        return (
+            np.stack([self._gaps[pair].sums.sum(axis=1) for pair in pairs], axis=1),
+            np.stack([self._gaps[pair].counts.sum(axis=1) for pair in pairs], axis=1),
+        )
+
+    def _differences(self, sums: Array, counts: Array, fields: list[dict[str, Any]]) -> list[PhotoDifference]:
+        clusters = (counts > 0).sum(axis=0)
+        reasons = [self._bootstrap.too_few(int(count)) if count else NOT_BOTH for count in clusters]
+        return paired_differences(PhotoDifference, self._flips, sums, counts, fields, reasons)
+
+    def _within_margin(self, sums: Array, counts: Array) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        """Return for each difference whether its interval, corrected for all, lies within the margin."""
+        if self._margin is None:
+            return np.zeros(sums.shape[1], dtype=bool)
+        intervals = self._flips.family_intervals(sums, counts)
+        return (intervals[:, 0] > -self._margin) & (intervals[:, 1] < self._margin)
+
+    def _corrected_by_type(self) -> dict[tuple[str, str, str], float]:
+        """Return the p-value of every two models on every type, corrected for all of them."""
+        pairs = list(self._gaps)
+        keys = [(a, b, kind) for a, b in pairs for kind in self._types]
+        if not keys:
+            return {}
+        sums = np.concatenate([self._gaps[pair].sums for pair in pairs], axis=1)
+        _, corrected = self._flips.test(sums)
+        return dict(zip(keys, corrected.tolist(), strict=True))
+
+    def _lead(self, kind: str, ranked: list[str], corrected: Mapping[tuple[str, str, str], float]) -> PhotoDifference:
         """Return the difference of the first two models on a type."""
-        if len(ranked) > 1:
-            return self.difference(ranked[0], ranked[1], kind)
-        return PhotoDifference(
-            difference=None, difference_reason=ONLY_ONE, interval_reason=ONLY_ONE, p=None, p_reason=ONLY_ONE
+        if len(ranked) < 2:
+            reasons = dict.fromkeys(("difference_reason", "interval_reason", "p_reason", "p_corrected_reason"), ONLY_ONE)
+            return PhotoDifference.model_validate({"difference": None} | reasons)
+        first, second = ranked[:2]
+        pair = (first, second) if (first, second) in self._gaps else (second, first)
+        sign, at = 1.0 if pair == (first, second) else -1.0, self._types.index(kind)
+        gap = self._gaps[pair]
+        (difference,) = self._differences(
+            sign * gap.sums[:, [at]], gap.counts[:, [at]], [{"photos": int(gap.photos[at])}]
         )
-
-    def _agreement(self, a: str, b: str) -> ModelAgreement:
-        both = self._correct[[a, b]].dropna()
-        right_a, right_b, wrong_a, wrong_b = both[a] == 1, both[b] == 1, both[a] == 0, both[b] == 0
-        shares = {
-            "same": both[a] == both[b],
-            "both_right": right_a & right_b,
-            "only_a": right_a & wrong_b,
-            "only_b": wrong_a & right_b,
-            "neither": wrong_a & wrong_b,
-        }
-        means = {name: float(share.mean()) if len(both) else None for name, share in shares.items()}
-        either = self._share(right_a | right_b, NOT_BOTH)
-        return ModelAgreement(a=a, b=b, pairs=len(both), either_right=either, averaged=self._averaged(a, b), **means)
-
-    def _averaged(self, a: str, b: str) -> Share:
-        """Return the accuracy of the mean of both models' calibrated log-odds."""
-        mean = self._log_odds[[a, b]].dropna().mean(axis=1)
-        return self._share((mean > 0).astype(float).mask(mean.abs() <= SAME_ODDS, 0.5), NOT_CALIBRATED)
-
-    def _share(self, values: "pd.Series[Any]", undefined: str) -> Share:
-        """Return the mean of a value per pair, with its interval over photos."""
-        return self._bootstrap.mean(Share, self._photos[values.index], values.to_numpy(np.float64), undefined)
+        if difference.p is None:
+            return difference
+        return difference.model_copy(update={"p_corrected": corrected[(*pair, kind)]})
 
 
-def ranking(accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference]) -> list[RankedModel]:
+def ranking(
+    accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference], same_pairs: bool = True
+) -> list[RankedModel]:
     """Return the models, the most accurate first, each with its place: one plus the models shown to be better.
 
     Models that cannot be told apart share a place. Two of them may share it with a third, but not with each other.
@@ -161,26 +204,48 @@ def ranking(accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDiff
     Args:
         accuracies: The accuracy of each model over all pairs.
         pairwise: The difference of every two models.
+        same_pairs: Whether all models were asked about the same pairs; otherwise none has a place.
 
     Example:
         >>> first = ModelDifference(a="a", b="b", difference=0.1, better=None, verdict=TOO_CLOSE)
         >>> second = ModelDifference(a="b", b="c", difference=0.2, better="b", verdict="b better")
         >>> places = ranking({"a": 0.9, "b": 0.8, "c": 0.6}, [first, second])
-        >>> [(model.model, model.place) for model in places]
-        [('a', 1), ('b', 1), ('c', 2)]
+        >>> [(model.model, model.place, model.last_place) for model in places]
+        [('a', 1, 3), ('b', 1, 2), ('c', 2, 3)]
     """
-    places = dict.fromkeys(accuracies, 1)
+    better, worse = dict.fromkeys(accuracies, 0), dict.fromkeys(accuracies, 0)
     for pair in pairwise:
         if pair.better is not None:
-            places[pair.b if pair.better == pair.a else pair.a] += 1
+            better[pair.b if pair.better == pair.a else pair.a] += 1
+            worse[pair.better] += 1
     ordered = sorted(accuracies, key=lambda model: -(accuracies[model] or 0.0))
-    return [RankedModel(model=model, place=places[model]) for model in ordered]
+    if not same_pairs:
+        return [RankedModel(model=model, place=None, last_place=None) for model in ordered]
+    count = len(accuracies)
+    return [
+        RankedModel(model=model, place=1 + better[model], last_place=count - worse[model]) for model in ordered
+    ]
 
 
-def best_per_type(winners: Mapping[str, TypeWinner], judged: pd.DataFrame) -> BestPerType:
-    """Return the accuracy of a perfect choice of model per type, weighted by the pairs of each type."""
-    pairs = judged.drop_duplicates(CELL).groupby("degradation_type").size()
-    right = sum(winner.accuracy * int(pairs[kind]) for kind, winner in winners.items())
-    accuracy = right / int(pairs.sum()) if winners else None
-    choice = {kind: winner.best for kind, winner in winners.items()}
-    return BestPerType(**value_or_reason("accuracy", accuracy, NO_PAIR), choice=choice)
+def _with_verdict(difference: PhotoDifference, a: str, b: str, close: bool, margin: float | None) -> ModelDifference:
+    ahead = a if (difference.value or 0) > 0 else b
+    verdict = f"{ahead} better" if difference.shown else TOO_CLOSE
+    within = close and not difference.shown
+    if within and margin is not None:
+        verdict = f"within {100 * margin:g} points"
+    better = ahead if difference.shown else None
+    return ModelDifference(**dict(difference), a=a, b=b, better=better, within_margin=within, verdict=verdict)
+
+
+def _ranked(kind: str, accuracies: Mapping[str, Mapping[str, Accuracy]]) -> dict[str, float]:
+    """Return the accuracy of each model that judged a type, the most accurate first."""
+    values = {model: types[kind].value for model, types in accuracies.items() if kind in types}
+    judged = {model: value for model, value in values.items() if value is not None}
+    return {model: judged[model] for model in sorted(judged, key=lambda model: -judged[model])}
+
+
+def _median(values: Array) -> float | None:
+    """Return the median of the finite values, None if most are infinite or undefined."""
+    known = values[~np.isnan(values)]
+    middle = float(np.median(known)) if known.size else np.inf
+    return middle if np.isfinite(middle) and middle <= 1 else None

@@ -8,8 +8,15 @@ import pandas as pd
 from iqbench.errors import UsageError
 from iqbench.protocol import Protocol
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.sign_flips import SignFlips
 
 CONTROL = "control"
+
+OWN_FAULTS = ("model_error", "nonfinite", "prepare_error")
+"""Statuses of pairs that a model was asked about and did not answer."""
+
+MACHINE_FAULTS = ("process_died", "timeout")
+"""Statuses that are a model's fault only where another model answered."""
 
 CELL = ["original", "degradation_type", "ladder", "degradation_level"]
 """The columns that identify a photo and its variant. Two models are compared on the cells that both judged."""
@@ -33,6 +40,7 @@ class ModelTables:
     Args:
         name: The model.
         pairs: Planned pairs of an original and a degraded copy.
+        asked: The pairs that count: those with an answer, and those that the model owes one, worth a tie.
         judged: The pairs that have an answer.
         controls: Rows about controls.
         neighbours: Judged pairs of neighbouring levels.
@@ -40,16 +48,20 @@ class ModelTables:
 
     name: str
     pairs: pd.DataFrame
+    asked: pd.DataFrame
     judged: pd.DataFrame
     controls: pd.DataFrame
     neighbours: pd.DataFrame
 
 
 class BenchmarkSample:
-    """The pairs of a benchmark, and the bootstrap over their photos, which is drawn once.
+    """The pairs of a benchmark, and the bootstrap and sign flips over their clusters, which are drawn once.
 
-    The 27 variants of a photo are not independent, so photos are resampled. All models share the
-    resamples, so differences between models are paired.
+    The 27 variants of a photo are not independent, nor are copies of a photo or photos of one series, so whole
+    clusters are resampled (column ``cluster``). All models share the resamples, so differences between models
+    are paired.
+
+    A pair without an answer is worth a tie, so a model gains nothing by leaving out what is difficult.
 
     Args:
         tables: The verdict tables.
@@ -61,13 +73,15 @@ class BenchmarkSample:
     """
 
     def __init__(self, tables: Tables, protocol: Protocol, config: BootstrapConfig) -> None:
-        verdicts = tables.verdicts
+        verdicts, neighbours = map(_with_clusters, tables)
         _refuse_merged_models(verdicts)
         control = (verdicts["degradation_type"] == CONTROL) | (verdicts["degradation_group"] == CONTROL)
-        self.verdicts, self.neighbours, self.protocol = verdicts, tables.neighbours, protocol
+        self.verdicts, self.neighbours, self.protocol = verdicts, neighbours, protocol
         self.pairs, self.controls = verdicts[~control], verdicts[control]
         self.judged = self.pairs[self.pairs["status"] == "ok"]
-        self.bootstrap = Bootstrap(sorted(self.judged["original"].unique()), config)
+        self.asked = _asked(self.pairs, self.judged, protocol.tie_worth)
+        self.bootstrap = Bootstrap(sorted(self.asked["cluster"].unique()), config)
+        self.flips = SignFlips(len(self.bootstrap.index), config.seed)
         self.types = sorted(self.pairs["degradation_type"].unique())
         self.models = [str(name) for name in verdicts["model_name"].unique()]
 
@@ -77,10 +91,30 @@ class BenchmarkSample:
         return ModelTables(
             name,
             pairs=self.pairs[self.pairs["model_name"] == name],
+            asked=self.asked[self.asked["model_name"] == name],
             judged=self.judged[self.judged["model_name"] == name],
             controls=self.controls[self.controls["model_name"] == name],
             neighbours=neighbours[neighbours["status"] == "ok"],
         )
+
+
+def _with_clusters(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a column ``cluster``; without clusters each photo is one by itself."""
+    return table if "cluster" in table else table.assign(cluster=table["original"])
+
+
+def _asked(pairs: pd.DataFrame, judged: pd.DataFrame, tie_worth: float) -> pd.DataFrame:
+    """Return the pairs that count: those with an answer, and those that a model owes one, which are worth a tie.
+
+    A model without any answer owes none.
+    """
+    answered_by_another = pd.MultiIndex.from_frame(pairs[CELL]).isin(pd.MultiIndex.from_frame(judged[CELL]))
+    owed = pairs["status"].isin(OWN_FAULTS) | (pairs["status"].isin(MACHINE_FAULTS) & answered_by_another)
+    owed &= pairs["model_name"].isin(judged["model_name"].unique())
+    if not owed.any():
+        return judged
+    asked = pairs[owed | (pairs["status"] == "ok")]
+    return asked.assign(correct=asked["correct"].mask(asked["status"] != "ok", tie_worth))
 
 
 def _refuse_merged_models(verdicts: pd.DataFrame) -> None:

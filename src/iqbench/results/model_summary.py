@@ -1,14 +1,34 @@
 """The typed summary of one model."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from iqbench.records import Record
 from iqbench.statistics.calibration import Calibration
-from iqbench.statistics.estimate import Accuracy, Difference, Estimate
+from iqbench.statistics.estimate import Accuracy, Difference, Estimate, Interval
+
+ChanceVerdict = Literal["above chance", "below chance", "not shown"]
 
 
-class PairStatistics(Accuracy):
-    """The statistics of one set of a model's pairs: accuracy, confidence, ties, order consistency, failures."""
+class TestedAccuracy(Accuracy):
+    """An accuracy that is tested against 50 %.
+
+    ``p_chance`` is corrected for all claims of its family in the summary: the degradation types and all pairs of all
+    models, their levels, or their strata. The verdict needs p below 5 %, and an interval on the same side.
+    """
+
+    p_chance: float | None = None
+    p_chance_reason: str | None = None
+    verdict: ChanceVerdict = "not shown"
+
+
+class PairStatistics(TestedAccuracy):
+    """The statistics of one set of a model's pairs: accuracy, confidence, ties, order consistency, failures.
+
+    A pair that the model was asked about and did not answer (``unanswered``) is worth a tie. A pair that nobody
+    could be asked about, such as one of a damaged photo, is not counted.
+    """
 
     n: int = Field(default=0, alias="total_pairs")
     avg_confidence: float | None
@@ -22,6 +42,8 @@ class PairStatistics(Accuracy):
     tie_rate_reason: str | None = None
     order_consistency: float | None
     order_consistency_reason: str | None = None
+    order_consistency_interval: Interval | None = None
+    unanswered: int = 0
     failed: int
 
 
@@ -31,7 +53,7 @@ class MacroAccuracy(Accuracy):
     types: int
 
 
-class SeverityStep(Accuracy):
+class SeverityStep(TestedAccuracy):
     """The accuracy at one level of a ladder, with the mean margin of the original."""
 
     severity: int
@@ -48,13 +70,6 @@ class TypeSeverityStep(Accuracy):
     levels: list[str]
 
 
-class LevelAccuracy(Record):
-    """The accuracy at one level, without an interval."""
-
-    accuracy: float | None
-    pairs: int
-
-
 class IdentityControl(Record):
     """Pairs of a photo and an identical copy, which should tie."""
 
@@ -65,12 +80,9 @@ class IdentityControl(Record):
     all_tie_reason: str | None = None
 
 
-class ReencodeControl(Record):
+class ReencodeControl(Accuracy):
     """Pairs of a photo and its JPEG of quality 95."""
 
-    accuracy: float | None
-    accuracy_reason: str | None = None
-    pairs: int
     failed: int
 
 
@@ -101,18 +113,38 @@ class Confidence(Calibration):
 class AgainstBaseline(Difference):
     """The paired difference from the best baseline on the same pairs.
 
-    ``beaten`` is True if the interval lies above 0, and None without an interval.
+    ``beaten`` is True if the corrected p-value is below 5 % and the difference above 0, None without a test.
+    ``ceiling`` is True where the baseline is right so often that not even a perfect model could be shown to beat
+    it: such pairs cannot tell a judge from the baseline. ``where_baseline_errs`` is the model's accuracy on the
+    pairs in which the baseline is wrong.
     """
 
     baseline: str | None
     baseline_accuracy: float | None = None
     beaten: bool | None
+    ceiling: bool = False
+    where_baseline_errs: Accuracy
+
+
+class CorrectedScore(Estimate):
+    """The accuracy corrected for chance and for baselines: 0 of a coin or a copy of a baseline, 1 of a perfect judge.
+
+    For each baseline the model's accuracy where the baseline is right and where it is wrong are averaged, and
+    scaled so that 50 % is 0. The score is the lowest over all baselines; ``baseline`` is the one that gives it.
+    """
+
+    baseline: str | None = None
 
 
 class ChoosesLike(Record):
-    """The share of pairs in which a model chooses like a baseline; ``suspect`` if it may be no more than it."""
+    """The share of pairs in which a model chooses like a baseline, and how often where the baseline is wrong.
+
+    ``suspect`` if the model may be no more than the baseline: it makes most of the baseline's ``errors``, too.
+    """
 
     share: float
+    errors: int
+    errors_shared: Accuracy
     suspect: bool
 
 
@@ -121,6 +153,7 @@ class AgainstBaselines(Record):
 
     overall: AgainstBaseline
     by_degradation: dict[str, AgainstBaseline]
+    corrected: CorrectedScore
     chooses_like: dict[str, ChoosesLike]
 
 
@@ -180,7 +213,7 @@ class Stratum(Record):
     low: float = Field(alias="from")
     high: float = Field(alias="to")
     photos: int
-    by_ladder: dict[str, Accuracy]
+    by_ladder: dict[str, TestedAccuracy]
 
 
 class SecondAnswers(Record):
@@ -238,13 +271,14 @@ class ModelSummary(Record):
     fingerprint: str
     trained_on: str | None
     photos_seen_in_training: int
+    photos: int
     overall: PairStatistics
     macro: MacroAccuracy
     groups: dict[str, Accuracy]
     by_degradation: dict[str, PairStatistics]
     severity: dict[str, list[SeverityStep]]
     by_severity: dict[str, list[TypeSeverityStep]]
-    by_level: dict[str, dict[str, LevelAccuracy]]
+    by_level: dict[str, dict[str, Accuracy]]
     controls: Controls
     calibration: Calibration
     confidence: Confidence

@@ -10,10 +10,10 @@ from iqbench.errors import UsageError
 from iqbench.protocol import Protocol
 from iqbench.records import Record
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
-from iqbench.statistics.estimate import Difference, Share
+from iqbench.statistics.estimate import Accuracy, Difference, Share
 
 FILE_NAME = "summary.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Counts(Record):
@@ -42,23 +42,30 @@ class BootstrapSettings(Record):
 
 
 class PhotoDifference(Difference):
-    """A difference paired by photo, with the p-value of the sign test as a cross-check."""
+    """A difference paired by photo."""
 
     photos: int = 0
-    p_sign_test: float | None = None
 
 
 class ModelDifference(PhotoDifference):
-    """The paired difference of two models: the accuracy of ``a`` minus the accuracy of ``b``."""
+    """The paired difference of two models: the accuracy of ``a`` minus the accuracy of ``b``.
+
+    ``verdict`` says which one is better, that they are within the margin of the protocol (two one-sided tests,
+    corrected for all pairs of models), or that it is too close to call.
+    """
 
     a: str
     b: str
     better: str | None = None
+    within_margin: bool = False
     verdict: str
 
 
 class TypeWinner(PhotoDifference):
-    """The most accurate model on a type, and its paired difference from the runner-up."""
+    """The most accurate model on a type, and its paired difference from the runner-up.
+
+    The p-value is corrected for every pair of models on every type, since the two were chosen by their accuracy.
+    """
 
     best: str
     accuracy: float
@@ -68,10 +75,26 @@ class TypeWinner(PhotoDifference):
 
 
 class RankedModel(Record):
-    """The place of a model in the ranking. Models without a shown difference share a place."""
+    """The place of a model in the ranking: one plus the models that are shown to be better.
+
+    ``last_place`` is the last place that is not excluded: the number of models minus those shown to be worse. Both
+    are None where the models were asked about different pairs.
+    """
 
     model: str
-    place: int
+    place: int | None
+    last_place: int | None
+
+
+class LeastDifference(Record):
+    """The difference between two models that this sample shows with a power of 80 %, corrected for all pairs of models.
+
+    The median over all pairs of models; None where the sample can show no difference.
+    """
+
+    overall: float | None
+    reason: str | None = None
+    by_degradation: dict[str, float | None]
 
 
 class ModelAgreement(Record):
@@ -96,11 +119,14 @@ class NobodyRight(Record):
     by_degradation: dict[str, Share]
 
 
-class BestPerType(Record):
-    """The accuracy of a perfect choice of model per type, and that choice."""
+class BestPerType(Accuracy):
+    """The accuracy of choosing the best model of each type on other photos, and that choice on all photos.
 
-    accuracy: float | None
-    accuracy_reason: str | None = None
+    ``hindsight`` is the accuracy of that choice on the photos by which it was made, which is too high.
+    """
+
+    hindsight: float | None
+    hindsight_reason: str | None = None
     choice: dict[str, str]
 
 
@@ -127,7 +153,7 @@ class Summary(Record):
         pydantic.ValidationError: If a value has the wrong type, or a key is unknown.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     iqbench: str
     complete: bool
     missing_shards: list[int]
@@ -142,6 +168,7 @@ class Summary(Record):
     baselines: dict[str, BaselineAccuracies]
     pairwise: list[ModelDifference]
     ranking: list[RankedModel]
+    least_difference: LeastDifference
     agreement: list[ModelAgreement]
     nobody_right: NobodyRight
     by_degradation_winner: dict[str, TypeWinner]

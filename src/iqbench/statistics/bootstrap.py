@@ -1,6 +1,6 @@
 """The bootstrap over clusters: units that are drawn with replacement, each with all of its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from iqbench.statistics.estimate import NO_PAIR, Array, EstimateType
+from iqbench.statistics.proportions import cluster_intervals
 
 Columns = NDArray[np.integer[Any]]
 
@@ -22,7 +23,7 @@ class BootstrapConfig:
 
     Args:
         seed: Seed of the random numbers.
-        resamples: Number of resamples. With k comparisons, fewer than 40 k cannot show a difference.
+        resamples: Number of resamples.
     """
 
     seed: int = 0
@@ -49,8 +50,8 @@ class Bootstrap:
         for draw in self.weights[1:] if count else ():
             draw[:] = np.bincount(generator.integers(count, size=count), minlength=count)
 
-    def totals(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
-        """Return the sum of ``values`` per column, a row per resample.
+    def sums(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
+        """Return the sum of ``values`` in each cluster and column.
 
         Args:
             clusters: The cluster of each value.
@@ -59,7 +60,12 @@ class Bootstrap:
             width: The number of columns.
         """
         cells = self.index.get_indexer(pd.Index(clusters)) * width + columns
-        table = np.bincount(cells, weights=values, minlength=len(self.index) * width).reshape(len(self.index), width)
+        table = np.bincount(cells, weights=values, minlength=len(self.index) * width)
+        return table.reshape(len(self.index), width).astype(np.float64)
+
+    def totals(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
+        """Return the sum of ``values`` per column, a row per resample; see `sums`."""
+        table = self.sums(clusters, columns, values, width)
         step = max(1, CELLS // max(1, len(self.index)))
         return np.vstack([self.weights[at : at + step] @ table for at in range(0, len(self.weights), step)])
 
@@ -75,7 +81,7 @@ class Bootstrap:
     def mean(
         self, kind: type[EstimateType], clusters: "pd.Series[str]", values: Array, undefined: str = NO_PAIR
     ) -> EstimateType:
-        """Return the mean of ``values`` with its interval.
+        """Return the mean of ``values`` with its percentile interval; proportions have `proportion`.
 
         Args:
             kind: The class of the estimate.
@@ -83,8 +89,65 @@ class Bootstrap:
             values: The values.
             undefined: The reason if there are no values.
         """
-        draws = self.mean_draws(clusters, values)
-        return kind.from_draws(draws, len(values), undefined, self.too_few(clusters.nunique()))
+        draws, units = self.mean_draws(clusters, values), clusters.nunique()
+        return kind.from_draws(draws, len(values), units, undefined, self.too_few(units))
+
+    def proportion(
+        self,
+        kind: type[EstimateType],
+        clusters: "pd.Series[str]",
+        values: Array,
+        undefined: str = NO_PAIR,
+        **fields: Any,
+    ) -> EstimateType:
+        """Return the mean of ``values`` from 0 to 1 with its interval; see `cluster_intervals`.
+
+        Args:
+            kind: The class of the estimate.
+            clusters: The cluster of each value.
+            values: The values.
+            undefined: The reason if there are no values.
+            fields: The other fields of ``kind``.
+        """
+        (estimate,) = self.proportions(kind, clusters, np.zeros(len(values), dtype=np.intp), values, [fields], undefined)
+        return estimate
+
+    def proportions(
+        self,
+        kind: type[EstimateType],
+        clusters: "pd.Series[str]",
+        columns: Columns,
+        values: Array,
+        fields: Sequence[Mapping[str, Any]],
+        undefined: str = NO_PAIR,
+    ) -> list[EstimateType]:
+        """Return the proportion of each column with its interval; ``fields`` has the other fields of each."""
+        sums = self.sums(clusters, columns, values, len(fields))
+        counts = self.sums(clusters, columns, np.ones(len(values)), len(fields))
+        return self.proportions_of(kind, sums, counts, fields, undefined)
+
+    def proportions_of(
+        self,
+        kind: type[EstimateType],
+        sums: Array,
+        counts: Array,
+        fields: Sequence[Mapping[str, Any]],
+        undefined: str = NO_PAIR,
+    ) -> list[EstimateType]:
+        """Return the proportion of each column from the sums and counts in each cluster."""
+        means = ratio(sums.sum(axis=0), counts.sum(axis=0))
+        present, intervals = (counts > 0).sum(axis=0), cluster_intervals(sums, counts)
+        return [
+            kind.with_interval(
+                float(means[at]),
+                None if np.isnan(low) else (float(low), float(high)),
+                int(counts[:, at].sum()),
+                undefined,
+                self.too_few(int(present[at])),
+                **fields[at],
+            )
+            for at, (low, high) in enumerate(intervals)
+        ]
 
     def too_few(self, clusters: int) -> str:
         """Return the reason why so many clusters have no interval, or "".

@@ -5,6 +5,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy import stats
 
 from iqbench.records import Record
 
@@ -24,9 +25,9 @@ class Estimate(Record):
     ``n`` is the number of pairs, series or photos in the statistic.
 
     Example:
-        >>> Estimate.from_draws(np.array([0.5, 0.5, 0.5]), 4, undefined="no pair").model_dump()
+        >>> Estimate.from_draws(np.array([0.5, 0.5, 0.5]), 4, units=2, undefined="no pair").model_dump()
         {'value': 0.5, 'interval': (0.5, 0.5), 'n': 4}
-        >>> Estimate.from_draws(np.array([np.nan]), 0, undefined="no pair").model_dump()
+        >>> Estimate.from_draws(np.array([np.nan]), 0, units=0, undefined="no pair").model_dump()
         {'value': None, 'interval': None, 'n': 0, 'reason': 'no pair', 'interval_reason': 'no pair'}
     """
 
@@ -37,12 +38,15 @@ class Estimate(Record):
     interval_reason: str | None = None
 
     @classmethod
-    def from_draws(cls, draws: Array, n: int, undefined: str, no_interval: str = "", **fields: Any) -> Self:
+    def from_draws(
+        cls, draws: Array, n: int, units: int, undefined: str, no_interval: str = "", **fields: Any
+    ) -> Self:
         """Return the estimate from its value in the sample (the first draw) and in the resamples (the others).
 
         Args:
             draws: The statistic in the sample and in each resample.
             n: The number of pairs, series or photos.
+            units: The number of clusters that were resampled.
             undefined: The reason if the value is not finite.
             no_interval: The reason why there is no interval, or "".
             fields: The other fields of a subclass.
@@ -53,7 +57,25 @@ class Estimate(Record):
         reason = no_interval or ("" if np.isfinite(draws[1:]).any() else NO_RESAMPLE)
         if reason:
             return cls(value=value, n=n, interval_reason=reason, **fields)
-        return cls(value=value, interval=percentile_interval(draws), n=n, **fields)
+        return cls(value=value, interval=percentile_interval(draws, units), n=n, **fields)
+
+    @classmethod
+    def with_interval(
+        cls, value: float, interval: Interval | None, n: int, undefined: str, no_interval: str = "", **fields: Any
+    ) -> Self:
+        """Return the estimate from its value and interval.
+
+        Args:
+            value: The value, NaN if it is undefined.
+            interval: The interval, None if there is none.
+            n: The number of pairs, series or photos.
+            undefined: The reason if the value is not finite.
+            no_interval: The reason if there is no interval.
+            fields: The other fields of a subclass.
+        """
+        if not np.isfinite(value):
+            return cls(value=None, n=n, reason=undefined, interval_reason=undefined, **fields)
+        return cls(value=value, interval=interval, n=n, interval_reason=no_interval or None, **fields)
 
 
 EstimateType = TypeVar("EstimateType", bound=Estimate)
@@ -76,9 +98,9 @@ class Share(Estimate):
 
 
 class Difference(Estimate):
-    """A paired difference with the p-value of "no difference", raw (``p``) and Holm-corrected (``p_holm``).
+    """A paired difference, with the p-value of "no difference": alone (``p``) and corrected for its family.
 
-    In JSON ``difference``, ``interval``, ``pairs``, ``p``, ``p_holm``.
+    In JSON ``difference``, ``interval``, ``pairs``, ``p``, ``p_corrected``.
     """
 
     value: float | None = Field(alias="difference")
@@ -86,21 +108,34 @@ class Difference(Estimate):
     reason: str | None = Field(default=None, alias="difference_reason")
     p: float | None = None
     p_reason: str | None = None
-    p_holm: float | None = None
-    p_holm_reason: str | None = None
+    p_corrected: float | None = None
+    p_corrected_reason: str | None = None
 
     @property
     def shown(self) -> bool:
         """Whether the corrected p-value is below `ALPHA`."""
-        return self.p_holm is not None and self.p_holm < ALPHA
+        return self.p_corrected is not None and self.p_corrected < ALPHA
 
 
-def percentile_interval(draws: Array) -> Interval:
+def percentile_interval(draws: Array, units: int) -> Interval:
     """Return the 95 % percentile interval of the resamples: all ``draws`` but the first.
 
+    Resamples of few clusters vary too little, so the percentiles are moved outwards as Student's t is.
+
+    Args:
+        draws: The statistic in the sample and in each resample.
+        units: The number of clusters that were resampled.
+
     Example:
-        >>> percentile_interval(np.array([0.5, 0.0, 0.25, 0.5, 0.75, 1.0]))
-        (0.025, 0.975)
+        >>> draws = np.concatenate([[0.5], np.linspace(0, 1, 1001)])
+        >>> [round(end, 4) for units in (1000, 8) for end in percentile_interval(draws, units)]
+        [0.0248, 0.9752, 0.0057, 0.9943]
+
+    Reference:
+        Hesterberg, *What teachers should know about the bootstrap*, The American Statistician 2015, 3.4.
     """
-    low, high = np.nanpercentile(draws[1:], [50 * ALPHA, 100 - 50 * ALPHA])
+    tail = 0.0
+    if units > 1:
+        tail = float(stats.norm.cdf(stats.t.ppf(ALPHA / 2, units - 1) * np.sqrt(units / (units - 1))))
+    low, high = np.nanpercentile(draws[1:], [100 * tail, 100 - 100 * tail])
     return float(low), float(high)

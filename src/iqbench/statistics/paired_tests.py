@@ -1,77 +1,54 @@
-"""Tests of paired differences, and the correction of their p-values for the number of comparisons."""
+"""The family of paired differences that are compared at once: differences, intervals and corrected p-values."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
-from scipy import stats
 
+from iqbench.statistics.bootstrap import ratio
 from iqbench.statistics.estimate import Array, Difference
+from iqbench.statistics.sign_flips import SignFlips
 
 DifferenceType = TypeVar("DifferenceType", bound=Difference)
 
 
-def two_sided_p(draws: Array, clusters: int) -> float:
-    """Return the p-value of "no difference" from the bootstrap draws of a difference.
-
-    Twice the share of resamples on the rarer side of 0. One resample is added to each side, so that p is
-    never 0 (Davison & Hinkley 1997, 4.2). Resamples of few clusters are too narrow, so p is widened as the
-    expanded percentile interval is (Hesterberg 2015, 3.4). The least p is that of the sign test,
-    2^(1 - clusters): the resamples of three clusters that agree never cross 0, however many are drawn.
+def paired_differences(
+    kind: type[DifferenceType],
+    flips: SignFlips,
+    sums: Array,
+    counts: Array,
+    fields: Sequence[Mapping[str, Any]],
+    reasons: Sequence[str],
+) -> list[DifferenceType]:
+    """Return the mean difference of each column, with p-values corrected for all columns.
 
     Args:
-        draws: The difference in the sample and in each resample.
-        clusters: The number of clusters.
+        kind: The class of the differences.
+        flips: The signs of the clusters.
+        sums: The sum of the differences in each cluster, values from -1 to 1; clusters x columns.
+        counts: The number of pairs in each cluster.
+        fields: The other fields of each difference.
+        reasons: The reason why a column has no value, or no interval and test; "" where it has both.
 
     Example:
-        >>> round(two_sided_p(np.array([0.1, 0.1, 0.2, -0.1, 0.2]), clusters=50), 3)
-        0.803
-        >>> two_sided_p(np.full(2001, 0.1), clusters=3)
-        0.25
+        >>> sums = np.array([[2.0], [1.0], [2.0], [1.0], [2.0], [2.0]])
+        >>> (difference,) = paired_differences(Difference, SignFlips(6), sums, np.full((6, 1), 2.0), [{}], [""])
+        >>> difference.value.__round__(3), difference.p, difference.p_corrected
+        (0.833, 0.03125, 0.03125)
     """
-    resamples = draws[1:][~np.isnan(draws[1:])]
-    rarer = min(int((resamples <= 0).sum()), int((resamples >= 0).sum()))
-    p = min(1.0, 2.0 * (rarer + 1) / (len(resamples) + 1))
-    widened = 2 * stats.t.cdf(stats.norm.ppf(p / 2) * np.sqrt((clusters - 1) / clusters), df=clusters - 1)
-    return float(max(widened, 2.0 ** (1 - clusters)))
-
-
-def sign_test(better: int, worse: int) -> float:
-    """Return the exact p-value of the sign test.
-
-    Example:
-        >>> sign_test(5, 0), sign_test(0, 0)
-        (0.0625, 1.0)
-    """
-    return float(stats.binomtest(better, better + worse).pvalue) if better + worse else 1.0
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number, in the order given (Holm 1979).
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    count, corrected, highest = len(p_values), [0.0] * len(p_values), 0.0
-    for rank, at in enumerate(np.argsort(p_values, kind="stable")):
-        highest = max(highest, min(1.0, (count - rank) * p_values[at]))
-        corrected[at] = highest
-    return corrected
-
-
-def with_holm(differences: Sequence[DifferenceType]) -> list[DifferenceType]:
-    """Return the differences with ``p_holm``, the p-values corrected for their number.
-
-    Example:
-        >>> pair = [Difference(difference=0.1, p=0.01), Difference(difference=0.2, p=0.04)]
-        >>> [difference.p_holm for difference in with_holm(pair)]
-        [0.02, 0.04]
-    """
-    corrected = iter(holm([difference.p for difference in differences if difference.p is not None]))
-    return [
-        difference.model_copy(
-            update={"p_holm_reason": difference.p_reason} if difference.p is None else {"p_holm": next(corrected)}
-        )
-        for difference in differences
-    ]
+    means = ratio(sums.sum(axis=0), counts.sum(axis=0))
+    tested = np.array([not reason for reason in reasons], dtype=bool)
+    alone, corrected = (np.full(len(reasons), np.nan) for _ in range(2))
+    intervals = np.full((len(reasons), 2), np.nan)
+    if tested.any():
+        alone[tested], corrected[tested] = flips.test(sums[:, tested])
+        intervals[tested] = flips.intervals(sums[:, tested], counts[:, tested])
+    differences = []
+    for at, reason in enumerate(reasons):
+        tests: dict[str, Any] = {"p_reason": reason, "p_corrected_reason": reason}
+        if not reason:
+            tests = {"p": float(alone[at]), "p_corrected": float(corrected[at])}
+        interval = None if reason else (float(intervals[at, 0]), float(intervals[at, 1]))
+        n = int(counts[:, at].sum())
+        differences.append(kind.with_interval(float(means[at]), interval, n, reason, reason, **fields[at], **tests))
+    return differences

@@ -1,0 +1,217 @@
+"""Sign flips over clusters: the test of a mean of 0, its interval, and what a sample of that size can show."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import stats
+
+from iqbench.statistics.estimate import ALPHA, Array
+from iqbench.statistics.step_down import critical_value, step_down
+
+EXACT_CLUSTERS = 14
+"""Up to this number of clusters all combinations of signs are used."""
+
+FLIPS = 10_000
+"""Number of combinations with more clusters, the observed one among them."""
+
+CELLS = 4_000_000
+"""Numbers that are computed at once, so that memory stays small."""
+
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class SignFlips:
+    """Combinations of signs of the clusters.
+
+    If a difference is 0, each cluster's difference could as well have the other sign. The statistic of the
+    observed signs is compared with that of all combinations, or with a fixed sample of them. The smallest
+    p-value is 2^(1 - clusters), or one in `FLIPS`.
+
+    Args:
+        clusters: Number of clusters.
+        seed: Seed of the sample.
+
+    Reference:
+        Hemerik, Goeman and Finos, *Robust testing in generalized linear models by sign flipping score
+        contributions*, JRSS B 2020; Hartigan, *Using subsample values as typical values*, JASA 1969.
+    """
+
+    clusters: int
+    seed: int = 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether all combinations are used."""
+        return self.clusters <= EXACT_CLUSTERS
+
+    @property
+    def count(self) -> int:
+        """Number of combinations; two that differ in all signs are one."""
+        return int(2 ** max(self.clusters - 1, 0)) if self.exact else FLIPS
+
+    def test(self, sums: Array) -> tuple[Array, Array]:
+        """Return the p-value of "the mean is 0" of each column, alone and corrected for all columns.
+
+        Args:
+            sums: The sum of the differences in each cluster, clusters x columns.
+
+        Example:
+            >>> alone, corrected = SignFlips(8).test(np.ones((8, 3)))
+            >>> alone.tolist(), corrected.tolist()
+            ([0.0078125, 0.0078125, 0.0078125], [0.0078125, 0.0078125, 0.0078125])
+        """
+        scaled = self._scaled(sums)
+        return step_down(np.abs(scaled.sum(axis=0)), lambda: self._null(scaled))
+
+    def intervals(self, sums: Array, counts: Array) -> Array:
+        """Return the 95 % interval of the mean of each column: the means that `test` alone does not refuse.
+
+        These lie between the means of random halves of the clusters. Each end is moved outwards by what
+        clusters could change that were not drawn: (1 - 0.025^(1/clusters)) of the way to the end of the range,
+        divided by one plus the number of clusters that differ from the most frequent value. An end is
+        never moved over 0, so that interval and test agree.
+
+        Args:
+            sums: The sum of the differences in each cluster, values from -1 to 1; clusters x columns.
+            counts: The number of rows in each cluster.
+
+        Returns:
+            A row (low, high) per column; NaN where fewer than two clusters hold a row.
+        """
+        intervals = np.full((sums.shape[1], 2), np.nan)
+        step = max(1, CELLS // self.count)
+        for start in range(0, sums.shape[1], step):
+            part = slice(start, start + step)
+            intervals[part] = self._intervals(sums[:, part], counts[:, part])
+        return intervals
+
+    def family_intervals(self, sums: Array, counts: Array) -> Array:
+        """Return intervals that hold for all columns together in 95 % of samples; see `intervals`.
+
+        The standard error is multiplied by the quantile of the family's largest statistic.
+        """
+        quantile = self.family_quantile(sums)
+        number = counts.sum(axis=0)
+        mean = np.divide(sums.sum(axis=0), number, out=np.full(sums.shape[1], np.nan), where=number > 0)
+        t = stats.t.isf(stats.norm.sf(quantile), max(self.clusters - 1, 1))
+        half, reach = t * standard_errors(sums, counts), self._unseen / (1 + _unusual(sums))
+        ends = np.stack([mean - half - reach * (1 + mean), mean + half + reach * (1 - mean)], axis=1)
+        return np.clip(np.where(np.isnan(ends), [-1.0, 1.0], ends), -1.0, 1.0)
+
+    def least_difference(self, sums: Array, counts: Array, clusters: int | None = None) -> Array:
+        """Return the mean that a sample of that size shows with a power of 80 %, after correction for all columns.
+
+        Args:
+            sums: The sum of the differences in each cluster, clusters x columns.
+            counts: The number of rows in each cluster.
+            clusters: The number of clusters of the sample; by default that of these data.
+
+        Returns:
+            A value per column, from the spread of its clusters; infinite where such a sample can show nothing.
+        """
+        clusters = self.clusters if clusters is None else clusters
+        return self.steps_to_power(sums, clusters) * standard_errors(sums, counts) * np.sqrt(self.clusters / clusters)
+
+    def steps_to_power(self, sums: Array, clusters: int) -> float:
+        """Return the mean, in standard errors of a sample of ``clusters``, that is shown with a power of 80 %."""
+        family = self.family_quantile(sums)
+        if clusters < 2 or 2.0 ** (1 - clusters) > ALPHA or not np.isfinite(family):
+            return float("inf")
+        tail = 2 * stats.norm.sf(family)
+        return float(stats.t.isf(tail / 2, clusters - 1) + stats.t.ppf(POWER, clusters - 1))
+
+    def family_quantile(self, sums: Array) -> float:
+        """Return the two-sided 5 % quantile of the family's largest statistic as one of the normal distribution."""
+        scaled = self._scaled(sums)
+        if scaled.shape[1] == 0 or self.clusters < 2:
+            return float("inf")
+        root = critical_value(lambda: self._null(scaled))  # at most the root of the number of clusters
+        remaining = self.clusters - root**2
+        if remaining <= 1e-6:
+            return float("inf")
+        t = root * np.sqrt((self.clusters - 1) / remaining)
+        return float(stats.norm.isf(stats.t.sf(t, self.clusters - 1)))
+
+    @staticmethod
+    def _scaled(sums: Array) -> Array:
+        """Return the columns scaled to length 1: their absolute sum is then a function of Student's t."""
+        length = np.sqrt((sums**2).sum(axis=0))
+        return np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+
+    def _null(self, scaled: Array) -> Iterator[Array]:
+        for signs in self._signs(width=scaled.shape[1]):
+            yield np.abs(signs @ scaled)
+
+    def _signs(self, width: int) -> Iterator[Array]:
+        """Yield all combinations in blocks; the first row of the first block holds the observed signs, all 1."""
+        step = max(1, CELLS // max(1, width, self.clusters))
+        generator = np.random.default_rng(self.seed)
+        for start in range(0, self.count, step):
+            numbers = np.arange(start, min(start + step, self.count))
+            if self.exact:
+                bits = (numbers[:, None] >> np.arange(self.clusters)) & 1
+            else:
+                packed = generator.integers(0, 256, (len(numbers), (self.clusters + 7) // 8), dtype=np.uint8)
+                bits = np.unpackbits(packed, axis=1, count=self.clusters)
+                bits[numbers == 0] = 0
+            yield 1.0 - 2.0 * bits
+
+    @cached_property
+    def _unseen(self) -> float:
+        """The share of clusters that may be of a kind that was not drawn."""
+        return float(1 - (ALPHA / 2) ** (1 / self.clusters))
+
+    def _intervals(self, sums: Array, counts: Array) -> Array:
+        total, number = sums.sum(axis=0), counts.sum(axis=0)
+        upper, lower = [], []
+        for signs in self._signs(width=sums.shape[1]):
+            part, rows = (total + signs @ sums) / 2, (number + signs @ counts) / 2
+            first = np.divide(part, rows, out=np.full_like(part, np.nan), where=rows > 0)
+            second = np.divide(total - part, number - rows, out=np.full_like(part, np.nan), where=number - rows > 0)
+            whole = np.isnan(first) | np.isnan(second)
+            upper.append(np.where(whole, np.inf, np.fmax(first, second)))
+            lower.append(np.where(whole, -np.inf, np.fmin(first, second)))
+        skipped = int(ALPHA * self.count)
+        high = np.partition(np.vstack(upper), self.count - 1 - skipped, axis=0)[self.count - 1 - skipped]
+        low = np.partition(np.vstack(lower), skipped, axis=0)[skipped]
+        enough = (counts > 0).sum(axis=0) >= 2
+        mean = np.divide(total, number, out=np.full_like(total, np.nan), where=enough)
+        reach = self._unseen / (1 + _unusual(sums))
+        wide_low, wide_high = (np.clip(end, -1.0, 1.0) for end in (low - reach * (1 + mean), high + reach * (1 - mean)))
+        tiny = np.finfo(np.float64).tiny
+        ends = np.stack(
+            [
+                np.where((low > 0) & (wide_low <= 0), tiny, wide_low),
+                np.where((high < 0) & (wide_high >= 0), -tiny, wide_high),
+            ],
+            axis=1,
+        )
+        ends[~enough] = np.nan
+        return ends
+
+
+def standard_errors(sums: Array, counts: Array) -> Array:
+    """Return the standard error of the mean of each column, from the spread of its clusters; 0 where all are equal.
+
+    Example:
+        >>> standard_errors(np.array([[1.0], [0.0], [1.0], [0.0]]), np.ones((4, 1))).round(4).tolist()
+        [0.2887]
+    """
+    clusters, number = (counts > 0).sum(axis=0), counts.sum(axis=0)
+    mean = np.divide(sums.sum(axis=0), number, out=np.zeros(sums.shape[1]), where=number > 0)
+    squares = ((sums - mean * counts) ** 2).sum(axis=0) * clusters / np.maximum(clusters - 1, 1)
+    return np.divide(np.sqrt(squares), number, out=np.full(sums.shape[1], np.nan), where=clusters > 1)
+
+
+def _unusual(sums: Array) -> Array:
+    """Return for each column the number of clusters that differ from its most frequent value."""
+    ordered = np.sort(np.round(sums, 9), axis=0)
+    new = np.vstack([np.ones((1, ordered.shape[1]), dtype=bool), ordered[1:] != ordered[:-1]])
+    runs = np.cumsum(new, axis=0) + (np.arange(ordered.shape[1]) * (len(ordered) + 1))
+    sizes = np.bincount(runs.ravel(), minlength=(len(ordered) + 1) * ordered.shape[1] + 1)
+    per_column = sizes[1 : 1 + (len(ordered) + 1) * ordered.shape[1]].reshape(ordered.shape[1], len(ordered) + 1)
+    most: Array = per_column.max(axis=1).astype(np.float64)
+    return len(ordered) - most
