@@ -25,6 +25,22 @@ def test_a_coin_that_is_sure_of_itself_ends_at_a_half():
     np.testing.assert_allclose(cross_fitted(margins, np.arange(400)), 0.5, atol=0.1)
 
 
+def test_a_judge_below_chance_says_a_half_and_never_contradicts_its_own_verdict():
+    random = np.random.default_rng(0)
+    right = random.random(2000) < 0.399
+    margins = np.where(right, 1.0, -1.0) * random.uniform(0.1, 2.0, 2000)
+    assert cross_fitted(margins, np.arange(2000)).tolist() == [0.5] * 2000
+    of_the_negation = cross_fitted(-margins, np.arange(2000))
+    assert ((of_the_negation > 0.5) == (margins < 0)).all()
+
+
+def test_a_probability_is_on_the_side_of_its_margin_in_every_fold_of_a_judge_near_chance():
+    for seed in range(20):
+        margins = np.random.default_rng(seed).normal(size=60)
+        probabilities = cross_fitted(margins, np.arange(60))
+        assert ((probabilities - 0.5) * margins >= 0).all()
+
+
 def test_no_group_calibrates_itself():
     margins, groups = true_log_odds(40)
     before = cross_fitted(margins, groups)

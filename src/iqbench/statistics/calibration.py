@@ -1,5 +1,6 @@
 """Calibration: probabilities fitted to margins, and their reliability."""
 
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ class Calibration(Record):
 def cross_fitted(margins: Array, groups: NDArray[Any]) -> Array:
     """Return the probability that each margin's pair is won, fitted to the pairs of other groups.
 
-    A logistic curve through 1/2 at margin 0, with each pair in both orders. Overconfidence does not pay:
+    A logistic curve through 1/2 at margin 0, with each pair in both orders. Its slope is at least 0, so a
+    probability never contradicts its margin: a judge below chance gets 1/2. Overconfidence does not pay:
     margins that are right half of the time get the probability 1/2. All probabilities are NaN if there is
     one group only. Sums depend on the order of the rows, so sort them first for reproducible digits.
 
@@ -111,9 +113,11 @@ def _logistic_fit(margins: Array, queries: Array) -> Array:
     """Return the probabilities at ``queries`` of the logistic curve fitted to ``margins`` in both orders."""
     from sklearn.linear_model import LogisticRegression
 
-    both = np.concatenate([margins, -margins])[:, None]
-    if not np.abs(both).any():
+    # the log-likelihood is concave in the slope and rises at 0 only if the sum is above 0;
+    # fsum: the sign of an exact sum does not depend on the order of the rows
+    if fsum(margins) <= 0:
         return np.full(len(queries), 0.5)
+    both = np.concatenate([margins, -margins])[:, None]
     curve = LogisticRegression(C=INVERSE_PENALTY, fit_intercept=False).fit(both, np.repeat([1, 0], len(margins)))
     probabilities: Array = curve.predict_proba(queries[:, None])[:, 1]
     return probabilities
