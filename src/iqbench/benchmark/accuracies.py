@@ -148,9 +148,9 @@ def control_results(controls: pd.DataFrame) -> Controls:
     )
 
 
-def raw_calibration(judged: pd.DataFrame) -> Calibration:
+def raw_calibration(judged: pd.DataFrame, bootstrap: Bootstrap) -> Calibration:
     """Return the reliability of the sigmoid of the margins, for models whose margins are log-odds."""
-    return reliability(expit(judged["margin"].to_numpy(np.float64)), UNCALIBRATED)
+    return reliability(expit(judged["margin"].to_numpy(np.float64)), judged["original"], bootstrap, UNCALIBRATED)
 
 
 def _pair_statistics(pairs: pd.DataFrame, draws: Array, bootstrap: Bootstrap) -> PairStatistics:

@@ -6,10 +6,11 @@ import pandas as pd
 from iqbench.benchmark.accuracies import IDENTITY, REENCODE
 from iqbench.benchmark.tables import CONTROL, ModelTables
 from iqbench.records import value_or_reason
-from iqbench.results.model_summary import Confidence, Stratum, TypeCalibration, Visibility
+from iqbench.results.diagnostics_summary import Confidence, Stratum, TypeCalibration, Visibility
 from iqbench.statistics.bootstrap import Bootstrap
-from iqbench.statistics.calibration import auroc, cross_fitted, reliability
-from iqbench.statistics.estimate import NO_PAIR, Accuracy
+from iqbench.statistics.calibration import cross_fitted, reliability
+from iqbench.statistics.estimate import NO_PAIR, Accuracy, Estimate, Share
+from iqbench.statistics.resampled_calibration import auroc_draws
 
 CALIBRATED = "P(original better), calibrated on other photos; each pair in both orders"
 
@@ -37,7 +38,7 @@ def probabilities(verdicts: pd.DataFrame) -> "pd.Series[float]":
     return chances
 
 
-def confidence(judged: pd.DataFrame, types: list[str]) -> Confidence:
+def confidence(judged: pd.DataFrame, types: list[str], bootstrap: Bootstrap) -> Confidence:
     """Return the reliability of a model's calibrated probabilities, overall and by type.
 
     ``auroc`` is how well |P - 1/2| separates right verdicts from wrong ones; 0.5 is chance.
@@ -45,17 +46,21 @@ def confidence(judged: pd.DataFrame, types: list[str]) -> Confidence:
     Args:
         judged: The model's judged rows, with their ``probability``.
         types: The degradation types.
+        bootstrap: Resamples of the photos.
     """
     chances = judged["probability"].to_numpy(np.float64)
     correct = judged["correct"].to_numpy(np.float64)
     calibrated = ~np.isnan(chances)
     undefined = FEW_PHOTOS if len(judged) else NO_PAIR
     decided = (correct != 0.5) & calibrated
-    area = auroc(correct[decided] == 1, np.abs(chances[decided] - 0.5))
+    photos = judged["original"][decided]
+    areas = auroc_draws(bootstrap, photos, correct[decided] == 1, np.abs(chances[decided] - 0.5))
+    kinds = ONE_KIND if calibrated.any() else undefined
+    area = Estimate.from_draws(areas, len(photos), kinds, bootstrap.too_few(photos.nunique()))
     return Confidence(
-        **dict(reliability(chances, CALIBRATED, undefined)),
-        **value_or_reason("auroc", area, ONE_KIND if calibrated.any() else undefined),
-        by_degradation={kind: _type_calibration(judged, kind) for kind in types},
+        **dict(reliability(chances, judged["original"], bootstrap, CALIBRATED, undefined)),
+        **area.as_fields("auroc"),
+        by_degradation={kind: _type_calibration(judged, kind, bootstrap) for kind in types},
     )
 
 
@@ -72,8 +77,8 @@ def visibility(tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> d
     """
     judged, controls = tables.judged, tables.controls
     reencoded = controls[(controls["degradation_level"] == REENCODE) & (controls["status"] == "ok")]
-    changes = reencoded.drop_duplicates("original").set_index("original")["input_change"]
-    least = judged["original"].map(changes).astype(float)
+    reencodings = reencoded.drop_duplicates("original").set_index("original")["input_change"]
+    least = judged["original"].map(reencodings).astype(float)
     comparable = judged["input_change"].notna() & least.notna()
     visible = comparable & (judged["input_change"] > least)
     by_type = {}
@@ -81,11 +86,11 @@ def visibility(tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> d
         of_type = judged["degradation_type"] == kind
         rows = judged.loc[of_type & comparable]
         reason = SHAPES_DIFFER if of_type.any() else NO_PAIR
-        share = float(visible[of_type].sum() / len(rows)) if len(rows) else None
+        changes, shown = rows["input_change"].to_numpy(np.float64), np.where(visible[rows.index], 1.0, 0.0)
         by_type[kind] = Visibility(
-            **value_or_reason("input_change", float(rows["input_change"].mean()), reason),
+            **bootstrap.mean(Estimate, rows["original"], changes, reason).as_fields("input_change"),
             **value_or_reason("input_change_max", float(rows["input_change_max"].max()), reason),
-            **value_or_reason("visible", share, reason),
+            **bootstrap.mean(Share, rows["original"], shown, reason).as_fields("visible"),
             accuracy_where_visible=_accuracy(judged[of_type & visible], bootstrap),
             accuracy_where_invisible=_accuracy(judged[of_type & comparable & ~visible], bootstrap),
         )
@@ -135,17 +140,20 @@ def largest_identity_margin(controls: pd.DataFrame) -> tuple[float | None, int]:
     return (float(margins.max()) if margins.notna().any() else None), len(identical)
 
 
-def _type_calibration(judged: pd.DataFrame, kind: str) -> TypeCalibration:
+def _type_calibration(judged: pd.DataFrame, kind: str, bootstrap: Bootstrap) -> TypeCalibration:
     """Return the mean stated probability and the accuracy on one type.
 
     One curve is fitted to all types, and may be wrong on each: where more is stated than found, the model
     is overconfident about that type.
     """
     rows = judged[(judged["degradation_type"] == kind) & judged["probability"].notna()]
-    return TypeCalibration(
-        **value_or_reason("stated", float(rows["probability"].mean()), FEW_PHOTOS),
-        **value_or_reason("found", float(rows["correct"].mean()), FEW_PHOTOS),
-    )
+    stated, found = (rows[column].to_numpy(np.float64) for column in ("probability", "correct"))
+    fields = {"stated": stated, "found": found, "overconfidence": stated - found}
+    means = [
+        bootstrap.mean(Estimate, rows["original"], values, FEW_PHOTOS).as_fields(name)
+        for name, values in fields.items()
+    ]
+    return TypeCalibration.model_validate({field: value for mean in means for field, value in mean.items()})
 
 
 def _stratum(rows: pd.DataFrame, column: str, bootstrap: Bootstrap) -> Stratum:

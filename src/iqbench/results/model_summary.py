@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from iqbench.records import Record
+from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
 from iqbench.statistics.calibration import Calibration
 from iqbench.statistics.estimate import Accuracy, Difference, Estimate
 
@@ -81,23 +82,6 @@ class Controls(Record):
     reencode: ReencodeControl
 
 
-class TypeCalibration(Record):
-    """The mean stated probability on a type, and the measured accuracy (``found``)."""
-
-    stated: float | None
-    stated_reason: str | None = None
-    found: float | None
-    found_reason: str | None = None
-
-
-class Confidence(Calibration):
-    """The reliability of the cross-fitted probabilities, and how well they separate right from wrong (AUROC)."""
-
-    auroc: float | None
-    auroc_reason: str | None = None
-    by_degradation: dict[str, TypeCalibration]
-
-
 class AgainstBaseline(Difference):
     """The paired difference from the best baseline on the same pairs.
 
@@ -159,28 +143,6 @@ class Threshold(Record):
     at_most: bool = False
     interval: tuple[float | None, float | None] | None
     interval_reason: str | None = None
-
-
-class Visibility(Record):
-    """The change of a model's input by a type, and the accuracy where the change is visible and where it is not."""
-
-    input_change: float | None
-    input_change_reason: str | None = None
-    input_change_max: float | None
-    input_change_max_reason: str | None = None
-    visible: float | None
-    visible_reason: str | None = None
-    accuracy_where_visible: Accuracy
-    accuracy_where_invisible: Accuracy
-
-
-class Stratum(Record):
-    """A third of the originals by one image statistic, with the accuracy on each ladder."""
-
-    low: float = Field(alias="from")
-    high: float = Field(alias="to")
-    photos: int
-    by_ladder: dict[str, Accuracy]
 
 
 class SecondAnswers(Record):

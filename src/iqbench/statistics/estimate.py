@@ -55,6 +55,29 @@ class Estimate(Record):
             return cls(value=value, n=n, interval_reason=reason, **fields)
         return cls(value=value, interval=percentile_interval(draws), n=n, **fields)
 
+    def as_fields(self, name: str) -> dict[str, Any]:
+        """Return the value and its interval as fields of a record, None with the reason in the field beside it.
+
+        Example:
+            >>> Estimate(value=0.5, interval=(0.25, 0.75)).as_fields("brier")
+            {'brier': 0.5, 'brier_interval': (0.25, 0.75)}
+        """
+        fields = {
+            name: self.value,
+            f"{name}_reason": self.reason,
+            f"{name}_interval": self.interval,
+            f"{name}_interval_reason": self.interval_reason,
+        }
+        return {field: value for field, value in fields.items() if value is not None or not field.endswith("reason")}
+
+    @classmethod
+    def of_fields(cls, record: Record, name: str) -> Self:
+        """Return the estimate that `as_fields` wrote into a record."""
+        value, reason, interval, interval_reason = (
+            getattr(record, f"{name}{suffix}") for suffix in ("", "_reason", "_interval", "_interval_reason")
+        )
+        return cls(value=value, reason=reason, interval=interval, interval_reason=interval_reason)
+
 
 EstimateType = TypeVar("EstimateType", bound=Estimate)
 
