@@ -16,6 +16,7 @@ from iqbench.evaluation.answers import (
 )
 from iqbench.evaluation.measures import NO_SERIES, NO_WINNER, PAIR_MEASURES, VOTE_MEASURES, PairMean, SeriesMean
 from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.evaluation.voters import with_voters
 from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import AGREEMENT, agreement_bins
 from iqbench.metrics.series import standings
@@ -44,11 +45,12 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
     Args:
         answers: A row per pair: ``first`` and ``second`` (names of photos), ``series``, ``preference``
             and ``weight`` as in `iqbench.labels.PairTable`, ``margin`` (0 for a tie, NaN without an answer)
-            and ``status`` (``ok``, or the reason); optionally ``order_consistent``.
+            and ``status`` (``ok``, or the reason); optionally ``order_consistent``, and ``one_voter``, the
+            probability that a voter agrees with another one.
         config: The seed and the number of resamples.
         tie_worth: The accuracy of a tie.
     """
-    pairs = pair_answers(answers)
+    pairs, votes = with_voters(pair_answers(answers))
     judged = pairs[pairs["status"] == "ok"]
     bootstrap = PairBootstrap(judged, config)
     means, bins = _pair_means(judged, bootstrap, tie_worth)
@@ -61,6 +63,7 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
             "counts": _pair_counts(pairs),
             "bootstrap": cluster_bootstrap(bootstrap.unit, bootstrap.units, config),
             **{name: measures[name] for name in PAIR_MEASURES},
+            "votes_per_pair": votes,
             "accuracy_by_agreement": bins,
             **value_or_reason("order_consistency", consistency, NO_ORDER),
         }
@@ -118,7 +121,9 @@ def _pair_means(
     measures = {name: measure for name, measure in PAIR_MEASURES.items() if isinstance(measure, PairMean)}
     ties = {"tie_worth": tie_worth}
     values = {
-        name: measure.values(margin, preference, **(ties if measure.scores_ties else {}))
+        name: judged[measure.values].to_numpy(np.float64)
+        if isinstance(measure.values, str)
+        else measure.values(margin, preference, **(ties if measure.scores_ties else {}))
         for name, measure in measures.items()
     }
     inside, edges = agreement_bins(preference), list(pairwise(AGREEMENT))

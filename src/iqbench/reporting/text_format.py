@@ -17,6 +17,16 @@ def percent(share: float | None) -> str:
     return UNKNOWN if share is None else f"{100 * share:.1f}"
 
 
+def decimal(value: float | None) -> str:
+    """Return a number with three decimals.
+
+    Example:
+        >>> decimal(0.71249), decimal(-0.0001), decimal(None)
+        ('0.712', '0.000', '–')
+    """
+    return UNKNOWN if value is None else f"{round(value, 3) + 0.0:.3f}"  # no -0.000
+
+
 def points(difference: float | None) -> str:
     """Return a difference between two shares in percentage points, with its sign.
 
