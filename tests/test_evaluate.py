@@ -107,7 +107,12 @@ def test_a_perfect_judge_is_always_right_and_its_opposite_never(triage: Path, tm
         assert rows["status"].eq("ok").all()
         assert (rows["score_first"] - rows["score_second"]).tolist() == pytest.approx(rows["margin"].tolist())
         assert model in outcome.out
-        assert "one voter agrees with the majority in" in outcome.out
+        p = rows["preference"]
+        another, majority = (p**2 + (1 - p) ** 2).mean(), np.maximum(p, 1 - p).mean()
+        assert evaluation["votes_per_pair"] == "many"
+        assert f"one voter agrees with another in {100 * another:.1f} %" in outcome.out
+        assert f"with the majority in {100 * majority:.1f} % (the ceiling" in outcome.out
+        assert "the number of votes is unknown and taken for large" in outcome.out
 
 
 def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Path) -> None:
@@ -118,6 +123,12 @@ def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Pa
         assert (evaluation["srcc"]["value"], evaluation["krcc"]["value"]) == pytest.approx((expected, expected))
         assert evaluation["pairs_from_votes"]["accuracy"]["value"] == (expected + 1) / 2
         assert evaluation["rmse"] == {"value": None, "interval": None, "n": 0} | NOT_VOTES
+        made, ceiling = evaluation["pairs_from_votes"], evaluation["ceiling"]["value"]
+        assert made["votes_per_pair"] == "counted"
+        assert 0.5 < made["one_voter_agreement"]["value"] < made["best_voter_agreement"]["value"] < 1
+        assert 0.9 < evaluation["reliability"]["value"] <= ceiling <= 1
+        assert "in the pairs, one voter agrees with another in" in outcome.out
+        assert f"of the best possible judge (the ceiling): {ceiling:.3f}" in outcome.out
         assert len(rows_of(tmp_path / model)) == 8
         assert (
             len(rows_of(tmp_path / model, "pairs_from_votes.csv"))

@@ -14,9 +14,9 @@ from iqbench.hash_sampling import digest
 from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import hits
 from iqbench.protocol import Protocol, decide
-from iqbench.results.model_summary import AgainstBaseline, AgainstBaselines, BaselineAccuracies, ChoosesLike
+from iqbench.results.model_summary import BaselineAccuracies
 from iqbench.statistics.bootstrap import Bootstrap
-from iqbench.statistics.estimate import NO_PAIR, Accuracy, Interval
+from iqbench.statistics.estimate import NO_PAIR, Accuracy
 
 Values = Float[np.ndarray, "n"]
 Margins = tuple[Values, Values]
@@ -46,15 +46,6 @@ STATISTICS = (
 OF_COPIES = {baseline.name: baseline.statistic for baseline in STATISTICS if not baseline.needs_file}
 """The statistics of the baselines that exist in a benchmark, by name."""
 
-ALIKE, ALIKE_THOUGH_BETTER = 0.95, 0.98
-"""Share of pairs from which on a model may be a baseline in disguise, if it does not beat it, and if it does.
-
-A baseline in disguise can be a little better, for instance with another JPEG encoder.
-"""
-
-MIN_DECIDED = 0.2
-"""Minimum share of pairs in which the baseline is not tied, so that agreement with it means something."""
-
 
 def best_baseline(values: Mapping[str, float | None]) -> str | None:
     """Return the name of the baseline with the highest value, the first of equal ones; None without a value.
@@ -67,16 +58,6 @@ def best_baseline(values: Mapping[str, float | None]) -> str | None:
     """
     candidates = {name: value for name, value in values.items() if value is not None and name != RANDOM}
     return max(candidates, key=lambda name: candidates[name]) if candidates else None
-
-
-def is_beaten(interval: Interval | None) -> bool | None:
-    """Return whether a model beats a baseline: the 95 % interval of the paired difference lies above 0.
-
-    Example:
-        >>> is_beaten((0.01, 0.2)), is_beaten((0.0, 0.2)), is_beaten(None)
-        (True, False, None)
-    """
-    return None if interval is None else interval[0] > 0
 
 
 def copy_margins(table: pd.DataFrame, seed: int) -> dict[str, Margins]:
@@ -108,10 +89,17 @@ def copy_margins(table: pd.DataFrame, seed: int) -> dict[str, Margins]:
 
 
 def baseline_verdicts(table: pd.DataFrame, protocol: Protocol, seed: int) -> pd.DataFrame:
-    """Return the verdicts of the baselines on each pair that any model judged, in columns of the verdict table."""
-    pairs = table[(table["degradation_group"] != "control") & (table["status"] == "ok")]
-    pairs = pairs.drop_duplicates(["original", "degraded"]).reset_index(drop=True)
-    keys = pairs[["original", "degraded", "degradation_type", "degradation_group", "ladder", "degradation_level"]]
+    """Return the verdicts of the baselines on each pair that any model was asked about.
+
+    Args:
+        table: The rows that count, of all models.
+        protocol: The rule of verdicts.
+        seed: Seed of ``random``.
+    """
+    pairs = table.drop_duplicates(["original", "degraded"]).reset_index(drop=True)
+    keys = pairs[
+        ["original", "cluster", "degraded", "degradation_type", "degradation_group", "ladder", "degradation_level"]
+    ]
     without_score = {"score_original": np.nan, "score_degraded": np.nan}
     verdicts = []
     for name, (forward, backward) in copy_margins(pairs, seed).items():
@@ -143,73 +131,9 @@ def baseline_accuracies(
     }
 
 
-def against_baselines(
-    judged: pd.DataFrame, verdicts: pd.DataFrame, bootstrap: Bootstrap, types: list[str]
-) -> AgainstBaselines:
-    """Return whether a model beats the best baseline on the same pairs, and which baselines it chooses like.
-
-    The best baseline is chosen on the pairs of the comparison, which is a little to its advantage.
-
-    Args:
-        judged: The rows of one model that are ok.
-        verdicts: From `baseline_verdicts`.
-        bootstrap: The resamples of the photos.
-        types: The degradation types.
-    """
-    pairs = judged.set_index("degraded")
-    wide = verdicts.pivot(index="degraded", columns="model_name", values="correct").reindex(pairs.index)
-    wide = wide.reindex(columns=[ALWAYS_FIRST, *OF_COPIES])
-    by_type = {}
-    for kind in types:
-        of_type = pairs["degradation_type"] == kind
-        if of_type.any():
-            by_type[kind] = _against_best(pairs[of_type], wide[of_type], bootstrap)
-    return AgainstBaselines(
-        overall=_against_best(pairs, wide, bootstrap),
-        by_degradation=by_type,
-        chooses_like=_chooses_like(pairs, verdicts, wide, bootstrap),
-    )
-
-
-def _against_best(pairs: pd.DataFrame, wide: pd.DataFrame, bootstrap: Bootstrap) -> AgainstBaseline:
-    means = wide.mean().dropna() if len(pairs) else pd.Series(dtype=float)
-    best = best_baseline({str(name): float(mean) for name, mean in means.items()})
-    if best is None:
-        reasons = {"difference_reason": NO_PAIR, "interval_reason": NO_PAIR}
-        return AgainstBaseline.model_validate({"difference": None, "baseline": None, "beaten": None} | reasons)
-    gap = (pairs["correct"] - wide[best]).dropna()
-    photos = pairs.loc[gap.index, "original"]
-    difference = AgainstBaseline.from_draws(
-        bootstrap.mean_draws(photos, gap.to_numpy(np.float64)),
-        len(gap),
-        NO_PAIR,
-        bootstrap.too_few(photos.nunique()),
-        baseline=best,
-        baseline_accuracy=float(means[best]),
-        beaten=None,
-    )
-    return difference.model_copy(update={"beaten": is_beaten(difference.interval)})
-
-
-def _chooses_like(
-    pairs: pd.DataFrame, verdicts: pd.DataFrame, wide: pd.DataFrame, bootstrap: Bootstrap
-) -> dict[str, ChoosesLike]:
-    """Return the share of pairs in which the model chooses what a baseline chooses, for baselines that often choose."""
-    choice = pairs["prediction"].map({1: 1.0, 0: -1.0}).fillna(0.0).astype(float)
-    likenesses = {}
-    for name in OF_COPIES:
-        margins = verdicts[verdicts["model_name"] == name].set_index("degraded")["margin"].reindex(pairs.index)
-        answered = margins.notna()
-        if ((margins != 0) & answered).sum() > MIN_DECIDED * len(pairs):
-            share = float((np.sign(margins[answered]) == choice[answered]).mean())
-            limit = ALIKE_THOUGH_BETTER if _against_best(pairs, wide[[name]], bootstrap).beaten else ALIKE
-            likenesses[name] = ChoosesLike(share=share, suspect=share >= limit)
-    return likenesses
-
-
 def _accuracy(rows: pd.DataFrame, bootstrap: Bootstrap) -> Accuracy:
     decided = rows.dropna(subset=["correct"])
-    return bootstrap.mean(Accuracy, decided["original"], decided["correct"].to_numpy(np.float64), NO_PAIR)
+    return bootstrap.proportion(Accuracy, decided["cluster"], decided["correct"].to_numpy(np.float64), NO_PAIR)
 
 
 def _coins(table: pd.DataFrame, seed: int) -> Values:

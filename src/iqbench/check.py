@@ -4,13 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iqbench.errors import GotWorse, UsageError, exit_on_error
+from iqbench.errors import GotWorse, Undecided, UsageError, exit_on_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RESAMPLES = 20_000
-"""More than in a report: with so many comparisons, p must be able to be small."""
+    from iqbench.benchmark.regression import Regression
 
 
 def main() -> None:
@@ -18,35 +17,71 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="iqbench.check",
         description="Fail where a model got worse than in a reference run: on a degradation type, beyond noise.",
-        epilog="exit codes: 0 no model got worse; 2 the runs cannot be compared; 4 a model got worse, or fails more",
+        epilog="exit codes: 0 no model got worse; 2 the runs cannot be compared; 4 a model got worse, or fails more; "
+        "7 a fall of --worse-than points cannot be excluded",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a sweep's root")
     parser.add_argument("--baseline", type=Path, metavar="OTHER_RUN", required=True, help="the reference run")
+    parser.add_argument(
+        "--worse-than",
+        type=_points,
+        metavar="POINTS",
+        help="also fail (7) where a fall by so many percentage points cannot be excluded",
+    )
     options = parser.parse_args()
     with exit_on_error("iqbench.check"):
-        check(options.run, options.baseline)
+        check(options.run, options.baseline, options.worse_than)
 
 
-def check(run: Path, reference: Path) -> None:
+def check(run: Path, reference: Path, worse_than: float | None = None) -> None:
     """Print the change of each model since the reference run.
+
+    Args:
+        run: The run.
+        reference: The run before.
+        worse_than: A fall in percentage points that must be excluded, None for none.
 
     Raises:
         UsageError: If a folder holds no results, or the runs cannot be compared.
         GotWorse: If a model got worse on a type or over all of them, or fails on pairs that it judged before.
+        Undecided: If a fall of ``worse_than`` points cannot be excluded.
     """
     from iqbench.benchmark.regression import read_verdicts, regressions
     from iqbench.reporting.regression_table import print_regressions
-    from iqbench.statistics.bootstrap import BootstrapConfig
 
     now, before = read_verdicts(run), read_verdicts(reference)
     _check_rules(run, reference)
     _check_answers(before, reference)
     _check_failures(now, before, run, reference)
-    changes = regressions(now, before, BootstrapConfig(resamples=RESAMPLES))
+    changes = regressions(now, before)
     print_regressions(changes)
     worse = [f"{change.model} on {change.type}" for change in changes if change.verdict == "worse"]
     if worse:
         raise GotWorse(f"got worse than in {reference}: {', '.join(worse)}")
+    if worse_than is not None:
+        _exclude_fall(changes, worse_than)
+
+
+def _points(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 100, in percentage points")
+    return value
+
+
+def _exclude_fall(changes: "list[Regression]", points: float) -> None:
+    """Fail if a fall of so many points is not excluded (non-inferiority, each comparison by its own interval)."""
+    undecided = [change for change in changes if not change.excludes_fall_of(points)]
+    if undecided:
+        photos = min(change.photos for change in undecided)
+        falls = [change.least_fall for change in undecided]
+        least = max((fall for fall in falls if fall is not None), default=None)
+        shown = "no fall at all" if None in falls or least is None else f"only falls above {100 * least:.1f} points"
+        raise Undecided(
+            f"no fall is shown, but one by {points:g} points is not excluded for "
+            f"{', '.join(f'{change.model} on {change.type}' for change in undecided)}: {photos} photos can show "
+            f"{shown}; benchmark more photos, or give a larger --worse-than"
+        )
 
 
 def _check_rules(run: Path, reference: Path) -> None:

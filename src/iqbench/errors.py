@@ -55,6 +55,12 @@ class IncompleteResults(IqbenchError):  # noqa: N818 - named after the event
     exit_code = 6
 
 
+class Undecided(IqbenchError):  # noqa: N818 - named after the event
+    """No model is shown to be worse, but a fall of the size asked for cannot be excluded with so few photos."""
+
+    exit_code = 7
+
+
 class DiskError(IqbenchError):
     """The disk is full, read-only or failing; earlier files are intact."""
 

@@ -61,11 +61,12 @@ def test_a_type_has_one_curve_over_all_its_ladders():
 def test_calibration_of_a_margin_is_the_one_worked_out_by_hand():
     margin = np.log(0.75 / 0.25)  # P(original better) = 0.75 or, for the one wrong pair of four, 0.25
     table = frame([row("a", f"./{i}.png", "blur", "1.0", margin if i else -margin) for i in range(4)])
-    calibration = raw_calibration(table)
+    bootstrap = sample_of(table).bootstrap
+    calibration = raw_calibration(table, bootstrap)
     assert calibration.brier == pytest.approx((3 * 0.25**2 + 0.75**2) / 4)
     assert calibration.ece == pytest.approx(0.0)  # says 0.75, right 3 times of 4
     assert "uncalibrated" in calibration.of
-    assert raw_calibration(table.assign(margin=table["margin"] * 100)).ece == pytest.approx(0.25)
+    assert raw_calibration(table.assign(margin=table["margin"] * 100), bootstrap).ece == pytest.approx(0.25)
 
 
 def test_score_drop_and_order_consistency_are_means_over_the_judged_pairs():

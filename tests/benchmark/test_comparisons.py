@@ -1,7 +1,9 @@
+import numpy as np
 import pandas as pd
 
 from fixtures.verdict_tables import frame, noisy, row, sample_of, summary_of_table
 from iqbench.benchmark.comparisons import Comparisons
+from iqbench.benchmark.diagnostics import probabilities
 
 
 def comparisons_of(table, resamples):
@@ -81,6 +83,25 @@ def test_together_is_where_at_least_one_is_right_and_averaged_is_their_mean_odds
     assert agreement.averaged.n == 4
     assert comparisons.nobody_right().overall.value == 0.25
     assert comparisons.nobody_right().by_degradation["blur"].n == 4
+
+
+def averaged_of(margins):
+    """Return the averaged accuracy of judges, calibrated from their margins, a row per judge and a photo per pair."""
+    rows = frame(
+        [
+            row(name, f"./{at:03}.png", "blur", "1", margin)
+            for name, of_judge in margins.items()
+            for at, margin in enumerate(of_judge)
+        ]
+    )
+    (agreement,) = comparisons_of(rows.assign(probability=probabilities(rows)), 50).agreement()
+    return agreement.averaged.value
+
+
+def test_judges_below_chance_are_worth_a_tie_in_an_average_and_not_the_opposite_of_what_they_say():
+    below = np.random.default_rng(0).permutation([1.0] * 80 + [-1.0] * 120)  # right in 40 %
+    assert averaged_of({"a": below, "b": below}) == 0.5
+    assert averaged_of({"a": below, "b": -below}) == 0.6  # the negation alone: the judge has no say
 
 
 def test_without_calibration_there_is_no_average():

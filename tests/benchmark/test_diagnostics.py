@@ -75,10 +75,14 @@ def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
     blur_result = blur_visibility(rows)
     assert (blur_result.visible, blur_result.input_change_max) == (0.5, 2.0)
     assert blur_result.input_change == pytest.approx((5 * 3.0 + 5 * 0.1) / 10)
+    low, high = blur_result.visible_interval  # of 10 photos, 5 of them visible
+    assert 0.0 < low < 0.5 < high < 1.0
+    assert blur_result.input_change_interval == pytest.approx((0.1 + 2.9 * low, 0.1 + 2.9 * high))
     assert blur_result.accuracy_where_visible.value == 1.0
     assert blur_result.accuracy_where_invisible.value == pytest.approx(0.2)
     unknown = blur_visibility(rows.assign(input_change=np.nan))
     assert (unknown.visible, unknown.visible_reason) == (None, "the model's inputs have different shapes")
+    assert unknown.visible_interval_reason == unknown.input_change_interval_reason == unknown.visible_reason
 
 
 def test_thirds_of_the_originals_show_where_a_change_is_no_damage():
@@ -112,22 +116,46 @@ def test_no_photo_calibrates_itself():
     np.testing.assert_allclose(probabilities(turned)[first], 1 - chances[first])
 
 
+def confidence_of(rows, types=("blur",)):
+    """Return the confidence of the one model of a table."""
+    return confidence(rows, list(types), sample_of(rows, resamples=200).bootstrap)
+
+
 def test_confidence_separates_right_from_wrong_or_says_why_it_is_unknown():
     rows = frame([row("a", f"./{i}.png", "blur", "1", margin) for i, margin in enumerate([1, 1, -1, -1])])
-    assert confidence(rows.assign(probability=[0.9, 0.8, 0.4, 0.3]), ["blur"]).auroc == 1.0
-    assert confidence(rows.assign(probability=[0.6, 0.6, 0.1, 0.1]), ["blur"]).auroc == 0.0
-    sure = confidence(rows[:2].assign(probability=[0.9, 0.8]), ["blur"])
+    assert confidence_of(rows.assign(probability=[0.9, 0.8, 0.4, 0.3])).auroc == 1.0
+    assert confidence_of(rows.assign(probability=[0.6, 0.6, 0.1, 0.1])).auroc == 0.0
+    sure = confidence_of(rows[:2].assign(probability=[0.9, 0.8]))
     assert (sure.auroc, sure.auroc_reason) == (None, "all verdicts are right, or all wrong")
-    alone = confidence(rows[:1], ["blur"])
+    assert (sure.auroc_interval, sure.auroc_interval_reason) == (None, sure.auroc_reason)
+    alone = confidence_of(rows[:1])
     assert (alone.ece, alone.ece_reason) == (None, "calibration needs at least two photos")
-    assert confidence(rows[:0], ["blur"]).ece_reason == "no pair judged"
+    assert confidence_of(rows[:0]).ece_reason == "no pair judged"
+
+
+def test_calibration_has_intervals_over_photos():
+    rows = noisy(["a"], 30, seed=0, lift=1.0)
+    calibrated = confidence_of(rows.assign(probability=probabilities(rows)), ["blur", "jpeg"])
+    for name in ("brier", "auroc"):
+        low, high = getattr(calibrated, f"{name}_interval")
+        assert 0 < low < getattr(calibrated, name) < high < 1
+    assert 0 < calibrated.ece_interval[0] < calibrated.ece_interval[1] < 0.5
+    assert 0.01 < calibrated.ece_expected < 0.1
+    blur = calibrated.by_degradation["blur"]
+    assert blur.overconfidence == pytest.approx(blur.stated - blur.found)
+    # paired: the interval of the difference is that of resampled differences
+    low, high = blur.overconfidence_interval
+    assert low < blur.overconfidence < high
+    assert blur.found_interval[0] < blur.found < blur.found_interval[1]
 
 
 def test_a_curve_that_fits_on_the_whole_may_be_wrong_on_each_type():
     rows = frame(
         [row("a", f"./{at}.png", kind, "1", margin) for at in range(4) for kind, margin in (("blur", 1), ("jpeg", -1))]
     )
-    by_type = confidence(rows.assign(probability=0.5), ["blur", "jpeg", "crop_edge"]).by_degradation
+    by_type = confidence_of(rows.assign(probability=0.5), ["blur", "jpeg", "crop_edge"]).by_degradation
     assert (by_type["blur"].stated, by_type["blur"].found) == (0.5, 1.0)
     assert (by_type["jpeg"].stated, by_type["jpeg"].found) == (0.5, 0.0)
+    assert (by_type["blur"].overconfidence, by_type["blur"].overconfidence_interval) == (-0.5, (-0.5, -0.5))
     assert by_type["crop_edge"].stated is None
+    assert by_type["crop_edge"].overconfidence_interval_reason == "calibration needs at least two photos"

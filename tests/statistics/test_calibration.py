@@ -1,8 +1,13 @@
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 
-from iqbench.statistics.calibration import auroc, cross_fitted, reliability
+from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.calibration import cross_fitted, reliability
+
+FOUR = pd.Series(["a", "b", "c", "d"])
+BOOTSTRAP = Bootstrap(FOUR.tolist(), BootstrapConfig(resamples=50))
 
 
 def true_log_odds(groups=400, slope=3.0, unit=1.0, seed=0):
@@ -25,6 +30,22 @@ def test_a_coin_that_is_sure_of_itself_ends_at_a_half():
     np.testing.assert_allclose(cross_fitted(margins, np.arange(400)), 0.5, atol=0.1)
 
 
+def test_a_judge_below_chance_says_a_half_and_never_contradicts_its_own_verdict():
+    random = np.random.default_rng(0)
+    right = random.random(2000) < 0.399
+    margins = np.where(right, 1.0, -1.0) * random.uniform(0.1, 2.0, 2000)
+    assert cross_fitted(margins, np.arange(2000)).tolist() == [0.5] * 2000
+    of_the_negation = cross_fitted(-margins, np.arange(2000))
+    assert ((of_the_negation > 0.5) == (margins < 0)).all()
+
+
+def test_a_probability_is_on_the_side_of_its_margin_in_every_fold_of_a_judge_near_chance():
+    for seed in range(20):
+        margins = np.random.default_rng(seed).normal(size=60)
+        probabilities = cross_fitted(margins, np.arange(60))
+        assert ((probabilities - 0.5) * margins >= 0).all()
+
+
 def test_no_group_calibrates_itself():
     margins, groups = true_log_odds(40)
     before = cross_fitted(margins, groups)
@@ -41,20 +62,30 @@ def test_a_model_without_an_opinion_says_a_half_and_one_group_says_nothing():
 
 
 def test_brier_and_ece_are_those_worked_out_by_hand():
-    calibration = reliability(np.array([0.25, 0.75, 0.75, 0.75]), "")
+    calibration = reliability(np.array([0.25, 0.75, 0.75, 0.75]), FOUR, BOOTSTRAP, "")
     assert calibration.brier == pytest.approx((3 * 0.25**2 + 0.75**2) / 4)
     assert calibration.ece == pytest.approx(0.0)  # says 0.75, right 3 times of 4
-    assert reliability(np.array([0.05, 0.95, 0.95, 0.95]), "").ece == pytest.approx(0.2)
+    assert reliability(np.array([0.05, 0.95, 0.95, 0.95]), FOUR, BOOTSTRAP, "").ece == pytest.approx(0.2)
+
+
+def test_the_intervals_are_those_of_copied_clusters():
+    random, names = np.random.default_rng(0), [f"{at:02}" for at in range(12)]
+    clusters, probabilities = pd.Series(np.repeat(names, 5)), random.uniform(size=60)
+    bootstrap = Bootstrap(names, BootstrapConfig(resamples=80))
+    calibration, copies = reliability(probabilities, clusters, bootstrap, ""), []
+    for weights in bootstrap.weights[1:]:
+        copied = np.repeat(probabilities, np.repeat(weights, 5))
+        alone = reliability(copied, pd.Series("00", index=range(len(copied))), bootstrap, "")
+        assert alone.brier_interval_reason == alone.ece_interval_reason == "an interval needs at least two photos"
+        copies.append([alone.brier, alone.ece])
+    brier, ece = np.percentile(copies, [2.5, 97.5], axis=0).T
+    assert calibration.brier_interval == pytest.approx(brier)
+    assert calibration.ece_interval == pytest.approx(ece)
 
 
 def test_what_is_unknown_has_a_reason_and_enters_nothing():
-    calibration = reliability(np.array([np.nan]), "", "no probability")
+    calibration = reliability(np.array([np.nan]), FOUR[:1], BOOTSTRAP, "", "no probability")
     assert (calibration.ece, calibration.ece_reason, calibration.bins) == (None, "no probability", [])
-    assert reliability(np.array([0.75, np.nan]), "") == reliability(np.array([0.75]), "")
-
-
-def test_auroc_tells_whether_confidence_tells_right_from_wrong():
-    right = np.array([True, True, False, False])
-    assert auroc(right, np.array([0.4, 0.3, 0.1, 0.2])) == 1.0
-    assert auroc(right, np.array([0.1, 0.1, 0.4, 0.4])) == 0.0
-    assert auroc(right[:2], np.array([0.4, 0.3])) is None
+    assert calibration.brier_interval_reason == calibration.ece_expected_reason == "no probability"
+    with_unknown = reliability(np.array([0.75, np.nan]), FOUR[:2], BOOTSTRAP, "")
+    assert with_unknown == reliability(np.array([0.75]), FOUR[:1], BOOTSTRAP, "")

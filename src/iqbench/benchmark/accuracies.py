@@ -16,12 +16,11 @@ from iqbench.results.model_summary import (
     PairStatistics,
     ReencodeControl,
     SeverityStep,
-    TestedAccuracy,
     TypeSeverityStep,
 )
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.calibration import Calibration, reliability
-from iqbench.statistics.estimate import NO_PAIR, Accuracy, Array
+from iqbench.statistics.estimate import NO_PAIR, Accuracy, AccuracyAgainstChance, Array
 from iqbench.statistics.proportions import cluster_intervals
 
 UNCALIBRATED = "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders"
@@ -109,8 +108,7 @@ class ModelAccuracies:
             **value_or_reason("avg_legacy_confidence", _mean(judged["legacy_confidence"]), "no legacy confidence"),
             **value_or_reason("avg_score_drop", drop, "the model has no score"),
             **value_or_reason("tie_rate", ties / len(judged) if len(judged) else None, NO_PAIR),
-            **value_or_reason("order_consistency", consistency.value, NO_PAIR),
-            order_consistency_interval=consistency.interval,
+            **consistency.as_fields("order_consistency"),
         )
 
 
@@ -123,9 +121,7 @@ def severity_steps(tables: ModelTables, bootstrap: Bootstrap, chance: ChanceTest
         first = rows.iloc[0]
         step = SeverityStep(
             **dict(accuracy),
-            **chance_fields(
-                chance.levels.get((tables.name, ladder, severity)), accuracy.value, accuracy.interval
-            ),
+            **chance_fields(chance.levels.get((tables.name, ladder, severity)), accuracy.value, accuracy.interval),
             severity=int(severity),
             level=str(first["degradation_level"]),
             degradation_type=str(first["degradation_type"]),
@@ -160,11 +156,11 @@ def level_accuracies(tables: ModelTables, bootstrap: Bootstrap) -> dict[str, dic
 
 def tested_accuracies(
     rows: pd.DataFrame, codes: Any, p_values: list[float | None], bootstrap: Bootstrap
-) -> list[TestedAccuracy]:
+) -> list[AccuracyAgainstChance]:
     """Return the accuracy of each group of rows, tested against 50 %."""
     estimates = _group_accuracies(rows, codes, len(p_values), bootstrap)
     return [
-        TestedAccuracy(**dict(accuracy), **chance_fields(p, accuracy.value, accuracy.interval))
+        AccuracyAgainstChance(**dict(accuracy), **chance_fields(p, accuracy.value, accuracy.interval))
         for accuracy, p in zip(estimates, p_values, strict=True)
     ]
 
@@ -193,9 +189,9 @@ def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
     )
 
 
-def raw_calibration(judged: pd.DataFrame) -> Calibration:
+def raw_calibration(judged: pd.DataFrame, bootstrap: Bootstrap) -> Calibration:
     """Return the reliability of the sigmoid of the margins, for models whose margins are log-odds."""
-    return reliability(expit(judged["margin"].to_numpy(np.float64)), UNCALIBRATED)
+    return reliability(expit(judged["margin"].to_numpy(np.float64)), judged["cluster"], bootstrap, UNCALIBRATED)
 
 
 def _group_accuracies(rows: pd.DataFrame, codes: Any, groups: int, bootstrap: Bootstrap) -> list[Accuracy]:

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.tables import BenchmarkSample
-from iqbench.results.model_summary import ChanceVerdict
-from iqbench.statistics.estimate import ALPHA, Interval
+from iqbench.statistics.estimate import ALPHA, ChanceVerdict, Interval
 
 ALL = "all"
 
@@ -58,7 +57,7 @@ class ChanceTests:
 
 
 def chance_fields(p: float | None, accuracy: float | None, interval: Interval | None) -> dict[str, Any]:
-    """Return the fields of a `TestedAccuracy` about chance.
+    """Return the fields of a `AccuracyAgainstChance` about chance.
 
     Example:
         >>> chance_fields(0.01, 0.9, (0.7, 0.99))

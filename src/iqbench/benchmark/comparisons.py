@@ -12,7 +12,7 @@ from iqbench.benchmark.tables import CELL
 from iqbench.results.summary import LeastDifference, ModelDifference, PhotoDifference, RankedModel, TypeWinner
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.estimate import Accuracy, Array
-from iqbench.statistics.paired_tests import paired_differences
+from iqbench.statistics.paired_tests import paired_differences, undefined_difference
 from iqbench.statistics.sign_flips import SignFlips
 
 TOO_CLOSE = "too close to call"
@@ -141,12 +141,13 @@ class Comparisons:
         both = ~np.isnan(gap)
         width, clusters = len(self._types), len(self._bootstrap.index)
         sums = np.bincount(self._codes[both], weights=gap[both], minlength=clusters * width)
-        counts = np.bincount(self._codes[both], minlength=clusters * width)
+        counts = np.bincount(self._codes[both], np.ones(int(both.sum())), clusters * width)
         of_type = self._kinds[both]
         photos = [len(np.unique(self._photos[both][of_type == at])) for at in range(width)]
         photos.append(len(np.unique(self._photos[both])))
         shape = (clusters, width)
-        return Gap(sums.reshape(shape), counts.reshape(shape).astype(np.float64), np.array(photos))
+        sums, counts = sums.reshape(shape), counts.reshape(shape)
+        return Gap(sums, counts, np.array(photos, dtype=np.float64))
 
     def _columns(self, pairs: Sequence[tuple[str, str]]) -> tuple[Array, Array]:
         """Return sums and counts over all types, clusters x pairs of models."""
@@ -180,8 +181,7 @@ class Comparisons:
     def _lead(self, kind: str, ranked: list[str], corrected: Mapping[tuple[str, str, str], float]) -> PhotoDifference:
         """Return the difference of the first two models on a type."""
         if len(ranked) < 2:
-            reasons = dict.fromkeys(("difference_reason", "interval_reason", "p_reason", "p_corrected_reason"), ONLY_ONE)
-            return PhotoDifference.model_validate({"difference": None} | reasons)
+            return undefined_difference(PhotoDifference, ONLY_ONE)
         first, second = ranked[:2]
         pair = (first, second) if (first, second) in self._gaps else (second, first)
         sign, at = 1.0 if pair == (first, second) else -1.0, self._types.index(kind)
@@ -222,9 +222,7 @@ def ranking(
     if not same_pairs:
         return [RankedModel(model=model, place=None, last_place=None) for model in ordered]
     count = len(accuracies)
-    return [
-        RankedModel(model=model, place=1 + better[model], last_place=count - worse[model]) for model in ordered
-    ]
+    return [RankedModel(model=model, place=1 + better[model], last_place=count - worse[model]) for model in ordered]
 
 
 def _with_verdict(difference: PhotoDifference, a: str, b: str, close: bool, margin: float | None) -> ModelDifference:

@@ -1,15 +1,19 @@
 """Diagnostics of one model besides its accuracy: calibration, visibility of changes, and strata of originals."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.accuracies import IDENTITY, REENCODE
+from iqbench.benchmark.accuracies import IDENTITY, REENCODE, tested_accuracies
+from iqbench.benchmark.chance import ChanceTests
 from iqbench.benchmark.tables import CONTROL, ModelTables
 from iqbench.records import value_or_reason
-from iqbench.results.model_summary import Confidence, Stratum, TypeCalibration, Visibility
+from iqbench.results.diagnostics_summary import Confidence, Stratum, TypeCalibration, Visibility
 from iqbench.statistics.bootstrap import Bootstrap
-from iqbench.statistics.calibration import auroc, cross_fitted, reliability
-from iqbench.statistics.estimate import NO_PAIR, Accuracy
+from iqbench.statistics.calibration import cross_fitted, reliability
+from iqbench.statistics.estimate import NO_PAIR, Accuracy, Estimate, Share
+from iqbench.statistics.resampled_calibration import auroc_draws
 
 CALIBRATED = "P(original better), calibrated on other photos; each pair in both orders"
 
@@ -24,20 +28,20 @@ THIRDS = ("low", "middle", "high")
 
 
 def probabilities(verdicts: pd.DataFrame) -> "pd.Series[float]":
-    """Return the calibrated probability of the original for each row; NaN for controls, failures and a single photo.
+    """Return the calibrated probability of the original for each row; NaN for controls, failures, one cluster.
 
-    Each model is calibrated on its own pairs of other photos.
+    Each model is calibrated on its own pairs of other clusters of photos.
     """
     chances = pd.Series(np.nan, index=verdicts.index)
     judged = verdicts[(verdicts["degradation_group"] != CONTROL) & (verdicts["status"] == "ok")]
     for _, rows in judged.groupby("model_name", sort=False):
         ordered = rows.iloc[np.argsort(rows["degraded"].to_numpy(str), kind="stable")]
-        margins, photos = ordered["margin"].to_numpy(np.float64), ordered["original"].to_numpy(str)
-        chances[ordered.index] = cross_fitted(margins, photos)
+        clusters = ordered["cluster" if "cluster" in ordered else "original"]
+        chances[ordered.index] = cross_fitted(ordered["margin"].to_numpy(np.float64), clusters.to_numpy(str))
     return chances
 
 
-def confidence(judged: pd.DataFrame, types: list[str]) -> Confidence:
+def confidence(judged: pd.DataFrame, types: list[str], bootstrap: Bootstrap) -> Confidence:
     """Return the reliability of a model's calibrated probabilities, overall and by type.
 
     ``auroc`` is how well |P - 1/2| separates right verdicts from wrong ones; 0.5 is chance.
@@ -45,17 +49,22 @@ def confidence(judged: pd.DataFrame, types: list[str]) -> Confidence:
     Args:
         judged: The model's judged rows, with their ``probability``.
         types: The degradation types.
+        bootstrap: Resamples of the photos.
     """
     chances = judged["probability"].to_numpy(np.float64)
     correct = judged["correct"].to_numpy(np.float64)
     calibrated = ~np.isnan(chances)
     undefined = FEW_PHOTOS if len(judged) else NO_PAIR
     decided = (correct != 0.5) & calibrated
-    area = auroc(correct[decided] == 1, np.abs(chances[decided] - 0.5))
+    clusters = judged["cluster"][decided]
+    areas = auroc_draws(bootstrap, clusters, correct[decided] == 1, np.abs(chances[decided] - 0.5))
+    units = clusters.nunique()
+    kinds = ONE_KIND if calibrated.any() else undefined
+    area = Estimate.from_draws(areas, len(clusters), units, kinds, bootstrap.too_few(units))
     return Confidence(
-        **dict(reliability(chances, CALIBRATED, undefined)),
-        **value_or_reason("auroc", area, ONE_KIND if calibrated.any() else undefined),
-        by_degradation={kind: _type_calibration(judged, kind) for kind in types},
+        **dict(reliability(chances, judged["cluster"], bootstrap, CALIBRATED, undefined)),
+        **area.as_fields("auroc"),
+        by_degradation={kind: _type_calibration(judged, kind, bootstrap) for kind in types},
     )
 
 
@@ -72,8 +81,8 @@ def visibility(tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> d
     """
     judged, controls = tables.judged, tables.controls
     reencoded = controls[(controls["degradation_level"] == REENCODE) & (controls["status"] == "ok")]
-    changes = reencoded.drop_duplicates("original").set_index("original")["input_change"]
-    least = judged["original"].map(changes).astype(float)
+    reencodings = reencoded.drop_duplicates("original").set_index("original")["input_change"]
+    least = judged["original"].map(reencodings).astype(float)
     comparable = judged["input_change"].notna() & least.notna()
     visible = comparable & (judged["input_change"] > least)
     by_type = {}
@@ -81,11 +90,11 @@ def visibility(tables: ModelTables, types: list[str], bootstrap: Bootstrap) -> d
         of_type = judged["degradation_type"] == kind
         rows = judged.loc[of_type & comparable]
         reason = SHAPES_DIFFER if of_type.any() else NO_PAIR
-        share = float(visible[of_type].sum() / len(rows)) if len(rows) else None
+        changes, shown = rows["input_change"].to_numpy(np.float64), np.where(visible[rows.index], 1.0, 0.0)
         by_type[kind] = Visibility(
-            **value_or_reason("input_change", float(rows["input_change"].mean()), reason),
+            **bootstrap.mean(Estimate, rows["cluster"], changes, reason).as_fields("input_change"),
             **value_or_reason("input_change_max", float(rows["input_change_max"].max()), reason),
-            **value_or_reason("visible", share, reason),
+            **bootstrap.proportion(Share, rows["cluster"], shown, reason).as_fields("visible"),
             accuracy_where_visible=_accuracy(judged[of_type & visible], bootstrap),
             accuracy_where_invisible=_accuracy(judged[of_type & comparable & ~visible], bootstrap),
         )
@@ -109,22 +118,30 @@ def thirds(judged: pd.DataFrame) -> dict[str, "pd.Series[str]"]:
 
 
 def strata(
-    judged: pd.DataFrame, labels: dict[str, "pd.Series[str]"], bootstrap: Bootstrap
+    tables: ModelTables, labels: Mapping[str, "pd.Series[str]"], bootstrap: Bootstrap, chance: ChanceTests
 ) -> dict[str, dict[str, Stratum]]:
     """Return a model's accuracy on each ladder in each third of the originals.
 
     Args:
-        judged: The model's judged rows.
+        tables: The rows of the model.
         labels: The third of each original by image statistic; see `thirds`.
-        bootstrap: Resamples of the photos.
+        bootstrap: The clusters of the photos.
+        chance: The tests against 50 %.
     """
     by_statistic: dict[str, dict[str, Stratum]] = {}
     for statistic, third in labels.items():
-        of_row, column = judged["original"].map(third), STRATA[statistic]
-        parts = {label: judged[of_row == label] for label in THIRDS}
-        by_statistic[statistic] = {
-            label: _stratum(rows, column, bootstrap) for label, rows in parts.items() if len(rows)
-        }
+        of_row, column = tables.asked["original"].map(third), STRATA[statistic]
+        for label in THIRDS:
+            rows = tables.asked[of_row == label]
+            if len(rows):
+                ladders = rows["ladder"].unique()
+                p = [chance.strata.get((tables.name, statistic, label, ladder)) for ladder in ladders]
+                codes = pd.Index(ladders).get_indexer(pd.Index(rows["ladder"]))
+                by_statistic.setdefault(statistic, {})[label] = Stratum(
+                    **{"from": float(rows[column].astype(float).min()), "to": float(rows[column].astype(float).max())},
+                    photos=int(rows["original"].nunique()),
+                    by_ladder=dict(zip(map(str, ladders), tested_accuracies(rows, codes, p, bootstrap), strict=True)),
+                )
     return by_statistic
 
 
@@ -135,27 +152,20 @@ def largest_identity_margin(controls: pd.DataFrame) -> tuple[float | None, int]:
     return (float(margins.max()) if margins.notna().any() else None), len(identical)
 
 
-def _type_calibration(judged: pd.DataFrame, kind: str) -> TypeCalibration:
+def _type_calibration(judged: pd.DataFrame, kind: str, bootstrap: Bootstrap) -> TypeCalibration:
     """Return the mean stated probability and the accuracy on one type.
 
     One curve is fitted to all types, and may be wrong on each: where more is stated than found, the model
     is overconfident about that type.
     """
     rows = judged[(judged["degradation_type"] == kind) & judged["probability"].notna()]
-    return TypeCalibration(
-        **value_or_reason("stated", float(rows["probability"].mean()), FEW_PHOTOS),
-        **value_or_reason("found", float(rows["correct"].mean()), FEW_PHOTOS),
-    )
-
-
-def _stratum(rows: pd.DataFrame, column: str, bootstrap: Bootstrap) -> Stratum:
-    values = rows[column].astype(float)
-    return Stratum(
-        **{"from": float(values.min()), "to": float(values.max())},
-        photos=int(rows["original"].nunique()),
-        by_ladder={str(ladder): _accuracy(part, bootstrap) for ladder, part in rows.groupby("ladder", sort=False)},
-    )
+    stated, found = (rows[column].to_numpy(np.float64) for column in ("probability", "correct"))
+    clusters = rows["cluster"]
+    fields = bootstrap.mean(Estimate, clusters, stated, FEW_PHOTOS).as_fields("stated")
+    fields |= bootstrap.proportion(Estimate, clusters, found, FEW_PHOTOS).as_fields("found")
+    fields |= bootstrap.mean(Estimate, clusters, stated - found, FEW_PHOTOS).as_fields("overconfidence")
+    return TypeCalibration.model_validate(fields)
 
 
 def _accuracy(rows: pd.DataFrame, bootstrap: Bootstrap) -> Accuracy:
-    return bootstrap.mean(Accuracy, rows["original"], rows["correct"].to_numpy(np.float64))
+    return bootstrap.proportion(Accuracy, rows["cluster"], rows["correct"].to_numpy(np.float64))

@@ -11,7 +11,7 @@ from iqbench.benchmark.tables import ModelTables
 from iqbench.records import value_or_reason
 from iqbench.results.model_summary import MonotonicityTest, Threshold
 from iqbench.statistics.bootstrap import Bootstrap
-from iqbench.statistics.estimate import Array, Estimate
+from iqbench.statistics.estimate import Array, Estimate, expanded_tail
 from iqbench.statistics.monotonicity import crossing, kendall_taus, monotone
 
 NOTICED = 0.75
@@ -46,11 +46,11 @@ def monotonicity_tests(
         decided = of_type.dropna(subset=["tau"])
         steps = tables.neighbours[tables.neighbours["degradation_type"] == kind]
         undefined = ALL_TIED if len(of_type) else NO_LADDER
-        tau = bootstrap.mean(Estimate, decided["original"], decided["tau"].to_numpy(np.float64), undefined)
+        tau = bootstrap.mean(Estimate, decided["cluster"], decided["tau"].to_numpy(np.float64), undefined)
         wrong = 1 - steps["correct"].to_numpy(np.float64)
         tests[kind] = MonotonicityTest(
             tau=tau,
-            violations=bootstrap.mean(Estimate, steps["original"], wrong, NO_NEIGHBOURS),
+            violations=bootstrap.proportion(Estimate, steps["cluster"], wrong, NO_NEIGHBOURS),
             ladders=len(of_type),
             without_opinion=int(of_type["tau"].isna().sum()),
         )
@@ -89,27 +89,28 @@ def _threshold(rows: pd.DataFrame, steps: pd.DataFrame, bootstrap: Bootstrap) ->
         )
     codes = pd.Index(steps["severity"]).get_indexer(pd.Index(rows["severity"]))
     correct = rows["correct"].to_numpy(np.float64)
-    accuracy = bootstrap.column_means(rows["original"], codes, correct, len(steps))
+    accuracy = bootstrap.column_means(rows["cluster"], codes, correct, len(steps))
     amounts = steps["amount"].to_numpy(np.float64)
     crossings = crossing(monotone(accuracy), amounts, NOTICED)
     amount = float(crossings[0]) if np.isfinite(crossings[0]) else None
-    few = bootstrap.too_few(rows["original"].nunique())
+    few = bootstrap.too_few(rows["cluster"].nunique())
     beyond = f"{100 * NOTICED:.0f} % is not reached at {amounts[-1]:g}"
     return Threshold(
         degradation_type=kind,
         unit=unit,
         **value_or_reason("amount", amount, beyond),
         at_most=amount is not None and amount == float(amounts[0]),
-        interval=None if few else _threshold_interval(crossings, amounts),
+        interval=None if few else _threshold_interval(crossings, amounts, rows["cluster"].nunique()),
         interval_reason=few or None,
     )
 
 
-def _threshold_interval(crossings: Array, amounts: Array) -> tuple[float | None, float | None]:
+def _threshold_interval(crossings: Array, amounts: Array, clusters: int) -> tuple[float | None, float | None]:
     """Return the 95 % interval of the crossings, from mild to harsh; None is beyond the harshest level."""
     sign = 1.0 if amounts[-1] >= amounts[0] else -1.0  # a harsher JPEG has a lower quality
     damage = np.where(np.isinf(crossings), np.inf, sign * crossings)
-    low, high = np.nanquantile(damage[1:], [0.025, 0.975], method="nearest")
+    tail = expanded_tail(clusters)
+    low, high = np.nanquantile(damage[1:], [tail, 1 - tail], method="nearest")
     return (
         None if np.isinf(low) else float(sign * low),
         None if np.isinf(high) else float(sign * high),
@@ -126,7 +127,8 @@ def _taus(judged: pd.DataFrame, tie_margin: float) -> pd.DataFrame:
         with_original = np.hstack([np.zeros((len(margins), 1)), margins.to_numpy(np.float64)])
         taus = kendall_taus(with_original, tie_margin)
         kind = rows["degradation_type"].iloc[0]
-        table = {"original": margins.index, "ladder": ladder, "degradation_type": kind, "tau": taus}
+        clusters = rows.drop_duplicates("original").set_index("original")["cluster"].reindex(margins.index)
+        table = {"cluster": clusters.to_numpy(), "ladder": ladder, "degradation_type": kind, "tau": taus}
         tables.append(pd.DataFrame(table))
-    columns = {"original": str, "ladder": str, "degradation_type": str, "tau": float}
+    columns = {"cluster": str, "ladder": str, "degradation_type": str, "tau": float}
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(columns)).astype(columns)

@@ -4,19 +4,20 @@ from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.comparisons import NO_DIFFERENCE, Comparisons
+from iqbench.benchmark.comparisons import NO_DIFFERENCE
 from iqbench.benchmark.tables import CONTROL
 from iqbench.errors import UsageError
 from iqbench.results.compatibility import damage_difference
 from iqbench.results.summary import PhotoDifference, Summary
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
-from iqbench.statistics.paired_tests import with_holm
+from iqbench.statistics.estimate import Array
+from iqbench.statistics.paired_tests import paired_differences
+from iqbench.statistics.sign_flips import SignFlips
 
 ALL = "all"
-
-NOW, BEFORE = "now", "before"
 
 VARIANT = ["degradation_type", "ladder", "degradation_level"]
 
@@ -27,25 +28,34 @@ COLUMNS = ["model_name", "original", *CELL, "degradation_group", "correct", "pro
 
 
 class Regression(PhotoDifference):
-    """The accuracy of a model now and before, on one type or on ``all``, and the paired difference."""
+    """The accuracy of a model now and before, on one type or on ``all``, and the paired difference.
+
+    ``least_fall`` is the fall that these photos show with a power of 80 %, corrected for all comparisons; None
+    where they can show no fall.
+    """
 
     model: str
     type: str
-    before: float
     now: float
+    before: float
+    least_fall: float | None
     verdict: str = NO_DIFFERENCE
 
+    def excludes_fall_of(self, points: float) -> bool:
+        """Return whether the interval excludes that the accuracy fell by so many percentage points or more."""
+        return self.interval is not None and self.interval[0] > -points / 100
 
-def regressions(now: pd.DataFrame, before: pd.DataFrame, config: BootstrapConfig) -> list[Regression]:
+
+def regressions(now: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> list[Regression]:
     """Return for each model and type, and over all types, the change of its accuracy.
 
     A model got *worse* where the difference is below 0 and its p, corrected for all comparisons made here
-    (Holm), is below 5 %; *better* likewise. The difference is paired by photo.
+    (sign flips, step-down), is below 5 %; *better* likewise. The difference is paired by photo.
 
     Args:
         now: The verdict table of a run.
         before: The verdict table of the reference run.
-        config: Seed and number of resamples of the bootstrap.
+        seed: Seed of the sign flips.
 
     Raises:
         UsageError: If a model of the reference run is missing, or no pair was judged in both runs.
@@ -53,43 +63,51 @@ def regressions(now: pd.DataFrame, before: pd.DataFrame, config: BootstrapConfig
     now, before = _unique_pairs(now), _unique_pairs(before)
     for name in sorted(set(before["model_name"]) - set(now["model_name"])):
         raise UsageError(f"model {name!r} is in the reference run but not in this run; benchmark it too")
-    changes = []
+    pairs = before.merge(now, on=["model_name", *CELL], suffixes=("_before", "_now"), how="inner")
     for name in dict.fromkeys(before["model_name"]):
-        both = pd.concat(
-            [
-                now[now["model_name"] == name].assign(run=NOW),
-                before[before["model_name"] == name].assign(run=BEFORE),
-            ]
-        )
-        both = both[both.groupby(CELL)["run"].transform("nunique") == 2]
-        if not len(both):
+        if not (pairs["model_name"] == name).any():
             raise UsageError(f"model {name!r}: no pair was judged in both runs; are the photos and the suite the same?")
-        changes += _changes(name, both, config)
-    return [
-        change.model_copy(update={"verdict": "better" if (change.value or 0) > 0 else "worse"})
-        if change.shown
-        else change
-        for change in with_holm(changes)
-    ]
+    types = sorted(pairs["degradation_type"].unique())
+    keys = [(name, kind) for name in dict.fromkeys(before["model_name"]) for kind in (ALL, *types)]
+    of_keys = {key: rows for key in keys if len(rows := _rows(pairs, *key))}
+    return _changes(of_keys, Bootstrap(sorted(pairs["photo_sha256"].unique()), BootstrapConfig(seed, resamples=0)))
+
+
+def _rows(pairs: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
+    of_model = pairs["model_name"] == name
+    return pairs[of_model if kind == ALL else of_model & (pairs["degradation_type"] == kind)]
 
 
 def _unique_pairs(table: pd.DataFrame) -> pd.DataFrame:
     return table[judged(table)].drop_duplicates(["model_name", *CELL])
 
 
-def _changes(name: str, both: pd.DataFrame, config: BootstrapConfig) -> list[Regression]:
-    """Return the changes of one model, from the pairs of both runs."""
-    both = both.assign(model_name=both["run"], original=both["photo_sha256"])
-    types = sorted(both["degradation_type"].unique())
-    bootstrap = Bootstrap(sorted(both["original"].unique()), config)
-    comparisons = Comparisons(both, [NOW, BEFORE], types, bootstrap)
-    changes = []
-    for kind in [ALL, *types]:
-        accuracy = (both if kind == ALL else both[both["degradation_type"] == kind]).groupby("run")["correct"].mean()
-        difference = comparisons.difference(NOW, BEFORE, None if kind == ALL else kind)
-        before, now = float(accuracy[BEFORE]), float(accuracy[NOW])
-        changes.append(Regression(**dict(difference), model=name, type=kind, before=before, now=now))
-    return changes
+def _changes(of_keys: dict[tuple[str, str], pd.DataFrame], clusters: Bootstrap) -> list[Regression]:
+    """Return the changes of all models and types, corrected for their number."""
+    sums, counts, fields, reasons = list[Array](), list[Array](), list[dict[str, object]](), list[str]()
+    for (name, kind), rows in of_keys.items():
+        zeros, gap = np.zeros(len(rows), dtype=np.intp), rows["correct_now"] - rows["correct_before"]
+        sums.append(clusters.sums(rows["photo_sha256"], zeros, gap.to_numpy(np.float64), 1)[:, 0])
+        counts.append(clusters.sums(rows["photo_sha256"], zeros, np.ones(len(rows)), 1)[:, 0])
+        means = {when: float(rows[f"correct_{when}"].mean()) for when in ("now", "before")}
+        photos = int(rows["photo_sha256"].nunique())
+        reasons.append(clusters.too_few(photos))
+        fields.append({"model": name, "type": kind, "photos": photos, **means})
+    flips = SignFlips(len(clusters.index), clusters.config.seed)
+    table, rows_of = np.stack(sums, axis=1), np.stack(counts, axis=1)
+    least = flips.least_difference(table, rows_of)
+    fields = [field | {"least_fall": _possible(fall)} for field, fall in zip(fields, least, strict=True)]
+    return [
+        change.model_copy(update={"verdict": "better" if (change.value or 0) > 0 else "worse"})
+        if change.shown
+        else change
+        for change in paired_differences(Regression, flips, table, rows_of, fields, reasons)
+    ]
+
+
+def _possible(fall: float) -> float | None:
+    """Return a fall of accuracy, None if it is larger than any can be."""
+    return float(fall) if fall <= 1 else None
 
 
 def new_failures(name: str, now: pd.DataFrame, before: pd.DataFrame) -> dict[str, int]:

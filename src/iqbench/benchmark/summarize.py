@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from iqbench.baselines import against_baselines, baseline_accuracies, baseline_verdicts
+from iqbench.baselines import baseline_accuracies, baseline_verdicts
 from iqbench.benchmark.accuracies import (
     ModelAccuracies,
     control_results,
@@ -14,7 +14,10 @@ from iqbench.benchmark.accuracies import (
     severity_steps,
     type_severity_steps,
 )
-from iqbench.benchmark.comparisons import Comparisons, best_per_type, ranking
+from iqbench.benchmark.against_baselines import BaselineComparisons
+from iqbench.benchmark.chance import ChanceTests
+from iqbench.benchmark.combinations import Combinations
+from iqbench.benchmark.comparisons import Comparisons
 from iqbench.benchmark.diagnostics import (
     confidence,
     largest_identity_margin,
@@ -75,6 +78,23 @@ class RunFacts:
     mistakes: Mapping[str, dict[str, TypeMistakes]]
 
 
+@dataclass(frozen=True)
+class ModelParts:
+    """What the summaries of all models are made from.
+
+    Args:
+        sample: The verdict tables and the bootstrap.
+        facts: Facts about the runs.
+        labels: The third of each original by image statistic.
+        chance: The tests against 50 %.
+    """
+
+    sample: BenchmarkSample
+    facts: RunFacts
+    labels: Mapping[str, "pd.Series[str]"]
+    chance: ChanceTests
+
+
 def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config: BootstrapConfig) -> BenchmarkResults:
     """Return the summary of some runs, and their verdict table with calibrated probabilities.
 
@@ -102,14 +122,12 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
         sample: The verdict tables and the bootstrap.
         facts: Facts about the runs.
     """
-    baselines = baseline_verdicts(sample.verdicts, sample.protocol, sample.bootstrap.config.seed)
-    labels = thirds(sample.judged)
-    models = {}
-    for name in sample.models:
-        tables = sample.of_model(name)
-        against = against_baselines(tables.judged, baselines, sample.bootstrap, sample.types)
-        models[name] = _model_summary(tables, sample, facts, against, labels)
-    comparisons = Comparisons(sample.judged, sample.models, sample.types, sample.bootstrap)
+    baselines = baseline_verdicts(sample.asked, sample.protocol, sample.bootstrap.config.seed)
+    against, labels = BaselineComparisons(sample, baselines), thirds(sample.judged)
+    parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels))
+    models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
+    comparisons = Comparisons(sample.asked, sample.models, sample.types, sample.bootstrap, sample.flips)
+    together = Combinations(sample.asked, sample.models, sample.types, sample.bootstrap)
     winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
     pairwise = comparisons.pairwise()
     missing = sorted({shard for record in facts.records for shard in record.missing_shards})
@@ -121,32 +139,28 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
         failed_jobs=list(facts.failed_jobs),
         protocol=sample.protocol,
         photos=int(sample.pairs["original"].nunique()),
-        photos_judged=len(sample.bootstrap.index),
+        photos_judged=int(sample.asked["original"].nunique()),
         duplicate_photos=_duplicates(sample.verdicts),
         bootstrap=BootstrapSettings(unit="photo", confidence=1 - ALPHA, resamples=config.resamples, seed=config.seed),
         counts=RowCounts(rows=len(sample.verdicts), pairs=_counts(sample.pairs), controls=_counts(sample.controls)),
         models=models,
         baselines=baseline_accuracies(baselines, sample.bootstrap, sample.types),
         pairwise=pairwise,
-        ranking=ranking({name: model.overall.value for name, model in models.items()}, pairwise),
-        agreement=comparisons.agreement(),
-        nobody_right=comparisons.nobody_right(),
+        ranking=comparisons.ranking({name: model.overall.value for name, model in models.items()}, pairwise),
+        least_difference=comparisons.least_difference(),
+        agreement=together.agreement(),
+        nobody_right=together.nobody_right(),
         by_degradation_winner=winners,
-        best_per_type=best_per_type(winners, sample.judged),
+        best_per_type=together.best_per_type(winners),
         runs=list(facts.records),
     )
 
 
-def _model_summary(
-    tables: ModelTables,
-    sample: BenchmarkSample,
-    facts: RunFacts,
-    against: AgainstBaselines,
-    labels: dict[str, "pd.Series[str]"],
-) -> ModelSummary:
-    """Return the statistics of one model, ``labels`` being the third of each original by image statistic."""
-    name, judged, types, bootstrap = tables.name, tables.judged, sample.types, sample.bootstrap
-    accuracies = ModelAccuracies(tables, types, bootstrap)
+def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> ModelSummary:
+    """Return the statistics of one model."""
+    sample, facts, chance = parts.sample, parts.facts, parts.chance
+    tables, types, bootstrap = sample.of_model(name), sample.types, sample.bootstrap
+    judged, accuracies = tables.judged, ModelAccuracies(tables, sample, chance)
     origin, failed = facts.origins[name], tables.pairs[tables.pairs["status"] != "ok"]
     first = sample.verdicts[sample.verdicts["model_name"] == name].iloc[0]
     return ModelSummary(
@@ -154,21 +168,22 @@ def _model_summary(
         fingerprint=str(first["model_fingerprint"]),
         trained_on=origin.trained_on,
         photos_seen_in_training=origin.photos_seen_in_training,
+        photos=int(tables.asked["original"].nunique()),
         overall=accuracies.overall(),
         macro=accuracies.macro(),
         groups=accuracies.groups(),
         by_degradation=accuracies.by_degradation(),
-        severity=severity_steps(judged, bootstrap),
-        by_severity=type_severity_steps(judged, bootstrap),
-        by_level=level_accuracies(judged),
-        controls=control_results(tables.controls),
-        calibration=raw_calibration(judged),
-        confidence=confidence(judged, types),
+        severity=severity_steps(tables, bootstrap, chance),
+        by_severity=type_severity_steps(tables, bootstrap),
+        by_level=level_accuracies(tables, bootstrap),
+        controls=control_results(tables.controls, bootstrap),
+        calibration=raw_calibration(judged, bootstrap),
+        confidence=confidence(judged, types, bootstrap),
         against_baselines=against,
         monotonicity=monotonicity_tests(tables, types, bootstrap, sample.protocol.tie_margin),
         thresholds=thresholds(judged, bootstrap),
         visibility=visibility(tables, types, bootstrap),
-        strata=strata(judged, labels, bootstrap),
+        strata=strata(tables, parts.labels, bootstrap, chance),
         repeatability=_repeatability(tables, facts),
         failures={str(status): int(rows) for status, rows in failed.groupby("status").size().items()},
         failures_by_type=facts.mistakes.get(name, {}),

@@ -16,6 +16,7 @@ from iqbench.evaluation.answers import (
 )
 from iqbench.evaluation.measures import NO_SERIES, NO_WINNER, PAIR_MEASURES, VOTE_MEASURES, PairMean, SeriesMean
 from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.evaluation.voters import with_voters
 from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import AGREEMENT, agreement_bins
 from iqbench.metrics.series import standings
@@ -44,11 +45,12 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
     Args:
         answers: A row per pair: ``first`` and ``second`` (names of photos), ``series``, ``preference``
             and ``weight`` as in `iqbench.labels.PairTable`, ``margin`` (0 for a tie, NaN without an answer)
-            and ``status`` (``ok``, or the reason); optionally ``order_consistent``.
+            and ``status`` (``ok``, or the reason); optionally ``order_consistent``, and ``one_voter``, the
+            probability that a voter agrees with another one.
         config: The seed and the number of resamples.
         tie_worth: The accuracy of a tie.
     """
-    pairs = pair_answers(answers)
+    pairs, votes = with_voters(pair_answers(answers))
     judged = pairs[pairs["status"] == "ok"]
     bootstrap = PairBootstrap(judged, config)
     means, bins = _pair_means(judged, bootstrap, tie_worth)
@@ -61,6 +63,7 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
             "counts": _pair_counts(pairs),
             "bootstrap": cluster_bootstrap(bootstrap.unit, bootstrap.units, config),
             **{name: measures[name] for name in PAIR_MEASURES},
+            "votes_per_pair": votes,
             "accuracy_by_agreement": bins,
             **value_or_reason("order_consistency", consistency, NO_ORDER),
         }
@@ -91,7 +94,7 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         draws = measure.draws(weights, *sides[measure.of])
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
         alone = ONE_PHOTO if count < 2 else ""
-        measures[name] = measure.kind.from_draws(draws, count, measure.undefined, alone, **capped)
+        measures[name] = measure.kind.from_draws(draws, count, count, measure.undefined, alone, **capped)
     return VoteAgreement.model_validate(
         {
             "counts": VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
@@ -118,7 +121,9 @@ def _pair_means(
     measures = {name: measure for name, measure in PAIR_MEASURES.items() if isinstance(measure, PairMean)}
     ties = {"tie_worth": tie_worth}
     values = {
-        name: measure.values(margin, preference, **(ties if measure.scores_ties else {}))
+        name: judged[measure.values].to_numpy(np.float64)
+        if isinstance(measure.values, str)
+        else measure.values(margin, preference, **(ties if measure.scores_ties else {}))
         for name, measure in measures.items()
     }
     inside, edges = agreement_bins(preference), list(pairwise(AGREEMENT))
@@ -128,12 +133,16 @@ def _pair_means(
     counts = (~np.isnan(table) & (weight > 0)[:, None]).sum(axis=0).tolist()
     estimates = {
         name: Estimate.from_draws(
-            measure.finish(draws) if measure.finish else draws, count, measure.undefined, bootstrap.no_interval
+            measure.finish(draws) if measure.finish else draws,
+            count,
+            bootstrap.units,
+            measure.undefined,
+            bootstrap.no_interval,
         )
         for (name, measure), draws, count in zip(measures.items(), means, counts, strict=False)
     }
     bins = [
-        AgreementBin.from_draws(draws, count, NO_WINNER, bootstrap.no_interval, low=low, high=high)
+        AgreementBin.from_draws(draws, count, bootstrap.units, NO_WINNER, bootstrap.no_interval, low=low, high=high)
         for (low, high), draws, count in zip(edges, means[len(values) :], counts[len(values) :], strict=True)
     ]
     return estimates, bins
@@ -170,6 +179,7 @@ def _series_means(pairs: pd.DataFrame, judged: pd.DataFrame, bootstrap: PairBoot
         count = int((~np.isnan(values)).sum())
         estimates[name] = measure.kind.from_draws(
             bootstrap.over_series(ranked.series, values),
+            count,
             count,
             measure.undefined if len(values) else NO_SERIES,
             ONE_SERIES if count < 2 else "",

@@ -19,6 +19,7 @@ def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
         ValueError: If a preference is not a probability, or a weight is negative.
     """
     columns = ["series", "first", "second", "preference", "weight", "margin", "status"]
+    columns += [name for name in ("one_voter",) if name in answers]
     pairs = answers[columns].astype({"series": str, "preference": float, "weight": float, "margin": float})
     if not pairs["preference"].between(0, 1).all():
         raise ValueError("a preference must be from 0 to 1")

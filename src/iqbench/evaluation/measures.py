@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from iqbench.evaluation.voters import MAJORITY, ONE_VOTER
 from iqbench.metrics.pairs import agreements, cross_entropies, hits
 from iqbench.metrics.series import Standings, blind_tops, taus, tops
 from iqbench.metrics.votes import GOOD, distances, krcc
@@ -20,6 +21,7 @@ from iqbench.statistics.resampled_measures import Weights, copied_draws, mean_dr
 
 NO_PAIR = "no pair was judged"
 NO_WINNER = "no pair with a winner was judged"
+NO_TWO_VOTES = "the labels do not tell how far people agree"
 NO_SERIES = "no series was judged in full"
 ALL_TIED = "no series judged in full has an order both for the model and for people"
 NO_PHOTO = "no photo was judged"
@@ -35,7 +37,8 @@ class PairMean:
     """A measure that is the weighted mean of one value per pair.
 
     Args:
-        values: The value of each pair from (margin, preference); NaN leaves the pair out.
+        values: The value of each pair from (margin, preference), or the column of the pairs that holds it (see
+            `iqbench.evaluation.voters.with_voters`); NaN leaves the pair out.
         heading: The column of the terminal table, "" for no column.
         unit: How the table shows it.
         undefined: The reason if no pair has a value.
@@ -43,7 +46,7 @@ class PairMean:
         scores_ties: Whether ``values`` takes ``tie_worth`` as well.
     """
 
-    values: Callable[..., Array]
+    values: Callable[..., Array] | str
     heading: str = ""
     unit: Unit = "percent"
     undefined: str = NO_PAIR
@@ -125,7 +128,8 @@ PAIR_MEASURES: dict[str, PairMean | SeriesMean] = {
         lambda margin, preference: hits(np.ones_like(margin), preference), undefined=NO_WINNER, finish=_better_constant
     ),
     "voter_agreement": PairMean(agreements, "voters\nagree"),
-    "best_voter_agreement": PairMean(lambda margin, preference: np.maximum(preference, 1 - preference)),
+    "one_voter_agreement": PairMean(ONE_VOTER, undefined=NO_TWO_VOTES),
+    "best_voter_agreement": PairMean(MAJORITY),
     "cross_entropy": PairMean(cross_entropies, unit="number"),
     "top_1": SeriesMean(tops, "top 1", kind=TopOne, details=_chance),
     "kendall_in_series": SeriesMean(

@@ -11,6 +11,7 @@ from iqbench.evaluation.agreement import pair_agreement, vote_agreement
 from iqbench.evaluation.compare import paired_difference
 from iqbench.evaluation.predict import Predictions
 from iqbench.evaluation.vote_scale import VoteScale
+from iqbench.evaluation.voters import vote_ceiling, with_orders
 from iqbench.inference.encoding import STATISTICS
 from iqbench.progress import track
 from iqbench.results.evaluation_summary import (
@@ -75,6 +76,10 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
     tie_worth = identity.protocol.tie_worth
     own = agreement(answers.rows, answers.made_pairs, answers.scale, tie_worth)
     baselines, against = baseline_agreements(answers, tie_worth)
+    if answers.made_pairs is not None:  # the voters are the same for all judges
+        ceiling = vote_ceiling(answers.rows, BOOTSTRAP)
+        own = own.model_copy(update=ceiling)
+        baselines = {name: baseline.model_copy(update=ceiling) for name, baseline in baselines.items()}
     seen = None if details.trained_on is None else int(answers.photos["seen_in_training"].sum())
     provenance = EvaluatedModel(
         fingerprint=identity.model_fingerprint,
@@ -118,7 +123,7 @@ def agreement(
     """
     if made_pairs is None:
         return pair_agreement(rows, BOOTSTRAP, tie_worth)
-    pairs = pair_agreement(made_pairs, BOOTSTRAP, tie_worth)
+    pairs = pair_agreement(with_orders(made_pairs, rows), BOOTSTRAP, tie_worth)
     return vote_agreement(rows, BOOTSTRAP, scale).model_copy(update={"pairs_from_votes": pairs})
 
 

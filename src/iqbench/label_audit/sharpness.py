@@ -103,7 +103,9 @@ def _accuracy(pairs: PairTable, sharpness: "pd.Series[float]", config: Bootstrap
     margin, preference, weight = (rows[name].to_numpy(np.float64) for name in ("margin", "preference", "weight"))
     draws = bootstrap.means(hits(margin, preference)[:, None], weight)[:, 0]
     count = int(((preference != 0.5) & (weight > 0)).sum())
-    return SharpnessAgreement.from_draws(draws, count, NO_WINNER, bootstrap.no_interval, measure="accuracy")
+    return SharpnessAgreement.from_draws(
+        draws, count, bootstrap.units, NO_WINNER, bootstrap.no_interval, measure="accuracy"
+    )
 
 
 def _srcc(votes: VoteTable, sharpness: "pd.Series[float]", config: BootstrapConfig) -> SharpnessAgreement:
@@ -113,4 +115,4 @@ def _srcc(votes: VoteTable, sharpness: "pd.Series[float]", config: BootstrapConf
     count = int(known.sum())
     weights = Bootstrap(names[known].tolist(), config).weights
     draws = srcc_draws(weights, scores[known], votes.means[known])
-    return SharpnessAgreement.from_draws(draws, count, CONSTANT, ONE_PHOTO if count < 2 else "", measure="srcc")
+    return SharpnessAgreement.from_draws(draws, count, count, CONSTANT, ONE_PHOTO if count < 2 else "", measure="srcc")

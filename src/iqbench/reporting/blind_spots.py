@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from iqbench.results.model_summary import ModelSummary
 from iqbench.results.summary import Summary
-from iqbench.statistics.estimate import Accuracy, Estimate
+from iqbench.statistics.estimate import AccuracyAgainstChance, Estimate
 
 CHANCE = 0.5
 
@@ -17,7 +17,7 @@ class Condition:
     name: str
     degradation_type: str
     is_type: bool
-    accuracy: Accuracy
+    accuracy: AccuracyAgainstChance
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ def lies_above(estimate: Estimate, bar: float) -> bool:
 def lies_below(estimate: Estimate, bar: float) -> bool:
     """Return whether an interval lies below a bar; False where there is no interval."""
     return estimate.interval is not None and estimate.interval[1] < bar
+
+
+def prefers_damage(condition: Condition) -> bool:
+    """Return whether a model is shown to prefer the degraded photo, after correction for all conditions."""
+    return condition.accuracy.verdict == "below chance"
 
 
 def conditions(model: ModelSummary) -> list[Condition]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from iqbench.reporting.blind_spots import CHANCE, lies_below
 from iqbench.reporting.model_warnings import precision_sample, second_answers
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
+from iqbench.results.diagnostics_summary import Visibility
 from iqbench.results.model_summary import ModelSummary, Threshold
 from iqbench.statistics.estimate import Estimate
 
@@ -20,7 +21,7 @@ def _baselines(model: ModelSummary) -> Iterator[str]:
         f"{escape_markdown(part)} ({gap.baseline} {percent(gap.baseline_accuracy)} %, "
         f"difference {points(gap.value)} points{bracketed_interval(gap)})"
         for part, gap in gaps.items()
-        if gap.beaten is False
+        if gap.beaten is False and not gap.ceiling
     ]
     if lost:
         yield f"Not shown to beat the best baseline: {'; '.join(lost)}."
@@ -30,7 +31,7 @@ def _monotonicity(model: ModelSummary) -> Iterator[str]:
     tests = {kind: test for kind, test in model.monotonicity.items() if test.tau.value is not None}
     if not tests:
         return
-    taus = [f"{escape_markdown(kind)} {test.tau.value:.2f}{_two_decimals(test.tau)}" for kind, test in tests.items()]
+    taus = [f"{escape_markdown(kind)} {test.tau.value:.2f}{_decimals(test.tau)}" for kind, test in tests.items()]
     yield f"Monotonicity test (L-test), Kendall's tau of severity and preference: {', '.join(taus)}."
     misordered = [
         f"{escape_markdown(kind)} {percent(test.violations.value)} %{bracketed_interval(test.violations)}"
@@ -62,7 +63,7 @@ def threshold_text(threshold: Threshold) -> str:
 
 def _visibility(model: ModelSummary) -> Iterator[str]:
     hidden = [
-        f"{escape_markdown(kind)} in {percent(1 - visibility.visible)} % of pairs"
+        f"{escape_markdown(kind)} in {percent(1 - visibility.visible)} %{_complement(visibility)} of pairs"
         for kind, visibility in model.visibility.items()
         if visibility.visible is not None and visibility.visible < 1
     ]
@@ -77,7 +78,7 @@ def _strata(model: ModelSummary) -> Iterator[str]:
         for statistic, thirds in model.strata.items()
         for label, third in thirds.items()
         for ladder, accuracy in third.by_ladder.items()
-        if lies_below(accuracy, CHANCE)
+        if accuracy.verdict == "below chance"
     ]
     if preferred:
         yield f"Prefers the changed photo, which may be no damage there: {'; '.join(preferred)}."
@@ -87,10 +88,12 @@ def _calibration(model: ModelSummary) -> Iterator[str]:
     confidence = model.confidence
     if confidence.ece is None:
         return
-    auroc = "" if confidence.auroc is None else f", AUROC of right against wrong verdicts {confidence.auroc:.2f}"
+    error, brier, area = (Estimate.of_fields(confidence, name) for name in ("ece", "brier", "auroc"))
+    auroc = "" if area.value is None else f", AUROC of right against wrong verdicts {area.value:.2f}{_decimals(area)}"
     yield (
-        f"Confidence, calibrated on other photos: expected calibration error {percent(confidence.ece)} points, "
-        f"Brier score {confidence.brier:.3f}{auroc}."
+        f"Confidence, calibrated on other photos: expected calibration error {percent(error.value)} "
+        f"points{bracketed_interval(error)}; {percent(confidence.ece_expected)} of a perfectly calibrated judge. "
+        f"Brier score {brier.value:.3f}{_decimals(brier, 3)}{auroc}."
     )
 
 
@@ -120,5 +123,14 @@ DIAGNOSTICS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
 """One function per diagnostic, in the order of the takeaways."""
 
 
-def _two_decimals(estimate: Estimate) -> str:
-    return "" if estimate.interval is None else f" [{estimate.interval[0]:.2f}, {estimate.interval[1]:.2f}]"
+def _decimals(estimate: Estimate, digits: int = 2) -> str:
+    return "" if estimate.interval is None else f" [{', '.join(f'{end:.{digits}f}' for end in estimate.interval)}]"
+
+
+def _complement(visibility: Visibility) -> str:
+    """Return the interval of the share of pairs with an invisible change."""
+    visible = Estimate.of_fields(visibility, "visible")
+    if visible.interval is None:
+        return bracketed_interval(visible)
+    low, high = visible.interval
+    return bracketed_interval(visible.model_copy(update={"interval": (1 - high, 1 - low)}))

@@ -11,9 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from iqbench.reporting.evaluation_table import heading, one_voter
+from iqbench.reporting.evaluation_table import heading
 from iqbench.reporting.plot_style import FAINT, INK, LINES, MARKERS, drawable, save_png
 from iqbench.reporting.text_format import percent
+from iqbench.reporting.voter_lines import voters
 from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
 from iqbench.statistics.estimate import Interval
 
@@ -60,9 +61,12 @@ def _pair_section(part: SubFigure, result: EvaluatedSet) -> None:
     _dots(left, result, "accuracy", scale=100.0)
     left.set_title("accuracy in %, 95 % interval", loc="left", size=9.5, color=INK)
     left.axvline(50, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-    if (voter := one_voter(result)) is not None:
-        left.axvline(100 * voter, color=FAINT, linewidth=1.2, zorder=0)
-        left.set_xlabel(f"grey line: one voter agrees with the majority in {percent(voter)} %", size=8, color=FAINT)
+    if (people := voters(result)) is not None and people.one_voter_agreement is not None:
+        another, majority = people.one_voter_agreement.value, people.best_voter_agreement.value
+        for share, style in ((another, "dotted"), (majority, "solid")):
+            left.axvline(100 * (share or 0.0), color=FAINT, linewidth=1.2, linestyle=style, zorder=0)
+        text = f"one voter agrees with another in {percent(another)} % (dotted), with the majority in "
+        left.set_xlabel(f"{text}{percent(majority)} % (solid)", size=8, color=FAINT)
     for at, (name, model) in enumerate(result.models.items()):
         assert isinstance(model, PairModel)
         levels = [level for level in model.accuracy_by_agreement if level.value is not None]
@@ -81,6 +85,10 @@ def _vote_section(part: SubFigure, result: EvaluatedSet, tables: Mapping[str, pd
     left, right = above.subplots(1, 2, width_ratios=[1.25, 1])
     _dots(left, result, "srcc", scale=1.0)
     left.set_title("Spearman's correlation with people, 95 % interval", loc="left", size=9.5, color=INK)
+    ceiling = result.first_model.ceiling if isinstance(result.first_model, VoteModel) else None
+    if ceiling is not None and ceiling.value is not None:
+        left.axvline(ceiling.value, color=FAINT, linewidth=1.2, zorder=0)
+        left.set_xlabel(f"grey line: {ceiling.value:.3f}, the best possible judge (the ceiling)", size=8, color=FAINT)
     left.axvline(0, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     for at, (name, table) in enumerate(tables.items()):
         places, true, predicted = tenths(table)

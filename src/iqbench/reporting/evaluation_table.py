@@ -11,7 +11,8 @@ from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.table import unfinished
-from iqbench.reporting.text_format import UNKNOWN, one_line, p_text, percent, points, tie_worth
+from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
+from iqbench.reporting.voter_lines import voter_lines
 from iqbench.results.evaluation_summary import (
     EvaluatedSet,
     EvaluationSummary,
@@ -68,23 +69,13 @@ def heading(result: EvaluatedSet) -> str:
 def notes(result: EvaluatedSet, protocol: Protocol) -> list[str]:
     """Return the lines under a table: how to read it, the conclusions, and the cautions."""
     lines = [_legend(result, protocol)]
-    if (voter := one_voter(result)) is not None:
-        lines.append(
-            f"one voter agrees with the majority in {percent(voter)} % (the mean of max(p, 1 - p) over these pairs)"
-        )
+    lines += voter_lines(result)
     for name, model in result.models.items():
         lines += [f"{one_line(name)}: {line}" for line in _conclusions(model)]
     for difference in result.differences:
         a, b = map(one_line, difference.models)
         lines.append(f"{a} against {b}: {_size(difference)}; {one_line(difference.verdict)}")
     return lines
-
-
-def one_voter(result: EvaluatedSet) -> float | None:
-    """Return how often one voter agrees with the majority; None where the labels do not tell how far people agree."""
-    model = result.first_model
-    share = model.best_voter_agreement.value if isinstance(model, PairModel) else None
-    return share if share is not None and share < 1 else None
 
 
 def _cells(judge: PairAgreement | VoteAgreement) -> Cells:
@@ -122,11 +113,7 @@ def _with_interval(estimate: Estimate, unit: Unit) -> Text:
 
 
 def _formatter(unit: Unit) -> Callable[[float | None], str]:
-    return percent if unit == "percent" else _decimal
-
-
-def _decimal(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{round(value, 3) + 0.0:.3f}"  # no -0.000
+    return percent if unit == "percent" else decimal
 
 
 def _legend(result: EvaluatedSet, protocol: Protocol) -> str:

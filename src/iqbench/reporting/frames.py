@@ -14,11 +14,12 @@ def overall(summary: Summary) -> pd.DataFrame:
     for ranked in summary.ranking:
         model = summary.models[ranked.model]
         low, high = model.overall.interval or (None, None)
-        row = {"model": ranked.model, "place": ranked.place, "accuracy": model.overall.value}
+        row: dict[str, Any] = {"model": ranked.model, "place": ranked.place, "last_place": ranked.last_place}
+        row |= {"accuracy": model.overall.value, "corrected": model.against_baselines.corrected.value}
         row |= {"from": low, "to": high, "macro": model.macro.value}
         rows.append(row | {group: accuracy.value for group, accuracy in model.groups.items()})
     table = pd.DataFrame(rows).set_index("model")
-    shares = table.columns.drop("place")
+    shares = table.columns.drop(["place", "last_place"])
     return table.assign(**{name: _percent(table[name]) for name in shares})
 
 

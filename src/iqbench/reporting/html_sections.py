@@ -14,7 +14,7 @@ from iqbench.reporting.diagnostics_text import threshold_text
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import accuracies, type_order
+from iqbench.reporting.table import accuracies, ceiling_lines, power_text, type_order
 from iqbench.results.model_summary import SeverityStep
 from iqbench.results.summary import Summary
 
@@ -77,7 +77,16 @@ class LevelRow:
 
 def _verdict(content: ReportContent) -> Values:
     warnings = {name: model_warnings(model) for name, model in content.summary.models.items()}
-    return {"warnings": warnings, "blind_spots": blind_spots(content.summary)}
+    return {
+        "warnings": warnings,
+        "blind_spots": blind_spots(content.summary),
+        "ceilings": ceiling_lines(content.summary),
+        "photo_counts": {model.photos for model in content.summary.models.values()},
+    }
+
+
+def _comparisons(content: ReportContent) -> Values:
+    return {"power": power_text(content.summary)}
 
 
 def _accuracy(content: ReportContent) -> Values:
@@ -121,7 +130,7 @@ def _confidence(content: ReportContent) -> Values:
 
 SECTIONS = (
     Section("Verdict", "verdict", _verdict),
-    Section("Paired comparisons of models", "comparisons", applies=lambda summary: bool(summary.pairwise)),
+    Section("Paired comparisons of models", "comparisons", _comparisons, lambda summary: bool(summary.pairwise)),
     Section("Accuracy by degradation type", "accuracy", _accuracy),
     Section("Monotonicity test (L-test)", "monotonicity"),
     Section("Detection thresholds", "thresholds", _thresholds),

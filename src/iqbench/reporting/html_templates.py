@@ -41,6 +41,7 @@ def _environment() -> jinja2.Environment:
         "interval": interval,
         "interval2": interval_in_decimals,
         "cell": cell,
+        "estimate": Estimate.of_fields,
         "jpeg": lambda data: data_uri(data, "jpeg"),
     }
     return environment

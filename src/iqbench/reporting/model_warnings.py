@@ -59,11 +59,14 @@ def _precision_loss(model: ModelSummary) -> Iterator[str]:
 def _like_baseline(model: ModelSummary) -> Iterator[str]:
     for name, likeness in model.against_baselines.chooses_like.items():
         if likeness.suspect:
-            yield f"chooses like the baseline {name} in {percent(likeness.share)} % of pairs: it may use nothing else"
+            yield (
+                f"chooses like the baseline {name} in {percent(likeness.share)} % of pairs, and in "
+                f"{percent(likeness.errors_shared.value)} % of those in which {name} is wrong: it may use nothing else"
+            )
 
 
 def _compression_detector(model: ModelSummary) -> Iterator[str]:
-    accuracy = model.controls.reencode.accuracy
+    accuracy = model.controls.reencode.value
     if accuracy is not None and accuracy >= COMPRESSION_DETECTOR:
         yield (
             f"prefers the original to its JPEG of quality 95, which looks the same, in {percent(accuracy)} % of pairs: "
@@ -74,7 +77,7 @@ def _compression_detector(model: ModelSummary) -> Iterator[str]:
 def _single_type(model: ModelSummary) -> Iterator[str]:
     measured = {kind: cell for kind, cell in model.by_degradation.items() if cell.interval is not None}
     seen = [kind for kind, cell in measured.items() if lies_above(cell, CHANCE)]
-    if len(measured) >= MIN_TYPES and len(seen) == 1:
+    if len(measured) >= MIN_TYPES and len(seen) == 1 and measured[seen[0]].verdict == "above chance":
         yield (
             f"is shown to see only {one_line(seen[0])}, of {len(measured)} degradation types: "
             "it may detect that and not judge quality"
@@ -87,10 +90,17 @@ def _no_opinion(model: ModelSummary) -> Iterator[str]:
 
 
 def _baseline_not_beaten(model: ModelSummary) -> Iterator[str]:
-    lost = {kind: gap for kind, gap in model.against_baselines.by_degradation.items() if gap.beaten is False}
+    gaps = model.against_baselines.by_degradation
+    lost = {kind: gap for kind, gap in gaps.items() if gap.beaten is False and not gap.ceiling}
     if lost:
         baselines = ", ".join(sorted({str(gap.baseline) for gap in lost.values()}))
         yield f"not shown to beat the best baseline ({baselines}) on {', '.join(map(one_line, lost))}"
+
+
+def _unanswered(model: ModelSummary) -> Iterator[str]:
+    if model.overall.unanswered:
+        share = percent(model.overall.unanswered / model.overall.n)
+        yield f"gives no answer in {share} % of pairs, which are worth as much as ties"
 
 
 WARNINGS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
@@ -103,6 +113,7 @@ WARNINGS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
     _compression_detector,
     _single_type,
     _no_opinion,
+    _unanswered,
     _baseline_not_beaten,
 )
 """One rule per warning, in the order of the report."""

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.benchmark.regression import Regression
+from iqbench.benchmark.regression import ALL, Regression
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.text_format import UNKNOWN, one_line, percent, points
 
@@ -18,6 +18,24 @@ def print_regressions(changes: Sequence[Regression], console: Console | None = N
     """Print one row per model and type, at least 100 columns wide in a file or a pipe."""
     console = console or wide_console(100)
     console.print(regression_table(changes))
+    console.print(power_line(changes), soft_wrap=True)
+
+
+def power_line(changes: Sequence[Regression]) -> str:
+    """Return what falls these photos can show, over all pairs and on the types."""
+    photos = min(change.photos for change in changes)
+    falls = {
+        name: [change.least_fall for change in changes if (change.type == ALL) == overall]
+        for name, overall in (("over all pairs", True), ("on a type", False))
+    }
+    parts = [
+        f"{name} {points(max(fall for fall in values if fall is not None)).lstrip('+')} points"
+        for name, values in falls.items()
+        if values and None not in values
+    ]
+    if not parts:
+        return f"{photos} photos cannot show a fall, however large"
+    return f"{photos} photos show falls of at least this size in 80 % of cases: {', '.join(parts)}"
 
 
 def regression_table(changes: Sequence[Regression]) -> Table:
@@ -32,7 +50,7 @@ def regression_table(changes: Sequence[Regression]) -> Table:
         if last_model not in (None, change.model):
             table.add_section()
         last_model = change.model
-        p = UNKNOWN if change.p_holm is None else f"{change.p_holm:.2g}"
+        p = UNKNOWN if change.p_corrected is None else f"{change.p_corrected:.2g}"
         verdict = Text(change.verdict, STYLES.get(change.verdict, ""))
         cells = [one_line(change.model), one_line(change.type), percent(change.before), percent(change.now)]
         table.add_row(*map(Text, cells), _difference(change), p, verdict)

@@ -50,18 +50,29 @@ def accuracy_table(summary: Summary) -> Table:
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=_caption(summary), caption_justify="left"
     )
     table.add_column("model", max_width=22, overflow="fold")
-    for heading in ("all", "macro", *types):
+    for heading in ("all", "macro", "cor-_rected", *types):
         table.add_column(Text(heading.replace("_", "\n")), justify="right", vertical="top")
     winners = {kind: winner.better for kind, winner in summary.by_degradation_winner.items()}
     for name, model in summary.models.items():
         overall, macro, *by_type = accuracies(model, types)
+        corrected = model.against_baselines.corrected.value
         styles = ["bold" if winners.get(kind) == name else "" for kind in types]
         cells = [Text(percent(value), style) for value, style in zip(by_type, styles, strict=True)]
-        table.add_row(Text(one_line(name)), _with_interval(overall, model.overall.interval), percent(macro), *cells)
+        shown = _with_interval(overall, model.overall.interval)
+        table.add_row(_with_photos(name, summary), shown, percent(macro), percent(corrected), *cells)
     table.add_section()
     for name, baseline in summary.baselines.items():
-        table.add_row(Text(one_line(name)), *map(percent, accuracies(baseline, types)), style="dim")
+        all_pairs, mean, *each = map(percent, accuracies(baseline, types))
+        table.add_row(Text(one_line(name)), all_pairs, mean, "", *each, style="dim")
     return table
+
+
+def _with_photos(name: str, summary: Summary) -> Text:
+    """Return a model's name, with its number of photos under it where models differ in that."""
+    text, counts = Text(one_line(name)), {model.photos for model in summary.models.values()}
+    if len(counts) > 1:
+        text.append(f"\n{summary.models[name].photos} photos", "dim")
+    return text
 
 
 def _with_interval(accuracy: float | None, interval: Interval | None) -> Text:
@@ -79,11 +90,36 @@ def _caption(summary: Summary) -> Text:
         f"accuracy in %, {tie_rule(summary.protocol)}",
         f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval",
     ]
+    if len(summary.models) > 1:
+        parts.append(power_text(summary))
     if failed:
         parts.append(f"{failed} pair{'s' * (failed != 1)} failed")
     if notice := unfinished(summary.complete, summary.missing_shards):
         parts.append(notice)
     return Text("; ".join(parts))
+
+
+def power_text(summary: Summary) -> str:
+    """Return what difference of two models these photos can show."""
+    least, photos = summary.least_difference, summary.photos_judged
+    if least.overall is None:
+        return f"with {photos} photos no difference between models can be shown"
+    return f"with {photos} photos only differences above {percent(least.overall)} points can be shown (80 % power)"
+
+
+def ceiling_lines(summary: Summary) -> list[str]:
+    """Return for each baseline the types on which not even a perfect model could be shown to beat it."""
+    types: dict[str, set[str]] = {}
+    for model in summary.models.values():
+        for kind, gap in model.against_baselines.by_degradation.items():
+            if gap.ceiling:
+                types.setdefault(str(gap.baseline), set()).add(kind)
+    order = type_order(summary)
+    return [
+        f"on {', '.join(one_line(kind) for kind in order if kind in kinds)} the baseline {name} is at its ceiling: "
+        "there no model can be told from it"
+        for name, kinds in sorted(types.items())
+    ]
 
 
 def unfinished(complete: bool, missing_shards: Sequence[int]) -> str:
@@ -124,12 +160,17 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
     for name, model in summary.models.items():
         for line in model_warnings(model):
             console.print(Text.assemble((one_line(name), "bold"), f" {line}"), soft_wrap=True)
+        if model.overall.value == 1.0:
+            right = f" is right in all {model.overall.n} pairs{bracketed_interval(model.overall)}"
+            console.print(Text.assemble((one_line(name), "bold"), right), soft_wrap=True)
+    for line in ceiling_lines(summary):
+        console.print(line, soft_wrap=True)
 
 
 def markdown_table(summary: Summary) -> list[str]:
     """Return the lines of the accuracy table in Markdown, in the layout of the published one."""
     types = type_order(summary)
-    heading = ["model", "all", *map(escape_markdown, types), "mean confidence", "macro"]
+    heading = ["model", "all", *map(escape_markdown, types), "mean confidence", "macro", "corrected"]
     lines = [_markdown_row(heading), "| --- |" + " ---: |" * (len(heading) - 1)]
     for name, model in summary.models.items():
         overall, macro, *by_type = accuracies(model, types)
@@ -137,11 +178,12 @@ def markdown_table(summary: Summary) -> list[str]:
         confidence = model.overall.avg_confidence
         mean = percent(None) if confidence is None else f"{confidence:.2f}"
         cells = [escape_markdown(name), percent(overall) + interval, *map(percent, by_type), mean, percent(macro)]
+        cells.append(percent(model.against_baselines.corrected.value))
         lines.append(_markdown_row(cells))
     for name, baseline in summary.baselines.items():
         overall, macro, *by_type = accuracies(baseline, types)
         label = f"_baseline: {escape_markdown(name)}_"
-        lines.append(_markdown_row([label, *map(percent, [overall, *by_type, None, macro])]))
+        lines.append(_markdown_row([label, *map(percent, [overall, *by_type, None, macro, None])]))
     return lines
 
 

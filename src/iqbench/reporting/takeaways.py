@@ -6,28 +6,25 @@ from iqbench.reporting.blind_spots import (
     blind_spots,
     conditions,
     lies_above,
-    lies_below,
+    prefers_damage,
     without_nested,
 )
 from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import markdown_table, tie_rule, type_order, unfinished
+from iqbench.reporting.table import ceiling_lines, markdown_table, power_text, tie_rule, type_order, unfinished
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
 from iqbench.results.model_summary import ModelSummary
-from iqbench.results.summary import ModelDifference, Summary, TypeWinner
+from iqbench.results.summary import ModelDifference, RankedModel, Summary, TypeWinner
 from iqbench.statistics.estimate import Accuracy, Difference
-from iqbench.statistics.limits import rule_of_three, smallest_bootstrap_p, smallest_sign_test_p
-
-FEW_PHOTOS = 30
-"""Below this number of photos, percentile intervals tend to be too narrow."""
+from iqbench.statistics.sign_flips import SignFlips
 
 
 def takeaways(summary: Summary) -> str:
     """Return the takeaways as Markdown.
 
-    A model *sees* a degradation type if its interval lies above 50 %, is *better* than another if the
-    Holm-corrected comparison shows it, and *beats* a baseline if the interval of their paired difference
-    lies above 0. Everything else is "too close to call" or "no difference shown".
+    A model *prefers* damage, is *better* than another, or *beats* a baseline where the p-value is below 5 % after
+    correction for all claims of that family, whatever the number of models and types. Everything else is "too close
+    to call" or "no difference shown".
     """
     sections = [
         ("# Key takeaways", _preface(summary)),
@@ -50,7 +47,7 @@ def _accuracy_text(accuracy: Accuracy) -> str:
 def _difference_text(difference: Difference) -> str:
     if difference.value is None:
         return str(difference.reason)
-    p = "" if difference.p_holm is None else f", p = {difference.p_holm:.2g} (Holm)"
+    p = "" if difference.p_corrected is None else f", p = {difference.p_corrected:.2g} (corrected)"
     return f"{points(difference.value)} points{bracketed_interval(difference)}{p}, {difference.n} pairs"
 
 
@@ -62,50 +59,55 @@ def _preface(summary: Summary) -> list[str]:
         *lines,
         f"{len(summary.models)} model(s), {summary.photos_judged} of {summary.photos} photos judged, {pairs.ok} of "
         f"{pairs.planned} pairs. Accuracy is the share of pairs in which the model prefers the original to its "
-        f"degraded copy; {tie_rule(summary.protocol)}. Brackets hold 95 % intervals from "
-        f"{summary.bootstrap.resamples} bootstrap resamples of the photos.",
+        f"degraded copy; {tie_rule(summary.protocol)}. Brackets hold 95 % intervals over photos.",
     ]
 
 
 def _ranking(summary: Summary) -> list[str]:
-    places = [ranked.place for ranked in summary.ranking]
     lines = []
     for ranked in summary.ranking:
-        model, shared = summary.models[ranked.model], " (shared)" if places.count(ranked.place) > 1 else ""
-        accuracy = f"{_accuracy_text(model.overall)}; macro {_accuracy_text(model.macro)}"
-        lines.append(f"- place {ranked.place}{shared}: {escape_markdown(ranked.model)}, {accuracy}")
+        model = summary.models[ranked.model]
+        corrected = model.against_baselines.corrected
+        score = percent(corrected.value) + bracketed_interval(corrected) if corrected.value is not None else "undefined"
+        lines.append(
+            f"- {_place(ranked)}: {escape_markdown(ranked.model)}, {_accuracy_text(model.overall)}; macro "
+            f"{_accuracy_text(model.macro)}; corrected for chance and baselines {score}"
+        )
     if len(summary.models) < 2:
         return [*lines, "", "Only one model was judged, so there is no comparison."]
-    lines += ["", "Models that the data cannot separate share a place. Paired comparisons on the same photos:", ""]
-    return [*lines, *map(_comparison, summary.pairwise), *_resamples_needed(summary)]
+    note = "Models that the data cannot separate share places."
+    if summary.ranking[0].place is None:
+        note = "Models that were asked about different photos have no place; benchmark them on the same ones."
+    lines += ["", f"{note} Paired comparisons on the same photos:", "", *map(_comparison, summary.pairwise)]
+    return [*lines, "", f"{power_text(summary).capitalize()}."]
+
+
+def _place(ranked: RankedModel) -> str:
+    if ranked.place is None:
+        return "no place"
+    return f"place {ranked.place}" + (f" to {ranked.last_place}" if ranked.last_place != ranked.place else "")
 
 
 def _comparison(difference: ModelDifference) -> str:
     a, b = escape_markdown(difference.a), escape_markdown(difference.b)
     numbers = f"({a} {_difference_text(difference)})"
+    if difference.within_margin:
+        return f"- {a} and {b} are shown to be {difference.verdict} of each other {numbers}."
     if difference.better is None:
         return f"- {a} and {b}: too close to call, no difference shown {numbers}."
     better, worse = (a, b) if difference.better == difference.a else (b, a)
     return f"- {better} is better than {worse} {numbers}."
 
 
-def _resamples_needed(summary: Summary) -> list[str]:
-    comparisons = len(summary.pairwise)
-    smallest = smallest_bootstrap_p(summary.bootstrap.resamples, comparisons)
-    if smallest < 1 - summary.bootstrap.confidence:
-        return []
-    return ["", f"{comparisons} comparisons need more resamples: p cannot be below {smallest:.2g} here."]
-
-
 def _winners(summary: Summary) -> list[str]:
     lines = [f"- {escape_markdown(kind)}: {_winner(summary, kind)}." for kind in type_order(summary)]
-    reached = summary.best_per_type.accuracy
+    best = summary.best_per_type
     alone = [model.overall.value for model in summary.models.values() if model.overall.value is not None]
-    if reached is not None and len(summary.models) > 1:
+    if best.value is not None:
         lines += [
             "",
-            f"The best model per type, chosen with hindsight, reaches {percent(reached)} %; the best single model "
-            f"{percent(max(alone))} %.",
+            f"Choosing the best model of each type on other photos reaches {_accuracy_text(best)} (with hindsight "
+            f"{percent(best.hindsight)} %); the best single model {percent(max(alone))} %.",
         ]
     return lines
 
@@ -141,6 +143,8 @@ def _model(summary: Summary, name: str) -> list[str]:
 
 def _strengths(model: ModelSummary) -> list[str]:
     known = {kind: cell.value for kind, cell in model.by_degradation.items() if cell.value is not None}
+    if model.overall.value == 1.0:
+        return [f"Right in all {model.overall.n} pairs{bracketed_interval(model.overall)}."]
     if len(known) < 2:
         return [f"{escape_markdown(kind)}: {_accuracy_text(cell)}." for kind, cell in model.by_degradation.items()]
     ranked = sorted(known, key=lambda kind: -known[kind])
@@ -150,19 +154,20 @@ def _strengths(model: ModelSummary) -> list[str]:
         f"Weakest on {escape_markdown(weakest)}: {_accuracy_text(weak)}."
     )
     apart = weak.interval is not None and lies_above(strong, weak.interval[1])
+    apart = apart and (strong.verdict == "above chance" or weak.verdict == "below chance")
     return [line if apart else f"{line} No difference shown between them: the intervals overlap."]
 
 
 def _weaknesses(model: ModelSummary) -> list[str]:
     """Return where the model prefers the damage or is not shown to see it; a level only if its type is not listed."""
-    worse = [condition for condition in conditions(model) if lies_below(condition.accuracy, CHANCE)]
+    worse = [condition for condition in conditions(model) if prefers_damage(condition)]
     uncertain = [
         condition
         for condition in conditions(model)
-        if not lies_below(condition.accuracy, CHANCE) and not lies_above(condition.accuracy, CHANCE)
+        if not prefers_damage(condition) and not lies_above(condition.accuracy, CHANCE)
     ]
     findings = {
-        "Prefers the degraded photo (interval below 50 %)": worse,
+        "Prefers the degraded photo (below 50 %, corrected for all types or levels)": worse,
         "Not shown to see (interval not above 50 %)": uncertain,
     }
     return [f"{finding}: {_listed(chosen)}." for finding, chosen in findings.items() if chosen]
@@ -180,9 +185,9 @@ def _soundness(model: ModelSummary) -> list[str]:
     result = "tied" if identity.all_tie else "DID NOT TIE"
     tied = f"{result} ({identity.ties} of {identity.pairs} pairs tied)"
     lines = [f"Identity control: {identity.all_tie_reason if identity.all_tie is None else tied}."]
-    if reencode.accuracy is not None:
-        share = percent(reencode.accuracy)
-        lines.append(f"Re-encode control: prefers the original in {share} % of {reencode.pairs} pairs.")
+    if reencode.value is not None:
+        share = f"{percent(reencode.value)} %{bracketed_interval(reencode)}"
+        lines.append(f"Re-encode control: prefers the original in {share} of {reencode.n} pairs.")
     if overall.order_consistency is not None and overall.order_consistency < 1:
         share = percent(1 - overall.order_consistency)
         lines.append(f"Verdicts depend on the order of the two photos in {share} % of {overall.n} pairs.")
@@ -190,7 +195,8 @@ def _soundness(model: ModelSummary) -> list[str]:
         lines.append(f"Ties: {overall.ties} of {overall.n} pairs ({percent(overall.tie_rate)} %).")
     if overall.failed:
         reasons = ", ".join(f"{escape_markdown(status)}: {count}" for status, count in model.failures.items())
-        lines.append(f"Failed: {overall.failed} pairs, which enter no accuracy ({reasons}).")
+        counted = f", {overall.unanswered} of them worth a tie" if overall.unanswered else ", which enter no accuracy"
+        lines.append(f"Failed: {overall.failed} pairs{counted} ({reasons}).")
     return lines
 
 
@@ -216,23 +222,16 @@ def _limits(summary: Summary) -> list[str]:
     lines = [
         f"- {photos} photo(s) are a small sample. The intervals are about photos like these and these degradations "
         "only.",
-        "- Intervals of single types and levels are not corrected for multiple comparisons: about 1 in 20 misses the "
-        "true value.",
+        "- Claims are corrected within their family: pairs of models, models against baselines, and accuracies against "
+        "50 % on types, on levels and on thirds of the photos. In each at most 1 benchmark in 20 makes a false one. "
+        "Intervals are those of single numbers.",
         "- A crop is not always damage: a tighter frame can improve a photo.",
     ]
     if copies := summary.duplicate_photos:
         lines.append(f"- {copies} photo(s) are copies of others under another name; the intervals count them as new.")
+    lines += [f"- {line[0].upper()}{line[1:]}." for line in ceiling_lines(summary)]
     if photos > 1:
-        bound = percent(rule_of_three(photos))
-        lines.append(
-            f"- An interval of zero width is not certainty: no error in {photos} photos is compatible with an error "
-            f"rate of up to {bound} %."
-        )
-    if 1 < photos < FEW_PHOTOS:
-        lines.append(
-            f"- Below {FEW_PHOTOS} photos intervals tend to be too narrow, and a comparison on {photos} photos "
-            f"cannot reach p below {smallest_sign_test_p(photos):.2g}, before correction."
-        )
+        lines.append(f"- With {photos} photos no p-value is below {1 / SignFlips(photos).count:.2g}.")
     if photos < 2:
         lines.append("- Fewer than two photos give no interval, so no difference is shown.")
     return lines

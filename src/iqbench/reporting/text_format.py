@@ -17,6 +17,16 @@ def percent(share: float | None) -> str:
     return UNKNOWN if share is None else f"{100 * share:.1f}"
 
 
+def decimal(value: float | None) -> str:
+    """Return a number with three decimals.
+
+    Example:
+        >>> decimal(0.71249), decimal(-0.0001), decimal(None)
+        ('0.712', '0.000', '–')
+    """
+    return UNKNOWN if value is None else f"{round(value, 3) + 0.0:.3f}"  # no -0.000
+
+
 def points(difference: float | None) -> str:
     """Return a difference between two shares in percentage points, with its sign.
 
@@ -28,13 +38,13 @@ def points(difference: float | None) -> str:
 
 
 def p_value(difference: Difference) -> str:
-    """Return the Holm-corrected p-value of a difference.
+    """Return the corrected p-value of a difference.
 
     Example:
-        >>> p_value(Difference(difference=0.05, p_holm=0.0302)), p_value(Difference(difference=0.05, p_holm=0.0))
-        ('0.03', '< 0.001')
+        >>> [p_value(Difference(difference=0.05, p_corrected=p)) for p in (0.0302, 0.0)]
+        ['0.03', '< 0.001']
     """
-    return p_text(difference.p_holm)
+    return p_text(difference.p_corrected)
 
 
 def p_text(p: float | None) -> str:

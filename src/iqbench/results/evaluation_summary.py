@@ -15,6 +15,9 @@ from iqbench.statistics.estimate import Estimate
 FILE_NAME = "evaluation.json"
 SCHEMA_VERSION = 2
 
+KnownVotes = Literal["counted", "many", "unknown"]
+"""How far the number of votes per pair is known: counted, taken for many, or nothing."""
+
 
 class ClusterBootstrap(BootstrapSettings):
     """How intervals were computed: the unit that is resampled, the number of units, the resamples and the seed."""
@@ -79,14 +82,21 @@ class PairCounts(Record):
 
 
 class PairAgreement(Agreement):
-    """How well a judge agrees with preferences between two photos."""
+    """How well a judge agrees with preferences between two photos.
+
+    ``voter_agreement`` is the share of voters who agree with the judge. A voter in the judge's place would reach
+    ``one_voter_agreement``, the chance to agree with another voter; no judge exceeds ``best_voter_agreement``, that
+    of the majority. ``votes_per_pair`` tells whether the votes of each pair were counted, or are taken for many.
+    """
 
     kind: Literal["pairs"] = "pairs"
     counts: PairCounts
     accuracy: Estimate
     constant_accuracy: Estimate
     voter_agreement: Estimate
+    one_voter_agreement: Estimate | None = None
     best_voter_agreement: Estimate
+    votes_per_pair: KnownVotes | None = None
     cross_entropy: Estimate
     tie_rate: Estimate
     accuracy_by_agreement: list[AgreementBin]
@@ -105,7 +115,10 @@ class VoteCounts(Record):
 
 
 class VoteAgreement(Agreement):
-    """How well a judge agrees with votes on single photos, and on pairs made from them."""
+    """How well a judge agrees with votes on single photos, and on pairs made from them.
+
+    ``reliability`` is the SRCC of as many other voters with these, and ``ceiling`` that of the best possible judge.
+    """
 
     kind: Literal["votes"] = "votes"
     counts: VoteCounts
@@ -116,6 +129,8 @@ class VoteAgreement(Agreement):
     emd: Estimate
     binary_accuracy: Estimate
     binary_constant_accuracy: Estimate
+    reliability: CappedEstimate | None = None
+    ceiling: CappedEstimate | None = None
     predicts: Literal["shares", "mean", "score", "preference"]
     pairs_from_votes: PairAgreement | None = None
 

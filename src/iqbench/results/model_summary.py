@@ -1,29 +1,14 @@
 """The typed summary of one model."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from iqbench.records import Record
+from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
 from iqbench.statistics.calibration import Calibration
-from iqbench.statistics.estimate import Accuracy, Difference, Estimate, Interval
-
-ChanceVerdict = Literal["above chance", "below chance", "not shown"]
+from iqbench.statistics.estimate import Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
 
 
-class TestedAccuracy(Accuracy):
-    """An accuracy that is tested against 50 %.
-
-    ``p_chance`` is corrected for all claims of its family in the summary: the degradation types and all pairs of all
-    models, their levels, or their strata. The verdict needs p below 5 %, and an interval on the same side.
-    """
-
-    p_chance: float | None = None
-    p_chance_reason: str | None = None
-    verdict: ChanceVerdict = "not shown"
-
-
-class PairStatistics(TestedAccuracy):
+class PairStatistics(AccuracyAgainstChance):
     """The statistics of one set of a model's pairs: accuracy, confidence, ties, order consistency, failures.
 
     A pair that the model was asked about and did not answer (``unanswered``) is worth a tie. A pair that nobody
@@ -43,6 +28,7 @@ class PairStatistics(TestedAccuracy):
     order_consistency: float | None
     order_consistency_reason: str | None = None
     order_consistency_interval: Interval | None = None
+    order_consistency_interval_reason: str | None = None
     unanswered: int = 0
     failed: int
 
@@ -53,7 +39,7 @@ class MacroAccuracy(Accuracy):
     types: int
 
 
-class SeverityStep(TestedAccuracy):
+class SeverityStep(AccuracyAgainstChance):
     """The accuracy at one level of a ladder, with the mean margin of the original."""
 
     severity: int
@@ -91,23 +77,6 @@ class Controls(Record):
 
     identity: IdentityControl
     reencode: ReencodeControl
-
-
-class TypeCalibration(Record):
-    """The mean stated probability on a type, and the measured accuracy (``found``)."""
-
-    stated: float | None
-    stated_reason: str | None = None
-    found: float | None
-    found_reason: str | None = None
-
-
-class Confidence(Calibration):
-    """The reliability of the cross-fitted probabilities, and how well they separate right from wrong (AUROC)."""
-
-    auroc: float | None
-    auroc_reason: str | None = None
-    by_degradation: dict[str, TypeCalibration]
 
 
 class AgainstBaseline(Difference):
@@ -192,28 +161,6 @@ class Threshold(Record):
     at_most: bool = False
     interval: tuple[float | None, float | None] | None
     interval_reason: str | None = None
-
-
-class Visibility(Record):
-    """The change of a model's input by a type, and the accuracy where the change is visible and where it is not."""
-
-    input_change: float | None
-    input_change_reason: str | None = None
-    input_change_max: float | None
-    input_change_max_reason: str | None = None
-    visible: float | None
-    visible_reason: str | None = None
-    accuracy_where_visible: Accuracy
-    accuracy_where_invisible: Accuracy
-
-
-class Stratum(Record):
-    """A third of the originals by one image statistic, with the accuracy on each ladder."""
-
-    low: float = Field(alias="from")
-    high: float = Field(alias="to")
-    photos: int
-    by_ladder: dict[str, TestedAccuracy]
 
 
 class SecondAnswers(Record):

@@ -109,7 +109,9 @@ class Bootstrap:
             undefined: The reason if there are no values.
             fields: The other fields of ``kind``.
         """
-        (estimate,) = self.proportions(kind, clusters, np.zeros(len(values), dtype=np.intp), values, [fields], undefined)
+        (estimate,) = self.proportions(
+            kind, clusters, np.zeros(len(values), dtype=np.intp), values, [fields], undefined
+        )
         return estimate
 
     def proportions(

@@ -1,15 +1,18 @@
 """Calibration: probabilities fitted to margins, and their reliability."""
 
+from math import fsum
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.records import Record
-from iqbench.statistics.estimate import NO_PAIR, Array
+from iqbench.records import Record, value_or_reason
+from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.estimate import NO_PAIR, Array, Estimate, Interval
+from iqbench.statistics.resampled_calibration import BINS, bins_of, error_draws, expected_error
 
 FOLDS = 5
-BINS = 10
 INVERSE_PENALTY = 1e3
 """Inverse strength of the L2 penalty on the slope. It keeps the slope of a model without mistakes finite."""
 
@@ -25,20 +28,31 @@ class CalibrationBin(Record):
 
 
 class Calibration(Record):
-    """Brier score, expected calibration error (ECE) and reliability curve of stated probabilities."""
+    """Brier score, expected calibration error (ECE) and reliability curve of stated probabilities.
+
+    ``ece_expected`` is the mean ECE of a perfectly calibrated judge with the same stated probabilities; an ECE
+    near it shows no miscalibration.
+    """
 
     of: str
     brier: float | None
     brier_reason: str | None = None
+    brier_interval: Interval | None = None
+    brier_interval_reason: str | None = None
     ece: float | None
     ece_reason: str | None = None
+    ece_interval: Interval | None = None
+    ece_interval_reason: str | None = None
+    ece_expected: float | None = None
+    ece_expected_reason: str | None = None
     bins: list[CalibrationBin]
 
 
 def cross_fitted(margins: Array, groups: NDArray[Any]) -> Array:
     """Return the probability that each margin's pair is won, fitted to the pairs of other groups.
 
-    A logistic curve through 1/2 at margin 0, with each pair in both orders. Overconfidence does not pay:
+    A logistic curve through 1/2 at margin 0, with each pair in both orders. Its slope is at least 0, so a
+    probability never contradicts its margin: a judge below chance gets 1/2. Overconfidence does not pay:
     margins that are right half of the time get the probability 1/2. All probabilities are NaN if there is
     one group only. Sums depend on the order of the rows, so sort them first for reproducible digits.
 
@@ -58,7 +72,9 @@ def cross_fitted(margins: Array, groups: NDArray[Any]) -> Array:
     return probabilities
 
 
-def reliability(probabilities: Array, of: str, undefined: str = NO_PAIR) -> Calibration:
+def reliability(
+    probabilities: Array, clusters: "pd.Series[str]", bootstrap: Bootstrap, of: str, undefined: str = NO_PAIR
+) -> Calibration:
     """Return Brier score, expected calibration error and reliability curve of the better side's probabilities.
 
     Every pair enters in both orders, P against 1 and 1 - P against 0. With labels that are all 1 the
@@ -66,21 +82,25 @@ def reliability(probabilities: Array, of: str, undefined: str = NO_PAIR) -> Cali
 
     Args:
         probabilities: The stated probabilities. NaN is left out.
+        clusters: The cluster (photo) of each pair.
+        bootstrap: Resamples of the clusters.
         of: A description of the probabilities.
         undefined: The reason if there are none.
 
     Example:
-        >>> calibration = reliability(np.array([0.75, 0.75, 0.75, 0.25]), "an example")
-        >>> calibration.brier, calibration.ece
-        (0.1875, 0.0)
+        >>> from iqbench.statistics.bootstrap import BootstrapConfig
+        >>> clusters = pd.Series(["a", "a", "b", "b"])
+        >>> bootstrap = Bootstrap(["a", "b"], BootstrapConfig(resamples=100))
+        >>> calibration = reliability(np.array([0.75, 0.75, 0.75, 0.25]), clusters, bootstrap, "an example")
+        >>> calibration.brier, calibration.brier_interval, calibration.ece, calibration.ece_interval
+        (0.1875, (0.0625, 0.3125), 0.0, (0.0, 0.25))
     """
-    probabilities = probabilities[~np.isnan(probabilities)]
-    if not probabilities.size:
-        return Calibration(of=of, brier=None, brier_reason=undefined, ece=None, ece_reason=undefined, bins=[])
-    stated = np.concatenate([probabilities, 1 - probabilities])
+    stated = ~np.isnan(probabilities)
+    probabilities, clusters = probabilities[stated], clusters[stated]
+    both = np.concatenate([probabilities, 1 - probabilities])
     right = np.concatenate([np.ones(probabilities.size), np.zeros(probabilities.size)])
-    bins = np.minimum((stated * BINS).astype(np.intp), BINS - 1)
-    count, sums, wins = (np.bincount(bins, weights=w, minlength=BINS) for w in (np.ones(stated.size), stated, right))
+    bins = bins_of(both)
+    count, sums, wins = (np.bincount(bins, weights=w, minlength=BINS) for w in (np.ones(both.size), both, right))
     curve = [
         CalibrationBin(
             low=at / BINS,
@@ -91,29 +111,25 @@ def reliability(probabilities: Array, of: str, undefined: str = NO_PAIR) -> Cali
         )
         for at in np.flatnonzero(count).tolist()
     ]
-    error = float(np.abs(sums - wins).sum() / stated.size)
-    return Calibration(of=of, brier=float(np.mean((probabilities - 1) ** 2)), ece=error, bins=curve)
-
-
-def auroc(right: NDArray[np.bool_], confidence: Array) -> float | None:
-    """Return how well confidence separates right verdicts from wrong ones; None if there is only one kind.
-
-    Example:
-        >>> auroc(np.array([True, True, False]), np.array([0.4, 0.3, 0.1]))
-        1.0
-    """
-    from sklearn.metrics import roc_auc_score  # see `cross_fitted`
-
-    return float(roc_auc_score(right, confidence)) if 0 < right.sum() < right.size else None
+    errors, units = error_draws(bootstrap, clusters, probabilities), clusters.nunique()
+    return Calibration(
+        of=of,
+        **bootstrap.mean(Estimate, clusters, (probabilities - 1) ** 2, undefined).as_fields("brier"),
+        **Estimate.from_draws(errors, probabilities.size, units, undefined, bootstrap.too_few(units)).as_fields("ece"),
+        **value_or_reason("ece_expected", expected_error(probabilities, bootstrap.config.seed), undefined),
+        bins=curve,
+    )
 
 
 def _logistic_fit(margins: Array, queries: Array) -> Array:
     """Return the probabilities at ``queries`` of the logistic curve fitted to ``margins`` in both orders."""
     from sklearn.linear_model import LogisticRegression
 
-    both = np.concatenate([margins, -margins])[:, None]
-    if not np.abs(both).any():
+    # the log-likelihood is concave in the slope and rises at 0 only if the sum is above 0;
+    # fsum: the sign of an exact sum does not depend on the order of the rows
+    if fsum(margins) <= 0:
         return np.full(len(queries), 0.5)
+    both = np.concatenate([margins, -margins])[:, None]
     curve = LogisticRegression(C=INVERSE_PENALTY, fit_intercept=False).fit(both, np.repeat([1, 0], len(margins)))
     probabilities: Array = curve.predict_proba(queries[:, None])[:, 1]
     return probabilities

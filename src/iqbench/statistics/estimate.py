@@ -1,6 +1,6 @@
 """Estimates: a statistic, its interval, and a reason for each that is undefined."""
 
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ ALPHA = 0.05
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
+
+ChanceVerdict = Literal["above chance", "below chance", "not shown"]
 
 NO_PAIR = "no pair judged"
 NO_RESAMPLE = "no resample defines it"
@@ -38,9 +40,7 @@ class Estimate(Record):
     interval_reason: str | None = None
 
     @classmethod
-    def from_draws(
-        cls, draws: Array, n: int, units: int, undefined: str, no_interval: str = "", **fields: Any
-    ) -> Self:
+    def from_draws(cls, draws: Array, n: int, units: int, undefined: str, no_interval: str = "", **fields: Any) -> Self:
         """Return the estimate from its value in the sample (the first draw) and in the resamples (the others).
 
         Args:
@@ -77,6 +77,29 @@ class Estimate(Record):
             return cls(value=None, n=n, reason=undefined, interval_reason=undefined, **fields)
         return cls(value=value, interval=interval, n=n, interval_reason=no_interval or None, **fields)
 
+    def as_fields(self, name: str) -> dict[str, Any]:
+        """Return the value and its interval as fields of a record, None with the reason in the field beside it.
+
+        Example:
+            >>> Estimate(value=0.5, interval=(0.25, 0.75)).as_fields("brier")
+            {'brier': 0.5, 'brier_interval': (0.25, 0.75)}
+        """
+        fields = {
+            name: self.value,
+            f"{name}_reason": self.reason,
+            f"{name}_interval": self.interval,
+            f"{name}_interval_reason": self.interval_reason,
+        }
+        return {field: value for field, value in fields.items() if value is not None or not field.endswith("reason")}
+
+    @classmethod
+    def of_fields(cls, record: Record, name: str) -> Self:
+        """Return the estimate that `as_fields` wrote into a record."""
+        value, reason, interval, interval_reason = (
+            getattr(record, f"{name}{suffix}") for suffix in ("", "_reason", "_interval", "_interval_reason")
+        )
+        return cls(value=value, reason=reason, interval=interval, interval_reason=interval_reason)
+
 
 EstimateType = TypeVar("EstimateType", bound=Estimate)
 
@@ -87,6 +110,18 @@ class Accuracy(Estimate):
     value: float | None = Field(alias="accuracy")
     n: int = Field(default=0, alias="pairs")
     reason: str | None = Field(default=None, alias="accuracy_reason")
+
+
+class AccuracyAgainstChance(Accuracy):
+    """An accuracy that is tested against 50 %.
+
+    ``p_chance`` is corrected for all claims of its family in the summary: the degradation types and all pairs of all
+    models, their levels, or their strata. The verdict needs p below 5 %, and an interval on the same side.
+    """
+
+    p_chance: float | None = None
+    p_chance_reason: str | None = None
+    verdict: ChanceVerdict = "not shown"
 
 
 class Share(Estimate):
@@ -117,25 +152,37 @@ class Difference(Estimate):
         return self.p_corrected is not None and self.p_corrected < ALPHA
 
 
-def percentile_interval(draws: Array, units: int) -> Interval:
-    """Return the 95 % percentile interval of the resamples: all ``draws`` but the first.
+def expanded_tail(units: int) -> float:
+    """Return the share of resamples beyond each end of a 95 % percentile interval.
 
     Resamples of few clusters vary too little, so the percentiles are moved outwards as Student's t is.
+
+    Args:
+        units: The number of clusters that were resampled.
+
+    Example:
+        >>> [round(expanded_tail(units), 4) for units in (1000, 50, 8)]
+        [0.0248, 0.0212, 0.0057]
+
+    Reference:
+        Hesterberg, *What teachers should know about the bootstrap*, The American Statistician 2015, 3.4.
+    """
+    if units < 2:
+        return 0.0
+    return float(stats.norm.cdf(stats.t.ppf(ALPHA / 2, units - 1) * np.sqrt(units / (units - 1))))
+
+
+def percentile_interval(draws: Array, units: int) -> Interval:
+    """Return the 95 % percentile interval of the resamples: all ``draws`` but the first; see `expanded_tail`.
 
     Args:
         draws: The statistic in the sample and in each resample.
         units: The number of clusters that were resampled.
 
     Example:
-        >>> draws = np.concatenate([[0.5], np.linspace(0, 1, 1001)])
-        >>> [round(end, 4) for units in (1000, 8) for end in percentile_interval(draws, units)]
-        [0.0248, 0.9752, 0.0057, 0.9943]
-
-    Reference:
-        Hesterberg, *What teachers should know about the bootstrap*, The American Statistician 2015, 3.4.
+        >>> percentile_interval(np.array([0.5, 0.0, 0.25, 0.5, 0.75, 1.0]), units=2)
+        (0.0, 1.0)
     """
-    tail = 0.0
-    if units > 1:
-        tail = float(stats.norm.cdf(stats.t.ppf(ALPHA / 2, units - 1) * np.sqrt(units / (units - 1))))
+    tail = expanded_tail(units)
     low, high = np.nanpercentile(draws[1:], [100 * tail, 100 - 100 * tail])
     return float(low), float(high)

@@ -110,10 +110,17 @@ class SignFlips:
             clusters: The number of clusters of the sample; by default that of these data.
 
         Returns:
-            A value per column, from the spread of its clusters; infinite where such a sample can show nothing.
+            A value per column, from the spread of its clusters, and at least what clusters could add that were
+            not drawn; infinite where such a sample can show nothing.
         """
         clusters = self.clusters if clusters is None else clusters
-        return self.steps_to_power(sums, clusters) * standard_errors(sums, counts) * np.sqrt(self.clusters / clusters)
+        steps = self.steps_to_power(sums, clusters)
+        if not np.isfinite(steps):
+            return np.full(sums.shape[1], np.inf)
+        unseen = (1 - (ALPHA / 2) ** (1 / clusters)) / (1 + _unusual(sums) * clusters / self.clusters)
+        spread = standard_errors(sums, counts) * np.sqrt(self.clusters / clusters)
+        least: Array = np.maximum(steps * spread, unseen)
+        return least
 
     def steps_to_power(self, sums: Array, clusters: int) -> float:
         """Return the mean, in standard errors of a sample of ``clusters``, that is shown with a power of 80 %."""
