@@ -95,7 +95,7 @@ class ModelAccuracies:
         (accuracy,) = self._bootstrap.proportions_of(Accuracy, sums, counts, [{}])
         ties = int(judged["prediction"].isna().sum())
         drop = _mean(judged["score_original"] - judged["score_degraded"])
-        consistent = judged["order_consistent"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        consistent: Array = judged["order_consistent"].to_numpy(dtype=np.float64, na_value=np.nan)
         consistency = self._bootstrap.proportion(Accuracy, judged["cluster"], consistent)
         p = self._chance.types.get((self._tables.name, kind))
         return PairStatistics(
@@ -122,7 +122,7 @@ def severity_steps(tables: ModelTables, bootstrap: Bootstrap, chance: ChanceTest
         step = SeverityStep(
             **dict(accuracy),
             **chance_fields(chance.levels.get((tables.name, ladder, severity)), accuracy.value, accuracy.interval),
-            severity=int(severity),
+            severity=int(first["severity"]),
             level=str(first["degradation_level"]),
             degradation_type=str(first["degradation_type"]),
             **value_or_reason("avg_margin", _mean(rows["margin"]), "no finite margin"),
@@ -136,10 +136,10 @@ def type_severity_steps(tables: ModelTables, bootstrap: Bootstrap) -> dict[str, 
     groups = tables.asked.groupby(["degradation_type", "severity"])
     types: dict[str, list[TypeSeverityStep]] = {}
     estimates = _group_accuracies(tables.asked, groups.ngroup().to_numpy(), groups.ngroups, bootstrap)
-    for ((kind, severity), rows), accuracy in zip(groups, estimates, strict=True):
+    for ((kind, _), rows), accuracy in zip(groups, estimates, strict=True):
         levels = sorted(set(rows["degradation_level"]))
         types.setdefault(str(kind), []).append(
-            TypeSeverityStep(**dict(accuracy), severity=int(severity), levels=levels)
+            TypeSeverityStep(**dict(accuracy), severity=int(rows["severity"].iloc[0]), levels=levels)
         )
     return types
 
@@ -149,7 +149,7 @@ def level_accuracies(tables: ModelTables, bootstrap: Bootstrap) -> dict[str, dic
     groups = tables.asked.groupby(["degradation_type", "degradation_level"], sort=False)
     levels: dict[str, dict[str, Accuracy]] = {}
     estimates = _group_accuracies(tables.asked, groups.ngroup().to_numpy(), groups.ngroups, bootstrap)
-    for (kind, level), accuracy in zip(groups.groups, estimates, strict=True):
+    for ((kind, level), _), accuracy in zip(groups, estimates, strict=True):
         levels.setdefault(str(kind), {})[str(level)] = accuracy
     return {kind: levels[kind] for kind in sorted(levels)}
 

@@ -94,7 +94,7 @@ class BaselineComparisons:
     def _against_best(self, name: str, kind: str) -> AgainstBaseline:
         best, accuracy = self._best.get((name, kind), (None, None))
         if best is None:
-            nothing = Accuracy(value=None, reason=NO_PAIR, interval_reason=NO_PAIR)
+            nothing = Accuracy.with_interval(np.nan, None, 0, NO_PAIR)
             return undefined_difference(
                 AgainstBaseline, NO_PAIR, baseline=None, beaten=None, where_baseline_errs=nothing
             )

@@ -46,7 +46,8 @@ class ChanceTests:
         if rows.empty:
             return {}
         groups = rows.groupby(keys, sort=True)
-        names, codes = list(groups.groups), groups.ngroup().to_numpy()
+        names: list[Key] = [tuple(name) for name, _ in groups]
+        codes = groups.ngroup().to_numpy()
         lead = rows["correct"].to_numpy(np.float64) - CHANCE
         bootstrap = self._sample.bootstrap
         sums = bootstrap.sums(rows["cluster"], codes, lead, len(names))

@@ -12,7 +12,7 @@ from iqbench.benchmark.tables import CELL
 from iqbench.records import value_or_reason
 from iqbench.results.summary import BestPerType, ModelAgreement, NobodyRight, TypeWinner
 from iqbench.statistics.bootstrap import Bootstrap
-from iqbench.statistics.estimate import NO_PAIR, Share
+from iqbench.statistics.estimate import NO_PAIR, Array, Share
 
 NOT_BOTH = "no pair judged by both"
 NOT_CALIBRATED = "calibration needs pairs of at least two photos that both judged"
@@ -83,9 +83,8 @@ class Combinations:
                 if len(means):
                     chosen[held_out] = self._correct.loc[held_out, str(means.idxmax())]
         known = chosen.dropna()
-        return self._bootstrap.proportion(
-            BestPerType, self._clusters[known.index], known.to_numpy(np.float64), NO_PAIR, **rest
-        )
+        correct: Array = np.asarray(known, dtype=np.float64)
+        return self._bootstrap.proportion(BestPerType, self._clusters[known.index], correct, NO_PAIR, **rest)
 
     def _agreement(self, a: str, b: str) -> ModelAgreement:
         both = self._correct[[a, b]].dropna()

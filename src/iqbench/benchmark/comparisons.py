@@ -140,14 +140,16 @@ class Comparisons:
         gap = self._correct[a] - self._correct[b]
         both = ~np.isnan(gap)
         width, clusters = len(self._types), len(self._bootstrap.index)
-        sums = np.bincount(self._codes[both], weights=gap[both], minlength=clusters * width)
-        counts = np.bincount(self._codes[both], np.ones(int(both.sum())), clusters * width)
+        cells = self._codes[both]
+        sums, counts = (
+            np.bincount(cells, weights, clusters * width).astype(np.float64)
+            for weights in (gap[both], np.ones(len(cells)))
+        )
         of_type = self._kinds[both]
         photos = [len(np.unique(self._photos[both][of_type == at])) for at in range(width)]
         photos.append(len(np.unique(self._photos[both])))
         shape = (clusters, width)
-        sums, counts = sums.reshape(shape), counts.reshape(shape)
-        return Gap(sums, counts, np.array(photos, dtype=np.float64))
+        return Gap(sums.reshape(shape), counts.reshape(shape), np.array(photos, dtype=np.float64))
 
     def _columns(self, pairs: Sequence[tuple[str, str]]) -> tuple[Array, Array]:
         """Return sums and counts over all types, clusters x pairs of models."""

@@ -50,20 +50,20 @@ def accuracy_table(summary: Summary) -> Table:
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=_caption(summary), caption_justify="left"
     )
     table.add_column("model", max_width=22, overflow="fold")
-    for heading in ("all", "macro", "cor-_rected", *types):
+    for heading in ("all", "macro_corr.", *types):
         table.add_column(Text(heading.replace("_", "\n")), justify="right", vertical="top")
     winners = {kind: winner.better for kind, winner in summary.by_degradation_winner.items()}
     for name, model in summary.models.items():
         overall, macro, *by_type = accuracies(model, types)
-        corrected = model.against_baselines.corrected.value
+        means = Text(percent(macro)).append(f"\n{percent(model.against_baselines.corrected.value)}", "dim")
         styles = ["bold" if winners.get(kind) == name else "" for kind in types]
         cells = [Text(percent(value), style) for value, style in zip(by_type, styles, strict=True)]
         shown = _with_interval(overall, model.overall.interval)
-        table.add_row(_with_photos(name, summary), shown, percent(macro), percent(corrected), *cells)
+        table.add_row(_with_photos(name, summary), shown, means, *cells)
     table.add_section()
     for name, baseline in summary.baselines.items():
         all_pairs, mean, *each = map(percent, accuracies(baseline, types))
-        table.add_row(Text(one_line(name)), all_pairs, mean, "", *each, style="dim")
+        table.add_row(Text(one_line(name)), all_pairs, mean, *each, style="dim")
     return table
 
 
@@ -88,6 +88,7 @@ def _caption(summary: Summary) -> Text:
     failed = summary.counts.pairs.failed
     parts = [
         f"accuracy in %, {tie_rule(summary.protocol)}",
+        "corr.: corrected for chance and baselines (0 is a coin, 100 perfect)",
         f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval",
     ]
     if len(summary.models) > 1:

@@ -15,7 +15,7 @@ DifferenceType = TypeVar("DifferenceType", bound=Difference)
 def undefined_difference(kind: type[DifferenceType], reason: str, **fields: Any) -> DifferenceType:
     """Return a difference without a value, for a reason."""
     names = ("reason", "interval_reason", "p_reason", "p_corrected_reason")
-    return kind(value=None, **dict.fromkeys(names, reason), **fields)
+    return kind.model_validate({"value": None, **dict.fromkeys(names, reason), **fields})
 
 
 def paired_differences(

@@ -99,7 +99,9 @@ class SignFlips:
         t = stats.t.isf(stats.norm.sf(quantile), max(self.clusters - 1, 1))
         half, reach = t * standard_errors(sums, counts), self._unseen / (1 + _unusual(sums))
         ends = np.stack([mean - half - reach * (1 + mean), mean + half + reach * (1 - mean)], axis=1)
-        return np.clip(np.where(np.isnan(ends), [-1.0, 1.0], ends), -1.0, 1.0)
+        widest = np.broadcast_to(np.array([-1.0, 1.0]), ends.shape)
+        clipped: Array = np.clip(np.where(np.isnan(ends), widest, ends), -1.0, 1.0)
+        return clipped
 
     def least_difference(self, sums: Array, counts: Array, clusters: int | None = None) -> Array:
         """Return the mean that a sample of that size shows with a power of 80 %, after correction for all columns.
@@ -146,7 +148,8 @@ class SignFlips:
     def _scaled(sums: Array) -> Array:
         """Return the columns scaled to length 1: their absolute sum is then a function of Student's t."""
         length = np.sqrt((sums**2).sum(axis=0))
-        return np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+        scaled: Array = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+        return scaled
 
     def _null(self, scaled: Array) -> Iterator[Array]:
         for signs in self._signs(width=scaled.shape[1]):
@@ -158,13 +161,14 @@ class SignFlips:
         generator = np.random.default_rng(self.seed)
         for start in range(0, self.count, step):
             numbers = np.arange(start, min(start + step, self.count))
+            flipped = np.zeros((len(numbers), self.clusters), dtype=np.float64)
             if self.exact:
-                bits = (numbers[:, None] >> np.arange(self.clusters)) & 1
+                flipped[:] = (numbers[:, None] >> np.arange(self.clusters)) & 1
             else:
                 packed = generator.integers(0, 256, (len(numbers), (self.clusters + 7) // 8), dtype=np.uint8)
-                bits = np.unpackbits(packed, axis=1, count=self.clusters)
-                bits[numbers == 0] = 0
-            yield 1.0 - 2.0 * bits
+                flipped[:] = np.unpackbits(packed, axis=1, count=self.clusters)
+                flipped[numbers == 0] = 0
+            yield 1 - 2 * flipped
 
     @cached_property
     def _unseen(self) -> float:
@@ -210,7 +214,8 @@ def standard_errors(sums: Array, counts: Array) -> Array:
     clusters, number = (counts > 0).sum(axis=0), counts.sum(axis=0)
     mean = np.divide(sums.sum(axis=0), number, out=np.zeros(sums.shape[1]), where=number > 0)
     squares = ((sums - mean * counts) ** 2).sum(axis=0) * clusters / np.maximum(clusters - 1, 1)
-    return np.divide(np.sqrt(squares), number, out=np.full(sums.shape[1], np.nan), where=clusters > 1)
+    errors: Array = np.divide(np.sqrt(squares), number, out=np.full(sums.shape[1], np.nan), where=clusters > 1)
+    return errors
 
 
 def _unusual(sums: Array) -> Array:
