@@ -94,6 +94,7 @@ def test_the_same_folder_with_another_recipe_is_refused_and_names_the_difference
     assert "was trained with examples.batch_size=2, not 4" in outcome.last_line
     modified_ns = (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
     assert run("train", *arguments, "examples.workers=0").exit_code == 0  # changes nothing that is learned
+    assert run("train", *arguments, "data.cluster=photo").exit_code == 0
     assert (tmp_path / "out" / "checkpoints" / "last.ckpt").stat().st_mtime_ns >= modified_ns
 
 

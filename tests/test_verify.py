@@ -114,5 +114,5 @@ def test_a_store_of_another_version_is_refused_with_the_version_that_reads_it(re
         outcome = run(program, results)
         assert outcome.exit_code == 2
         assert "written by iqbench 0.1.0 (store format 2)" in outcome.last_line
-        assert f"this is iqbench {iqbench_version()}, which reads format 3" in outcome.last_line
+        assert f"this is iqbench {iqbench_version()}, which reads format 4" in outcome.last_line
         assert "use iqbench 0.1.0 for it" in outcome.last_line

@@ -103,14 +103,22 @@ class PhotoFile:
     """Relative to its source and starting with ``./``, with undecodable bytes escaped."""
     path: Path
     limits: Limits = STANDARD_LIMITS
+    series: str = ""
+    """The name of its series in a data set of series, "" elsewhere."""
+
+
+ClusterChoice = Literal["look", "sha256", "series", "folder", "photo"]
+"""What makes photos one cluster, which the statistics count as one: nearly the same picture or equal bytes, equal
+bytes, the series of the data set, the folder, or nothing."""
 
 
 @dataclass(frozen=True)
 class PhotoListing:
-    """The photos of a source, sorted, and the number of ignored files by reason."""
+    """The photos of a source, sorted, the number of ignored files by reason, and what makes photos one cluster."""
 
     files: Sequence[PhotoFile]
     ignored: dict[str, int]
+    cluster: ClusterChoice = "look"
 
 
 class PhotoSource(Protocol):

@@ -90,6 +90,16 @@ def test_names_and_errors_are_only_text(report):
     assert "INCOMPLETE" in text
 
 
+def test_photos_that_share_a_cluster_are_told_above_the_sections_with_escaped_names(report):
+    summary = summary_of({"a": {"blur": 0.9}}, photos=6)
+    assert "cluster" not in text_of(report(summary))
+    shared = {"clusters": 4, "photos": 6, "near_copies": 4, "examples": [(HOSTILE, "./2.png"), ("./3", "./4")]}
+    text = report(changed(summary, "clusters", **shared))
+    assert "6 photos in 4 clusters (4 are near-copies; data.cluster=look): intervals count clusters." in text_of(text)
+    assert "and ./2.png; ./3 and ./4." in text_of(text).split("Verdict")[0]
+    assert (Page(text).tags.count("img"), Page(text).tags.count("script")) == (2, 1)
+
+
 def test_the_same_summary_gives_the_same_bytes(report):
     first, second = (report(summary_of({"a": {"blur": 0.9}})) for _ in range(2))
     assert first == second

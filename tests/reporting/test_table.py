@@ -63,6 +63,18 @@ def test_the_standard_types_come_in_the_published_order_and_others_after_them():
     ]
 
 
+@pytest.mark.parametrize(
+    ("by", "shared"),
+    [("look", "are near-copies"), ("sha256", "are copies"), ("series", "share a series"), ("folder", "share a folder")],
+)
+def test_photos_that_share_a_cluster_are_told_in_the_caption(by, shared):
+    summary = summary_of({"a": {"blur": 0.5}}, photos=3)
+    assert "cluster" not in " ".join(printed(summary, 100))
+    lines = printed(changed(summary, "clusters", by=by, clusters=1, photos=3, near_copies=3), 100)
+    expected = f"3 photos in 1 cluster (3 {shared}; data.cluster={by}): intervals count clusters"
+    assert expected in " ".join(" ".join(lines).split())
+
+
 @pytest.mark.parametrize(("missing", "notice"), [([], "resumes"), ([1], "shard 1 is"), ([1, 2], "shards 1, 2 are")])
 def test_an_incomplete_run_is_called_incomplete(missing, notice):
     summary = changed(summary_of({"a": {"blur": 0.5}}, photos=2), "", complete=False, missing_shards=missing)

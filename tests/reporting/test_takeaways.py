@@ -1,3 +1,5 @@
+import pytest
+
 from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
 from iqbench.reporting.takeaways import takeaways
@@ -84,6 +86,26 @@ def test_a_single_photo_ranks_nothing():
     assert "a and b: too close to call" in text
     assert "Fewer than two photos give no interval" in text
     assert "is better than" not in text
+
+
+def test_photos_that_share_a_cluster_are_a_limit_with_examples():
+    summary = summary_of({"a": {"blur": 0.9}}, photos=6)
+    assert "cluster" not in takeaways(summary)
+    shared = {"by": "look", "clusters": 4, "photos": 6, "near_copies": 3, "examples": [("./1|.png", "./2.png")]}
+    text = takeaways(changed(summary, "clusters", **shared))
+    line = "- 6 photos in 4 clusters (3 are near-copies; data.cluster=look): intervals count clusters."
+    assert f"{line} For example: ./1\\|.png and ./2.png.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("by", "counted"),
+    [("look", "each with its original"), ("sha256", "each with its original")]
+    + [(by, "them as new, unless they share a cluster") for by in ("series", "folder", "photo")],
+)
+def test_copies_under_another_name_are_told_as_the_clusters_count_them(by, counted):
+    summary = changed(summary_of({"a": {"blur": 0.9}}, photos=3), "clusters", by=by)
+    text = takeaways(changed(summary, "", duplicate_photos=2))
+    assert f"2 photo(s) are copies of others under another name; the intervals count {counted}." in text
 
 
 def test_few_photos_are_a_limit():

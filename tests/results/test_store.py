@@ -235,6 +235,28 @@ def test_details_need_not_agree(tmp_path: Path) -> None:
     assert read_store(tmp_path / FILE_NAME).details == {"model_type": "rules"}
 
 
+def test_another_choice_of_clusters_replaces_the_details(tmp_path: Path) -> None:
+    details = {"cluster": "look", "config": {"data": {"cluster": "look"}}}
+    Store(tmp_path, IDENTITY, details, VARIANTS).close()
+    Store(tmp_path, IDENTITY, details | {"config": {}}, VARIANTS).close()
+    assert read_store(tmp_path / FILE_NAME).details == details
+    now = {"cluster": "series", "config": {"data": {"cluster": "series"}}}
+    Store(tmp_path, IDENTITY, now, VARIANTS).close()
+    assert read_store(tmp_path / FILE_NAME).details == now
+
+
+def test_the_series_of_stored_photos_follow_those_of_their_files(tmp_path: Path) -> None:
+    with closing(opened(tmp_path)) as store:
+        store.write(replace(photo_row("./a.png"), series="1", look="0f"), pair_rows("./a.png"))
+        store.write(replace(photo_row("./b.png"), series="2"), pair_rows("./b.png"))
+        files = [PhotoFile(f"./{name}.png", tmp_path, series="1") for name in "abc"]
+        store.set_series(files)
+    run = read_store(tmp_path / FILE_NAME)
+    assert run.photos[["name", "series"]].values.tolist() == [["./a.png", "1"], ["./b.png", "1"]]
+    assert run.photos["look"].tolist()[0] == "0f"
+    assert len(run.pairs) == 4
+
+
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + bytes(4000)])
 def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / FILE_NAME

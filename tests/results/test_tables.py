@@ -77,5 +77,5 @@ def test_exports_have_the_columns_that_their_readers_know() -> None:
     ] == EXPORTED_COLUMNS
     assert [
         *("name", "sha256", "file_bytes", "width", "height", "status", "error", "notes"),
-        *("brightness", "sharpness", "encoded_bytes"),
+        *("brightness", "sharpness", "encoded_bytes", "series", "look"),
     ] == MANIFEST_COLUMNS

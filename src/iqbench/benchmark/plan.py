@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -71,8 +72,14 @@ class Plan:
         return str(self.details["trained_on"].get("what", ""))
 
     def photo_row(self, record: PhotoRecord) -> PhotoRow:
-        """Return the row of a photo, marked if the model saw the photo in training."""
-        return PhotoRow.of(record, was_seen(record.sha256, photos_seen_in_training(self.task.model)))
+        """Return the row of a photo with its series, marked if the model saw the photo in training."""
+        seen = was_seen(record.sha256, photos_seen_in_training(self.task.model))
+        return PhotoRow.of(record, seen, self._series[record.name])
+
+    @cached_property
+    def _series(self) -> dict[str, str]:
+        """The series of each photo."""
+        return {file.name: file.series for file in self.task.files}
 
 
 def make_plan(
@@ -104,6 +111,7 @@ def make_plan(
         "model_type": type(task.model).__name__.lower(),
         "trained_on": training_provenance(task.model),
         "ignored_files": dict(listing.ignored),
+        "cluster": listing.cluster,
         "shard": [config.shard, config.shards],
         "config": {key: value for key, value in settings.items() if key not in PLACE_SETTINGS},
     }

@@ -29,6 +29,7 @@ def run_plan(store: Store, plan: Plan) -> None:
         Stopped: If the model fails on photo after photo; the store keeps the pairs that were scored.
     """
     task, name = plan.task, plan.identity["model_name"]
+    store.set_series(task.files)
     unfinished = store.unfinished(task.files)
     task = replace(task, engine=share_cores(task.engine, task.model, unfinished, task.variants))
     scored = score_pairs(task.with_files(unfinished))

@@ -38,7 +38,8 @@ def model_origins(runs: Sequence[Run], fingerprints: dict[str, str]) -> dict[str
 def run_records(runs: Sequence[Run]) -> list[RunRecord]:
     """Return a record per run. The shards of a run become one record with all of their photos.
 
-    Ignored files and the engine config may differ between shards; the record keeps those of the first.
+    Ignored files, the engine config and the choice of clusters may differ between shards; the record keeps those of
+    the first.
     """
     merged: dict[str, list[Run]] = {}
     for run in runs:
@@ -49,7 +50,9 @@ def run_records(runs: Sequence[Run]) -> list[RunRecord]:
 def _key(run: Run) -> str:
     """Return what the shards of one run have in common."""
     identity, details = _without(run.identity, "photos"), _without(run.details, "shard")
-    shared = details | {"ignored_files": None, "config": _without(details["config"], "engine")}
+    config = _without(details["config"], "engine")
+    config["data"] = _without(config["data"], "cluster")
+    shared = details | {"ignored_files": None, "cluster": None, "config": config}
     return json.dumps([identity, shared], sort_keys=True)
 
 

@@ -16,6 +16,7 @@ from iqbench.benchmark.accuracies import (
 )
 from iqbench.benchmark.against_baselines import BaselineComparisons
 from iqbench.benchmark.chance import ChanceTests
+from iqbench.benchmark.clusters import cluster_summary
 from iqbench.benchmark.combinations import Combinations
 from iqbench.benchmark.comparisons import Comparisons
 from iqbench.benchmark.diagnostics import (
@@ -31,7 +32,8 @@ from iqbench.benchmark.monotonicity import monotonicity_tests, thresholds
 from iqbench.benchmark.repeat_sample import repeatability
 from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
-from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, verdict_rows
+from iqbench.benchmark.verdict_table import adjacent_rows, cluster_choice_of, protocol_of, verdict_rows
+from iqbench.interfaces import ClusterChoice
 from iqbench.records import value_or_reason
 from iqbench.results.model_summary import (
     AgainstBaselines,
@@ -67,6 +69,7 @@ class RunFacts:
         origins: The origin of each model.
         repeat_samples: The repeat sample of each model, and its answers in other runs.
         mistakes: The mistakes of each model by type.
+        cluster: What makes photos one cluster.
     """
 
     iqbench: str
@@ -76,6 +79,7 @@ class RunFacts:
     origins: Mapping[str, ModelOrigin]
     repeat_samples: Mapping[str, tuple[RepeatSample, SecondAnswers]]
     mistakes: Mapping[str, dict[str, TypeMistakes]]
+    cluster: ClusterChoice
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
         photos=int(sample.pairs["original"].nunique()),
         photos_judged=int(sample.asked["original"].nunique()),
         duplicate_photos=_duplicates(sample.verdicts),
+        clusters=cluster_summary(sample.judged, facts.cluster),
         bootstrap=BootstrapSettings(unit="photo", confidence=1 - ALPHA, resamples=config.resamples, seed=config.seed),
         counts=RowCounts(rows=len(sample.verdicts), pairs=_counts(sample.pairs), controls=_counts(sample.controls)),
         models=models,
@@ -212,6 +217,7 @@ def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.Data
         origins=model_origins(runs, fingerprints),
         repeat_samples=repeatability(runs, fingerprints),
         mistakes=failures(table, max(run.details["config"]["gallery"] for run in runs)),
+        cluster=cluster_choice_of(runs),
     )
 
 

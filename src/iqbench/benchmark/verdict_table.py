@@ -1,13 +1,16 @@
 """The verdict table: one table over all runs, with a row per model, photo and variant."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from iqbench.benchmark.clusters import clusters
 from iqbench.benchmark.merged_suite import MergedSuite
 from iqbench.errors import UsageError
+from iqbench.interfaces import ClusterChoice
 from iqbench.io import natural_order
 from iqbench.protocol import Protocol, decide
 from iqbench.results import FILE_NAME
@@ -17,6 +20,8 @@ from iqbench.results.schema import COMPUTED, ORIGINAL, VERDICT_COLUMNS
 
 PAIR_KEY = ["model_name", "model_fingerprint", "original", "degraded"]
 """The columns that identify a row of two runs as the same pair."""
+
+log = logging.getLogger(__name__)
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
@@ -30,6 +35,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     if not runs:
         raise UsageError(f"{', '.join(map(str, folders))}: no photo has been judged yet")
     _check_compatible(runs)
+    _warn_of_cluster_choices(runs)
     return runs
 
 
@@ -61,6 +67,19 @@ def _suite(run: Run) -> tuple[object, object]:
     return run.identity.get("degradation"), run.identity.get("variants")
 
 
+def _warn_of_cluster_choices(runs: Sequence[Run]) -> None:
+    choices = dict.fromkeys(run.details["cluster"] for run in runs)
+    if len(choices) > 1:
+        text = "the runs differ in data.cluster (%s): using %s, the choice of the first, for all"
+        log.warning(text, ", ".join(choices), cluster_choice_of(runs))
+
+
+def cluster_choice_of(runs: Sequence[Run]) -> ClusterChoice:
+    """Return what makes photos one cluster: the choice of the first run, since it changes no verdict."""
+    choice: ClusterChoice = runs[0].details["cluster"]
+    return choice
+
+
 def protocol_of(runs: Sequence[Run]) -> Protocol:
     """Return the protocol that all runs share."""
     return Protocol(**runs[0].identity["protocol"])
@@ -70,9 +89,10 @@ def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
     """Return the verdict table of the runs.
 
     Models of one name but different fingerprints get distinct names, as do photos of one name but
-    different content. A pair that several runs hold is taken from the first.
+    different content. A pair that several runs hold is taken from the first. ``cluster`` names the cluster of the
+    photo among all photos of the runs.
     """
-    answers = _with_distinct_names(_answers(runs))
+    answers = _with_distinct_names(_with_clusters(_answers(runs), runs))
     answers["degraded"] = answers["original"] + "#" + answers["variant"]
     answers = answers.drop_duplicates(PAIR_KEY, ignore_index=True)
     return _in_suite_order(_with_verdicts(answers, runs)).drop(columns=["variant", "run"])
@@ -83,7 +103,7 @@ def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
 
     The columns and names are those of `verdict_rows`.
     """
-    answers = _with_distinct_names(_answers(runs, adjacent=True))
+    answers = _with_distinct_names(_with_clusters(_answers(runs, adjacent=True), runs))
     answers = answers.drop_duplicates(["model_name", "model_fingerprint", "original", "variant"], ignore_index=True)
     return _with_verdicts(answers, runs)
 
@@ -128,6 +148,21 @@ def _answers_of(run: Run, adjacent: bool) -> pd.DataFrame:
 def _with_verdicts(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     verdicts = decide(answers, protocol_of(runs))
     return pd.concat([answers, verdicts.mask(answers["status"] != "ok")], axis=1)
+
+
+def _with_clusters(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the answers with the cluster of each photo. Clusters are those of the photos with distinct names."""
+    photos = pd.concat([run.photos for run in runs])[["name", "sha256", "series", "look"]].astype({"sha256": "str"})
+    photos = photos.drop_duplicates(["name", "sha256"], ignore_index=True)
+    named = photos.assign(name=_distinct(photos["name"], photos["sha256"]))
+    cluster = pd.DataFrame(
+        {
+            "original": photos["name"],
+            "photo_sha256": photos["sha256"],
+            "cluster": clusters(named, cluster_choice_of(runs)),
+        }
+    )
+    return answers.merge(cluster, on=["original", "photo_sha256"], how="left")
 
 
 def _with_distinct_names(answers: pd.DataFrame) -> pd.DataFrame:

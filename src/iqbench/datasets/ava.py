@@ -14,7 +14,7 @@ from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, wrong_columns
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order, hash_split
-from iqbench.interfaces import PhotoFile, Split
+from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import VoteTable
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class AvaPhotos(LabelledPhotos):
         cache: See `LabelledPhotos`.
         limit: See `LabelledPhotos`.
         seed: See `LabelledPhotos`.
+        cluster: See `LabelledPhotos`; AVA has no series.
 
     Raises:
         UsageError: If ``split`` is neither, or ``validation_share`` is out of range.
@@ -60,8 +61,9 @@ class AvaPhotos(LabelledPhotos):
         cache: str,
         limit: int | None,
         seed: int,
+        cluster: ClusterChoice = "look",
     ) -> None:
-        super().__init__(cache, limit, seed)
+        super().__init__(cache, limit, seed, cluster)
         if split not in ("official", "random"):
             raise UsageError(f"data.split={split}: must be official or random")
         if not 0 < validation_share < 1:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from iqbench.config import MARK
+from iqbench.datasets.cluster_choice import cluster_choice
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.interfaces import STANDARD_LIMITS, Limits, PhotoFile, PhotoListing
+from iqbench.interfaces import STANDARD_LIMITS, ClusterChoice, Limits, PhotoFile, PhotoListing
 from iqbench.photos import RAW_NAME, starts_like_a_photo
 
 OUTPUT = {MARK, "results.sqlite"}
@@ -41,9 +42,10 @@ class Folder:
         seed: Seed of the sample, if there are more photos than ``limit``.
         max_megapixels: Larger photos are refused from their header, as ``too_many_pixels``.
         min_side: Photos with a shorter side, in pixels, are refused as ``too_small``.
+        cluster: What makes photos one cluster; ``series`` does not apply.
 
     Raises:
-        UsageError: If ``max_megapixels`` or ``min_side`` is out of range.
+        UsageError: If ``max_megapixels`` or ``min_side`` is out of range, or ``cluster`` is no choice.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Folder:
         seed: int,
         max_megapixels: float = STANDARD_LIMITS.max_pixels / 1e6,
         min_side: int = STANDARD_LIMITS.min_side,
+        cluster: ClusterChoice = "look",
     ) -> None:
         if not 0 < max_megapixels <= MAX_MEGAPIXELS:
             raise UsageError(f"data.max_megapixels={max_megapixels}: must be above 0, and at most {MAX_MEGAPIXELS}")
@@ -62,6 +65,7 @@ class Folder:
         self.limit = limit
         self.seed = seed
         self.limits = Limits(round(max_megapixels * 1e6), min_side)
+        self.cluster = cluster_choice(cluster)
 
     def photos(self) -> PhotoListing:
         """Return the photos sorted by name, in the same order on every machine and in every locale.
@@ -83,7 +87,7 @@ class Folder:
             ignored = ", ".join(f"{count} {reason}" for reason, count in sorted(walk.ignored.items()))
             raise UsageError(f"data.root={self.root}: no photos in it (ignored: {ignored or 'nothing'})")
         files = [replace(file, limits=self.limits) for file in sample(walk.files, self.limit, self.seed)]
-        return PhotoListing(files, dict(sorted(walk.ignored.items())))
+        return PhotoListing(files, dict(sorted(walk.ignored.items())), self.cluster)
 
 
 def sample(files: Sequence[PhotoFile], limit: int | None, seed: int) -> list[PhotoFile]:

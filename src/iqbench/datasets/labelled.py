@@ -16,11 +16,12 @@ import pandas as pd
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
+from iqbench.datasets.cluster_choice import cluster_choice
 from iqbench.datasets.decode_cache import examine
 from iqbench.datasets.examples import Examples, Learner, PairExamples, VoteExamples
 from iqbench.datasets.folder import sample
 from iqbench.errors import UsageError
-from iqbench.interfaces import SHA_DIGITS, PhotoFile, PhotoListing, Split
+from iqbench.interfaces import SHA_DIGITS, ClusterChoice, PhotoFile, PhotoListing, Split
 from iqbench.labels import LabelTable, PairTable, concatenate
 
 log = logging.getLogger(__name__)
@@ -35,18 +36,25 @@ class LabelledPhotos(LightningDataModule, ABC):
         cache: Folder of the decode cache.
         limit: Maximum number of test photos to benchmark; null for all.
         seed: Seed of the splits and of the photos that a limit keeps.
+        cluster: What makes photos one cluster in the benchmark.
+
+    Raises:
+        UsageError: If ``cluster`` is no choice, or ``series`` and the photos have none.
     """
 
     title: ClassVar[str]
     """The data set's name in messages and reports."""
     evaluated_on: ClassVar[str] = "test"
     """The split that a model is evaluated on by default."""
+    has_series: ClassVar[bool] = False
+    """Whether each photo has a `PhotoFile.series`."""
 
-    def __init__(self, cache: str, limit: int | None, seed: int) -> None:
+    def __init__(self, cache: str, limit: int | None, seed: int, cluster: ClusterChoice = "look") -> None:
         super().__init__()
         self.cache = Path(cache).expanduser()
         self.limit = limit
         self.seed = seed
+        self.cluster = cluster_choice(cluster, self.has_series)
         self._learner: Learner | None = None
         self._examples: Examples | None = None
 
@@ -100,7 +108,7 @@ class LabelledPhotos(LightningDataModule, ABC):
     def photos(self) -> PhotoListing:
         """Return the photos of the test split, which iqbench uses neither for training nor to choose a checkpoint."""
         labels = self.labels["test"]
-        return PhotoListing(sample(photos_of([labels]), self.limit, self.seed), ignored={})
+        return PhotoListing(sample(photos_of([labels]), self.limit, self.seed), {}, self.cluster)
 
     def configure_examples(self, learner: Learner, examples: Examples) -> None:
         """Set the model and the example settings. Required before training."""

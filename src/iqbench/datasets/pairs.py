@@ -16,7 +16,7 @@ from iqbench.datasets.labelled import SPLITS, LabelledPhotos
 from iqbench.datasets.pairs_csv import read_comparisons
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_coin, hash_order
-from iqbench.interfaces import PhotoFile, Split
+from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import PairTable
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class PairList(LabelledPhotos):
         cache: See `LabelledPhotos`.
         limit: See `LabelledPhotos`.
         seed: See `LabelledPhotos`; also the seed of the order within pairs.
+        cluster: See `LabelledPhotos`; a series is named after its first photo.
 
     Raises:
         UsageError: If the shares leave no training pairs.
@@ -44,11 +45,19 @@ class PairList(LabelledPhotos):
 
     title = "list of pairs"
     evaluated_on: ClassVar[str] = "all"
+    has_series = True
 
     def __init__(
-        self, file: str | None, validation_share: float, test_share: float, cache: str, limit: int | None, seed: int
+        self,
+        file: str | None,
+        validation_share: float,
+        test_share: float,
+        cache: str,
+        limit: int | None,
+        seed: int,
+        cluster: ClusterChoice = "look",
     ) -> None:
-        super().__init__(cache, limit, seed)
+        super().__init__(cache, limit, seed, cluster)
         for name, share in (("validation_share", validation_share), ("test_share", test_share)):
             if not 0 < share < 1:
                 raise UsageError(f"data.{name}={share}: must be between 0 and 1")
@@ -79,13 +88,18 @@ class PairList(LabelledPhotos):
         # tossed for the sorted names, so that contradicting rows have their photos in the same order
         lower_first = np.array([hash_coin(*sorted(comparison[:2]), seed=self.seed) for comparison in comparisons])
         better_first = (better < worse) == lower_first
+        series = _components(len(names), better, worse)
+        first_of_series = np.unique(series, return_index=True)[1][series].tolist()
         return PairTable(
-            photos=tuple(PhotoFile(display_name(name), file.parent / name) for name in names),
+            photos=tuple(
+                PhotoFile(display_name(name), file.parent / name, series=display_name(names[first]))
+                for name, first in zip(names, first_of_series, strict=True)
+            ),
             first=np.where(better_first, better, worse),
             second=np.where(better_first, worse, better),
             preference=better_first.astype(float),
             weight=np.array([comparison.weight for comparison in comparisons]),
-            series=_components(len(names), better, worse)[better],
+            series=series[better],
         )
 
     def read(self) -> Mapping[Split, PairTable]:

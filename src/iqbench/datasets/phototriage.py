@@ -11,7 +11,7 @@ from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.datasets.phototriage_list import PairLines, read_pair_list, refuse_overlap
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_split
-from iqbench.interfaces import PhotoFile, Split
+from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import PairTable
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class PhotoTriage(LabelledPhotos):
         cache: See `LabelledPhotos`.
         limit: See `LabelledPhotos`.
         seed: See `LabelledPhotos`.
+        cluster: See `LabelledPhotos`.
 
     Raises:
         UsageError: If a share is out of range.
@@ -42,11 +43,19 @@ class PhotoTriage(LabelledPhotos):
     """
 
     title = "PhotoTriage"
+    has_series = True
 
     def __init__(
-        self, root: str | None, test_share: float, min_agreement: float, cache: str, limit: int | None, seed: int
+        self,
+        root: str | None,
+        test_share: float,
+        min_agreement: float,
+        cache: str,
+        limit: int | None,
+        seed: int,
+        cluster: ClusterChoice = "look",
     ) -> None:
-        super().__init__(cache, limit, seed)
+        super().__init__(cache, limit, seed, cluster)
         if not 0 < test_share < 1:
             raise UsageError(f"data.test_share={test_share}: must be between 0 and 1")
         if not 0.5 <= min_agreement <= 0.99:
@@ -125,4 +134,4 @@ def _file(series: int, photo: int, folder: Path, names: set[str]) -> PhotoFile:
     """Return a photo under its official name, whatever the case of its suffix on this disk."""
     stem = f"{series:06d}-{photo:02d}"
     file_name = next((name for suffix in ("JPG", "jpg") if (name := f"{stem}.{suffix}") in names), f"{stem}.JPG")
-    return PhotoFile(f"./{PHOTOS}/{stem}.JPG", folder / file_name)
+    return PhotoFile(f"./{PHOTOS}/{stem}.JPG", folder / file_name, series=f"{series:06d}")

@@ -3,9 +3,10 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from iqbench.datasets.cluster_choice import cluster_choice
 from iqbench.datasets.folder import sample
 from iqbench.errors import UsageError
-from iqbench.interfaces import PhotoFile, PhotoListing
+from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing
 
 _PACKAGES = {
     ("scikit-image", "skimage", "data"): (
@@ -26,11 +27,16 @@ class Samples:
     Args:
         limit: Maximum number of photos; null for all.
         seed: Seed of the sample, if there are more photos than ``limit``.
+        cluster: What makes photos one cluster; ``series`` does not apply.
+
+    Raises:
+        UsageError: If ``cluster`` is no choice.
     """
 
-    def __init__(self, limit: int | None, seed: int) -> None:
+    def __init__(self, limit: int | None, seed: int, cluster: ClusterChoice = "look") -> None:
         self.limit = limit
         self.seed = seed
+        self.cluster = cluster_choice(cluster)
 
     def photos(self) -> PhotoListing:
         """Return the photos sorted by name.
@@ -43,7 +49,7 @@ class Samples:
             for (package, module, folder), names in _PACKAGES.items()
             for name in names
         ]
-        return PhotoListing(sample(files, self.limit, self.seed), ignored={})
+        return PhotoListing(sample(files, self.limit, self.seed), {}, self.cluster)
 
 
 def _installed(name: str, package: str, module: str, folder: str) -> PhotoFile:

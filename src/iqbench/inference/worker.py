@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from iqbench import photos
 from iqbench.errors import one_line
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
+from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
 
 RECOVERABLE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
@@ -32,7 +33,8 @@ class PhotoRecord:
     """A photo as it was read, or the reason why it could not be read.
 
     ``name`` identifies the photo in all results, ``sha256`` is that of the decoded bytes, and ``notes``
-    lists faults of the file that did not prevent decoding. ``statistics`` are those of the original.
+    lists faults of the file that did not prevent decoding. ``statistics`` and ``look``, the perceptual hash, are
+    those of the original.
     """
 
     name: str
@@ -44,13 +46,16 @@ class PhotoRecord:
     status: str = "ok"
     error: str = ""
     statistics: ImageStatistics | None = None
+    look: str | None = None
 
     @classmethod
-    def of(cls, name: str, decoded: photos.DecodedPhoto, statistics: ImageStatistics | None = None) -> "PhotoRecord":
+    def of(
+        cls, name: str, decoded: photos.DecodedPhoto, statistics: ImageStatistics | None = None, look: str | None = None
+    ) -> "PhotoRecord":
         """Return the record of a decoded photo."""
         height, width = decoded.pixels.shape[:2]
         notes = "; ".join(decoded.notes)
-        return cls(name, decoded.sha256, decoded.file_bytes, width, height, notes, statistics=statistics)
+        return cls(name, decoded.sha256, decoded.file_bytes, width, height, notes, statistics=statistics, look=look)
 
     @classmethod
     def failed(cls, name: str, status: str, error: str) -> "PhotoRecord":
@@ -122,7 +127,7 @@ class PhotoDataset(Dataset[PreparedPhoto]):
                 continue
             statistics[position] = image_statistics(picture)
             changes[position] = _input_change(pictures.get(0), pictures[position])
-        record = PhotoRecord.of(file.name, decoded, statistics.get(0))
+        record = PhotoRecord.of(file.name, decoded, statistics.get(0), perceptual_hash(decoded.pixels))
         return PreparedPhoto(record, _stacks(pictures), changes, statistics, failures)
 
     def _picture(self, original: Photo, position: int) -> Photo:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from iqbench.reporting.html_sections import SECTIONS, ReportContent
 from iqbench.reporting.html_templates import TEMPLATES, render
-from iqbench.reporting.table import tie_rule, unfinished
+from iqbench.reporting.table import cluster_notice, tie_rule, unfinished
 
 SORTING_SCRIPT = "report.js"
 """The script that sorts tables. The content security policy allows only its hash."""
@@ -25,6 +25,7 @@ def report_page(content: ReportContent) -> str:
         summary=summary,
         tie_rule=tie_rule(summary.protocol),
         notice=unfinished(summary.complete, summary.missing_shards),
+        cluster_notice=cluster_notice(summary.clusters),
         sections=[(section.heading, section.body(content)) for section in SECTIONS if section.applies(summary)],
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

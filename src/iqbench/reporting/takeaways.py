@@ -11,7 +11,15 @@ from iqbench.reporting.blind_spots import (
 )
 from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import ceiling_lines, markdown_table, power_text, tie_rule, type_order, unfinished
+from iqbench.reporting.table import (
+    ceiling_lines,
+    cluster_notice,
+    markdown_table,
+    power_text,
+    tie_rule,
+    type_order,
+    unfinished,
+)
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
 from iqbench.results.model_summary import ModelSummary
 from iqbench.results.summary import ModelDifference, RankedModel, Summary, TypeWinner
@@ -228,7 +236,12 @@ def _limits(summary: Summary) -> list[str]:
         "- A crop is not always damage: a tighter frame can improve a photo.",
     ]
     if copies := summary.duplicate_photos:
-        lines.append(f"- {copies} photo(s) are copies of others under another name; the intervals count them as new.")
+        joined = summary.clusters.by in ("look", "sha256")
+        counted = "each with its original" if joined else "them as new, unless they share a cluster"
+        lines.append(f"- {copies} photo(s) are copies of others under another name; the intervals count {counted}.")
+    if notice := cluster_notice(summary.clusters):
+        pairs = (f"{escape_markdown(a)} and {escape_markdown(b)}" for a, b in summary.clusters.examples)
+        lines.append(f"- {notice}. For example: {'; '.join(pairs)}.")
     lines += [f"- {line[0].upper()}{line[1:]}." for line in ceiling_lines(summary)]
     if photos > 1:
         lines.append(f"- With {photos} photos no p-value is below {1 / SignFlips(photos).count:.2g}.")

@@ -15,7 +15,7 @@ from iqbench.interfaces import Variant
 from iqbench.results import FILE_NAME as FILE_NAME
 from iqbench.results.tables import Table
 
-FORMAT = 3
+FORMAT = 4
 """The version of the tables. A store of another version is refused."""
 
 ORIGINAL = "original"
@@ -56,7 +56,11 @@ class VariantRow:
 
 @dataclass(frozen=True)
 class PhotoRow:
-    """A photo as it was read, or the reason why it could not be read."""
+    """A photo as it was read, or the reason why it could not be read.
+
+    ``series`` is that of the data set, "" if it has none. ``look`` is the perceptual hash, None if the photo could not
+    be read or has little structure; see `iqbench.inference.perceptual_hash`.
+    """
 
     name: str
     sha256: str | None
@@ -68,9 +72,11 @@ class PhotoRow:
     error: str = ""
     notes: str = ""
     statistics: ImageStatistics | None = field(default=None, metadata={"prefix": ""})
+    series: str = ""
+    look: str | None = None
 
     @classmethod
-    def of(cls, record: PhotoRecord, seen_in_training: bool) -> Self:
+    def of(cls, record: PhotoRecord, seen_in_training: bool, series: str = "") -> Self:
         """Return the row of a photo."""
         return cls(
             record.name,
@@ -83,6 +89,8 @@ class PhotoRow:
             record.error,
             record.notes,
             record.statistics,
+            series,
+            record.look,
         )
 
 
@@ -190,6 +198,7 @@ VERDICT_COLUMNS = (
     VerdictColumn("error", "pairs.error", exported=True),
     VerdictColumn("model_fingerprint", "identity.model_fingerprint", exported=True),
     VerdictColumn("photo_sha256", "photos.sha256", exported=True),
+    VerdictColumn("cluster", COMPUTED),
     VerdictColumn("variant", "pairs.variant"),
     VerdictColumn("forward", "pairs.forward"),
     VerdictColumn("backward", "pairs.backward"),

@@ -50,7 +50,8 @@ class Store:
         folder: The folder of the file, which is created if it is missing.
         identity: What the results depend on. A store with another identity is refused, unless this run only
             adds photos, types or levels.
-        details: Further information for readers. It need not agree with the store's.
+        details: Further information for readers. It need not agree with the store's, and replaces it only if its
+            ``cluster`` differs: the exports of the same verdicts then have other clusters.
         variants: The variants of the suite.
 
     Raises:
@@ -89,12 +90,16 @@ class Store:
     def _open(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
         self._database = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
         try:
-            stored = description(self._database, self.path)["identity"]
-            grows = self._check_identity(stored, identity, variants)  # before anything is written
+            run = description(self._database, self.path)
+            grows = self._check_identity(run["identity"], identity, variants)  # before anything is written
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if grows:
                 self._grow(identity, details, variants)
+            elif "cluster" in details and details["cluster"] != run["details"].get("cluster"):
+                with self._transaction() as database:
+                    value = json.dumps(details, sort_keys=True)
+                    database.execute("UPDATE run SET value = ? WHERE key = 'details'", [value])
         except BaseException:
             self._database.close()
             raise
@@ -146,6 +151,14 @@ class Store:
                 self._database.execute("ROLLBACK")
             _raise_if_not_damage(self.path, error)
             raise
+
+    def set_series(self, files: Sequence[PhotoFile]) -> None:
+        """Store the series of photos that were scored before: a longer list of pairs may have changed them."""
+        stored = dict(self._database.execute("SELECT name, series FROM photos"))
+        changed = [(file.series, file.name) for file in files if stored.get(file.name, file.series) != file.series]
+        if changed:
+            with self._transaction() as database:
+                database.executemany("UPDATE photos SET series = ? WHERE name = ?", changed)
 
     def unfinished(self, files: Sequence[PhotoFile]) -> list[PhotoFile]:
         """Return the photos that have no row, a failed pair, or other content than the stored one."""

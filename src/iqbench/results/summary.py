@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 
 from iqbench.errors import UsageError
+from iqbench.interfaces import ClusterChoice
 from iqbench.protocol import Protocol
 from iqbench.records import Record
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
@@ -30,6 +31,19 @@ class RowCounts(Record):
     rows: int
     pairs: Counts
     controls: Counts
+
+
+class Clusters(Record):
+    """The clusters of the judged photos: what makes photos one cluster (``by``), and how many there are.
+
+    ``near_copies`` is the number of photos that share their cluster with another photo, ``examples`` are such photos.
+    """
+
+    by: ClusterChoice
+    clusters: int
+    photos: int
+    near_copies: int
+    examples: list[tuple[str, str]]
 
 
 class BootstrapSettings(Record):
@@ -162,6 +176,7 @@ class Summary(Record):
     photos: int
     photos_judged: int
     duplicate_photos: int
+    clusters: Clusters
     bootstrap: BootstrapSettings
     counts: RowCounts
     models: dict[str, ModelSummary]

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 RECIPE = ("model", "data", "examples", "self_supervision", "degradation", "seed")
 """The parts of the config that decide the result of a training: a resumed one must share them."""
 
-FREE = ("examples.workers", "model.checkpoint", "data.cache")
+FREE = ("examples.workers", "model.checkpoint", "data.cache", "data.cluster")
 """Keys in these parts that may differ, since they do not change the result."""
 
 
