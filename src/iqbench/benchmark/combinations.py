@@ -1,17 +1,18 @@
 """What several models would reach together: agreement of two, the best model per type, and pairs that defeat all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.special import logit
 
 from iqbench.benchmark.tables import CELL
 from iqbench.records import value_or_reason
 from iqbench.results.summary import BestPerType, ModelAgreement, NobodyRight, TypeWinner
-from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.bootstrap import Bootstrap, ratio
 from iqbench.statistics.estimate import NO_PAIR, Array, Share
 
 NOT_BOTH = "no pair judged by both"
@@ -22,6 +23,9 @@ SAME_ODDS = 1e-9
 """Log-odds of at most this size are a tie."""
 
 FOLDS = 5
+
+CELLS = 4_000_000
+"""Numbers that are computed at once, so that memory stays small."""
 
 
 class Combinations:
@@ -42,10 +46,16 @@ class Combinations:
         facts = cells.drop_duplicates("cell").set_index("cell").reindex(self._correct.index)
         self._clusters, self._kinds = facts["cluster"], facts["degradation_type"]
         self._models, self._types, self._bootstrap = models, types, bootstrap
+        rows = bootstrap.index.get_indexer(pd.Index(self._clusters))
+        ones = np.ones(len(rows))
+        self._members = csr_array((ones, (rows, np.arange(len(rows)))), shape=(len(bootstrap.index), len(rows)))
 
     def agreement(self) -> list[ModelAgreement]:
         """Return for every two models how often both, one or neither is right on the pairs that both judged."""
-        return [self._agreement(a, b) for a, b in combinations(self._models, 2)]
+        pairs = list(combinations(self._models, 2))
+        step = max(1, CELLS // max(1, len(self._correct)))
+        parts = [pairs[start : start + step] for start in range(0, len(pairs), step)]
+        return [agreement for part in parts for agreement in self._agreements(part)]
 
     def nobody_right(self) -> NobodyRight:
         """Return the share of pairs that no model gets right, among those that all of them judged."""
@@ -86,24 +96,46 @@ class Combinations:
         correct: Array = np.asarray(known, dtype=np.float64)
         return self._bootstrap.proportion(BestPerType, self._clusters[known.index], correct, NO_PAIR, **rest)
 
-    def _agreement(self, a: str, b: str) -> ModelAgreement:
-        both = self._correct[[a, b]].dropna()
-        right_a, right_b, wrong_a, wrong_b = both[a] == 1, both[b] == 1, both[a] == 0, both[b] == 0
+    def _agreements(self, pairs: Sequence[tuple[str, str]]) -> list[ModelAgreement]:
+        """Return the agreement of some pairs of models."""
+        values = {name: self._correct[name].to_numpy(np.float64) for name in self._models}
+        first, second = (np.stack([values[pair[side]] for pair in pairs], axis=1) for side in (0, 1))
+        both = ~np.isnan(first + second)
         shares = {
-            "same": both[a] == both[b],
-            "both_right": right_a & right_b,
-            "only_a": right_a & wrong_b,
-            "only_b": wrong_a & right_b,
-            "neither": wrong_a & wrong_b,
+            "same": first == second,
+            "both_right": (first == 1) & (second == 1),
+            "only_a": (first == 1) & (second == 0),
+            "only_b": (first == 0) & (second == 1),
+            "neither": (first == 0) & (second == 0),
         }
-        means = {name: float(share.mean()) if len(both) else None for name, share in shares.items()}
-        either = self._share(right_a | right_b, NOT_BOTH)
-        return ModelAgreement(a=a, b=b, pairs=len(both), either_right=either, averaged=self._averaged(a, b), **means)
+        number = both.sum(axis=0)
+        means = {name: ratio((share & both).sum(axis=0).astype(float), number) for name, share in shares.items()}
+        either = self._shares(np.where(both, (first == 1) | (second == 1), np.nan), NOT_BOTH)
+        averaged = self._shares(self._averaged(pairs), NOT_CALIBRATED)
+        return [
+            ModelAgreement(
+                a=a,
+                b=b,
+                pairs=int(number[at]),
+                either_right=either[at],
+                averaged=averaged[at],
+                **{name: float(mean[at]) if number[at] else None for name, mean in means.items()},
+            )
+            for at, (a, b) in enumerate(pairs)
+        ]
 
-    def _averaged(self, a: str, b: str) -> Share:
-        """Return the accuracy of the mean of both models' calibrated log-odds."""
-        mean = self._log_odds[[a, b]].dropna().mean(axis=1)
-        return self._share((mean > 0).astype(float).mask(mean.abs() <= SAME_ODDS, 0.5), NOT_CALIBRATED)
+    def _averaged(self, pairs: Sequence[tuple[str, str]]) -> Array:
+        """Return whether the mean of both models' calibrated log-odds is right, a column per pair of models."""
+        odds = {name: self._log_odds[name].to_numpy(np.float64) for name in self._models}
+        mean = np.stack([(odds[a] + odds[b]) / 2 for a, b in pairs], axis=1)
+        right = np.where(np.abs(mean) <= SAME_ODDS, 0.5, mean > 0)
+        return np.where(np.isnan(mean), np.nan, right)
+
+    def _shares(self, values: Array, undefined: str) -> list[Share]:
+        """Return the mean of each column with its interval over clusters; NaN is left out."""
+        known = ~np.isnan(values)
+        sums, counts = self._members @ np.where(known, values, 0.0), self._members @ known.astype(np.float64)
+        return self._bootstrap.proportions_of(Share, sums, counts, [{}] * values.shape[1], undefined)
 
     def _share(self, values: "pd.Series[Any]", undefined: str) -> Share:
         """Return the mean of a value per pair, with its interval over clusters."""

@@ -90,11 +90,11 @@ class Comparisons:
         """
         leads = {kind: _ranked(kind, accuracies) for kind in self._types}
         leads = {kind: ranked for kind, ranked in leads.items() if ranked}
-        corrected = self._corrected_by_type()
+        differences = self._leads({kind: list(ranked) for kind, ranked in leads.items()})
         winners = {}
         for kind, ranked in leads.items():
             best, *others = ranked
-            difference = self._lead(kind, list(ranked), corrected)
+            difference = differences[kind]
             shown = difference.shown and difference.interval is not None and difference.interval[0] > 0
             winners[kind] = TypeWinner(
                 **dict(difference),
@@ -180,20 +180,26 @@ class Comparisons:
         _, corrected = self._flips.test(sums)
         return dict(zip(keys, corrected.tolist(), strict=True))
 
-    def _lead(self, kind: str, ranked: list[str], corrected: Mapping[tuple[str, str, str], float]) -> PhotoDifference:
-        """Return the difference of the first two models on a type."""
-        if len(ranked) < 2:
-            return undefined_difference(PhotoDifference, ONLY_ONE)
-        first, second = ranked[:2]
-        pair = (first, second) if (first, second) in self._gaps else (second, first)
-        sign, at = 1.0 if pair == (first, second) else -1.0, self._types.index(kind)
-        gap = self._gaps[pair]
-        (difference,) = self._differences(
-            sign * gap.sums[:, [at]], gap.counts[:, [at]], [{"photos": int(gap.photos[at])}]
-        )
-        if difference.p is None:
-            return difference
-        return difference.model_copy(update={"p_corrected": corrected[(*pair, kind)]})
+    def _leads(self, ranked: Mapping[str, list[str]]) -> dict[str, PhotoDifference]:
+        """Return the difference of the first two models on each type."""
+        leads = dict.fromkeys(ranked, undefined_difference(PhotoDifference, ONLY_ONE))
+        compared = [kind for kind, models in ranked.items() if len(models) > 1]
+        if not compared:
+            return leads
+        corrected, sums, counts, fields, keys = self._corrected_by_type(), [], [], [], []
+        for kind in compared:
+            first, second = ranked[kind][:2]
+            pair = (first, second) if (first, second) in self._gaps else (second, first)
+            gap, at = self._gaps[pair], self._types.index(kind)
+            sums.append(gap.sums[:, at] if pair == (first, second) else -gap.sums[:, at])
+            counts.append(gap.counts[:, at])
+            fields.append({"photos": int(gap.photos[at])})
+            keys.append((*pair, kind))
+        differences = self._differences(np.stack(sums, axis=1), np.stack(counts, axis=1), fields)
+        for kind, key, difference in zip(compared, keys, differences, strict=True):
+            p = None if difference.p is None else corrected[key]
+            leads[kind] = difference.model_copy(update={"p_corrected": p})
+        return leads
 
 
 def ranking(

@@ -244,7 +244,9 @@ def _limits(summary: Summary) -> list[str]:
         lines.append(f"- {notice}. For example: {'; '.join(pairs)}.")
     lines += [f"- {line[0].upper()}{line[1:]}." for line in ceiling_lines(summary)]
     if photos > 1:
-        lines.append(f"- With {photos} photos no p-value is below {1 / SignFlips(photos).count:.2g}.")
+        units = summary.clusters.clusters
+        noun = "photos" if units == photos else "clusters of photos"
+        lines.append(f"- With {units} {noun} no p-value is below {1 / SignFlips(units).count:.2g}.")
     if photos < 2:
         lines.append("- Fewer than two photos give no interval, so no difference is shown.")
     return lines
