@@ -26,12 +26,15 @@ class Protocol:
         orders: The answers that count.
         tie_worth: The accuracy of a tie.
         tie_margin: Margins of at most this size, in the model's own units, are ties.
+        margin: Percentage points of accuracy within which two models count as equal; None for no such claim. It
+            changes no verdict about a pair.
     """
 
     name: str
     orders: Orders
     tie_worth: float
     tie_margin: float
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         if self.orders not in ("both", "original_first"):
@@ -40,6 +43,8 @@ class Protocol:
             raise UsageError(f"protocol.tie_worth={self.tie_worth}: must be from 0 to 1")
         if not self.tie_margin >= 0:
             raise UsageError(f"protocol.tie_margin={self.tie_margin}: must be 0 or more")
+        if self.margin is not None and not 0 < self.margin <= 100:
+            raise UsageError(f"protocol.margin={self.margin}: must be above 0 and at most 100 points, or null")
 
 
 def combine_orders(forward: Values, backward: Values, protocol: Protocol) -> Values:

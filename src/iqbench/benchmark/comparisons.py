@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.tables import CELL
+from iqbench.benchmark.tables import CELL, BenchmarkSample
 from iqbench.results.summary import LeastDifference, ModelDifference, PhotoDifference, RankedModel, TypeWinner
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.estimate import Accuracy, Array
 from iqbench.statistics.paired_tests import paired_differences, undefined_difference
+from iqbench.statistics.power import Power
 from iqbench.statistics.sign_flips import SignFlips
 
 TOO_CLOSE = "too close to call"
@@ -61,7 +62,7 @@ class Comparisons:
         self._correct = {name: correct[name].to_numpy(np.float64) for name in models}
         self._codes = bootstrap.index.get_indexer(pd.Index(facts["cluster"])) * len(types) + kinds
         self._photos, self._kinds, self._margin = pd.factorize(facts["original"])[0], kinds, margin
-        self._gaps = {pair: self._gap(*pair) for pair in combinations(models, 2)}
+        self._gaps = {(a, b): self._gap(self._correct[a], self._correct[b]) for a, b in combinations(models, 2)}
 
     @property
     def same_pairs(self) -> bool:
@@ -113,17 +114,34 @@ class Comparisons:
             return LeastDifference(
                 overall=None, reason="only one model was judged", by_degradation=dict.fromkeys(self._types)
             )
-        overall = _median(self._flips.least_difference(*self._columns(pairs)))
-        of_types = {}
-        for at, kind in enumerate(self._types):
-            sums, counts = (
-                np.stack([getattr(self._gaps[pair], name)[:, at] for pair in pairs], axis=1)
-                for name in ("sums", "counts")
-            )
-            of_types[kind] = _median(self._flips.least_difference(sums, counts))
+        clusters = len(self._bootstrap.index)
+        overall = _possible(self.power().least_difference(clusters))
         return LeastDifference(
-            overall=overall, reason=NOTHING_SHOWN if overall is None else None, by_degradation=of_types
+            overall=overall,
+            reason=NOTHING_SHOWN if overall is None else None,
+            by_degradation={kind: _possible(self.power(kind).least_difference(clusters)) for kind in self._types},
         )
+
+    def power(self, kind: str | None = None) -> Power:
+        """Return the power of the comparisons of all pairs of models, on one type or on all pairs.
+
+        A single model stands for two independent ones like it.
+        """
+        at = slice(None) if kind is None else [self._types.index(kind)]
+        gaps = list(self._gaps.values()) or [self._against_another_like_it()]
+        sums, counts = (
+            np.stack([table[:, at].sum(axis=1) for table in tables], axis=1)
+            for tables in ([gap.sums for gap in gaps], [gap.counts for gap in gaps])
+        )
+        return Power.of(self._flips, sums, counts)
+
+    def _against_another_like_it(self) -> Gap:
+        """Return the deviations of the only model from its accuracy on each type, as varied as a difference of two."""
+        correct = self._correct[self._models[0]]
+        gap = self._gap(correct, np.zeros_like(correct))
+        number = gap.counts.sum(axis=0)
+        means = np.divide(gap.sums.sum(axis=0), number, out=np.zeros(len(number)), where=number > 0)
+        return Gap((gap.sums - means * gap.counts) * np.sqrt(2), gap.counts, gap.photos)
 
     def ranking(self, accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference]) -> list[RankedModel]:
         """Return the models, the most accurate first, each with its first and last possible place.
@@ -136,8 +154,8 @@ class Comparisons:
         """
         return ranking(accuracies, pairwise, self.same_pairs)
 
-    def _gap(self, a: str, b: str) -> Gap:
-        gap = self._correct[a] - self._correct[b]
+    def _gap(self, a: Array, b: Array) -> Gap:
+        gap = a - b
         both = ~np.isnan(gap)
         width, clusters = len(self._types), len(self._bootstrap.index)
         cells = self._codes[both]
@@ -202,6 +220,12 @@ class Comparisons:
         return leads
 
 
+def comparisons_of(sample: BenchmarkSample) -> Comparisons:
+    """Return the comparisons of the models of a benchmark, by its protocol's margin."""
+    margin = None if sample.protocol.margin is None else sample.protocol.margin / 100
+    return Comparisons(sample.asked, sample.models, sample.types, sample.bootstrap, sample.flips, margin)
+
+
 def ranking(
     accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference], same_pairs: bool = True
 ) -> list[RankedModel]:
@@ -250,8 +274,6 @@ def _ranked(kind: str, accuracies: Mapping[str, Mapping[str, Accuracy]]) -> dict
     return {model: judged[model] for model in sorted(judged, key=lambda model: -judged[model])}
 
 
-def _median(values: Array) -> float | None:
-    """Return the median of the finite values, None if most are infinite or undefined."""
-    known = values[~np.isnan(values)]
-    middle = float(np.median(known)) if known.size else np.inf
-    return middle if np.isfinite(middle) and middle <= 1 else None
+def _possible(difference: float) -> float | None:
+    """Return a difference of accuracies, None if it is larger than any can be."""
+    return difference if difference <= 1 else None

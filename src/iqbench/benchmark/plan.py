@@ -101,7 +101,7 @@ def make_plan(
         "model_fingerprint": fingerprint(task.model, settings["model"]),
         "degradation": {kind: with_code_digest(node) for kind, node in settings["degradation"].items()},
         "variants": dict(digests),
-        "protocol": asdict(protocol),
+        "protocol": {key: value for key, value in asdict(protocol).items() if key != "margin"},
         "precision": task.engine.precision,
         "numerics": task.engine.numerics(task.model),
         "photos": [file.name for file in task.files],
@@ -110,6 +110,7 @@ def make_plan(
     details = {
         "model_type": type(task.model).__name__.lower(),
         "trained_on": training_provenance(task.model),
+        "margin": protocol.margin,
         "ignored_files": dict(listing.ignored),
         "cluster": listing.cluster,
         "shard": [config.shard, config.shards],

@@ -1,6 +1,6 @@
 """Regressions: two runs of models of the same names, compared on the pairs that both runs judged."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from iqbench.results.summary import PhotoDifference, Summary
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.estimate import Array
 from iqbench.statistics.paired_tests import paired_differences
+from iqbench.statistics.power import Power
 from iqbench.statistics.sign_flips import SignFlips
 
 ALL = "all"
@@ -95,19 +96,17 @@ def _changes(of_keys: dict[tuple[str, str], pd.DataFrame], clusters: Bootstrap) 
         fields.append({"model": name, "type": kind, "photos": photos, **means})
     flips = SignFlips(len(clusters.index), clusters.config.seed)
     table, rows_of = np.stack(sums, axis=1), np.stack(counts, axis=1)
-    least = flips.least_difference(table, rows_of)
-    fields = [field | {"least_fall": _possible(fall)} for field, fall in zip(fields, least, strict=True)]
+    quantile = flips.family_quantile(table)
+    for at, field in enumerate(fields):
+        one = table[:, [at]], rows_of[:, [at]]
+        least = replace(Power.of(flips, *one), quantile=quantile).least_difference(flips.clusters)
+        field["least_fall"] = least if least <= 1 else None
     return [
         change.model_copy(update={"verdict": "better" if (change.value or 0) > 0 else "worse"})
         if change.shown
         else change
         for change in paired_differences(Regression, flips, table, rows_of, fields, reasons)
     ]
-
-
-def _possible(fall: float) -> float | None:
-    """Return a fall of accuracy, None if it is larger than any can be."""
-    return float(fall) if fall <= 1 else None
 
 
 def new_failures(name: str, now: pd.DataFrame, before: pd.DataFrame) -> dict[str, int]:
@@ -162,7 +161,7 @@ def rule_difference(now: Summary, before: Summary) -> str:
         before: The summary of the reference run.
     """
     protocol, expected = asdict(now.protocol), asdict(before.protocol)
-    for key in sorted(protocol):
+    for key in sorted(protocol.keys() - {"margin"}):
         if protocol[key] != expected[key]:
             return f"protocol.{key} ({protocol[key]}, not {expected[key]})"
     pairs = product(now.runs, before.runs)

@@ -18,7 +18,7 @@ from iqbench.benchmark.against_baselines import BaselineComparisons
 from iqbench.benchmark.chance import ChanceTests
 from iqbench.benchmark.clusters import cluster_summary
 from iqbench.benchmark.combinations import Combinations
-from iqbench.benchmark.comparisons import Comparisons
+from iqbench.benchmark.comparisons import comparisons_of
 from iqbench.benchmark.diagnostics import (
     confidence,
     largest_identity_margin,
@@ -130,7 +130,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     against, labels = BaselineComparisons(sample, baselines), thirds(sample.judged)
     parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels))
     models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
-    comparisons = Comparisons(sample.asked, sample.models, sample.types, sample.bootstrap, sample.flips)
+    comparisons = comparisons_of(sample)
     together = Combinations(sample.asked, sample.models, sample.types, sample.bootstrap)
     winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
     pairwise = comparisons.pairwise()

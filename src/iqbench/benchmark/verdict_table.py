@@ -82,7 +82,7 @@ def cluster_choice_of(runs: Sequence[Run]) -> ClusterChoice:
 
 def protocol_of(runs: Sequence[Run]) -> Protocol:
     """Return the protocol that all runs share."""
-    return Protocol(**runs[0].identity["protocol"])
+    return Protocol(**runs[0].identity["protocol"], margin=runs[0].details.get("margin"))
 
 
 def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:

@@ -180,8 +180,9 @@ def percentile_interval(draws: Array, units: int) -> Interval:
         units: The number of clusters that were resampled.
 
     Example:
-        >>> percentile_interval(np.array([0.5, 0.0, 0.25, 0.5, 0.75, 1.0]), units=2)
-        (0.0, 1.0)
+        >>> draws = np.concatenate([[0.5], np.linspace(0, 1, 1001)])
+        >>> [round(end, 4) for end in percentile_interval(draws, units=8)]
+        [0.0057, 0.9943]
     """
     tail = expanded_tail(units)
     low, high = np.nanpercentile(draws[1:], [100 * tail, 100 - 100 * tail])

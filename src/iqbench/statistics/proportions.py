@@ -7,18 +7,19 @@ from scipy import stats
 
 from iqbench.statistics.estimate import ALPHA, Array, Interval
 
-JEFFREYS = 0.5
-"""Both parameters of Jeffreys' prior of a proportion."""
+PRIOR = 0.5
+"""Both parameters of Jeffreys' prior of a proportion; also the weight of the largest design effect, in clusters."""
 
 
 def cluster_intervals(sums: Array, counts: Array, rows: Array | None = None) -> Array:
     """Return the 95 % interval of the proportion in each column: Jeffreys' interval for the effective number of rows.
 
     The rows of a cluster are not independent, so their number is divided by the design effect, the variance
-    between clusters over that of independent rows. It is estimated, and estimated badly where few clusters hold
-    an error: it is averaged with its largest value, that of clusters of equal rows, which has the weight of one
-    such cluster. As in Korn and Graubard's interval, few clusters (t instead of z) lower the effective number.
-    A proportion of 1 so has an interval below it, and a cluster that is copied adds nothing.
+    between clusters over that of independent rows. It is estimated, and estimated badly where errors are few: it is
+    averaged with its largest value, that of clusters whose rows are all alike, which has the weight of half a
+    cluster; the estimate has that of as many clusters as the errors would fill. As in Korn and Graubard's interval,
+    few clusters (t instead of z) lower the effective number. A proportion of 1 so has an interval below it, and a
+    row that is copied in its cluster adds nothing.
 
     Args:
         sums: The sum of the values in each cluster, values from 0 to 1; clusters x columns.
@@ -66,17 +67,17 @@ def _effective_rows(sums: Array, counts: Array, rows: Array, proportion: Array) 
     between = clusters / (clusters - 1) * ((sums - proportion * counts) ** 2).sum(axis=0) / total**2
     independent = proportion * (1 - proportion) / number
     effect = np.divide(between, independent, out=largest.copy(), where=independent > 1e-12)
-    imperfect = np.minimum(
-        ((sums < counts - 1e-9) & (counts > 0)).sum(axis=0), ((sums > 1e-9) & (counts > 0)).sum(axis=0)
-    )
-    weight = 1 / (1 + imperfect)
+    errors = np.where(proportion > 0.5, counts - sums, sums)
+    imperfect = (errors > 1e-9).sum(axis=0)
+    known = np.minimum(imperfect, errors.sum(axis=0) / (total / clusters))
+    weight = PRIOR / (PRIOR + known)
     effect = (1 - weight) * np.clip(effect, 1.0, np.maximum(largest, 1.0)) + weight * largest
     effective: Array = number / np.maximum(effect, 1.0)
     return effective
 
 
 def _jeffreys(proportion: Array, effective: Array) -> Array:
-    right, wrong = proportion * effective + JEFFREYS, (1 - proportion) * effective + JEFFREYS
+    right, wrong = proportion * effective + PRIOR, (1 - proportion) * effective + PRIOR
     low: Any = np.where(proportion <= 0, 0.0, stats.beta.ppf(ALPHA / 2, right, wrong))
     high: Any = np.where(proportion >= 1, 1.0, stats.beta.ppf(1 - ALPHA / 2, right, wrong))
     return np.stack([np.minimum(low, proportion), np.maximum(high, proportion)], axis=1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -19,7 +18,8 @@ FLIPS = 10_000
 CELLS = 4_000_000
 """Numbers that are computed at once, so that memory stays small."""
 
-POWER = 0.8
+PRIOR = 0.5
+"""The weight of what was not drawn, in clusters."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,8 @@ class SignFlips:
     def intervals(self, sums: Array, counts: Array) -> Array:
         """Return the 95 % interval of the mean of each column: the means that `test` alone does not refuse.
 
-        These lie between the means of random halves of the clusters. Each end is moved outwards by what
-        clusters could change that were not drawn: (1 - 0.025^(1/clusters)) of the way to the end of the range,
-        divided by one plus the number of clusters that differ from the most frequent value. An end is
-        never moved over 0, so that interval and test agree.
+        These lie between the means of random halves of the clusters. Each end is moved outwards by what clusters
+        could add that were not drawn (`unseen_reach`), but never over 0, so that interval and test agree.
 
         Args:
             sums: The sum of the differences in each cluster, values from -1 to 1; clusters x columns.
@@ -97,40 +95,12 @@ class SignFlips:
         number = counts.sum(axis=0)
         mean = np.divide(sums.sum(axis=0), number, out=np.full(sums.shape[1], np.nan), where=number > 0)
         t = stats.t.isf(stats.norm.sf(quantile), max(self.clusters - 1, 1))
-        half, reach = t * standard_errors(sums, counts), self._unseen / (1 + _unusual(sums))
+        half = t * standard_errors(sums, counts)
+        reach = unseen_reach(self.clusters, deviation_mass(sums, counts))
         ends = np.stack([mean - half - reach * (1 + mean), mean + half + reach * (1 - mean)], axis=1)
         widest = np.broadcast_to(np.array([-1.0, 1.0]), ends.shape)
         clipped: Array = np.clip(np.where(np.isnan(ends), widest, ends), -1.0, 1.0)
         return clipped
-
-    def least_difference(self, sums: Array, counts: Array, clusters: int | None = None) -> Array:
-        """Return the mean that a sample of that size shows with a power of 80 %, after correction for all columns.
-
-        Args:
-            sums: The sum of the differences in each cluster, clusters x columns.
-            counts: The number of rows in each cluster.
-            clusters: The number of clusters of the sample; by default that of these data.
-
-        Returns:
-            A value per column, from the spread of its clusters, and at least what clusters could add that were
-            not drawn; infinite where such a sample can show nothing.
-        """
-        clusters = self.clusters if clusters is None else clusters
-        steps = self.steps_to_power(sums, clusters)
-        if not np.isfinite(steps):
-            return np.full(sums.shape[1], np.inf)
-        unseen = (1 - (ALPHA / 2) ** (1 / clusters)) / (1 + _unusual(sums) * clusters / self.clusters)
-        spread = standard_errors(sums, counts) * np.sqrt(self.clusters / clusters)
-        least: Array = np.maximum(steps * spread, unseen)
-        return least
-
-    def steps_to_power(self, sums: Array, clusters: int) -> float:
-        """Return the mean, in standard errors of a sample of ``clusters``, that is shown with a power of 80 %."""
-        family = self.family_quantile(sums)
-        if clusters < 2 or 2.0 ** (1 - clusters) > ALPHA or not np.isfinite(family):
-            return float("inf")
-        tail = 2 * stats.norm.sf(family)
-        return float(stats.t.isf(tail / 2, clusters - 1) + stats.t.ppf(POWER, clusters - 1))
 
     def family_quantile(self, sums: Array) -> float:
         """Return the two-sided 5 % quantile of the family's largest statistic as one of the normal distribution."""
@@ -170,11 +140,6 @@ class SignFlips:
                 flipped[numbers == 0] = 0
             yield 1 - 2 * flipped
 
-    @cached_property
-    def _unseen(self) -> float:
-        """The share of clusters that may be of a kind that was not drawn."""
-        return float(1 - (ALPHA / 2) ** (1 / self.clusters))
-
     def _intervals(self, sums: Array, counts: Array) -> Array:
         total, number = sums.sum(axis=0), counts.sum(axis=0)
         upper, lower = [], []
@@ -190,7 +155,7 @@ class SignFlips:
         low = np.partition(np.vstack(lower), skipped, axis=0)[skipped]
         enough = (counts > 0).sum(axis=0) >= 2
         mean = np.divide(total, number, out=np.full_like(total, np.nan), where=enough)
-        reach = self._unseen / (1 + _unusual(sums))
+        reach = unseen_reach(self.clusters, deviation_mass(sums, counts))
         wide_low, wide_high = (np.clip(end, -1.0, 1.0) for end in (low - reach * (1 + mean), high + reach * (1 - mean)))
         tiny = np.finfo(np.float64).tiny
         ends = np.stack(
@@ -218,12 +183,37 @@ def standard_errors(sums: Array, counts: Array) -> Array:
     return errors
 
 
-def _unusual(sums: Array) -> Array:
-    """Return for each column the number of clusters that differ from its most frequent value."""
-    ordered = np.sort(np.round(sums, 9), axis=0)
-    new = np.vstack([np.ones((1, ordered.shape[1]), dtype=bool), ordered[1:] != ordered[:-1]])
-    runs = np.cumsum(new, axis=0) + (np.arange(ordered.shape[1]) * (len(ordered) + 1))
-    sizes = np.bincount(runs.ravel(), minlength=(len(ordered) + 1) * ordered.shape[1] + 1)
-    per_column = sizes[1 : 1 + (len(ordered) + 1) * ordered.shape[1]].reshape(ordered.shape[1], len(ordered) + 1)
-    most: Array = per_column.max(axis=1).astype(np.float64)
-    return len(ordered) - most
+def unseen_reach(clusters: int, deviations: Array) -> Array:
+    """Return the share of the way to the end of the range that clusters could add which were not drawn.
+
+    With 97.5 % confidence a kind of cluster that was not drawn has a share of at most 1 - 0.025^(1/clusters). The
+    more the drawn clusters deviate from each other, the better they tell what clusters do.
+
+    Args:
+        clusters: The number of clusters.
+        deviations: See `deviation_mass`.
+
+    Example:
+        >>> unseen_reach(50, np.array([0.0, 0.5, 9.5])).round(4).tolist()
+        [0.0711, 0.0356, 0.0036]
+    """
+    share = 1 - (ALPHA / 2) ** (1 / clusters) if clusters else 1.0
+    return np.asarray(share * PRIOR / (PRIOR + deviations), dtype=np.float64)
+
+
+def deviation_mass(sums: Array, counts: Array) -> Array:
+    """Return the absolute deviations of the clusters from their median, in clusters of average size, per column.
+
+    Example:
+        >>> sums = np.array([[2.0, 2.0], [2.0, 1.0], [1.0, 0.0], [2.0, 1.0]])
+        >>> deviation_mass(sums, np.full((4, 2), 2.0)).tolist()
+        [0.5, 1.0]
+    """
+    present = counts > 0
+    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=present)
+    filled = present.any(axis=0)
+    middle = np.zeros(sums.shape[1])
+    middle[filled] = np.nanmedian(means[:, filled], axis=0)
+    size = counts.sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    mass: Array = np.abs(sums - middle * counts).sum(axis=0) / np.where(size > 0, size, 1.0)
+    return mass
