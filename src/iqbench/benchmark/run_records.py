@@ -52,7 +52,7 @@ def _key(run: Run) -> str:
     identity, details = _without(run.identity, "photos"), _without(run.details, "shard")
     config = _without(details["config"], "engine")
     config["data"] = _without(config["data"], "cluster")
-    shared = details | {"ignored_files": None, "cluster": None, "config": config}
+    shared = details | {"ignored_files": None, "cluster": None, "looks": None, "margin": None, "config": config}
     return json.dumps([identity, shared], sort_keys=True)
 
 

@@ -80,6 +80,7 @@ class RunFacts:
     repeat_samples: Mapping[str, tuple[RepeatSample, SecondAnswers]]
     mistakes: Mapping[str, dict[str, TypeMistakes]]
     cluster: ClusterChoice
+    looks: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
         photos_judged=int(sample.asked["original"].nunique()),
         duplicate_photos=_duplicates(sample.verdicts),
         clusters=cluster_summary(sample.judged, facts.cluster),
+        looks=list(facts.looks),
         bootstrap=BootstrapSettings(unit="photo", confidence=1 - ALPHA, resamples=config.resamples, seed=config.seed),
         counts=RowCounts(rows=len(sample.verdicts), pairs=_counts(sample.pairs), controls=_counts(sample.controls)),
         models=models,
@@ -218,6 +220,7 @@ def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.Data
         repeat_samples=repeatability(runs, fingerprints),
         mistakes=failures(table, max(run.details["config"]["gallery"] for run in runs)),
         cluster=cluster_choice_of(runs),
+        looks=max((run.details.get("looks", []) for run in runs), key=len),
     )
 
 

@@ -104,6 +104,8 @@ def _caption(summary: Summary) -> Text:
         parts.append(power_text(summary))
     if notice := cluster_notice(summary.clusters):
         parts.append(notice)
+    if notice := looks_notice(summary):
+        parts.append(notice)
     if failed:
         parts.append(f"{failed} pair{'s' * (failed != 1)} failed")
     if notice := unfinished(summary.complete, summary.missing_shards):
@@ -117,6 +119,22 @@ def power_text(summary: Summary) -> str:
     if least.overall is None:
         return f"with {photos} photos no difference between models can be shown"
     return f"with {photos} photos only differences above {percent(least.overall)} points can be shown (80 % power)"
+
+
+def looks_notice(summary: Summary) -> str:
+    """Return a warning where photos were added after results could be seen, and "" where none were.
+
+    Adding photos until something shows makes a false claim more likely than 5 %. With k looks in all, a claim whose
+    p-value is below 5 % / k is safe (Bonferroni).
+    """
+    if not summary.looks:
+        return ""
+    looks = ", ".join(map(str, summary.looks))
+    bar = 5 / (len(summary.looks) + 1)
+    return (
+        f"photos were added after results for {looks} photos could be seen: to be safe from stopping at a lucky "
+        f"moment, trust only p below {bar:.2g} %"
+    )
 
 
 def ceiling_lines(summary: Summary) -> list[str]:

@@ -14,6 +14,7 @@ from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.table import (
     ceiling_lines,
     cluster_notice,
+    looks_notice,
     markdown_table,
     power_text,
     tie_rule,
@@ -247,6 +248,8 @@ def _limits(summary: Summary) -> list[str]:
         units = summary.clusters.clusters
         noun = "photos" if units == photos else "clusters of photos"
         lines.append(f"- With {units} {noun} no p-value is below {1 / SignFlips(units).count:.2g}.")
+    if notice := looks_notice(summary):
+        lines.append(f"- {notice[0].upper()}{notice[1:]}.")
     if photos < 2:
         lines.append("- Fewer than two photos give no interval, so no difference is shown.")
     return lines

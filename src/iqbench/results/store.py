@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 PATIENCE = 60
 """Seconds to wait for another program that holds the store open, such as a SQLite shell."""
 
+OF_EXPORTS = ("cluster", "margin")
+"""Details that only the exports depend on: another run may change them, and nothing is scored again."""
+
 OR_FRESH = "choose another out=, or set fresh=true, which moves it aside"
 
 
@@ -95,10 +98,10 @@ class Store:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if grows:
-                self._grow(identity, details, variants)
-            elif "cluster" in details and details["cluster"] != run["details"].get("cluster"):
+                self._grow(identity, details | {"looks": self._looks(run, identity)}, variants)
+            elif changed := {key: details[key] for key in OF_EXPORTS if _differs(key, details, run["details"])}:
                 with self._transaction() as database:
-                    value = json.dumps(details, sort_keys=True)
+                    value = json.dumps(run["details"] | changed, sort_keys=True)
                     database.execute("UPDATE run SET value = ? WHERE key = 'details'", [value])
         except BaseException:
             self._database.close()
@@ -128,6 +131,13 @@ class Store:
         names = [column.name for column in VARIANTS.columns if column.name not in ("position", "severity")]
         rows = self._database.execute(f"SELECT {', '.join(names)} FROM variants").fetchall()
         return set(rows) <= {tuple(getattr(variant, name) for name in names) for variant in variants}
+
+    def _looks(self, run: dict[str, Any], planned: dict[str, Any]) -> list[int]:
+        """Return the numbers of photos whose results were there to be seen before photos were added."""
+        looks = list(run["details"].get("looks", []))
+        (judged,) = self._database.execute("SELECT COUNT(*) FROM photos WHERE status = 'ok'").fetchone()
+        grew = len(planned.get("photos", [])) > len(run["identity"].get("photos", []))
+        return [*looks, judged] if grew and judged else looks
 
     def _grow(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
         """Store the larger plan, and delete the pairs of levels that are no longer neighbours."""
@@ -225,6 +235,10 @@ class Store:
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._database.execute("PRAGMA journal_mode=DELETE")
         self._database.close()
+
+
+def _differs(key: str, details: dict[str, Any], stored: dict[str, Any]) -> bool:
+    return key in details and details[key] != stored.get(key)
 
 
 def _is_unused(path: Path) -> bool:

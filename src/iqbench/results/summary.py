@@ -177,6 +177,7 @@ class Summary(Record):
     photos_judged: int
     duplicate_photos: int
     clusters: Clusters
+    looks: list[int]
     bootstrap: BootstrapSettings
     counts: RowCounts
     models: dict[str, ModelSummary]
