@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.special import logit
+from scipy.special import expit, logit
 
 from iqbench.benchmark.tables import CELL
 from iqbench.records import value_or_reason
-from iqbench.results.summary import BestPerType, ModelAgreement, NobodyRight, TypeWinner
+from iqbench.results.summary import BestPerType, Disagreement, ModelAgreement, NobodyRight, TypeWinner
 from iqbench.statistics.bootstrap import Bootstrap, ratio
 from iqbench.statistics.estimate import NO_PAIR, Array, Share
 
@@ -23,6 +23,9 @@ SAME_ODDS = 1e-9
 """Log-odds of at most this size are a tie."""
 
 FOLDS = 5
+
+DISAGREEMENTS, MOST_COMPARED = 3, 10
+"""Disagreements listed of two models, and the number of models up to which they are."""
 
 CELLS = 4_000_000
 """Numbers that are computed at once, so that memory stays small."""
@@ -44,7 +47,7 @@ class Combinations:
         chances = cells.pivot(index="cell", columns="model_name", values="probability").reindex(columns=models)
         self._log_odds = pd.DataFrame(logit(chances.to_numpy(np.float64)), chances.index, chances.columns)
         facts = cells.drop_duplicates("cell").set_index("cell").reindex(self._correct.index)
-        self._clusters, self._kinds = facts["cluster"], facts["degradation_type"]
+        self._facts, self._clusters, self._kinds = facts, facts["cluster"], facts["degradation_type"]
         self._models, self._types, self._bootstrap = models, types, bootstrap
         rows = bootstrap.index.get_indexer(pd.Index(self._clusters))
         ones = np.ones(len(rows))
@@ -119,9 +122,29 @@ class Combinations:
                 pairs=int(number[at]),
                 either_right=either[at],
                 averaged=averaged[at],
+                disagreements=self._disagreements(a, b),
                 **{name: float(mean[at]) if number[at] else None for name, mean in means.items()},
             )
             for at, (a, b) in enumerate(pairs)
+        ]
+
+    def _disagreements(self, a: str, b: str) -> list[Disagreement]:
+        """Return the pairs with opposite verdicts whose calibrated log-odds lie furthest apart."""
+        if len(self._models) > MOST_COMPARED:
+            return []
+        odds = self._log_odds[[a, b]].dropna()
+        odds = odds[np.sign(odds[a]) * np.sign(odds[b]) < 0]
+        distance = (odds[a] - odds[b]).abs().sort_values(ascending=False, kind="stable")
+        facts = self._facts.loc[distance.index].drop_duplicates("original").head(DISAGREEMENTS)
+        return [
+            Disagreement(
+                photo=str(pair["original"]),
+                ladder=str(pair["ladder"]),
+                level=str(pair["degradation_level"]),
+                probability_a=float(expit(odds.loc[cell, a])),
+                probability_b=float(expit(odds.loc[cell, b])),
+            )
+            for cell, pair in facts.iterrows()
         ]
 
     def _averaged(self, pairs: Sequence[tuple[str, str]]) -> Array:

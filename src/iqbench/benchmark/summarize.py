@@ -29,6 +29,7 @@ from iqbench.benchmark.diagnostics import (
 )
 from iqbench.benchmark.gallery import failures
 from iqbench.benchmark.monotonicity import monotonicity_tests, thresholds
+from iqbench.benchmark.p_test import p_test
 from iqbench.benchmark.repeat_sample import repeatability
 from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
@@ -188,6 +189,7 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         confidence=confidence(judged, types, bootstrap),
         against_baselines=against,
         monotonicity=monotonicity_tests(tables, types, bootstrap, sample.protocol.tie_margin),
+        p_test=p_test(judged, types, bootstrap),
         thresholds=thresholds(judged, bootstrap),
         visibility=visibility(tables, types, bootstrap),
         strata=strata(tables, parts.labels, bootstrap, chance),

@@ -42,6 +42,16 @@ def _monotonicity(model: ModelSummary) -> Iterator[str]:
         yield f"Not shown to prefer the milder of two neighbouring levels (share misordered): {', '.join(misordered)}."
 
 
+def _p_test(model: ModelSummary) -> Iterator[str]:
+    steps = [
+        f"{escape_markdown(kind)} {percent(severities[-1].value)} %{bracketed_interval(severities[-1])}"
+        for kind, severities in model.p_test.items()
+        if severities[-1].value is not None
+    ]
+    if steps:
+        yield f"P-test, originals above the harshest copies of other photos: {', '.join(steps)}."
+
+
 def _thresholds(model: ModelSummary) -> Iterator[str]:
     thresholds = [
         f"{escape_markdown(ladder)} {threshold_text(threshold)}"
@@ -114,6 +124,7 @@ def _repeatability(model: ModelSummary) -> Iterator[str]:
 DIAGNOSTICS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
     _baselines,
     _monotonicity,
+    _p_test,
     _thresholds,
     _visibility,
     _strata,

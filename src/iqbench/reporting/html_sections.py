@@ -116,6 +116,11 @@ def _thresholds(content: ReportContent) -> Values:
     return {"ladders": list(ladders), "threshold_text": threshold_text}
 
 
+def _p_test(content: ReportContent) -> Values:
+    models = {name: model.p_test for name, model in content.summary.models.items() if model.p_test}
+    return {"models": models}
+
+
 def _agreement(content: ReportContent) -> Values:
     return {"plot": data_uri(agreement_plot(content.summary))}
 
@@ -133,6 +138,9 @@ SECTIONS = (
     Section("Paired comparisons of models", "comparisons", _comparisons, lambda summary: bool(summary.pairwise)),
     Section("Accuracy by degradation type", "accuracy", _accuracy),
     Section("Monotonicity test (L-test)", "monotonicity"),
+    Section(
+        "Across photos (P-test)", "p_test", _p_test, lambda summary: any(m.p_test for m in summary.models.values())
+    ),
     Section("Detection thresholds", "thresholds", _thresholds),
     Section("Agreement of two models", "agreement", _agreement, lambda summary: bool(summary.agreement)),
     Section("Most confident mistakes", "mistakes", _mistakes),

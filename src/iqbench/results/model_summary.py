@@ -148,6 +148,12 @@ class MonotonicityTest(Record):
     without_opinion: int
 
 
+class CrossPhotoStep(Accuracy):
+    """The P-test at one severity of a type: the share of originals that score above copies of other photos."""
+
+    severity: int
+
+
 class Threshold(Record):
     """The least amount of damage that a model notices (75 % accuracy), on one ladder.
 
@@ -231,6 +237,7 @@ class ModelSummary(Record):
     confidence: Confidence
     against_baselines: AgainstBaselines
     monotonicity: dict[str, MonotonicityTest]
+    p_test: dict[str, list[CrossPhotoStep]]
     thresholds: dict[str, Threshold]
     visibility: dict[str, Visibility]
     strata: dict[str, dict[str, Stratum]]

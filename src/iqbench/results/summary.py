@@ -111,8 +111,22 @@ class LeastDifference(Record):
     by_degradation: dict[str, float | None]
 
 
+class Disagreement(Record):
+    """A pair about which one model is surely right and another surely wrong; P(original better) of both."""
+
+    photo: str
+    ladder: str
+    level: str
+    probability_a: float
+    probability_b: float
+
+
 class ModelAgreement(Record):
-    """The agreement of two models, and the accuracy of both together: if either is right, and if averaged."""
+    """The agreement of two models, and the accuracy of both together: if either is right, and if averaged.
+
+    ``disagreements`` are the pairs to look at first: those on which the calibrated models contradict each other most,
+    at most one per photo, as in the gMAD competition of Ma et al. (TPAMI 2020). None are listed among many models.
+    """
 
     a: str
     b: str
@@ -124,6 +138,7 @@ class ModelAgreement(Record):
     neither: float | None
     either_right: Share
     averaged: Share
+    disagreements: list[Disagreement]
 
 
 class NobodyRight(Record):
