@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -97,7 +96,10 @@ class SignFlips:
         number = counts.sum(axis=0)
         mean = np.divide(sums.sum(axis=0), number, out=np.full(sums.shape[1], np.nan), where=number > 0)
         t = stats.t.isf(stats.norm.sf(quantile), max(self.clusters - 1, 1))
-        half, reach = t * standard_errors(sums, counts), self._unseen / (1 + _unusual(sums))
+        half, reach = (
+            t * standard_errors(sums, counts),
+            _unseen((counts > 0).sum(axis=0)) / (1 + _unusual(sums, counts)),
+        )
         ends = np.stack([mean - half - reach * (1 + mean), mean + half + reach * (1 - mean)], axis=1)
         widest = np.broadcast_to(np.array([-1.0, 1.0]), ends.shape)
         clipped: Array = np.clip(np.where(np.isnan(ends), widest, ends), -1.0, 1.0)
@@ -113,16 +115,19 @@ class SignFlips:
 
         Returns:
             A value per column, from the spread of its clusters, and at least what clusters could add that were
-            not drawn; infinite where such a sample can show nothing.
+            not drawn; infinite where such a sample can show nothing, NaN where no cluster holds a row.
         """
         clusters = self.clusters if clusters is None else clusters
         steps = self.steps_to_power(sums, clusters)
         if not np.isfinite(steps):
             return np.full(sums.shape[1], np.inf)
-        unseen = (1 - (ALPHA / 2) ** (1 / clusters)) / (1 + _unusual(sums) * clusters / self.clusters)
-        spread = standard_errors(sums, counts) * np.sqrt(self.clusters / clusters)
-        least: Array = np.maximum(steps * spread, unseen)
-        return least
+        scale = clusters / self.clusters
+        present = (counts > 0).sum(axis=0) * scale
+        unseen = _unseen(present) / (1 + _unusual(sums, counts) * scale)
+        least = np.maximum(steps * standard_errors(sums, counts) / np.sqrt(scale), unseen)
+        least = np.where(2.0 ** (1 - present) > ALPHA, np.inf, least)
+        shown: Array = np.where(present > 0, least, np.nan)
+        return shown
 
     def steps_to_power(self, sums: Array, clusters: int) -> float:
         """Return the mean, in standard errors of a sample of ``clusters``, that is shown with a power of 80 %."""
@@ -170,11 +175,6 @@ class SignFlips:
                 flipped[numbers == 0] = 0
             yield 1 - 2 * flipped
 
-    @cached_property
-    def _unseen(self) -> float:
-        """The share of clusters that may be of a kind that was not drawn."""
-        return float(1 - (ALPHA / 2) ** (1 / self.clusters))
-
     def _intervals(self, sums: Array, counts: Array) -> Array:
         total, number = sums.sum(axis=0), counts.sum(axis=0)
         upper, lower = [], []
@@ -190,7 +190,7 @@ class SignFlips:
         low = np.partition(np.vstack(lower), skipped, axis=0)[skipped]
         enough = (counts > 0).sum(axis=0) >= 2
         mean = np.divide(total, number, out=np.full_like(total, np.nan), where=enough)
-        reach = self._unseen / (1 + _unusual(sums))
+        reach = _unseen((counts > 0).sum(axis=0)) / (1 + _unusual(sums, counts))
         wide_low, wide_high = (np.clip(end, -1.0, 1.0) for end in (low - reach * (1 + mean), high + reach * (1 - mean)))
         tiny = np.finfo(np.float64).tiny
         ends = np.stack(
@@ -218,12 +218,17 @@ def standard_errors(sums: Array, counts: Array) -> Array:
     return errors
 
 
-def _unusual(sums: Array) -> Array:
-    """Return for each column the number of clusters that differ from its most frequent value."""
-    ordered = np.sort(np.round(sums, 9), axis=0)
-    new = np.vstack([np.ones((1, ordered.shape[1]), dtype=bool), ordered[1:] != ordered[:-1]])
-    runs = np.cumsum(new, axis=0) + (np.arange(ordered.shape[1]) * (len(ordered) + 1))
-    sizes = np.bincount(runs.ravel(), minlength=(len(ordered) + 1) * ordered.shape[1] + 1)
-    per_column = sizes[1 : 1 + (len(ordered) + 1) * ordered.shape[1]].reshape(ordered.shape[1], len(ordered) + 1)
-    most: Array = per_column.max(axis=1).astype(np.float64)
-    return len(ordered) - most
+def _unseen(clusters: Array) -> Array:
+    """Return for each column the share of clusters that may be of a kind that was not drawn."""
+    share: Array = 1 - (ALPHA / 2) ** (1 / np.maximum(clusters, 1))
+    return share
+
+
+def _unusual(sums: Array, counts: Array) -> Array:
+    """Return for each column the number of its clusters that differ from their most frequent value."""
+    most = np.zeros(sums.shape[1])
+    for at, present in enumerate((counts > 0).T):
+        _, sizes = np.unique(np.round(sums[present, at], 9), return_counts=True)
+        most[at] = sizes.max(initial=0)
+    unusual: Array = (counts > 0).sum(axis=0) - most
+    return unusual
