@@ -112,7 +112,7 @@ def test_intervals_of_a_family_cover_all_of_it():
     for _ in range(runs):
         sums, counts = np.clip(random.normal(0.1, 0.25, size=(20, 8)), -1, 1), np.ones((20, 8))
         low, high = SignFlips(20).family_intervals(sums, counts).T
-        covered += bool(((low <= 0.1) & (0.1 <= high)).all())
+        covered += bool(((low <= 0.1) & (high >= 0.1)).all())
     assert covered / runs >= 0.95 - 3 * np.sqrt(0.05 * 0.95 / runs)
 
 
