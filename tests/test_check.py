@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from fixtures.command_line import Outcome, run
-from fixtures.verdict_tables import noisy, summary_of_table
+from fixtures.slow_statistics import sign_flip_interval, sign_flip_p, step_down_p
+from fixtures.verdict_tables import frame, noisy, row, summary_of_table
 from iqbench.benchmark.regression import regressions
 from iqbench.protocol import Protocol
 from iqbench.results.summary import RunRecord
-from iqbench.statistics.bootstrap import BootstrapConfig
 
 
 def rows(lift: float, seed: int = 0, photos: int = 40) -> pd.DataFrame:
@@ -43,9 +43,10 @@ def write(folder: Path, table: pd.DataFrame, protocol: Protocol = STANDARD, degr
     return folder
 
 
-def check(tmp_path: Path, now: pd.DataFrame, before: pd.DataFrame, **rules: Any) -> Outcome:
+def check(tmp_path: Path, now: pd.DataFrame, before: pd.DataFrame, *options: str, **rules: Any) -> Outcome:
     """Compare two tables as two runs."""
-    return run("check", write(tmp_path / "now", now, **rules), "--baseline", write(tmp_path / "before", before))
+    folders = write(tmp_path / "now", now, **rules), write(tmp_path / "before", before)
+    return run("check", folders[0], "--baseline", folders[1], *options)
 
 
 def test_a_run_that_is_the_same_passes(tmp_path: Path) -> None:
@@ -80,15 +81,103 @@ def test_noise_alone_rarely_fails() -> None:
     detections = 0
     for seed in range(20):
         now, before = (rows(0.0, seed=2 * seed + later, photos=25) for later in (0, 1))
-        changes = regressions(now, before, BootstrapConfig(resamples=400))
+        changes = regressions(now, before)
         detections += any(change.verdict != "no difference shown" for change in changes)
     assert detections <= 3
+
+
+def with_fall(points: float, photos: int = 50, levels: int = 4) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two runs of a model that is right in all pairs, and then wrong in so many points of them."""
+    cells = [(at, level) for at in range(photos) for level in range(1, levels + 1)]
+    before = frame([row("a", f"./{at}.png", "blur", str(level), 1.0, level) for at, level in cells])
+    wrong = np.random.default_rng(0).permutation(len(cells)) < points / 100 * len(cells)
+    return before.assign(correct=np.where(wrong, 0.0, 1.0)), before
+
+
+def test_a_fall_has_the_p_values_of_a_literal_loop_over_all_combinations_of_signs() -> None:
+    now, before = rows(-0.4, photos=8), rows(0.4, photos=8)
+    gap = now.assign(gap=now["correct"] - before["correct"])
+    gap = pd.concat([gap.assign(degradation_type="all"), gap])
+    cells = gap.pivot_table("gap", "photo_sha256", "degradation_type", aggfunc="sum")
+    counts = gap.pivot_table("gap", "photo_sha256", "degradation_type", aggfunc="count")
+    corrected = dict(zip(cells, step_down_p(cells.T.to_numpy().tolist()), strict=True))
+    for change in regressions(now, before):
+        sums = cells[change.type].tolist()
+        assert change.p == pytest.approx(sign_flip_p(sums))
+        assert change.p_corrected == pytest.approx(corrected[change.type])
+        assert change.interval == pytest.approx(sign_flip_interval(sums, counts[change.type].tolist()))
+
+
+def test_a_fall_that_only_some_types_show_is_not_lost_among_many_types_as_it_was(tmp_path: Path) -> None:
+    cells = [(at, f"type {kind}") for at in range(8) for kind in range(20)]
+    before = frame([row("a", f"./{at}.png", kind, "1", 1.0) for at, kind in cells])
+    now = before.assign(correct=np.where(before["degradation_type"] == "type 7", 0.0, 1.0))
+    outcome = check(tmp_path, now, before)
+    assert outcome.exit_code == 4  # 2 / 2^8 times 21 comparisons is more than 5 %
+    assert outcome.last_line.endswith("a on all, a on type 7")
+
+
+def test_the_least_fall_is_that_which_these_photos_show_in_four_of_five_cases() -> None:
+    now, before = with_fall(10, photos=60)
+    (overall, on_blur) = regressions(now, before)
+    assert overall.least_fall == on_blur.least_fall is not None
+    random, shown, runs = np.random.default_rng(1), 0, 100
+    for _ in range(runs):
+        wrong = random.random(len(before)) < overall.least_fall
+        shown += regressions(before.assign(correct=np.where(wrong, 0.0, 1.0)), before)[0].verdict == "worse"
+    assert shown / runs > 0.72
+
+
+def test_a_handful_of_photos_shows_no_fall_and_the_table_says_so(tmp_path: Path) -> None:
+    now, before = with_fall(100, photos=5)
+    assert [change.least_fall for change in regressions(now, before)] == [None, None]
+    outcome = check(tmp_path, now, before)
+    assert outcome.exit_code == 0
+    assert "5 photos cannot show a fall, however large" in outcome.out
+    undecided = check(tmp_path / "bounded", now, before, "--worse-than", "50")
+    assert undecided.exit_code == 7
+    assert "5 photos can show no fall at all" in undecided.last_line
+
+
+def test_the_table_says_which_falls_so_many_photos_show(tmp_path: Path) -> None:
+    now, before = rows(0.0, seed=1), rows(0.0)
+    overall, *types = (change.least_fall for change in regressions(now, before))
+    outcome = check(tmp_path, now, before)
+    assert (
+        "40 photos show falls of at least this size in 80 % of cases: "
+        f"over all pairs {100 * overall:.1f} points, on a type {100 * max(types):.1f} points" in outcome.out
+    )
+
+
+def test_a_fall_that_cannot_be_excluded_fails_only_where_one_is_to_be(tmp_path: Path) -> None:
+    now, before = with_fall(3)
+    (overall, *_) = regressions(now, before)
+    low, high = overall.interval or (0.0, 0.0)
+    assert low < -0.03 < high
+    assert check(tmp_path / "any", rows(0.0, seed=1), rows(0.0)).exit_code == 0
+    points = -100 * low
+    outcome = check(tmp_path / "small", rows(0.0, seed=1), rows(0.0), "--worse-than", "2")
+    assert outcome.exit_code == 7
+    assert "one by 2 points is not excluded for a on all, a on blur, a on crop_edge, a on jpeg" in outcome.last_line
+    assert "40 photos can show only falls above" in outcome.last_line
+    assert "benchmark more photos, or give a larger --worse-than" in outcome.last_line
+    assert overall.excludes_fall_of(points + 0.1)
+    assert not overall.excludes_fall_of(points - 0.1)
+    same = rows(0.0)
+    assert check(tmp_path / "same", same, same, "--worse-than", "10").exit_code == 0
+
+
+@pytest.mark.parametrize("points", ["0", "-1", "101", "many"])
+def test_a_fall_to_exclude_is_a_number_of_percentage_points(tmp_path: Path, points: str) -> None:
+    outcome = run("check", tmp_path, "--baseline", tmp_path, f"--worse-than={points}")
+    assert outcome.exit_code == 2
+    assert "--worse-than" in outcome.last_line
 
 
 def test_pairs_are_the_same_by_the_photos_content_whatever_it_is_called(tmp_path: Path) -> None:
     renamed = rows(0.0)
     renamed["original"] = "./elsewhere/" + renamed["original"].str[2:]
-    changes = regressions(renamed, rows(0.0), BootstrapConfig(resamples=50))
+    changes = regressions(renamed, rows(0.0))
     assert [change.value for change in changes] == [0.0] * 4
     assert changes[0].photos == 40
 
@@ -96,7 +185,7 @@ def test_pairs_are_the_same_by_the_photos_content_whatever_it_is_called(tmp_path
 def test_only_pairs_of_both_runs_count() -> None:
     before = rows(0.0)
     now = rows(0.0)[lambda table: table["degradation_type"] != "blur"]
-    changes = regressions(now, before, BootstrapConfig(resamples=50))
+    changes = regressions(now, before)
     assert [change.type for change in changes] == ["all", "crop_edge", "jpeg"]
     assert changes[0].n == (before["degradation_type"] != "blur").sum()
 
@@ -193,7 +282,8 @@ def test_a_reference_run_of_one_file_is_compared_and_its_missing_summary_is_repo
     ("content", "facts"),
     [
         ('{"runs": [], "iqbench": "0.1.0"}', ["schema version 1", "iqbench 0.1.0", "iqbench.report"]),
-        ('{"schema_version": 2, "iqbench": "0.2"}', ["damaged", "complete", "iqbench.report"]),
+        ('{"schema_version": 2, "iqbench": "0.2"}', ["schema version 2", "iqbench 0.2", "iqbench.report"]),
+        ('{"schema_version": 3, "iqbench": "0.2"}', ["damaged", "complete", "iqbench.report"]),
         ("[]", ["damaged", "iqbench.report"]),
         ("", ["damaged", "iqbench.report"]),
     ],

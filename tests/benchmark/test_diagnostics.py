@@ -2,61 +2,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fixtures.verdict_tables import STANDARD, frame, noisy, row, sample_of
-from iqbench.baselines import against_baselines, baseline_verdicts
+from fixtures.slow_statistics import jeffreys_interval, unweighted
+from fixtures.verdict_tables import frame, noisy, row, sample_of
+from iqbench.benchmark.chance import ChanceTests
 from iqbench.benchmark.diagnostics import confidence, probabilities, strata, thirds, visibility
-from iqbench.results.model_summary import ChoosesLike
 
 LEVELS = [("blur", "1"), ("jpeg", "1"), ("crop_edge", "1")]
 
 
-def judged(margin, photos=30, name="a", **statistics):
-    """Return rows of a model whose margin depends on photo and type; image statistics of the variants by type."""
-    rows = []
-    for at in range(photos):
-        for kind, level in LEVELS:
-            more = {f"variant_{key}": by_type.get(kind, 100.0) for key, by_type in statistics.items()}
-            rows.append(row(name, f"./{at:02}.png", kind, level, margin(at, kind), **more))
-    return frame(rows)
-
-
-def baselines_of(rows):
-    """Return the comparison of a model with the baselines."""
-    sample = sample_of(rows, resamples=200)
-    return against_baselines(rows, baseline_verdicts(rows, STANDARD, 0), sample.bootstrap, sample.types)
-
-
-def test_a_judge_of_file_sizes_chooses_like_the_baseline_and_does_not_beat_it():
-    sizes = {"blur": 60.0, "jpeg": 40.0, "crop_edge": 80.0}
-    against = baselines_of(judged(lambda at, kind: 1.0, encoded_bytes=sizes))
-    assert against.chooses_like["larger file"] == ChoosesLike(share=1.0, suspect=True)
-    assert against.overall.baseline == "larger file"
-    assert against.overall.value == 0.0
-    assert against.overall.beaten is False
-
-
-def test_a_model_beats_the_best_baseline_where_their_paired_difference_is_shown():
-    against = baselines_of(
-        judged(lambda at, kind: 1.0 if kind != "jpeg" or at % 2 else -1.0, pixels={"crop_edge": 50.0})
+def judged(margin, photos=30, name="a"):
+    """Return rows of a model whose margin depends on photo and type."""
+    return frame(
+        [row(name, f"./{at:02}.png", kind, level, margin(at, kind)) for at in range(photos) for kind, level in LEVELS]
     )
-    assert against.by_degradation["blur"].beaten is True  # the baselines tie there
-    assert against.by_degradation["jpeg"].beaten is False
-    crops = against.by_degradation["crop_edge"]
-    assert (crops.baseline, crops.beaten, crops.value) == ("more pixels", False, 0.0)
-
-
-def test_a_model_that_is_right_where_the_baseline_has_no_opinion_is_no_suspect():
-    against = baselines_of(judged(lambda at, kind: 1.0, pixels={"crop_edge": 50.0}))
-    crops = sum(kind == "crop_edge" for kind, _ in LEVELS) / len(LEVELS)
-    assert against.chooses_like["more pixels"] == ChoosesLike(share=crops, suspect=False)
-    counting = baselines_of(judged(lambda at, kind: float(kind == "crop_edge"), pixels={"crop_edge": 50.0}))
-    assert counting.chooses_like["more pixels"] == ChoosesLike(share=1.0, suspect=True)
-
-
-def test_a_baseline_that_hardly_ever_chooses_says_nothing_of_a_model_that_chooses_like_it():
-    rows = judged(lambda at, kind: 1.0)
-    rows.loc[0, "variant_sharpness"] = 50.0
-    assert "sharper" not in baselines_of(rows).chooses_like
 
 
 def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
@@ -76,8 +34,9 @@ def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
     assert (blur_result.visible, blur_result.input_change_max) == (0.5, 2.0)
     assert blur_result.input_change == pytest.approx((5 * 3.0 + 5 * 0.1) / 10)
     low, high = blur_result.visible_interval  # of 10 photos, 5 of them visible
-    assert 0.0 < low < 0.5 < high < 1.0
-    assert blur_result.input_change_interval == pytest.approx((0.1 + 2.9 * low, 0.1 + 2.9 * high))
+    assert (low, high) == pytest.approx(jeffreys_interval(unweighted([[0.0], [1.0]] * 5)))
+    change_low, change_high = blur_result.input_change_interval
+    assert 0.1 < change_low < blur_result.input_change < change_high < 3.0
     assert blur_result.accuracy_where_visible.value == 1.0
     assert blur_result.accuracy_where_invisible.value == pytest.approx(0.2)
     unknown = blur_visibility(rows.assign(input_change=np.nan))
@@ -88,11 +47,34 @@ def test_a_change_below_that_of_a_reencoding_is_invisible_and_told_apart():
 def test_thirds_of_the_originals_show_where_a_change_is_no_damage():
     rows = judged(lambda at, kind: -1.0 if at < 10 else 1.0)
     rows["original_brightness"] = rows["original"].str[2:4].astype(float)
-    parts = strata(rows, thirds(rows), sample_of(rows).bootstrap)
+    sample = sample_of(rows)
+    labels = thirds(sample.judged)
+    parts = strata(sample.of_model("a"), labels, sample.bootstrap, ChanceTests(sample, labels))
     assert set(parts) == {"brightness"}  # the other statistics do not vary
     parts = parts["brightness"]
     assert [parts[third].by_ladder["blur"].value for third in ("low", "middle", "high")] == [0.0, 1.0, 1.0]
     assert (parts["low"].low, parts["low"].high, parts["low"].photos) == (0.0, 9.0, 10)
+    verdicts = [{cell.verdict for cell in parts[third].by_ladder.values()} for third in ("low", "middle", "high")]
+    assert verdicts == [{"below chance"}, {"above chance"}, {"above chance"}]
+    # three thirds of ten photos, each all right or all wrong; the ladders are alike and cost nothing
+    assert parts["low"].by_ladder["blur"].p_chance == pytest.approx(1 - (1 - 2 / 2**10) ** 3, abs=0.003)
+
+
+def test_a_coin_is_rarely_called_worse_than_chance_on_any_third():
+    random, below = np.random.default_rng(0), 0
+    for _ in range(20):
+        rows = judged(lambda at, kind: random.choice([-1.0, 1.0]), photos=24)
+        for statistic in ("brightness", "sharpness", "pixels"):
+            rows[f"original_{statistic}"] = rows["original"].map(
+                dict(zip(rows["original"].unique(), random.permutation(24), strict=True))
+            )
+        sample = sample_of(rows)
+        labels = thirds(sample.judged)
+        of_model = strata(sample.of_model("a"), labels, sample.bootstrap, ChanceTests(sample, labels))
+        cells = [cell for by in of_model.values() for third in by.values() for cell in third.by_ladder.values()]
+        assert len(cells) == 3 * 3 * 3
+        below += any(cell.verdict != "not shown" for cell in cells)
+    assert below <= 4  # 1 expected
 
 
 def test_probabilities_are_for_judged_pairs_only():
@@ -118,7 +100,8 @@ def test_no_photo_calibrates_itself():
 
 def confidence_of(rows, types=("blur",)):
     """Return the confidence of the one model of a table."""
-    return confidence(rows, list(types), sample_of(rows, resamples=200).bootstrap)
+    sample = sample_of(rows, resamples=200)
+    return confidence(sample.judged, list(types), sample.bootstrap)
 
 
 def test_confidence_separates_right_from_wrong_or_says_why_it_is_unknown():
@@ -146,7 +129,8 @@ def test_calibration_has_intervals_over_photos():
     # paired: the interval of the difference is that of resampled differences
     low, high = blur.overconfidence_interval
     assert low < blur.overconfidence < high
-    assert blur.found_interval[0] < blur.found < blur.found_interval[1]
+    clusters = [of["correct"].tolist() for _, of in rows[rows["degradation_type"] == "blur"].groupby("original")]
+    assert blur.found_interval == pytest.approx(jeffreys_interval(unweighted(clusters)))
 
 
 def test_a_curve_that_fits_on_the_whole_may_be_wrong_on_each_type():

@@ -14,7 +14,8 @@ def blur_test(table, neighbours=None):
 
 def blur_threshold(table, resamples=50):
     """Return the threshold on the ladder of blur."""
-    return thresholds(table, sample_of(table, resamples=resamples).bootstrap)["blur"]
+    sample = sample_of(table, resamples=resamples)
+    return thresholds(sample.judged, sample.bootstrap)["blur"]
 
 
 def ladder(margins, photo="./0.png", kind="blur"):
@@ -58,6 +59,13 @@ def test_violations_are_neighbours_of_which_the_harsher_one_is_preferred():
     rows = frame([cell for at in range(4) for cell in ladder([1, 2, 3], f"./{at}.png")])
     steps = frame([row("a", f"./{at}.png", "blur", "2", margin) for at, margin in enumerate([1, 1, -1, 0])])
     assert blur_test(rows, steps).violations.value == pytest.approx((0 + 0 + 1 + 0.5) / 4)
+
+
+def test_violations_on_photos_without_a_pair_that_counts_are_left_out():
+    rows = frame([row("a", f"./{at}.png", "blur", "1", 1, status="ok" if at else "decode") for at in range(3)])
+    steps = frame([row("a", f"./{at}.png", "blur", "2", -1) for at in range(3)])
+    violations = blur_test(rows, steps).violations
+    assert (violations.value, violations.n) == (1.0, 2)
 
 
 def noticed(shares, photos=40, amounts=None):

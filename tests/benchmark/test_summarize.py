@@ -2,11 +2,11 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from fixtures.verdict_tables import frame, noisy, row, summarized, summary_of_table
+from fixtures.slow_statistics import jeffreys_interval, sign_flip_interval, sign_flip_p, step_down_p, unweighted
+from fixtures.verdict_tables import by_cluster, frame, noisy, row, summarized, summary_of_table
 from iqbench.errors import UsageError
 from iqbench.results.model_summary import IdentityControl, ReencodeControl
 from iqbench.results.summary import Counts, Summary
@@ -20,26 +20,53 @@ def as_json(summary: Summary) -> dict:
     return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
 
 
-def test_the_interval_is_that_of_a_slow_bootstrap_that_copies_whole_photos():
-    rows = noisy(["a", "b"], 9, seed=1)
-    rows = rows[~((rows["original"] == "./3.png") & (rows["degradation_type"] == "jpeg"))]
-    summary = summary_of_table(rows, seed=5, resamples=80)
-    photos = sorted(rows["original"].unique())
-    random = np.random.default_rng(5)
-    slow = {"overall": [], "blur": [], "macro": [], "difference": []}
-    for _ in range(80):
-        drawn = pd.concat([rows[rows["original"] == photos[i]] for i in random.integers(9, size=9)])
-        a, b = drawn[drawn["model_name"] == "a"], drawn[drawn["model_name"] == "b"]
-        slow["overall"].append(a["correct"].mean())
-        slow["blur"].append(a[a["degradation_type"] == "blur"]["correct"].mean())
-        slow["macro"].append(a.groupby("degradation_type")["correct"].mean().mean())
-        slow["difference"].append(a["correct"].mean() - b["correct"].mean())
-    expected = {key: np.percentile(values, [2.5, 97.5]) for key, values in slow.items()}
-    model = summary.models["a"]
-    assert model.overall.interval == pytest.approx(expected["overall"])
-    assert model.by_degradation["blur"].interval == pytest.approx(expected["blur"])
-    assert model.macro.interval == pytest.approx(expected["macro"])
-    assert summary.pairwise[0].interval == pytest.approx(expected["difference"], abs=1e-12)
+@pytest.fixture(scope="module")
+def nine_photos():
+    """Three models on nine photos, of which one lacks a type."""
+    rows = noisy(["a", "b", "c"], 9, seed=1, lift=0.8)
+    return rows[~((rows["original"] == "./3.png") & (rows["degradation_type"] == "jpeg"))].reset_index(drop=True)
+
+
+def gaps(rows, first, second):
+    """Return the sum and the number of the differences of two models on each photo."""
+    of_photo = rows.pivot_table("correct", "original", "model_name", aggfunc=["sum", "count"])
+    return (of_photo["sum"][first] - of_photo["sum"][second]).tolist(), of_photo["count"][first].tolist()
+
+
+def test_the_intervals_of_accuracies_are_those_of_the_formula_written_out(nine_photos):
+    summary = summary_of_table(nine_photos)
+    for name in "abc":
+        rows, model = nine_photos[nine_photos["model_name"] == name], summary.models[name]
+        assert model.overall.interval == pytest.approx(jeffreys_interval(by_cluster(rows)))
+        for kind, of_type in rows.groupby("degradation_type"):
+            assert model.by_degradation[kind].interval == pytest.approx(jeffreys_interval(by_cluster(of_type)))
+        weights = 1 / (3 * rows.groupby("degradation_type")["correct"].transform("size"))
+        assert model.macro.interval == pytest.approx(jeffreys_interval(by_cluster(rows, weights)))
+
+
+def test_differences_have_the_p_values_and_intervals_of_all_combinations_of_signs(nine_photos):
+    pairwise = summary_of_table(nine_photos).pairwise
+    tables = [gaps(nine_photos, difference.a, difference.b) for difference in pairwise]
+    for difference, (sums, counts) in zip(pairwise, tables, strict=True):
+        assert difference.value == pytest.approx(sum(sums) / sum(counts))
+        assert difference.p == pytest.approx(sign_flip_p(sums))
+        assert difference.interval == pytest.approx(sign_flip_interval(sums, counts))
+    corrected = step_down_p([sums for sums, _ in tables])
+    assert [difference.p_corrected for difference in pairwise] == pytest.approx(corrected)
+    assert 0.004 < min(corrected) < 0.05  # otherwise there would be nothing to correct
+
+
+def test_accuracies_are_tested_against_chance_together(nine_photos):
+    summary = summary_of_table(nine_photos)
+    lead = nine_photos.assign(lead=nine_photos["correct"] - 0.5)
+    parts = [lead.assign(degradation_type="all"), lead]
+    cells = pd.concat(parts).pivot_table("lead", "original", ["model_name", "degradation_type"], aggfunc="sum")
+    corrected = dict(zip(cells, step_down_p(cells.fillna(0.0).T.to_numpy().tolist()), strict=True))
+    for name, model in summary.models.items():
+        for kind, cell in {"all": model.overall, **model.by_degradation}.items():
+            assert cell.p_chance == pytest.approx(corrected[name, kind])
+            above = cell.p_chance < 0.05 and cell.interval[0] > 0.5
+            assert (cell.verdict == "above chance") == above
 
 
 def test_the_bootstrap_of_a_whole_summary_is_drawn_once(monkeypatch):
@@ -56,10 +83,15 @@ def test_the_bootstrap_of_a_whole_summary_is_drawn_once(monkeypatch):
 
 def test_a_single_photo_has_no_interval_and_says_why():
     summary = summary_of_table(noisy(["a", "b"], 1, seed=0), resamples=10)
+    assert (summary.models["a"].overall.p_chance_reason, summary.models["a"].overall.verdict) == (
+        "a test needs two photos",
+        "not shown",
+    )
+    assert summary.least_difference.overall is None
     overall = summary.models["a"].overall
     assert overall.interval is None
     assert overall.interval_reason == "an interval needs at least two photos"
-    assert summary.pairwise[0].p_holm is None
+    assert summary.pairwise[0].p_corrected is None
     assert summary.pairwise[0].verdict == "too close to call"
     as_json(summary)
 
@@ -74,7 +106,9 @@ def test_control_rows_enter_nothing_but_the_controls():
     controlled = summary_of_table(pd.concat([rows, frame(extra)], ignore_index=True), resamples=30)
     controls = controlled.models["a"].controls
     assert controls.identity == IdentityControl(pairs=4, ties=4, failed=0, all_tie=True)
-    assert controls.reencode == ReencodeControl(accuracy=0.75, pairs=4, failed=0)
+    interval = jeffreys_interval(unweighted([[1.0], [1.0], [1.0], [0.0]]))
+    assert controls.reencode.interval == pytest.approx(interval)
+    assert controls.reencode == ReencodeControl(accuracy=0.75, interval=controls.reencode.interval, pairs=4, failed=0)
     assert controlled.counts.controls == Counts(planned=16, ok=16, failed=0)
     summaries = [as_json(summary) for summary in (without, controlled)]
     for summary in summaries:

@@ -32,7 +32,55 @@ def test_the_interval_stands_under_the_accuracy_over_all_pairs():
     low, high = summary.models["a"].overall.interval
     lines = printed(summary, width=100)
     at = next(i for i, line in enumerate(lines) if line.startswith(" a "))
-    assert lines[at + 1].strip() == f"{100 * low:.1f}–{100 * high:.1f}"
+    # beside it the corrected score: no baseline chooses here, so there is none
+    assert lines[at + 1].split() == [f"{100 * low:.1f}–{100 * high:.1f}", "–"]
+
+
+def test_the_corrected_score_stands_under_the_macro_accuracy():
+    summary = summary_of({"a": {"blur": 0.9}})
+    lines = printed(changed(summary, "models.a.against_baselines.corrected", value=0.6543, reason=None), width=100)
+    heading = next(i for i, line in enumerate(lines) if "macro" in line)
+    assert "corr." in lines[heading + 1]
+    at = next(i for i, line in enumerate(lines) if line.startswith(" a "))
+    assert lines[at + 1].split()[-1] == "65.4"
+    assert "corr.: corrected for chance and baselines (0 is a coin, 100 perfect)" in caption_of(lines)
+
+
+def caption_of(lines):
+    return " ".join(" ".join(lines).split())
+
+
+def test_the_caption_says_which_differences_so_many_photos_can_show():
+    summary = summary_of({"a": {"blur": 0.9, "jpeg": 0.8}, "b": {"blur": 0.5, "jpeg": 0.6}})
+    least = summary.least_difference.overall
+    assert 0.1 < least < 0.5
+    caption = caption_of(printed(summary, width=100))
+    assert f"with 40 photos only differences above {100 * least:.1f} points can be shown (80 % power)" in caption
+    few = caption_of(printed(summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.5}}, photos=5), width=100))
+    assert "with 5 photos no difference between models can be shown" in few
+    assert "can be shown" not in caption_of(printed(summary_of({"a": {"blur": 0.9}}), width=100))
+
+
+def test_models_that_are_right_in_all_pairs_and_baselines_at_their_ceiling_have_a_line():
+    summary = summary_of({"a": {"blur": 1.0}})
+    low, high = summary.models["a"].overall.interval
+    assert low < 0.95
+    ceiling = changed(summary, "models.a.against_baselines.by_degradation.blur", baseline="sharper", ceiling=True)
+    text = caption_of(printed(ceiling, width=100))
+    assert f"a is right in all 40 pairs [{100 * low:.1f}, {100 * high:.1f}]" in text
+    assert "on blur the baseline sharper is at its ceiling: there no model can be told from it" in text
+    assert "ceiling" not in caption_of(printed(summary, width=100))
+
+
+def test_models_of_different_photos_have_their_number_under_the_name_and_others_have_not():
+    summary = summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.5}})
+    assert not any(
+        "40 photos " in line for line in printed(summary, 100) if "corr.:" not in line and "with" not in line
+    )
+    lines = printed(changed(summary, "models.b", photos=12), 100)
+    for name, photos in (("a", 40), ("b", 12)):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f" {name} "))
+        assert lines[at + 1].startswith(f" {photos} photos ")
 
 
 def test_a_pipe_gets_120_columns(capsys, monkeypatch):

@@ -1,20 +1,28 @@
 import pytest
 
+from fixtures.slow_statistics import jeffreys_interval, unweighted
 from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
 from iqbench.reporting.takeaways import takeaways
+from iqbench.results.summary import RankedModel
 
 
 def test_two_equal_models_are_too_close_to_call_and_no_difference_is_shown():
     text = takeaways(summary_of({"a": {"blur": 0.9, "jpeg": 0.9}, "b": {"blur": 0.9, "jpeg": 0.9}}))
-    assert "a and b: too close to call, no difference shown (a +0.0 points [0.0, 0.0], p = 1 (Holm), 80 pairs)" in text
+    # photos of another kind, on which they may differ, are up to 1 - 0.025^(1/40) = 8.8 % of all
+    numbers = "(a +0.0 points [-8.8, 8.8], p = 1 (corrected), 80 pairs)"
+    assert f"a and b: too close to call, no difference shown {numbers}" in text
+    assert "- place 1 to 2: a, 90.0 % [" in text
     assert "blur: no difference shown between a and b" in text
     assert "better than" not in text
 
 
 def test_a_clearly_better_model_is_named_with_the_numbers_behind_it():
     text = takeaways(summary_of({"a": {"blur": 0.5, "jpeg": 0.5}, "b": {"blur": 1.0, "jpeg": 1.0}}))
-    assert "- place 1: b, 100.0 % [100.0, 100.0]" in text
+    low, _ = jeffreys_interval(unweighted([[1.0, 1.0]] * 40))
+    assert low < 0.95  # the interval of resamples was [100.0, 100.0]
+    assert f"- place 1: b, 100.0 % [{100 * low:.1f}, 100.0]" in text
+    assert "- place 2: a, 50.0 % [" in text
     assert "- b is better than a (a -50.0 points [" in text
     assert "blur: b is better than the runner-up a (b 100.0 %, +50.0 points [" in text
     assert "too close to call" not in text
@@ -23,18 +31,27 @@ def test_a_clearly_better_model_is_named_with_the_numbers_behind_it():
 def test_the_table_has_the_published_order_of_columns_with_other_types_after_it():
     shares = {"noise": 0.6, "exposure": 0.7, "blur": 0.8, "jpeg": 0.9}
     text = takeaways(summary_of({"a": shares}, baselines=[("always-first", 0.5)]))
-    assert "| model | all | jpeg | blur | exposure | noise | mean confidence | macro |" in text
+    assert "| model | all | jpeg | blur | exposure | noise | mean confidence | macro | corrected |" in text
     (line,) = [line for line in text.splitlines() if line.startswith("| a |")]
     assert line.startswith("| a | 75.0 [")
-    assert line.endswith("] | 90.0 | 80.0 | 70.0 | 60.0 | 0.70 | 75.0 |")
-    assert "| _baseline: always-first_ | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 | – | 50.0 |" in text
+    assert line.endswith("] | 90.0 | 80.0 | 70.0 | 60.0 | 0.70 | 75.0 | – |")
+    assert "| _baseline: always-first_ | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 | – | 50.0 | – |" in text
+
+
+def test_the_corrected_score_stands_in_the_table_and_in_the_ranking_with_its_interval():
+    corrected = {"value": 0.61, "reason": None, "interval": (0.5, 0.7), "baseline": "sharper"}
+    text = takeaways(changed(summary_of({"a": {"blur": 0.9}}), "models.a.against_baselines.corrected", **corrected))
+    (line,) = [line for line in text.splitlines() if line.startswith("| a |")]
+    assert line.endswith("| 90.0 | 61.0 |")
+    assert "corrected for chance and baselines 61.0 [50.0, 70.0]" in text
 
 
 def test_types_that_a_model_is_not_shown_to_see_are_listed_apart_from_those_that_it_prefers_degraded():
     text = takeaways(summary_of({"a": {"blur": 1.0, "jpeg": 0.55, "noise": 0.1}}))
     assert "Not shown to see (interval not above 50 %): all of jpeg 55.0 % [" in text
-    assert "Prefers the degraded photo (interval below 50 %): all of noise 10.0 % [" in text
-    assert "Strongest on blur: 100.0 % [100.0, 100.0]. Weakest on noise: 10.0 % [" in text
+    assert "Prefers the degraded photo (below 50 %, corrected for all types or levels): all of noise 10.0 % [" in text
+    low, _ = jeffreys_interval(unweighted([[1.0]] * 40))
+    assert f"Strongest on blur: 100.0 % [{100 * low:.1f}, 100.0]. Weakest on noise: 10.0 % [" in text
     unseen = text.split("## Blind spots of all models")[1]
     assert "- all of jpeg: at best a, 55.0 % [" in unseen
     assert "all of blur" not in unseen
@@ -108,17 +125,69 @@ def test_copies_under_another_name_are_told_as_the_clusters_count_them(by, count
     assert f"2 photo(s) are copies of others under another name; the intervals count {counted}." in text
 
 
-def test_few_photos_are_a_limit():
+def test_few_photos_are_a_limit_and_the_smallest_p_value_is_named():
     text = takeaways(summary_of({"a": {"blur": 0.9}}, photos=8))
-    assert "Below 30 photos" in text
-    assert "cannot reach p below 0.0078" in text
-    assert "error rate of up to 37.5 %" in text
-    assert "Below 30 photos" not in takeaways(summary_of({"a": {"blur": 0.9}}))
+    assert "8 photo(s) are a small sample" in text
+    assert "With 8 photos no p-value is below 0.0078." in text  # 2 / 2^8
+    assert "With 40 photos no p-value is below 0.0001." in takeaways(summary_of({"a": {"blur": 0.9}}))
+    assert "Claims are corrected within their family" in text
 
 
-def test_too_few_resamples_for_so_many_comparisons_are_named():
-    text = takeaways(summary_of({name: {"blur": 0.9} for name in "abcdefg"}, photos=6))
-    assert "21 comparisons need more resamples: p cannot be below 0.1 here." in text
+def test_many_comparisons_need_no_more_resamples_as_they_did():
+    few = takeaways(summary_of({name: {"blur": 0.9} for name in "abcdefg"}, photos=6))
+    assert "resamples" not in few
+    shares = {"a": {"blur": 0.0}} | {name: {"blur": 1.0} for name in "bcdefg"}
+    text = takeaways(summary_of(shares, photos=6))
+    assert "- b is better than a (a -100.0 points [" in text
+    assert "p = 0.031 (corrected), 6 pairs" in text  # 2 / 2^6, not 21 times that
+
+
+def test_models_of_different_photos_have_no_place():
+    summary = summary_of({"a": {"blur": 1.0}, "b": {"blur": 0.2}})
+    ranking = [RankedModel(model=name, place=None, last_place=None) for name in "ab"]
+    text = takeaways(changed(summary, "", ranking=ranking))
+    assert "- no place: a, 100.0 % [" in text
+    assert "Models that were asked about different photos have no place; benchmark them on the same ones." in text
+
+
+def test_the_best_model_per_type_is_that_on_other_photos_with_the_number_in_hindsight_beside_it():
+    summary = summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}})
+    best = summary.best_per_type
+    text = takeaways(changed(summary, "best_per_type", value=0.8, interval=(0.7, 0.9), hindsight=0.85))
+    assert (
+        "Choosing the best model of each type on other photos reaches 80.0 % [70.0, 90.0] (with hindsight 85.0 %)"
+        in text
+    )
+    assert best.hindsight == pytest.approx((0.9 + 0.8) / 2)
+
+
+def test_pairs_that_are_worth_a_tie_are_told_from_those_that_do_not_count():
+    summary = summary_of({"a": {"blur": 0.9}})
+    text = takeaways(
+        changed(
+            changed(summary, "models.a.overall", failed=5, unanswered=4),
+            "models.a",
+            failures={"nonfinite": 4, "decode": 1},
+        )
+    )
+    assert "Failed: 5 pairs, 4 of them worth a tie (nonfinite: 4, decode: 1)." in text
+    assert "**Gives no answer in 10.0 % of pairs, which are worth as much as ties.**" in text
+
+
+def test_a_baseline_at_its_ceiling_is_a_limit_and_no_weakness():
+    summary = summary_of({"a": {"blur": 0.9, "jpeg": 0.95}})
+    against_blur = "models.a.against_baselines.by_degradation.blur"
+    text = takeaways(changed(summary, against_blur, baseline="sharper", beaten=False, ceiling=True))
+    assert "- On blur the baseline sharper is at its ceiling: there no model can be told from it." in text
+    assert "Not shown to beat" not in text
+
+
+def test_models_within_a_margin_are_equal():
+    summary = summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.9}})
+    (pair,) = summary.pairwise
+    equal = pair.model_copy(update={"within_margin": True, "verdict": "within 10 points"})
+    text = takeaways(changed(summary, "", pairwise=[equal]))
+    assert "- a and b are shown to be within 10 points of each other (a +0.0 points [" in text
 
 
 def test_a_run_in_which_everything_failed_claims_nothing():
@@ -131,7 +200,7 @@ def test_names_cannot_break_the_table():
     text = takeaways(summary_of({"a|b\n# <c>": {"blur|x\ny": 0.9}}, baselines=[("n|ull", 0.5)]))
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 4
-    assert {line.replace("\\|", "").count("|") for line in table} == {6}
+    assert {line.replace("\\|", "").count("|") for line in table} == {7}
     assert "## a\\|b \\# \\<c\\>" in text
 
 

@@ -30,8 +30,9 @@ def test_a_summary_is_read_back_as_it_was_whatever_bytes_a_path_holds(tmp_path: 
 @pytest.mark.parametrize(
     ("change", "facts"),
     [
-        (lambda content: content.pop("schema_version"), ["schema version 1", "iqbench 0.0", "not 2"]),
-        (lambda content: content.update(schema_version=3), ["schema version 3", "not 2"]),
+        (lambda content: content.pop("schema_version"), ["schema version 1", "iqbench 0.0", "not 3"]),
+        (lambda content: content.update(schema_version=2), ["schema version 2", "not 3"]),
+        (lambda content: content.update(schema_version=4), ["schema version 4", "not 3"]),
         (lambda content: content.update(photos="many"), ["photos"]),
         (lambda content: content.update(unknown=1), ["unknown"]),
         (lambda content: content["models"]["a"]["overall"].update(ties=None), ["models.a.overall.ties"]),
@@ -56,7 +57,7 @@ def test_a_folder_without_a_summary_is_refused(tmp_path: Path) -> None:
         read_summary(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 2, "photos": NaN}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"schema_version": 3, "photos": NaN}'])
 def test_a_file_that_is_no_summary_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match=r"iqbench\.report"):
         read_summary(write(tmp_path, text))
@@ -74,4 +75,7 @@ def test_the_schema_names_every_key_of_a_summary(summary: Summary) -> None:
     (path,) = [path for path in schema_files() if path.name.startswith("summary.")]
     schema = json.loads(path.read_text())
     assert set(summary.model_dump(mode="json")) == set(schema["properties"])
-    assert {"accuracy", "interval", "total_pairs"} <= set(schema["$defs"]["PairStatistics"]["properties"])
+    statistics = {"accuracy", "interval", "total_pairs", "verdict", "p_chance", "unanswered"}
+    assert statistics <= set(schema["$defs"]["PairStatistics"]["properties"])
+    assert {"difference", "p", "p_corrected"} <= set(schema["$defs"]["ModelDifference"]["properties"])
+    assert [file.name for file in path.parent.glob("summary.*")] == ["summary.v3.json"]

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from scipy.special import expit
 
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
@@ -78,7 +79,8 @@ def test_the_intervals_are_those_of_copied_clusters():
         alone = reliability(copied, pd.Series("00", index=range(len(copied))), bootstrap, "")
         assert alone.brier_interval_reason == alone.ece_interval_reason == "an interval needs at least two photos"
         copies.append([alone.brier, alone.ece])
-    brier, ece = np.percentile(copies, [2.5, 97.5], axis=0).T
+    tail = 100 * stats.norm.cdf(stats.t.ppf(0.025, 11) * np.sqrt(12 / 11))  # of 12 clusters
+    brier, ece = np.percentile(copies, [tail, 100 - tail], axis=0).T
     assert calibration.brier_interval == pytest.approx(brier)
     assert calibration.ece_interval == pytest.approx(ece)
 

@@ -152,7 +152,7 @@ def test_intervals_over_series_cover_where_intervals_over_pairs_would_not():
     order = np.unique(pairs["series"].astype(str), return_inverse=True)[1]
     for _ in range(runs):
         right = (random.random(40) < 0.7).astype(float)[order]  # the six pairs of a series share one fate
-        low, high = percentile_interval(draws.means(right[:, None], np.ones(240))[:, 0])
+        low, high = percentile_interval(draws.means(right[:, None], np.ones(240))[:, 0], draws.units)
         covered += low <= 0.7 <= high
         naive += abs(right.mean() - 0.7) <= 1.96 * np.sqrt(0.7 * 0.3 / 240)
     assert 0.88 <= covered / runs <= 1.0
@@ -164,9 +164,8 @@ def test_intervals_over_photos_cover_where_intervals_over_pairs_would_not():
     for seed in range(runs):
         pairs = tangled_answers(30, 600, seed)  # expected accuracy: 3/4, as margins correlate with truth by 1/sqrt(2)
         right = hits(pairs["margin"].to_numpy(), pairs["preference"].to_numpy())
-        low, high = percentile_interval(
-            PairBootstrap(pairs, BootstrapConfig(0, 200)).means(right[:, None], np.ones(600))[:, 0]
-        )
+        draws = PairBootstrap(pairs, BootstrapConfig(0, 200))
+        low, high = percentile_interval(draws.means(right[:, None], np.ones(600))[:, 0], draws.units)
         covered += low <= 0.75 <= high
         naive += abs(right.mean() - 0.75) <= 1.96 * np.sqrt(0.75 * 0.25 / 600)
     assert covered / runs >= 0.9
@@ -174,15 +173,15 @@ def test_intervals_over_photos_cover_where_intervals_over_pairs_would_not():
 
 
 def test_an_estimate_says_why_it_or_its_interval_is_missing():
-    assert Estimate.from_draws(np.array([0.5, np.nan, np.nan]), 1, "none").model_dump() == {
+    assert Estimate.from_draws(np.array([0.5, np.nan, np.nan]), 1, 2, "none").model_dump() == {
         "value": 0.5,
         "interval": None,
         "n": 1,
         "interval_reason": "no resample defines it",
     }
-    assert Estimate.from_draws(np.array([0.5]), 1, "none").interval_reason == "no resample defines it"
-    assert Estimate.from_draws(np.array([0.5, 0.1]), 1, "none", "alone").interval_reason == "alone"
-    assert Estimate.from_draws(np.array([np.inf, 0.1]), 0, "none", "alone").model_dump() == {
+    assert Estimate.from_draws(np.array([0.5]), 1, 2, "none").interval_reason == "no resample defines it"
+    assert Estimate.from_draws(np.array([0.5, 0.1]), 1, 1, "none", "alone").interval_reason == "alone"
+    assert Estimate.from_draws(np.array([np.inf, 0.1]), 0, 1, "none", "alone").model_dump() == {
         "value": None,
         "interval": None,
         "n": 0,

@@ -168,8 +168,8 @@ def tested_accuracies(
 def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
     """Return the results on the two controls."""
     judged = controls[controls["status"] == "ok"]
-    judged = judged[judged["cluster"].isin(bootstrap.index)]
     identical, reencoded = (judged[judged["degradation_level"] == level] for level in (IDENTITY, REENCODE))
+    reencoded = reencoded[reencoded["cluster"].isin(bootstrap.index)]
     failed = controls[controls["status"] != "ok"]["degradation_level"].value_counts()
     ties = int(identical["prediction"].isna().sum())
     return Controls(

@@ -43,7 +43,7 @@ class ModelTables:
         asked: The pairs that count: those with an answer, and those that the model owes one, worth a tie.
         judged: The pairs that have an answer.
         controls: Rows about controls.
-        neighbours: Judged pairs of neighbouring levels.
+        neighbours: Judged pairs of neighbouring levels, of photos that have a pair that counts.
     """
 
     name: str
@@ -88,13 +88,14 @@ class BenchmarkSample:
     def of_model(self, name: str) -> ModelTables:
         """Return the rows of one model."""
         neighbours = self.neighbours[self.neighbours["model_name"] == name]
+        counted = (neighbours["status"] == "ok") & neighbours["cluster"].isin(self.bootstrap.index)
         return ModelTables(
             name,
             pairs=self.pairs[self.pairs["model_name"] == name],
             asked=self.asked[self.asked["model_name"] == name],
             judged=self.judged[self.judged["model_name"] == name],
             controls=self.controls[self.controls["model_name"] == name],
-            neighbours=neighbours[neighbours["status"] == "ok"],
+            neighbours=neighbours[counted],
         )
 
 

@@ -46,8 +46,9 @@ class Power:
             sums: The sum of the differences in each cluster, clusters x columns.
             counts: The number of pairs in each cluster.
         """
-        spread = standard_errors(sums, counts) * np.sqrt(flips.clusters)
-        return cls(flips.family_quantile(sums), spread, deviation_mass(sums, counts) / max(flips.clusters, 1))
+        present = np.maximum((counts > 0).sum(axis=0), 1)
+        spread = standard_errors(sums, counts) * np.sqrt(present)
+        return cls(flips.family_quantile(sums), spread, deviation_mass(sums, counts) / present)
 
     def least_difference(self, clusters: int) -> float:
         """Return the difference that so many clusters show with a power of 80 %, after correction for the family.
@@ -59,7 +60,7 @@ class Power:
             return float("inf")
         critical = stats.t.isf(stats.norm.sf(self.quantile), clusters - 1)
         steps = float(critical + stats.t.ppf(POWER, clusters - 1)) / np.sqrt(clusters)
-        least = np.maximum(steps * self.spread, unseen_reach(clusters, self.deviations * clusters))
+        least = np.maximum(steps * self.spread, unseen_reach(np.array(clusters), self.deviations * clusters))
         least = least[~np.isnan(least)]
         return float(np.median(least)) if least.size else float("inf")
 

@@ -96,7 +96,7 @@ class SignFlips:
         mean = np.divide(sums.sum(axis=0), number, out=np.full(sums.shape[1], np.nan), where=number > 0)
         t = stats.t.isf(stats.norm.sf(quantile), max(self.clusters - 1, 1))
         half = t * standard_errors(sums, counts)
-        reach = unseen_reach(self.clusters, deviation_mass(sums, counts))
+        reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts))
         ends = np.stack([mean - half - reach * (1 + mean), mean + half + reach * (1 - mean)], axis=1)
         widest = np.broadcast_to(np.array([-1.0, 1.0]), ends.shape)
         clipped: Array = np.clip(np.where(np.isnan(ends), widest, ends), -1.0, 1.0)
@@ -155,7 +155,7 @@ class SignFlips:
         low = np.partition(np.vstack(lower), skipped, axis=0)[skipped]
         enough = (counts > 0).sum(axis=0) >= 2
         mean = np.divide(total, number, out=np.full_like(total, np.nan), where=enough)
-        reach = unseen_reach(self.clusters, deviation_mass(sums, counts))
+        reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts))
         wide_low, wide_high = (np.clip(end, -1.0, 1.0) for end in (low - reach * (1 + mean), high + reach * (1 - mean)))
         tiny = np.finfo(np.float64).tiny
         ends = np.stack(
@@ -183,21 +183,21 @@ def standard_errors(sums: Array, counts: Array) -> Array:
     return errors
 
 
-def unseen_reach(clusters: int, deviations: Array) -> Array:
+def unseen_reach(clusters: Array, deviations: Array) -> Array:
     """Return the share of the way to the end of the range that clusters could add which were not drawn.
 
     With 97.5 % confidence a kind of cluster that was not drawn has a share of at most 1 - 0.025^(1/clusters). The
     more the drawn clusters deviate from each other, the better they tell what clusters do.
 
     Args:
-        clusters: The number of clusters.
+        clusters: The number of clusters of each column.
         deviations: See `deviation_mass`.
 
     Example:
-        >>> unseen_reach(50, np.array([0.0, 0.5, 9.5])).round(4).tolist()
+        >>> unseen_reach(np.array([50, 50, 50]), np.array([0.0, 0.5, 9.5])).round(4).tolist()
         [0.0711, 0.0356, 0.0036]
     """
-    share = 1 - (ALPHA / 2) ** (1 / clusters) if clusters else 1.0
+    share = 1 - (ALPHA / 2) ** (1 / np.maximum(clusters, 1))
     return np.asarray(share * PRIOR / (PRIOR + deviations), dtype=np.float64)
 
 
