@@ -100,7 +100,11 @@ def test_a_perfect_judge_is_always_right_and_its_opposite_never(triage: Path, tm
         assert evaluation["accuracy"]["value"] == expected
         assert evaluation["top_1"]["value"] == expected
         assert evaluation["kendall_in_series"]["value"] == 2 * expected - 1
-        assert evaluation["order_consistency"] == 1.0
+        consistency = evaluation["order_consistency"]
+        assert (consistency["value"], consistency["n"]) == (1.0, 21)
+        assert 0.4 < consistency["interval"][0] < 1.0 == consistency["interval"][1]
+        low, high = evaluation["accuracy"]["interval"]  # eight series, all right or all wrong
+        assert (low < 1.0 == high) if expected else (low == 0.0 < high)
         rows = rows_of(tmp_path / model)
         assert set(rows["correct"]) == {expected}
         assert len(rows) == evaluation["counts"]["pairs"] == evaluation["counts"]["judged"] == 21
@@ -190,10 +194,11 @@ def test_the_protocol_is_followed_and_recorded_and_another_one_is_refused(triage
 def test_results_of_an_older_version_are_refused_in_one_line(triage: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     old = {"iqbench": "0.12.0", "complete": True, "failed_jobs": [], "sets": [], "runs": []}
-    (tmp_path / "out" / "evaluation.json").write_text(json.dumps(old))
-    outcome = evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val")
-    assert outcome.exit_code == 2
-    assert "iqbench 0.12.0" in outcome.last_line
+    for version in ({}, {"schema_version": 2}):
+        (tmp_path / "out" / "evaluation.json").write_text(json.dumps(old | version))
+        outcome = evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val")
+        assert outcome.exit_code == 2
+        assert "iqbench 0.12.0 wrote it, and only that reads it; evaluate again" in outcome.last_line
 
 
 @pytest.mark.parametrize("model", ["iqa", "sharpness"])
@@ -419,7 +424,10 @@ def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, m
         ("bright", "blank"): (0.5, "bright"),
         ("dark", "blank"): (-0.5, "blank"),
     }
-    assert all(gap["p_holm"] >= gap["p"] for gap in evaluation["differences"])
+    series = 11  # in every one of them the models differ in the same way: nothing is lost by three comparisons
+    assert {(gap["p"], gap["p_corrected"]) for gap in evaluation["differences"]} == {(2.0 ** (1 - series),) * 2}
+    assert {gap["method"] for gap in evaluation["differences"]} == {"sign flips"}
+    assert "p (corrected) < 0.001" in outcome.out
     assert rows_of(root).groupby("model_name").size().nunique() == 1
     assert "bright against dark: +100.0 points" in outcome.out
     for job in jobs:
@@ -476,7 +484,12 @@ def test_a_job_with_failed_rows_is_merged_all_the_same(triage: Path, tmp_path: P
     summary = summary_of(tmp_path / "sweep")
     assert summary["complete"]
     (difference,) = summary["sets"][0]["differences"]
-    assert (difference["left_out"], difference["value"]) == (6, 0.0)
+    # the six pairs that picky owes an answer are ties
+    assert (difference["left_out"], difference["unanswered"]) == (0, 6)
+    assert difference["value"] == pytest.approx(6 * 0.5 / 9)
+    picky = summary["sets"][0]["models"]["picky"]
+    assert (picky["accuracy"]["value"], picky["counts"]["unanswered"]) == (pytest.approx(6 / 9), 6)
+    assert "picky: no answer in 6 model_error; 6 pairs with readable photos count as ties" in outcome.out
 
 
 @pytest.mark.slow

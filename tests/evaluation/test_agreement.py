@@ -4,6 +4,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
 from iqbench.errors import UsageError
@@ -13,16 +14,20 @@ from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.metrics import votes as vote_metrics
 from iqbench.metrics.pairs import (
     accuracy_by_agreement,
+    agreements,
     constant_accuracy,
     cross_entropy,
+    hits,
     pair_accuracy,
     voter_agreement,
 )
-from iqbench.metrics.series import kendall_in_series, top_1
+from iqbench.metrics.series import kendall_in_series, standings, top_1, tops
 from iqbench.metrics.votes import binary_accuracy, binary_constant_accuracy, emd, rmse
 from iqbench.results.evaluation_summary import CappedEstimate
 from iqbench.statistics.bootstrap import BootstrapConfig
-from iqbench.statistics.resampled_measures import copied_draws
+from iqbench.statistics.estimate import expanded_tail
+from iqbench.statistics.proportions import cluster_interval, cluster_intervals
+from iqbench.statistics.resampled_measures import PairBootstrap, copied_draws
 
 MEANS = ("accuracy", "voter_agreement", "best_voter_agreement", "cross_entropy", "tie_rate", "constant_accuracy")
 INSIDE = ("top_1", "kendall_in_series")
@@ -104,6 +109,7 @@ def test_accuracies_are_the_ones_counted_by_hand():
         "photos": 10,
         "judged": 4,
         "judged_without_winner": 1,
+        "unanswered": 0,
         "ties": 1,
         "incomplete_series": 1,
         "failures": {"decode": 1},
@@ -127,33 +133,99 @@ def test_accuracies_are_the_ones_counted_by_hand():
     assert (agreement.kendall_in_series.value, agreement.kendall_in_series.undefined_series) == (0.0, 2)
 
 
-def test_intervals_are_those_of_copied_series():
+def test_proportions_of_independent_series_have_the_intervals_of_their_sums():
+    pairs = pair_answers(15).assign(order_consistent=lambda rows: rows["margin"] > -0.5)
+    agreement = of_pairs(pairs, 4, 60)
+    margin, preference, weight, inside = arrays(pairs)
+    table = pd.DataFrame({"right": hits(margin, preference), "first": hits(np.ones(len(pairs)), preference)})
+    table["agree"], table["ties"] = agreements(margin, preference), (margin == 0).astype(float)
+    assert agreement.constant_accuracy.value == np.average(table["first"].dropna(), weights=weight[preference != 0.5])
+    names = {"right": "accuracy", "first": "constant_accuracy", "agree": "voter_agreement", "ties": "tie_rate"}
+    for column, name in names.items():
+        known = table[column].notna().to_numpy()
+        parts = [table[column][known] * weight[known], pd.Series(weight[known], table.index[known]), known[known]]
+        by_series = [
+            pd.Series(np.asarray(part, float)).groupby(pairs["series"].to_numpy()[known]).sum() for part in parts
+        ]
+        low, high = cluster_intervals(*(part.to_numpy()[:, None] for part in by_series))[0]
+        low = max(low, 0.5) if name == "constant_accuracy" else low
+        assert agreement.measures[name].interval == pytest.approx((low, high))
+    tops_of_series = tops(standings(*inside))
+    assert agreement.top_1.interval == pytest.approx(cluster_interval(tops_of_series, np.ones(15)))
+    consistent = pairs.groupby("series")["order_consistent"].agg(["sum", "count"]).to_numpy(float)
+    assert agreement.order_consistency.interval == pytest.approx(cluster_interval(*consistent.T))
+    assert agreement.order_consistency.n == len(pairs)
+
+
+def test_other_intervals_are_those_of_copied_series():
     pairs = pair_answers(15)
     agreement = of_pairs(pairs, 4, 60)
     names, random = sorted(pairs["series"].astype(str).unique()), np.random.default_rng(4)
-    slow = {name: [] for name in ("accuracy", "cross_entropy", "constant_accuracy", "top_1")}
+    slow = []
     for _ in range(60):
         chosen = [names[at] for at in random.integers(15, size=15)]
-        copies = [pairs[pairs["series"].astype(str) == name].assign(series=at) for at, name in enumerate(chosen)]
-        margin, preference, weight, inside = arrays(pd.concat(copies))
-        slow["accuracy"].append(pair_accuracy(margin, preference, weight))
-        slow["cross_entropy"].append(cross_entropy(margin, preference, weight))
-        slow["constant_accuracy"].append(constant_accuracy(preference, weight))
-        slow["top_1"].append(top_1(*inside))
-    for name, values in slow.items():
-        assert agreement.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
+        margin, preference, weight, _ = arrays(
+            pd.concat([pairs[pairs["series"].astype(str) == name] for name in chosen])
+        )
+        slow.append(cross_entropy(margin, preference, weight))
+    tail = 100 * expanded_tail(15)
+    assert agreement.cross_entropy.interval == pytest.approx(tuple(np.percentile(slow, [tail, 100 - tail])))
 
 
-def test_intervals_are_those_of_copied_photos():
+def test_proportions_of_pairs_that_share_photos_cover_two_intervals():
+    pairs = tangled_answers(30, 200)
+    agreement = of_pairs(pairs, 0, 100)
+    bootstrap = PairBootstrap(pairs.sort_values(["series", "first", "second", "preference"]), BootstrapConfig(0, 100))
+    value, (low, high) = agreement.accuracy.value, agreement.accuracy.interval
+    assert (bootstrap.unit, bootstrap.units) == ("photo", 30)
+    jeffreys = stats.beta.ppf([0.025, 0.975], 15 * value + 0.5, 15 * (1 - value) + 0.5)
+    assert low <= jeffreys[0] < value < jeffreys[1] <= high
+    sure = of_pairs(pairs.assign(margin=pairs["preference"] - 0.5), 0, 100).accuracy
+    assert (sure.value, sure.interval) == (1.0, (pytest.approx(stats.beta.ppf(0.025, 15.5, 0.5)), 1.0))
+
+
+def test_all_right_is_not_certain():
+    pairs = pair_answers(40).assign(margin=lambda rows: rows["preference"] - 0.5, order_consistent=True)
+    agreement = of_pairs(pairs, 0, 100)
+    for estimate in (agreement.accuracy, agreement.top_1, agreement.order_consistency):
+        assert estimate.value == 1.0
+        assert 0.7 < estimate.interval[0] < 0.99
+        assert estimate.interval[1] == 1.0
+    assert agreement.best_voter_agreement.interval[1] < 1.0
+    photos = vote_answers(40)
+    sure = of_votes(photos.assign(**{f"p{rating}": photos[f"t{rating}"] for rating in range(1, 11)})).binary_accuracy
+    assert (sure.value, sure.interval[1]) == (1.0, 1.0)
+    assert 0.9 < sure.interval[0] < 0.95  # 37 independent photos after Student's t: Jeffreys gives 0.934
+
+
+def test_a_pair_that_the_model_owes_an_answer_is_a_tie_and_other_failures_are_left_out():
+    pairs = pair_answers(40, ties=0.0)
+    owed, lost = pairs.index[:9], pairs.index[9:12]
+    holes = pairs.copy()
+    holes.loc[owed, ["margin", "status"]] = [np.nan, "model_error"]
+    holes.loc[owed[0], "status"] = "ok"  # NaN all the same
+    holes.loc[lost, ["margin", "status"]] = [np.nan, "corrupt"]
+    agreement = of_pairs(holes, 0, 20)
+    tied = of_pairs(pairs.drop(lost).assign(margin=lambda rows: rows["margin"].where(~rows.index.isin(owed), 0.0)))
+    for name in ("accuracy", "voter_agreement", "cross_entropy", "constant_accuracy", "best_voter_agreement"):
+        assert alike(agreement.measures[name].model_dump(), tied.measures[name].model_dump())
+    assert (agreement.counts.unanswered, agreement.counts.judged) == (9, len(pairs) - 12)
+    assert agreement.tie_rate.value == 0.0
+    assert agreement.tie_rate.n == len(pairs) - 12
+    assert of_pairs(holes, 0, 20, tie_worth=0.0).accuracy.value < agreement.accuracy.value
+
+
+def test_intervals_of_correlations_and_errors_are_those_of_copied_photos():
     photos = vote_answers(25)
     agreement = of_votes(photos, 4, 60)
-    slow, random = {name: [] for name in ("srcc", "plcc", "krcc", "rmse", "binary_accuracy")}, np.random.default_rng(4)
+    slow, random = {name: [] for name in ("srcc", "plcc", "krcc", "rmse")}, np.random.default_rng(4)
     for _ in range(60):
         drawn = photos.iloc[random.integers(25, size=25)]
         for name, values in slow.items():
             values.append(getattr(vote_metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
+    tail = 100 * expanded_tail(25)
     for name, values in slow.items():
-        assert agreement.measures[name].interval == pytest.approx(np.percentile(values, [2.5, 97.5]))
+        assert agreement.measures[name].interval == pytest.approx(tuple(np.percentile(values, [tail, 100 - tail])))
     assert agreement.krcc.resamples == 60
 
 
@@ -174,7 +246,7 @@ def test_the_order_of_photos_with_votes_changes_nothing_at_all():
 
 def test_the_seed_decides_the_intervals_and_nothing_else():
     pairs, photos = pair_answers(30), vote_answers(50)
-    for measure, table, name in ((of_pairs, pairs, "accuracy"), (of_votes, photos, "srcc")):
+    for measure, table, name in ((of_pairs, pairs, "cross_entropy"), (of_votes, photos, "srcc")):
         agreement, repeat, other = (measure(table, seed, 100) for seed in (1, 1, 2))
         assert agreement == repeat
         assert agreement.measures[name].value == other.measures[name].value

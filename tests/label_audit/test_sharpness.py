@@ -40,6 +40,14 @@ def test_the_sharper_photo_is_the_answer_about_a_pair():
     assert agreement.interval[0] < agreement.value < agreement.interval[1]
 
 
+def test_all_right_is_not_certain():
+    table = pair_table(*(f"{at}: a{at}>b{at}" for at in range(20)))
+    sharpness = pd.Series({f"{side}{at}": float(side == "a") for side in "ab" for at in range(20)})
+    agreement = sharpness_agreement(table, sharpness, seed=0)
+    assert (agreement.value, agreement.interval[1]) == (1.0, 1.0)
+    assert 0.8 < agreement.interval[0] < 0.9  # about 17 independent pairs: Jeffreys gives 0.866
+
+
 def test_a_photo_that_has_vanished_costs_its_pairs():
     sharpness = pd.Series({"a": 2.0, "b": 1.0, "c": np.nan})
     assert sharpness_agreement(pair_table("1: a>b", "2: b>c"), sharpness, seed=0).n == 1

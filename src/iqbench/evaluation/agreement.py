@@ -12,15 +12,23 @@ from iqbench.evaluation.answers import (
     failures,
     has_predicted_votes,
     pair_answers,
+    unanswered,
     vote_answers,
 )
-from iqbench.evaluation.measures import NO_SERIES, NO_WINNER, PAIR_MEASURES, VOTE_MEASURES, PairMean, SeriesMean
+from iqbench.evaluation.measures import (
+    NO_SERIES,
+    NO_WINNER,
+    PAIR_MEASURES,
+    VOTE_MEASURES,
+    PairMean,
+    SeriesMean,
+    VoteProportion,
+)
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.evaluation.voters import with_voters
 from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import AGREEMENT, agreement_bins
 from iqbench.metrics.series import standings
-from iqbench.records import value_or_reason
 from iqbench.results.evaluation_summary import (
     AgreementBin,
     CappedEstimate,
@@ -32,6 +40,8 @@ from iqbench.results.evaluation_summary import (
 )
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.estimate import ALPHA, Array, Estimate
+from iqbench.statistics.pair_proportions import pair_proportions
+from iqbench.statistics.proportions import cluster_interval
 from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap
 
 SHARED_PHOTOS = "a photo is in more than one series, so nothing is ranked inside them"
@@ -42,6 +52,9 @@ NO_ORDER = "no pair was judged in both orders"
 def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: float = 0.5) -> PairAgreement:
     """Return how well a model agrees with preferences between two photos.
 
+    A pair that the model owes an answer, though its photos can be read, counts as a tie in the means over pairs
+    (and in ``unanswered``), so it does not pay to refuse difficult pairs. Other failures are left out.
+
     Args:
         answers: A row per pair: ``first`` and ``second`` (names of photos), ``series``, ``preference``
             and ``weight`` as in `iqbench.labels.PairTable`, ``margin`` (0 for a tie, NaN without an answer)
@@ -51,13 +64,10 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
         tie_worth: The accuracy of a tie.
     """
     pairs, votes = with_voters(pair_answers(answers))
-    judged = pairs[pairs["status"] == "ok"]
-    bootstrap = PairBootstrap(judged, config)
-    means, bins = _pair_means(judged, bootstrap, tie_worth)
-    series = _series_means(pairs, judged, bootstrap)
-    measures = means | series
-    consistent = answers["order_consistent"].dropna() if "order_consistent" in answers else pd.Series(dtype=float)
-    consistency = float(consistent.astype(float).mean()) if len(consistent) else None
+    asked = pairs[(pairs["status"] == "ok") | unanswered(pairs)]
+    bootstrap = PairBootstrap(asked, config)
+    means, bins = _pair_means(asked, bootstrap, tie_worth)
+    measures = means | _series_means(pairs, asked, bootstrap)
     return PairAgreement.model_validate(
         {
             "counts": _pair_counts(pairs),
@@ -65,7 +75,7 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
             **{name: measures[name] for name in PAIR_MEASURES},
             "votes_per_pair": votes,
             "accuracy_by_agreement": bins,
-            **value_or_reason("order_consistency", consistency, NO_ORDER),
+            "order_consistency": _order_consistency(asked, bootstrap),
         }
     )
 
@@ -91,6 +101,9 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
             reason = scale.reason or NO_VOTES
             measures[name] = measure.kind(value=None, reason=reason, interval_reason=reason)
             continue
+        if isinstance(measure, VoteProportion):
+            measures[name] = _vote_proportion(measure, measure.values(*sides[measure.of]))
+            continue
         draws = measure.draws(weights, *sides[measure.of])
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
         alone = ONE_PHOTO if count < 2 else ""
@@ -111,41 +124,77 @@ def cluster_bootstrap(unit: Literal["photo", "series"], units: int, config: Boot
 
 
 def _pair_means(
-    judged: pd.DataFrame, bootstrap: PairBootstrap, tie_worth: float
+    asked: pd.DataFrame, bootstrap: PairBootstrap, tie_worth: float
 ) -> tuple[dict[str, Estimate], list[AgreementBin]]:
     """Return the measures that are means over pairs, and the accuracy in each bin of `AGREEMENT`.
 
     All means are computed at once, since the products of weights take longest.
     """
-    margin, preference, weight = (judged[name].to_numpy(np.float64) for name in ("margin", "preference", "weight"))
+    answered = (asked["status"] == "ok").to_numpy(bool)
+    margin, preference, weight = (asked[name].to_numpy(np.float64) for name in ("margin", "preference", "weight"))
+    margin = np.where(answered, margin, 0.0)
     measures = {name: measure for name, measure in PAIR_MEASURES.items() if isinstance(measure, PairMean)}
-    ties = {"tie_worth": tie_worth}
-    values = {
-        name: judged[measure.values].to_numpy(np.float64)
-        if isinstance(measure.values, str)
-        else measure.values(margin, preference, **(ties if measure.scores_ties else {}))
-        for name, measure in measures.items()
-    }
+    values = {}
+    for name, measure in measures.items():
+        if isinstance(measure.values, str):
+            column = asked[measure.values].to_numpy(np.float64)
+        else:
+            column = measure.values(margin, preference, **({"tie_worth": tie_worth} if measure.scores_ties else {}))
+        column = np.where(answered, column, np.nan) if measure.answered_only else column
+        values[name] = _better_constant(column, weight) if measure.constant else column
     inside, edges = agreement_bins(preference), list(pairwise(AGREEMENT))
     binned = [np.where(inside == at, values["accuracy"], np.nan) for at in range(len(edges))]
     table = np.stack([*values.values(), *binned], axis=1)
-    means = bootstrap.means(table, weight).T
-    counts = (~np.isnan(table) & (weight > 0)[:, None]).sum(axis=0).tolist()
-    estimates = {
-        name: Estimate.from_draws(
-            measure.finish(draws) if measure.finish else draws,
-            count,
-            bootstrap.units,
-            measure.undefined,
-            bootstrap.no_interval,
-        )
-        for (name, measure), draws, count in zip(measures.items(), means, counts, strict=False)
-    }
+    draws = bootstrap.means(table, weight)
+    shares = pair_proportions(bootstrap, table, weight, draws)
+    estimates = {}
+    for at, (name, measure) in enumerate(measures.items()):
+        estimate = shares.estimate(at, Estimate, measure.undefined)
+        if not measure.proportion:
+            means, count = draws[:, at], shares.counts[at]
+            estimate = Estimate.from_draws(means, count, bootstrap.units, measure.undefined, bootstrap.no_interval)
+        estimates[name] = _at_least_half(estimate) if measure.constant else estimate
     bins = [
-        AgreementBin.from_draws(draws, count, bootstrap.units, NO_WINNER, bootstrap.no_interval, low=low, high=high)
-        for (low, high), draws, count in zip(edges, means[len(values) :], counts[len(values) :], strict=True)
+        shares.estimate(at, AgreementBin, NO_WINNER, low=low, high=high)
+        for at, (low, high) in enumerate(edges, start=len(values))
     ]
     return estimates, bins
+
+
+def _order_consistency(asked: pd.DataFrame, bootstrap: PairBootstrap) -> Estimate:
+    """Return the share of pairs, whatever their weight, of which both orders have the same answer."""
+    if "order_consistent" not in asked or asked["order_consistent"].isna().all():
+        return Estimate(value=None, reason=NO_ORDER, interval_reason=NO_ORDER)
+    table, ones = asked[["order_consistent"]].to_numpy(np.float64), np.ones(len(asked))
+    shares = pair_proportions(bootstrap, table, ones, bootstrap.means(table, ones))
+    return shares.estimate(0, Estimate, NO_ORDER)
+
+
+def _better_constant(first: Array, weight: Array) -> Array:
+    """Return for each pair whether the better one of two constant answers is right, from the values of one of them."""
+    known = ~np.isnan(first)
+    lead = float(weight[known] @ (first[known] - 0.5))
+    return first if lead >= 0 else 1 - first
+
+
+def _at_least_half(estimate: Estimate) -> Estimate:
+    """Return the accuracy of the better one of two constant answers with an interval from 50 % on."""
+    if estimate.interval is None:
+        return estimate
+    low, high = estimate.interval
+    return estimate.model_copy(update={"interval": (max(low, 0.5), high)})
+
+
+def _vote_proportion(measure: VoteProportion, values: Array) -> Estimate:
+    """Return the share of photos that are right; photos are independent."""
+    ones, count = np.ones(len(values)), len(values)
+    if not count:
+        return measure.kind(value=None, reason=measure.undefined, interval_reason=measure.undefined)
+    values = _better_constant(values, ones) if measure.constant else values
+    alone = ONE_PHOTO if count < 2 else ""
+    interval = cluster_interval(values, ones)
+    estimate = measure.kind.with_interval(float(values.mean()), interval, count, measure.undefined, alone)
+    return _at_least_half(estimate) if measure.constant else estimate
 
 
 def _pair_counts(pairs: pd.DataFrame) -> PairCounts:
@@ -157,34 +206,38 @@ def _pair_counts(pairs: pd.DataFrame) -> PairCounts:
         photos=int(pd.concat([pairs["first"], pairs["second"]]).nunique()),
         judged=int(judged.sum()),
         judged_without_winner=int((judged & (pairs["preference"] == 0.5)).sum()),
+        unanswered=int(unanswered(pairs).sum()),
         ties=int((judged & (pairs["margin"] == 0)).sum()),
         incomplete_series=int(pairs["series"][~judged].nunique()),
         failures=failures(pairs),
     )
 
 
-def _series_means(pairs: pd.DataFrame, judged: pd.DataFrame, bootstrap: PairBootstrap) -> dict[str, Estimate]:
+def _series_means(pairs: pd.DataFrame, asked: pd.DataFrame, bootstrap: PairBootstrap) -> dict[str, Estimate]:
     """Return the measures of the rankings inside the series of which every pair was judged."""
     measures = {name: measure for name, measure in PAIR_MEASURES.items() if isinstance(measure, SeriesMean)}
     if not bootstrap.divided:
         undefined = Estimate(value=None, reason=SHARED_PHOTOS, interval_reason=SHARED_PHOTOS)
         return {name: measure.kind(**dict(undefined)) for name, measure in measures.items()}
-    whole = ~judged["series"].isin(pairs["series"][pairs["status"] != "ok"]).to_numpy(bool)
+    whole = ~asked["series"].isin(pairs["series"][pairs["status"] != "ok"]).to_numpy(bool)
     first, second, series = (number[whole] for number in bootstrap.numbers)
-    margin, preference = (judged[name].to_numpy(np.float64)[whole] for name in ("margin", "preference"))
+    margin, preference = (asked[name].to_numpy(np.float64)[whole] for name in ("margin", "preference"))
     ranked = standings(first, second, margin, preference, series)
     estimates = {}
     for name, measure in measures.items():
         values = measure.values(ranked)
-        count = int((~np.isnan(values)).sum())
-        estimates[name] = measure.kind.from_draws(
-            bootstrap.over_series(ranked.series, values),
-            count,
-            count,
-            measure.undefined if len(values) else NO_SERIES,
-            ONE_SERIES if count < 2 else "",
-            **measure.details(ranked, values),
-        )
+        known = values[~np.isnan(values)]
+        undefined_reason = measure.undefined if len(values) else NO_SERIES
+        alone = ONE_SERIES if len(known) < 2 else ""
+        details = measure.details(ranked, values)
+        if measure.proportion and len(known):
+            interval = cluster_interval(known, np.ones(len(known)))
+            estimates[name] = measure.kind.with_interval(
+                float(known.mean()), interval, len(known), undefined_reason, alone, **details
+            )
+            continue
+        draws = bootstrap.over_series(ranked.series, values)
+        estimates[name] = measure.kind.from_draws(draws, len(known), len(known), undefined_reason, alone, **details)
     return estimates
 
 

@@ -11,6 +11,9 @@ from iqbench.labels import RATINGS
 PREDICTED_VOTES = [f"p{rating}" for rating in RATINGS]
 TRUE_VOTES = [f"t{rating}" for rating in RATINGS]
 
+OWN_FAULTS = ("model_error", "nonfinite", "prepare_error")
+"""Statuses of labels that a model was asked about and did not answer, though their photos can be read."""
+
 
 def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
     """Return answers about pairs, sorted; the columns are those of `iqbench.evaluation.agreement.pair_agreement`.
@@ -19,8 +22,9 @@ def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
         ValueError: If a preference is not a probability, or a weight is negative.
     """
     columns = ["series", "first", "second", "preference", "weight", "margin", "status"]
-    columns += [name for name in ("one_voter",) if name in answers]
-    pairs = answers[columns].astype({"series": str, "preference": float, "weight": float, "margin": float})
+    columns += [name for name in ("one_voter", "order_consistent") if name in answers]
+    numbers = [name for name in columns if name not in ("series", "first", "second", "status")]
+    pairs = answers[columns].astype({"series": str, **dict.fromkeys(numbers, float)})
     if not pairs["preference"].between(0, 1).all():
         raise ValueError("a preference must be from 0 to 1")
     if not (np.isfinite(pairs["weight"]) & (pairs["weight"] >= 0)).all():
@@ -44,6 +48,11 @@ def vote_answers(answers: pd.DataFrame) -> pd.DataFrame:
         raise UsageError(f"{name}: has two rows of answers; a photo has one")
     photos = _checked(photos, ["predicted", *(PREDICTED_VOTES if votes else [])])
     return photos.sort_values("photo", ignore_index=True)
+
+
+def unanswered(answers: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which labels the model was asked about and did not answer, by its own fault."""
+    return answers["status"].isin(OWN_FAULTS)
 
 
 def has_predicted_votes(answers: pd.DataFrame) -> bool:

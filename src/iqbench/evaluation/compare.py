@@ -1,96 +1,117 @@
-"""The paired difference of two judges on the labels that both answered."""
+"""The comparison of every two judges on the labels that both were asked about, all in one family."""
 
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from iqbench.errors import UsageError
-from iqbench.evaluation.agreement import cluster_bootstrap
 from iqbench.evaluation.answers import pair_answers, vote_answers
-from iqbench.evaluation.measures import CONSTANT, NO_WINNER
-from iqbench.metrics.pairs import hits
-from iqbench.results.evaluation_summary import PairedDifference
-from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
-from iqbench.statistics.estimate import Array
-from iqbench.statistics.paired_tests import two_sided_p
-from iqbench.statistics.resampled_measures import ONE_PHOTO, PairBootstrap, srcc_draws
+from iqbench.evaluation.paired_samples import (
+    LARGEST_ACCURACY,
+    LARGEST_SRCC,
+    PairedSample,
+    PairedSamples,
+    accuracy_differences,
+    srcc_differences,
+)
+from iqbench.results.evaluation_summary import ModelComparison
+from iqbench.statistics.bootstrap import BootstrapConfig
+from iqbench.statistics.estimate import ALPHA
+
+TOO_CLOSE = "too close to call"
+TOO_FEW = "with so few labels no difference can be shown"
 
 
-def paired_difference(
-    answers_a: pd.DataFrame, answers_b: pd.DataFrame, config: BootstrapConfig, tie_worth: float = 0.5
-) -> PairedDifference:
-    """Return the accuracy on pairs, or the SRCC with votes, of judge a minus that of judge b.
+def compare(
+    answers: Mapping[str, pd.DataFrame], config: BootstrapConfig, tie_worth: float = 0.5
+) -> list[ModelComparison]:
+    """Return the difference of every two judges: in accuracy on pairs, or in SRCC with votes.
 
-    Both are compared on the labels that both answered, with the same resamples. ``p`` is that of no
-    difference in a single comparison; several need `iqbench.statistics.paired_tests.holm`.
+    All of them see the same flips or resamples, and p-values are corrected for all of them. On pairs of independent
+    series the signs of series are flipped; where photos are shared, and for SRCC, photos are resampled. A pair that
+    a judge owes an answer is a tie, so it does not pay to refuse difficult pairs; a photo without a score is left out.
 
     Args:
-        answers_a: As for `iqbench.evaluation.agreement.pair_agreement`, or `vote_agreement`.
-        answers_b: The other judge's answers about the same labels.
+        answers: As for `iqbench.evaluation.agreement.pair_agreement`, or `vote_agreement`, by the name of the judge.
         config: The seed and the number of resamples.
         tie_worth: The accuracy of a tie.
 
     Raises:
-        UsageError: If the two tables hold different labels.
+        UsageError: If two tables hold different labels.
     """
-    if "first" in answers_a:
-        return _accuracy_difference(pair_answers(answers_a), pair_answers(answers_b), config, tie_worth)
-    return _srcc_difference(vote_answers(answers_a), vote_answers(answers_b), config)
+    if len(answers) < 2:
+        return []
+    judges = list(combinations(range(len(answers)), 2))
+    if "first" in next(iter(answers.values())):
+        tables = [pair_answers(table) for table in answers.values()]
+        _check_same(tables, ["series", "first", "second"], ["preference", "weight"])
+        differences = accuracy_differences(tables, judges, config, tie_worth)
+    else:
+        tables = [vote_answers(table) for table in answers.values()]
+        _check_same(tables, ["photo"], ["true"])
+        differences = srcc_differences(tables, judges, config)
+    return _comparisons(list(combinations(answers, 2)), differences)
 
 
-def _accuracy_difference(
-    a: pd.DataFrame, b: pd.DataFrame, config: BootstrapConfig, tie_worth: float
-) -> PairedDifference:
-    judged = _judged_by_both(a, b, ["series", "first", "second"], ["preference", "weight"])
-    bootstrap = PairBootstrap(judged, config)
-    preference, weight = (judged[name].to_numpy(np.float64) for name in ("preference", "weight"))
-    right = [hits(judged[name].to_numpy(np.float64), preference, tie_worth) for name in ("margin", "margin_b")]
-    means = bootstrap.means(np.stack(right, axis=1), weight)
-    return _difference(
-        (means[:, 0], means[:, 1]),
-        units=bootstrap.units,
-        n=int(((preference != 0.5) & (weight > 0)).sum()),
-        undefined=NO_WINNER,
-        no_interval=bootstrap.no_interval,
-        measure="accuracy",
-        left_out=len(a) - len(judged),
-        bootstrap=cluster_bootstrap(bootstrap.unit, bootstrap.units, config),
-    )
+def _check_same(tables: Sequence[pd.DataFrame], keys: list[str], labels: list[str]) -> None:
+    """Refuse tables, sorted by keys and labels, that do not hold the same labels.
+
+    Raises:
+        UsageError: If they do not.
+    """
+    first, *others = tables
+    for other in others:
+        same = len(first) == len(other)
+        same = same and all((first[key].to_numpy() == other[key].to_numpy()).all() for key in keys)
+        if not (same and all(np.allclose(first[name], other[name], rtol=0, atol=1e-9) for name in labels)):
+            raise UsageError("two models were evaluated on different labels; evaluate both on the same set and split")
 
 
-def _srcc_difference(a: pd.DataFrame, b: pd.DataFrame, config: BootstrapConfig) -> PairedDifference:
-    judged = _judged_by_both(a, b, ["photo"], ["true"])
-    weights, count = Bootstrap(judged["photo"].tolist(), config).weights, len(judged)
-    true, *predicted = (judged[name].to_numpy(np.float64) for name in ("true", "predicted", "predicted_b"))
-    draws_a, draws_b = (srcc_draws(weights, scores, true) for scores in predicted)
-    return _difference(
-        (draws_a, draws_b),
-        units=count,
-        n=count,
-        undefined=CONSTANT,
-        no_interval=ONE_PHOTO if count < 2 else "",
-        measure="srcc",
-        left_out=len(a) - count,
-        bootstrap=cluster_bootstrap("photo", count, config),
-    )
+def _comparisons(names: Sequence[tuple[str, str]], differences: PairedSamples) -> list[ModelComparison]:
+    """Return the records of the differences."""
+    tests = zip(*(column.tolist() for column in differences.tests), strict=True)
+    largest = {"accuracy": LARGEST_ACCURACY, "srcc": LARGEST_SRCC}[differences.measure]
+    comparisons = []
+    for models, sample in zip(names, differences.samples, strict=True):
+        fields, interval, verdict = _untested(sample, differences.undefined), None, TOO_CLOSE
+        if not sample.no_test:
+            p, corrected, (low, high), least = next(tests)
+            interval = (low, high)
+            fields = {"p": p, "p_corrected": corrected} | _least(least, largest)
+            if corrected < ALPHA:
+                fields["better"] = models[0 if sample.difference > 0 else 1]
+                verdict = f"{fields['better']} better"
+        comparisons.append(
+            ModelComparison.with_interval(
+                sample.difference,
+                interval,
+                sample.n,
+                differences.undefined,
+                sample.no_test,
+                models=models,
+                verdict=verdict,
+                measure=differences.measure,
+                a=sample.a if np.isfinite(sample.a) else None,
+                b=sample.b if np.isfinite(sample.b) else None,
+                unanswered=sample.unanswered,
+                left_out=sample.left_out,
+                method=differences.method,
+                resampling=differences.resampling,
+                **fields,
+            )
+        )
+    return comparisons
 
 
-def _judged_by_both(a: pd.DataFrame, b: pd.DataFrame, keys: list[str], labels: list[str]) -> pd.DataFrame:
-    """Return the rows that both judges answered. A pair with several labels has as many rows in both."""
-    numbered_a, numbered_b = (table.assign(repeat=table.groupby(keys).cumcount()) for table in (a, b))
-    both = numbered_a.merge(numbered_b, on=[*keys, "repeat"], suffixes=("", "_b"), sort=True)
-    same = all(np.allclose(both[name], both[f"{name}_b"], rtol=0, atol=1e-9) for name in labels)
-    if not same or not len(a) == len(b) == len(both):
-        raise UsageError("two models were evaluated on different labels; evaluate both on the same set and split")
-    return both[(both["status"] == "ok") & (both["status_b"] == "ok")]
+def _untested(sample: PairedSample, undefined: str) -> dict[str, Any]:
+    reason = sample.no_test if np.isfinite(sample.difference) else undefined
+    names = ("p_reason", "p_corrected_reason", "least_difference_reason")
+    return {"p": None, **dict.fromkeys(names, reason)}
 
 
-def _difference(draws: tuple[Array, Array], units: int, **fields: Any) -> PairedDifference:
-    """Return the difference of the draws of two judges, with its interval and its p-value."""
-    a, b = (float(side[0]) if np.isfinite(side[0]) else None for side in draws)
-    gap = draws[0] - draws[1]
-    difference = PairedDifference.from_draws(gap, a=a, b=b, p=None, **fields)
-    if difference.interval is None:
-        return difference.model_copy(update={"p_reason": difference.interval_reason})
-    return difference.model_copy(update={"p": two_sided_p(gap, units)})
+def _least(least: float, largest: float) -> dict[str, Any]:
+    shown = np.isfinite(least) and least <= largest
+    return {"least_difference": least} if shown else {"least_difference_reason": TOO_FEW}

@@ -42,16 +42,20 @@ class PairMean:
         heading: The column of the terminal table, "" for no column.
         unit: How the table shows it.
         undefined: The reason if no pair has a value.
-        finish: Applied to the means.
+        proportion: Whether values are from 0 to 1.
+        constant: Whether it is that of the better one of two constant answers: the mean, or 1 - mean.
         scores_ties: Whether ``values`` takes ``tie_worth`` as well.
+        answered_only: Whether pairs that the model owes an answer are left out; otherwise they are ties.
     """
 
     values: Callable[..., Array] | str
     heading: str = ""
     unit: Unit = "percent"
     undefined: str = NO_PAIR
-    finish: Callable[[Array], Array] | None = None
+    proportion: bool = True
+    constant: bool = False
     scores_ties: bool = False
+    answered_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class SeriesMean:
         undefined: The reason if there are series, but none has a value.
         kind: The class of the estimate.
         details: Its other fields, from the standings and the values.
+        proportion: Whether values are from 0 to 1.
     """
 
     values: Callable[[Standings], Array]
@@ -73,6 +78,30 @@ class SeriesMean:
     undefined: str = NO_SERIES
     kind: type[Estimate] = Estimate
     details: Callable[[Standings, Array], dict[str, float | None]] = lambda *_: {}
+    proportion: bool = False
+
+
+@dataclass(frozen=True)
+class VoteProportion:
+    """A measure that is the share of photos with votes that a model gets right.
+
+    Args:
+        values: The value of each photo, from predictions and truth.
+        of: As for `VoteMeasure`.
+        heading: The column of the terminal table, "" for no column.
+        constant: Whether it is that of the better one of two constant answers: the mean, or 1 - mean.
+        unit: How the table shows it.
+        undefined: The reason if it has no value.
+        kind: The class of the estimate.
+    """
+
+    values: Callable[[Array, Array], Array]
+    of: Literal["score", "mean", "shares"] = "mean"
+    heading: str = ""
+    constant: bool = False
+    unit: Unit = "percent"
+    undefined: str = NO_PHOTO
+    kind: type[Estimate] = Estimate
 
 
 @dataclass(frozen=True)
@@ -108,15 +137,6 @@ def _good(means: Array) -> Array:
     return np.where(means > GOOD, 1.0, 0.0)
 
 
-def _constant_good(weights: Weights, _: Array, true: Array) -> Array:
-    return _better_constant(mean_draws(weights, _good(true)))
-
-
-def _better_constant(means: Array) -> Array:
-    """Return the means of the better one of two constant answers."""
-    return np.maximum(means, 1 - means)
-
-
 def _chance(ranked: Standings, _: Array) -> dict[str, float | None]:
     chances = blind_tops(ranked)
     return {"chance": float(chances.mean()) if len(chances) else None}
@@ -125,13 +145,13 @@ def _chance(ranked: Standings, _: Array) -> dict[str, float | None]:
 PAIR_MEASURES: dict[str, PairMean | SeriesMean] = {
     "accuracy": PairMean(hits, "accuracy", undefined=NO_WINNER, scores_ties=True),
     "constant_accuracy": PairMean(
-        lambda margin, preference: hits(np.ones_like(margin), preference), undefined=NO_WINNER, finish=_better_constant
+        lambda margin, preference: hits(np.ones_like(margin), preference), undefined=NO_WINNER, constant=True
     ),
     "voter_agreement": PairMean(agreements, "voters\nagree"),
     "one_voter_agreement": PairMean(ONE_VOTER, undefined=NO_TWO_VOTES),
     "best_voter_agreement": PairMean(MAJORITY),
-    "cross_entropy": PairMean(cross_entropies, unit="number"),
-    "top_1": SeriesMean(tops, "top 1", kind=TopOne, details=_chance),
+    "cross_entropy": PairMean(cross_entropies, unit="number", proportion=False),
+    "top_1": SeriesMean(tops, "top 1", kind=TopOne, details=_chance, proportion=True),
     "kendall_in_series": SeriesMean(
         taus,
         "tau in\nseries",
@@ -140,23 +160,19 @@ PAIR_MEASURES: dict[str, PairMean | SeriesMean] = {
         SeriesCorrelation,
         lambda ranked, values: {"undefined_series": int(np.isnan(values).sum())},
     ),
-    "tie_rate": PairMean(lambda margin, preference: np.where(margin == 0, 1.0, 0.0), "ties"),
+    "tie_rate": PairMean(lambda margin, preference: np.where(margin == 0, 1.0, 0.0), "ties", answered_only=True),
 }
 """The measures of agreement with preferences, in the order of the table."""
 
-VOTE_MEASURES: dict[str, VoteMeasure] = {
+VOTE_MEASURES: dict[str, VoteMeasure | VoteProportion] = {
     "srcc": VoteMeasure(srcc_draws, heading="SRCC"),
     "plcc": VoteMeasure(plcc_draws, heading="PLCC"),
     "krcc": VoteMeasure(partial(copied_draws, krcc), heading="KRCC", kind=CappedEstimate),
     "rmse": VoteMeasure(_root_mean_square, "mean", "RMSE", undefined=NO_PHOTO),
     "emd": VoteMeasure(_mean_of(distances), "shares", "EMD", undefined=NO_PHOTO),
-    "binary_accuracy": VoteMeasure(
-        _mean_of(lambda mean, true: np.where(_good(mean) == _good(true), 1.0, 0.0)),
-        "mean",
-        "good\nor bad",
-        "percent",
-        NO_PHOTO,
+    "binary_accuracy": VoteProportion(
+        lambda mean, true: np.where(_good(mean) == _good(true), 1.0, 0.0), heading="good\nor bad"
     ),
-    "binary_constant_accuracy": VoteMeasure(_constant_good, unit="percent", undefined=NO_PHOTO),
+    "binary_constant_accuracy": VoteProportion(lambda _, true: _good(true), "score", constant=True),
 }
 """The measures of agreement with votes, in the order of the table."""

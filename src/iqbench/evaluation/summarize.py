@@ -1,14 +1,14 @@
 """The summary of one evaluation: the model against people, the baselines, and the model against the best of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import pandas as pd
 
-from iqbench.baselines import baseline_answers, best_baseline, is_beaten
+from iqbench.baselines import baseline_answers, best_baseline
 from iqbench.evaluation.agreement import pair_agreement, vote_agreement
-from iqbench.evaluation.compare import paired_difference
+from iqbench.evaluation.answers import unanswered
+from iqbench.evaluation.compare import TOO_CLOSE, compare
 from iqbench.evaluation.predict import Predictions
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.evaluation.voters import vote_ceiling, with_orders
@@ -29,11 +29,11 @@ from iqbench.results.evaluation_summary import (
     VoteModel,
 )
 from iqbench.statistics.bootstrap import BootstrapConfig
-from iqbench.statistics.estimate import ALPHA
-from iqbench.statistics.paired_tests import holm
 
-TOO_CLOSE = "too close to call"
 NO_BASELINE = "no baseline has a value"
+NO_VALUE = "no_value"
+"""The status of a pair for a baseline whose statistic is unknown: no fault of its own, so the pair is left out."""
+
 UNKNOWN_TRAINING = "the model does not record what it was trained on"
 
 LONG_EXPORTED = ("brightness", "sharpness")
@@ -130,15 +130,19 @@ def agreement(
 def baseline_agreements(
     answers: Predictions, tie_worth: float
 ) -> tuple[dict[str, PairAgreement | VoteAgreement], AgainstBestBaseline]:
-    """Return how well each baseline agrees with people where the model answered, and the model against the best one."""
-    rows = baseline_answers(answers.rows, answers.photos, BOOTSTRAP.seed)
-    pairs = {}
-    if answers.made_pairs is not None:
-        pairs = baseline_answers(answers.made_pairs, answers.photos, BOOTSTRAP.seed)
+    """Return how well each baseline agrees with people, and the model against the best one.
+
+    Baselines answer the pairs that the model was asked about, and score the photos that it scored.
+    """
+    if answers.made_pairs is None:
+        baseline_rows, pairs = _baseline_pairs(answers.rows, answers.photos), {}
+    else:
+        baseline_rows = baseline_answers(answers.rows, answers.photos, BOOTSTRAP.seed)
+        pairs = _baseline_pairs(answers.made_pairs, answers.photos)
     scale = VoteScale("score", "a baseline predicts no votes")
     baselines = {
         name: agreement(table, pairs.get(name), scale, tie_worth)
-        for name, table in track(rows.items(), "baselines", len(rows))
+        for name, table in track(baseline_rows.items(), "baselines", len(baseline_rows))
     }
     best = best_baseline({name: _headline(baseline) for name, baseline in baselines.items()})
     if best is None:
@@ -151,51 +155,40 @@ def baseline_agreements(
             b=None,
             p=None,
             p_reason=NO_BASELINE,
+            least_difference_reason=NO_BASELINE,
             left_out=len(answers.rows),
             baseline=None,
             shown=False,
             verdict=TOO_CLOSE,
         )
-    difference = paired_difference(answers.rows, rows[best], BOOTSTRAP, tie_worth)
+    (difference,) = compare({"model": answers.rows, best: baseline_rows[best]}, BOOTSTRAP, tie_worth)
     return baselines, against_baseline(difference, best)
 
 
 def against_baseline(difference: PairedDifference, baseline: str) -> AgainstBestBaseline:
     """Return the difference from a baseline with its verdict."""
-    beaten = bool(is_beaten(difference.interval))
-    verdict = f"better than {baseline}, the best baseline" if beaten else f"not shown to be better than {baseline}"
-    if difference.interval is not None and difference.interval[1] < 0:
-        verdict = f"worse than {baseline}, a baseline"
-    return AgainstBestBaseline(**dict(difference), baseline=baseline, shown=beaten, verdict=verdict)
+    verdicts = {
+        "a": f"better than {baseline}, the best baseline",
+        "b": f"worse than {baseline}, a baseline",
+        None: f"not shown to be better than {baseline}",
+    }
+    fields = {name: getattr(difference, name) for name in PairedDifference.model_fields}
+    ahead = difference.ahead
+    return AgainstBestBaseline(**fields, baseline=baseline, shown=ahead == "a", verdict=verdicts[ahead])
 
 
 def differences(predictions: Mapping[str, pd.DataFrame], tie_worth: float) -> list[ModelComparison]:
-    """Return the difference of every two models, with p-values corrected for their number (Holm)."""
-    pairs = list(combinations(predictions, 2))
-    if not pairs:
-        return []
-    compared: Sequence[PairedDifference] = [
-        paired_difference(predictions[a], predictions[b], BOOTSTRAP, tie_worth)
-        for a, b in track(pairs, "differences", len(pairs))
-    ]
-    corrected = iter(holm([difference.p for difference in compared if difference.p is not None]))
-    return [
-        _comparison(models, difference, None if difference.p is None else next(corrected))
-        for models, difference in zip(pairs, compared, strict=True)
-    ]
+    """Return the difference of every two models, with p-values corrected for all of them."""
+    return compare(predictions, BOOTSTRAP, tie_worth)
 
 
-def _comparison(models: tuple[str, str], difference: PairedDifference, p_holm: float | None) -> ModelComparison:
-    ahead = models[0 if (difference.value or 0) > 0 else 1]
-    shown = p_holm is not None and p_holm < ALPHA
-    return ModelComparison(
-        **dict(difference),
-        models=models,
-        p_holm=p_holm,
-        p_holm_reason=difference.p_reason,
-        better=ahead if shown else None,
-        verdict=f"{ahead} better" if shown else TOO_CLOSE,
-    )
+def _baseline_pairs(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the answers of baselines to the pairs that a model was asked about, whether it answered or not."""
+    asked = rows.assign(status=rows["status"].mask(unanswered(rows), "ok"))
+    return {
+        name: table.assign(status=table["status"].mask(table["margin"].isna() & (table["status"] == "ok"), NO_VALUE))
+        for name, table in baseline_answers(asked, photos, BOOTSTRAP.seed).items()
+    }
 
 
 def _headline(judge: PairAgreement | VoteAgreement) -> float | None:

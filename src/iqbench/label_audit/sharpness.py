@@ -13,6 +13,7 @@ from iqbench.labels import LabelTable, PairTable, VoteTable
 from iqbench.metrics.pairs import hits
 from iqbench.results.label_audit_summary import Finding, SharpnessAgreement
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.pair_proportions import pair_proportions
 from iqbench.statistics.resampled_measures import ONE_PHOTO, PairBootstrap, srcc_draws
 
 RESAMPLES = 2000
@@ -95,17 +96,13 @@ def _accuracy(pairs: PairTable, sharpness: "pd.Series[float]", config: Bootstrap
     first, second = (sharpness.reindex(rows[side]).to_numpy(np.float64) for side in ("first", "second"))
     rows = rows.assign(preference=pairs.preference, weight=pairs.weight, margin=first - second)
     # sorted, since sums depend on the order of the rows in their last bits
-    rows = rows.astype({"series": str}).sort_values(
-        [*map(str, rows)], kind="stable", ignore_index=True
-    )  # sums depend on the order in the last bits
+    rows = rows.astype({"series": str}).sort_values([*map(str, rows)], kind="stable", ignore_index=True)
     rows = rows[np.isfinite(rows["margin"])]
     bootstrap = PairBootstrap(rows, config)
     margin, preference, weight = (rows[name].to_numpy(np.float64) for name in ("margin", "preference", "weight"))
-    draws = bootstrap.means(hits(margin, preference)[:, None], weight)[:, 0]
-    count = int(((preference != 0.5) & (weight > 0)).sum())
-    return SharpnessAgreement.from_draws(
-        draws, count, bootstrap.units, NO_WINNER, bootstrap.no_interval, measure="accuracy"
-    )
+    right = hits(margin, preference)[:, None]
+    shares = pair_proportions(bootstrap, right, weight, bootstrap.means(right, weight))
+    return shares.estimate(0, SharpnessAgreement, NO_WINNER, measure="accuracy")
 
 
 def _srcc(votes: VoteTable, sharpness: "pd.Series[float]", config: BootstrapConfig) -> SharpnessAgreement:

@@ -1,7 +1,8 @@
 """The terminal table of an evaluation: models, baselines, and the conclusions that the numbers allow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -68,7 +69,7 @@ def heading(result: EvaluatedSet) -> str:
 
 def notes(result: EvaluatedSet, protocol: Protocol) -> list[str]:
     """Return the lines under a table: how to read it, the conclusions, and the cautions."""
-    lines = [_legend(result, protocol)]
+    lines = [_legend(result, protocol), *_power(result)]
     lines += voter_lines(result)
     for name, model in result.models.items():
         lines += [f"{one_line(name)}: {line}" for line in _conclusions(model)]
@@ -131,6 +132,24 @@ def _legend(result: EvaluatedSet, protocol: Protocol) -> str:
     )
 
 
+def _power(result: EvaluatedSet) -> list[str]:
+    """Return what difference these labels can show, the median over all pairs of models."""
+    compared: Sequence[PairedDifference] = result.differences
+    between = "between models "
+    if len(result.models) == 1:
+        compared, between = [result.first_model.against_best_baseline], "from the best baseline "
+    compared = [difference for difference in compared if difference.p is not None]
+    if not compared or (settings := compared[0].resampling) is None:
+        return []
+    least = np.median([np.inf if gap.least_difference is None else gap.least_difference for gap in compared])
+    units = f"with {settings.units:,} {'photos' if settings.unit == 'photo' else 'series'}"
+    if not np.isfinite(least):
+        return [f"{units} no difference {between}can be shown"]
+    size = f"{percent(float(least))} points" if result.kind == "pairs" else f"{decimal(float(least))} SRCC"
+    corrected = f", corrected for {len(compared)} pairs of models" if len(compared) > 1 else ""
+    return [f"{units} only differences {between}above {size} can be shown (80 % power{corrected})"]
+
+
 def _scoring(protocol: Protocol) -> str:
     """Return the worth of a tie, and whether only the listed order of a pair counts.
 
@@ -155,15 +174,28 @@ def _conclusions(model: PairModel | VoteModel) -> list[str]:
     if seen := model.photos_seen_in_training:
         lines.append(f"NOT HELD OUT: it was trained on {seen:,} of these photos")
     if failures := model.counts.failures:
-        lines.append("no answer in " + ", ".join(f"{count:,} {status}" for status, count in failures.items()))
+        worth = _worth_of_failures(model)
+        lines.append("no answer in " + ", ".join(f"{count:,} {status}" for status, count in failures.items()) + worth)
     pairs = model.pairs_from_votes if isinstance(model, VoteModel) else model
-    if pairs and pairs.order_consistency is not None and pairs.order_consistency < 1:
-        lines.append(f"its answer changes in {percent(1 - pairs.order_consistency)} % of pairs when they are swapped")
+    consistency = None if pairs is None else pairs.order_consistency.value
+    if pairs is not None and consistency is not None and consistency < 1:
+        changed = f"{percent(1 - consistency)} %"
+        if (interval := pairs.order_consistency.interval) is not None:
+            changed += f" [{percent(1 - interval[1])}, {percent(1 - interval[0])}]"
+        lines.append(f"its answer changes in {changed} of pairs when they are swapped")
     return lines
 
 
+def _worth_of_failures(model: PairModel | VoteModel) -> str:
+    """Return what failures count in the measures."""
+    if isinstance(model, VoteModel):
+        return "; these photos are left out, and pairs with them are ties unless a photo cannot be read"
+    owed = model.counts.unanswered
+    return f"; {owed:,} pairs with readable photos count as ties" if owed else ""
+
+
 def _size(difference: PairedDifference) -> str:
-    """Return a difference with its interval and p, such as ``+5.0 points [+1.0, +9.0], p 0.02``."""
+    """Return a difference with its interval and p, such as ``+5.0 points [+1.0, +9.0], p (corrected) 0.02``."""
     if difference.value is None:
         return f"no difference is known: {difference.reason}"
     in_points = difference.measure == "accuracy"
@@ -171,8 +203,12 @@ def _size(difference: PairedDifference) -> str:
     if difference.interval is None:
         return f"{shown(difference.value)}{unit}, {difference.interval_reason}"
     low, high = map(shown, difference.interval)
-    p = difference.p_holm if isinstance(difference, ModelComparison) else difference.p
-    return f"{shown(difference.value)}{unit} [{low}, {high}], p {p_text(p)}"
+    p = f"p {p_text(difference.p)}"
+    if isinstance(difference, ModelComparison):
+        p = f"p (corrected) {p_text(difference.p_corrected)}"
+    count = difference.left_out
+    left_out = f"; {count:,} label{'s' * (count != 1)} left out" if count else ""
+    return f"{shown(difference.value)}{unit} [{low}, {high}], {p}{left_out}"
 
 
 def _plain(value: float) -> str:

@@ -10,17 +10,20 @@ from iqbench.errors import UsageError
 from iqbench.protocol import Protocol
 from iqbench.records import Record
 from iqbench.results.summary import BootstrapSettings, FailedJob
-from iqbench.statistics.estimate import Estimate
+from iqbench.statistics.estimate import ALPHA, Estimate
 
 FILE_NAME = "evaluation.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 KnownVotes = Literal["counted", "many", "unknown"]
 """How far the number of votes per pair is known: counted, taken for many, or nothing."""
 
 
 class ClusterBootstrap(BootstrapSettings):
-    """How intervals were computed: the unit that is resampled, the number of units, the resamples and the seed."""
+    """How intervals were computed: the unit that is resampled, the number of units, the resamples and the seed.
+
+    Proportions have intervals over these units that need no resamples.
+    """
 
     units: int
 
@@ -68,7 +71,11 @@ class Agreement(Record):
 
 
 class PairCounts(Record):
-    """Pairs, photos and series; the pairs that the judge answered; and its failures by status."""
+    """Pairs, photos and series; the pairs that the judge answered; and its failures by status.
+
+    ``unanswered`` is the number of pairs whose photos can be read, and that the judge did not answer. They count
+    as ties.
+    """
 
     pairs: int
     without_winner: int
@@ -76,6 +83,7 @@ class PairCounts(Record):
     photos: int
     judged: int
     judged_without_winner: int
+    unanswered: int
     ties: int
     incomplete_series: int
     failures: dict[str, int]
@@ -102,8 +110,7 @@ class PairAgreement(Agreement):
     accuracy_by_agreement: list[AgreementBin]
     top_1: TopOne
     kendall_in_series: SeriesCorrelation
-    order_consistency: float | None
-    order_consistency_reason: str | None = None
+    order_consistency: Estimate
 
 
 class VoteCounts(Record):
@@ -136,19 +143,36 @@ class VoteAgreement(Agreement):
 
 
 class PairedDifference(Estimate):
-    """The difference of two judges (``a`` minus ``b``) on the labels that both answered."""
+    """The difference of two judges (``a`` minus ``b``) on the labels that both were asked about.
+
+    ``p`` is that of "no difference" alone; it is below 5 % exactly where the interval excludes 0. ``method`` is the
+    test: signs of independent series are flipped, or photos are resampled, ``resampling.resamples`` times.
+    ``unanswered`` is the number of pairs that one of the two owes an answer, each a tie; ``left_out`` is that of
+    the labels that are not compared. ``least_difference`` is what such a sample shows with a power of 80 %.
+    """
 
     measure: Literal["accuracy", "srcc"]
     a: float | None
     b: float | None
     p: float | None
     p_reason: str | None = None
+    least_difference: float | None = None
+    least_difference_reason: str | None = None
+    unanswered: int = 0
     left_out: int
-    bootstrap: ClusterBootstrap | None = None
+    method: Literal["sign flips", "bootstrap"] | None = None
+    resampling: ClusterBootstrap | None = None
+
+    @property
+    def ahead(self) -> Literal["a", "b"] | None:
+        """The judge that is better by ``p`` alone and the interval, None where no difference is shown."""
+        if self.p is None or self.p >= ALPHA or self.interval is None:
+            return None
+        return "a" if self.interval[0] > 0 else "b" if self.interval[1] < 0 else None
 
 
 class AgainstBestBaseline(PairedDifference):
-    """The difference from the best baseline. ``shown`` is True where its interval lies above 0."""
+    """The difference from the best baseline. ``shown`` is True where p is below 5 % and the interval above 0."""
 
     baseline: str | None
     shown: bool
@@ -156,11 +180,14 @@ class AgainstBestBaseline(PairedDifference):
 
 
 class ModelComparison(PairedDifference):
-    """The difference of two models, with its p-value corrected for the number of comparisons (Holm)."""
+    """The difference of two models, with its p-value corrected for all pairs of models of the set (step-down max-T).
+
+    ``least_difference`` is corrected in the same way.
+    """
 
     models: tuple[str, str]
-    p_holm: float | None = None
-    p_holm_reason: str | None = None
+    p_corrected: float | None = None
+    p_corrected_reason: str | None = None
     better: str | None = None
     verdict: str
 
@@ -253,7 +280,7 @@ class EvaluationSummary(Record):
         pydantic.ValidationError: If a value has the wrong type, or a key is unknown.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     iqbench: str
     complete: bool
     failed_jobs: list[FailedJob]
@@ -267,12 +294,12 @@ def read_evaluation(folder: Path) -> EvaluationSummary:
 
     Raises:
         FileNotFoundError: If there is none.
-        UsageError: If it is damaged, or an older version of iqbench wrote it.
+        UsageError: If it is damaged, or another version of iqbench wrote it.
     """
     file = folder / FILE_NAME
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and "schema_version" not in content and "sets" in content:
+        if isinstance(content, dict) and "sets" in content and content.get("schema_version", 1) != SCHEMA_VERSION:
             raise UsageError(
                 f"{file}: iqbench {content.get('iqbench')} wrote it, and only that reads it; evaluate again"
             )

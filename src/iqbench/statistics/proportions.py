@@ -81,3 +81,13 @@ def _jeffreys(proportion: Array, effective: Array) -> Array:
     low: Any = np.where(proportion <= 0, 0.0, stats.beta.ppf(ALPHA / 2, right, wrong))
     high: Any = np.where(proportion >= 1, 1.0, stats.beta.ppf(1 - ALPHA / 2, right, wrong))
     return np.stack([np.minimum(low, proportion), np.maximum(high, proportion)], axis=1)
+
+
+def independent_intervals(proportion: Array, number: Array) -> Array:
+    """Return Jeffreys' 95 % interval of each proportion of independent rows; ``number`` need not be whole.
+
+    Example:
+        >>> independent_intervals(np.array([1.0, 0.5]), np.array([5.0, 8.0])).round(3).tolist()
+        [[0.621, 1.0], [0.199, 0.801]]
+    """
+    return _jeffreys(proportion, number)
