@@ -180,8 +180,9 @@ def percentile_interval(draws: Array, units: int) -> Interval:
         units: The number of clusters that were resampled.
 
     Example:
-        >>> percentile_interval(np.array([0.5, 0.0, 0.25, 0.5, 0.75, 1.0]), units=2)
-        (0.0, 1.0)
+        >>> resamples = np.linspace(0, 1, 1001)
+        >>> [round(end, 3) for end in percentile_interval(np.append(0.5, resamples), units=50)]
+        [0.021, 0.979]
     """
     tail = expanded_tail(units)
     low, high = np.nanpercentile(draws[1:], [100 * tail, 100 - 100 * tail])
