@@ -10,7 +10,6 @@ from iqbench.baselines import (
     baseline_scores,
     best_baseline,
     copy_margins,
-    is_beaten,
 )
 from iqbench.inference.image_statistics import ImageStatistics
 
@@ -73,13 +72,6 @@ def test_the_best_baseline_has_the_highest_value_and_random_is_no_candidate():
     assert best_baseline({"random": 0.9, "brighter": 0.6, "sharper": 0.7, "always-first": 0.5}) == "sharper"
     assert best_baseline({"more pixels": 0.7, "sharper": 0.7}) == "more pixels"  # the first of equal ones
     assert best_baseline({"random": 0.9, "sharper": None}) is None
-
-
-def test_a_baseline_is_beaten_where_the_interval_lies_above_0():
-    assert is_beaten((1e-9, 0.1)) is True
-    assert is_beaten((0.0, 0.1)) is False
-    assert is_beaten((-0.2, -0.1)) is False
-    assert is_beaten(None) is None
 
 
 def test_every_statistic_of_a_baseline_is_one_of_the_image_or_the_size_of_its_file():

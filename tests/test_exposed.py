@@ -8,6 +8,7 @@ from PIL import Image
 
 from fixtures.command_line import Outcome, run
 from fixtures.scenes import scene
+from iqbench.results.summary import read_summary
 
 pytestmark = pytest.mark.slow
 
@@ -103,3 +104,13 @@ def test_no_judge_has_the_warning_of_another(screen: tuple[Outcome, Path]) -> No
         for line in lines
         for warning in ("no opinion", "contradicts itself", "the baseline larger file")
     )
+
+
+def test_corrected_for_chance_and_baselines_the_judges_of_nothing_have_no_score(screen: tuple[Outcome, Path]) -> None:
+    models = read_summary(screen[1]).models
+    assert models["filesize"].overall.value > 0.9
+    for judge in ("constant", "filesize", "first"):
+        corrected = models[judge].against_baselines.corrected
+        assert corrected.baseline == "larger file"
+        assert corrected.value == pytest.approx(0.0, abs=0.02)
+    assert models["constant"].overall.verdict == "not shown"

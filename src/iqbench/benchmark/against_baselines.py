@@ -1,6 +1,6 @@
 """Models against baselines: whether they beat the best one, what they do where it errs, and whether they copy it."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,10 @@ ALIKE = 0.95
 MIN_DECIDED = 0.2
 """Minimum share of pairs in which the baseline is not tied, so that agreement with it means something."""
 
-NEVER_ERRS = "no baseline both errs and is right"
+MIN_CLUSTERS = 5
+"""Photos in which a baseline must err, and be right, so that the corrected score does not hang on one of them."""
+
+NEVER_ERRS = f"no baseline errs on {MIN_CLUSTERS} photos and is right on {MIN_CLUSTERS}"
 
 
 class BaselineComparisons:
@@ -117,19 +120,16 @@ class BaselineComparisons:
 
     def _corrected_score(self, pairs: pd.DataFrame) -> CorrectedScore:
         """Return the lowest score over all baselines that are wrong in some pairs and right in others."""
-        scores: dict[str, Array] = {}
+        scores: dict[str, CorrectedScore] = {}
         for name in self._correct:
             baseline = self._correct[name].reindex(pairs.index).to_numpy(np.float64)
-            sides = [baseline == 1, baseline == 0]
-            if all(side.any() for side in sides):
-                scores[str(name)] = _balanced(pairs, sides, self._sample.bootstrap)
+            sides = [pairs[baseline == 1], pairs[baseline == 0]]
+            if all(side["cluster"].nunique() >= MIN_CLUSTERS for side in sides):
+                scores[str(name)] = _balanced(sides, self._sample.bootstrap, str(name))
         if not scores:
             reason = NEVER_ERRS if len(pairs) else NO_PAIR
             return CorrectedScore(value=None, reason=reason, interval_reason=reason)
-        name = min(scores, key=lambda baseline: scores[baseline][0])
-        units = pairs["cluster"].nunique()
-        few = self._sample.bootstrap.too_few(units)
-        return CorrectedScore.from_draws(scores[name], len(pairs), units, NO_PAIR, few, baseline=name)
+        return min(scores.values(), key=lambda score: score.value or 0.0)
 
     def _chooses_like(self, pairs: pd.DataFrame) -> dict[str, ChoosesLike]:
         """Return the share of pairs in which the model chooses what a baseline chooses, of baselines that choose."""
@@ -153,13 +153,27 @@ class BaselineComparisons:
         return likenesses
 
 
-def _balanced(pairs: pd.DataFrame, sides: list[Any], bootstrap: Bootstrap) -> Array:
-    """Return the mean accuracy of both sides, scaled so that 1/2 is 0, in the sample and in each resample."""
-    means = []
-    for side in sides:
-        rows = pairs[side]
-        zeros = np.zeros(len(rows), dtype=np.intp)
-        totals = bootstrap.totals(rows["cluster"], zeros, rows["correct"].to_numpy(np.float64), 1)
-        counts = bootstrap.totals(rows["cluster"], zeros, np.ones(len(rows)), 1)
-        means.append(ratio(totals, counts)[:, 0])
-    return np.asarray(means[0] + means[1] - 1, dtype=np.float64)
+def _balanced(sides: Sequence[pd.DataFrame], bootstrap: Bootstrap, baseline: str) -> CorrectedScore:
+    """Return the mean accuracy of both sides, scaled so that 1/2 is 0.
+
+    The interval is that of the resamples, and at least as wide as the intervals of both sides allow (square and add,
+    Zou and Donner 2008), since resamples of a perfect judge do not vary.
+    """
+    draws, estimates = [], []
+    for rows in sides:
+        zeros, correct = np.zeros(len(rows), dtype=np.intp), rows["correct"].to_numpy(np.float64)
+        totals = bootstrap.totals(rows["cluster"], zeros, correct, 1)
+        draws.append(ratio(totals, bootstrap.totals(rows["cluster"], zeros, np.ones(len(rows)), 1))[:, 0])
+        estimates.append(bootstrap.proportion(Accuracy, rows["cluster"], correct))
+    clusters = min(rows["cluster"].nunique() for rows in sides)
+    score = CorrectedScore.from_draws(
+        draws[0] + draws[1] - 1, sum(map(len, sides)), clusters, NO_PAIR, baseline=baseline
+    )
+    if score.interval is None or score.value is None:
+        return score
+    reaches = [
+        np.sqrt(sum(((side.value or 0.0) - side.interval[end]) ** 2 for side in estimates if side.interval))
+        for end in (0, 1)
+    ]
+    low, high = min(score.interval[0], score.value - reaches[0]), max(score.interval[1], score.value + reaches[1])
+    return score.model_copy(update={"interval": (max(-1.0, float(low)), min(1.0, float(high)))})

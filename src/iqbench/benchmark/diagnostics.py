@@ -161,9 +161,9 @@ def _type_calibration(judged: pd.DataFrame, kind: str, bootstrap: Bootstrap) -> 
     rows = judged[(judged["degradation_type"] == kind) & judged["probability"].notna()]
     stated, found = (rows[column].to_numpy(np.float64) for column in ("probability", "correct"))
     clusters = rows["cluster"]
-    fields = bootstrap.mean(Estimate, clusters, stated, FEW_PHOTOS).as_fields("stated")
+    fields = bootstrap.mean(Estimate, clusters, stated, FEW_PHOTOS, (0.0, 1.0)).as_fields("stated")
     fields |= bootstrap.proportion(Estimate, clusters, found, FEW_PHOTOS).as_fields("found")
-    fields |= bootstrap.mean(Estimate, clusters, stated - found, FEW_PHOTOS).as_fields("overconfidence")
+    fields |= bootstrap.mean(Estimate, clusters, stated - found, FEW_PHOTOS, (-1.0, 1.0)).as_fields("overconfidence")
     return TypeCalibration.model_validate(fields)
 
 

@@ -46,7 +46,7 @@ def monotonicity_tests(
         decided = of_type.dropna(subset=["tau"])
         steps = tables.neighbours[tables.neighbours["degradation_type"] == kind]
         undefined = ALL_TIED if len(of_type) else NO_LADDER
-        tau = bootstrap.mean(Estimate, decided["cluster"], decided["tau"].to_numpy(np.float64), undefined)
+        tau = bootstrap.mean(Estimate, decided["cluster"], decided["tau"].to_numpy(np.float64), undefined, (-1.0, 1.0))
         wrong = 1 - steps["correct"].to_numpy(np.float64)
         tests[kind] = MonotonicityTest(
             tau=tau,

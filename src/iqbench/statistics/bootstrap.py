@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.statistics.estimate import NO_PAIR, Array, EstimateType
+from iqbench.statistics.estimate import NO_PAIR, Array, EstimateType, Interval
 from iqbench.statistics.proportions import cluster_intervals
+from iqbench.statistics.sign_flips import deviation_mass, unseen_reach
 
 Columns = NDArray[np.integer[Any]]
 
@@ -79,18 +80,39 @@ class Bootstrap:
         return self.column_means(clusters, np.zeros(len(values), dtype=np.intp), values, 1)[:, 0]
 
     def mean(
-        self, kind: type[EstimateType], clusters: "pd.Series[str]", values: Array, undefined: str = NO_PAIR
+        self,
+        kind: type[EstimateType],
+        clusters: "pd.Series[str]",
+        values: Array,
+        undefined: str = NO_PAIR,
+        bounds: Interval | None = None,
     ) -> EstimateType:
         """Return the mean of ``values`` with its percentile interval; proportions have `proportion`.
+
+        Of values with bounds each end is moved outwards by what clusters could add that were not drawn, so that equal
+        values have an interval of some width; see `iqbench.statistics.sign_flips.unseen_reach`.
 
         Args:
             kind: The class of the estimate.
             clusters: The cluster of each value.
             values: The values.
             undefined: The reason if there are no values.
+            bounds: The least and the largest possible value, None if there are none.
         """
         draws, units = self.mean_draws(clusters, values), clusters.nunique()
-        return kind.from_draws(draws, len(values), units, undefined, self.too_few(units))
+        estimate = kind.from_draws(draws, len(values), units, undefined, self.too_few(units))
+        if bounds is None or estimate.interval is None:
+            return estimate
+        least, largest = bounds
+        one_column = np.zeros(len(values), dtype=np.intp)
+        sums, counts = (
+            self.sums(clusters, one_column, column, 1)
+            for column in (2 * values / (largest - least), np.ones(len(values)))
+        )
+        reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts)).item()
+        mean, (low, high) = float(draws[0]), estimate.interval
+        wide = max(least, low - reach * (mean - least)), min(largest, high + reach * (largest - mean))
+        return estimate.model_copy(update={"interval": wide})
 
     def proportion(
         self,

@@ -114,7 +114,7 @@ def reliability(
     errors, units = error_draws(bootstrap, clusters, probabilities), clusters.nunique()
     return Calibration(
         of=of,
-        **bootstrap.mean(Estimate, clusters, (probabilities - 1) ** 2, undefined).as_fields("brier"),
+        **bootstrap.mean(Estimate, clusters, (probabilities - 1) ** 2, undefined, (0.0, 1.0)).as_fields("brier"),
         **Estimate.from_draws(errors, probabilities.size, units, undefined, bootstrap.too_few(units)).as_fields("ece"),
         **value_or_reason("ece_expected", expected_error(probabilities, bootstrap.config.seed), undefined),
         bins=curve,
