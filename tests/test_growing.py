@@ -10,6 +10,7 @@ from fixtures.killed_runs import EXPORTS, finished
 from fixtures.photos import noisy_gradient
 from iqbench.results.reader import read_store
 from iqbench.results.schema import FILE_NAME
+from iqbench.results.summary import read_summary
 
 JUDGE = """
 import torch
@@ -90,8 +91,15 @@ def test_new_photos_are_judged_alone(common: tuple[object, ...], tmp_path: Path)
     assert len(after) == 4
     assert {photo: after[photo] for photo in rows} == rows
     assert run(*common, *FEW, "data.limit=4", f"out={tmp_path / 'whole'}").exit_code == 0
-    for name in EXPORTS:
+    telling = ("summary.json", "KEY_TAKEAWAYS.md", "report.html")  # they say that photos were added
+    for name in set(EXPORTS).difference(telling):
         assert (tmp_path / "grown" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    grown, one_run = (read_summary(tmp_path / name) for name in ("grown", "whole"))
+    assert (grown.looks, one_run.looks) == ([2], [])
+    assert grown.model_copy(update={"looks": [], "runs": one_run.runs}) == one_run
+    warning = "photos were added after results for 2 photos could be seen"
+    assert warning in (tmp_path / "grown" / "KEY_TAKEAWAYS.md").read_text().lower()
+    assert warning not in (tmp_path / "whole" / "KEY_TAKEAWAYS.md").read_text().lower()
 
 
 @pytest.mark.parametrize(

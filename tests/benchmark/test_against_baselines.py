@@ -66,7 +66,7 @@ def test_a_perfect_judge_is_no_copy_of_a_baseline_that_is_right_in_all_pairs_as_
     assert line.startswith("on jpeg, crop_edge, crop_aspect, crop_center, crop_corner, blur, exposure the baseline ")
     assert line.endswith("larger file is at its ceiling: there no model can be told from it")
     corrected = model.against_baselines.corrected
-    assert (corrected.value, corrected.reason) == (None, "no baseline both errs and is right")
+    assert (corrected.value, corrected.reason) == (None, "no baseline errs on 5 photos and is right on 5")
 
 
 def test_a_perfect_judge_has_the_corrected_score_1_and_no_warning() -> None:

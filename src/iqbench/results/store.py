@@ -98,10 +98,11 @@ class Store:
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if grows:
-                self._grow(identity, details | {"looks": self._looks(run, identity)}, variants)
-            elif changed := {key: details[key] for key in OF_EXPORTS if _differs(key, details, run["details"])}:
+                self._grow(identity, details | self._looks(run, identity), variants)
+            elif any(key in details and details[key] != run["details"].get(key) for key in OF_EXPORTS):
+                looks = {key: value for key, value in run["details"].items() if key == "looks"}
                 with self._transaction() as database:
-                    value = json.dumps(run["details"] | changed, sort_keys=True)
+                    value = json.dumps(details | looks, sort_keys=True)
                     database.execute("UPDATE run SET value = ? WHERE key = 'details'", [value])
         except BaseException:
             self._database.close()
@@ -132,12 +133,13 @@ class Store:
         rows = self._database.execute(f"SELECT {', '.join(names)} FROM variants").fetchall()
         return set(rows) <= {tuple(getattr(variant, name) for name in names) for variant in variants}
 
-    def _looks(self, run: dict[str, Any], planned: dict[str, Any]) -> list[int]:
-        """Return the numbers of photos whose results were there to be seen before photos were added."""
+    def _looks(self, run: dict[str, Any], planned: dict[str, Any]) -> dict[str, list[int]]:
+        """Return the numbers of photos whose results could be seen before photos were added, if there are any."""
         looks = list(run["details"].get("looks", []))
         (judged,) = self._database.execute("SELECT COUNT(*) FROM photos WHERE status = 'ok'").fetchone()
         grew = len(planned.get("photos", [])) > len(run["identity"].get("photos", []))
-        return [*looks, judged] if grew and judged else looks
+        looks += [judged] * bool(grew and judged)
+        return {"looks": looks} if looks else {}
 
     def _grow(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
         """Store the larger plan, and delete the pairs of levels that are no longer neighbours."""
@@ -235,10 +237,6 @@ class Store:
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._database.execute("PRAGMA journal_mode=DELETE")
         self._database.close()
-
-
-def _differs(key: str, details: dict[str, Any], stored: dict[str, Any]) -> bool:
-    return key in details and details[key] != stored.get(key)
 
 
 def _is_unused(path: Path) -> bool:

@@ -92,8 +92,8 @@ def reliability(
         >>> clusters = pd.Series(["a", "a", "b", "b"])
         >>> bootstrap = Bootstrap(["a", "b"], BootstrapConfig(resamples=100))
         >>> calibration = reliability(np.array([0.75, 0.75, 0.75, 0.25]), clusters, bootstrap, "an example")
-        >>> calibration.brier, calibration.brier_interval, calibration.ece, calibration.ece_interval
-        (0.1875, (0.0625, 0.3125), 0.0, (0.0, 0.25))
+        >>> calibration.brier, calibration.ece, calibration.ece_interval
+        (0.1875, 0.0, (0.0, 0.25))
     """
     stated = ~np.isnan(probabilities)
     probabilities, clusters = probabilities[stated], clusters[stated]
