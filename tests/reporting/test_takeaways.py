@@ -129,7 +129,7 @@ def test_few_photos_are_a_limit_and_the_smallest_p_value_is_named():
     text = takeaways(summary_of({"a": {"blur": 0.9}}, photos=8))
     assert "8 photo(s) are a small sample" in text
     assert "With 8 photos no p-value is below 0.0078." in text  # 2 / 2^8
-    assert "With 40 photos no p-value is below 0.0001." in takeaways(summary_of({"a": {"blur": 0.9}}))
+    assert "With 40 photos no p-value is below 0.0003." in takeaways(summary_of({"a": {"blur": 0.9}}))
     assert "Claims are corrected within their family" in text
 
 

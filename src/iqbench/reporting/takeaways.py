@@ -247,7 +247,7 @@ def _limits(summary: Summary) -> list[str]:
     if photos > 1:
         units = summary.clusters.clusters
         noun = "photos" if units == photos else "clusters of photos"
-        lines.append(f"- With {units} {noun} no p-value is below {1 / SignFlips(units).count:.2g}.")
+        lines.append(f"- With {units} {noun} no p-value is below {SignFlips(units).smallest_p:.2g}.")
     if notice := looks_notice(summary):
         lines.append(f"- {notice[0].upper()}{notice[1:]}.")
     if photos < 2:

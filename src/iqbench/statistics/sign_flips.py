@@ -27,8 +27,8 @@ class SignFlips:
     """Combinations of signs of the clusters.
 
     If a difference is 0, each cluster's difference could as well have the other sign. The statistic of the
-    observed signs is compared with that of all combinations, or with a fixed sample of them. The smallest
-    p-value is 2^(1 - clusters), or one in `FLIPS`.
+    observed signs is compared with that of all combinations, or with a fixed sample of them; two standard errors of
+    that sample are added to each p-value. The smallest p-value is 2^(1 - clusters), or 3 in `FLIPS`.
 
     Args:
         clusters: Number of clusters.
@@ -52,6 +52,24 @@ class SignFlips:
         """Number of combinations; two that differ in all signs are one."""
         return int(2 ** max(self.clusters - 1, 0)) if self.exact else FLIPS
 
+    @property
+    def smallest_p(self) -> float:
+        """The smallest p-value.
+
+        Example:
+            >>> SignFlips(8).smallest_p, round(SignFlips(50).smallest_p, 4)
+            (0.0078125, 0.0003)
+        """
+        return float(self._with_allowance(np.array(1 / self.count)))
+
+    @property
+    def level(self) -> float:
+        """The share of combinations that may exceed a statistic whose p-value is 5 %."""
+        if self.exact:
+            return ALPHA
+        shares = np.arange(self.count) / self.count
+        return float(shares[self._with_allowance(shares) <= ALPHA].max())
+
     def test(self, sums: Array) -> tuple[Array, Array]:
         """Return the p-value of "the mean is 0" of each column, alone and corrected for all columns.
 
@@ -64,7 +82,8 @@ class SignFlips:
             ([0.0078125, 0.0078125, 0.0078125], [0.0078125, 0.0078125, 0.0078125])
         """
         scaled = self._scaled(sums)
-        return step_down(np.abs(scaled.sum(axis=0)), lambda: self._null(scaled))
+        alone, corrected = step_down(np.abs(scaled.sum(axis=0)), lambda: self._null(scaled))
+        return self._with_allowance(alone), self._with_allowance(corrected)
 
     def intervals(self, sums: Array, counts: Array) -> Array:
         """Return the 95 % interval of the mean of each column: the means that `test` alone does not refuse.
@@ -107,12 +126,17 @@ class SignFlips:
         scaled = self._scaled(sums)
         if scaled.shape[1] == 0 or self.clusters < 2:
             return float("inf")
-        root = critical_value(lambda: self._null(scaled))  # at most the root of the number of clusters
+        # at most the root of the number of clusters
+        root = critical_value(lambda: self._null(scaled), self.level)
         remaining = self.clusters - root**2
         if remaining <= 1e-6:
             return float("inf")
         t = root * np.sqrt((self.clusters - 1) / remaining)
         return float(stats.norm.isf(stats.t.sf(t, self.clusters - 1)))
+
+    def _with_allowance(self, p: Array) -> Array:
+        """Return p-values with two standard errors added, where only a sample of the combinations is used."""
+        return p if self.exact else np.minimum(1.0, p + 2 * np.sqrt(p * (1 - p) / self.count))
 
     @staticmethod
     def _scaled(sums: Array) -> Array:
@@ -150,7 +174,7 @@ class SignFlips:
             whole = np.isnan(first) | np.isnan(second)
             upper.append(np.where(whole, np.inf, np.fmax(first, second)))
             lower.append(np.where(whole, -np.inf, np.fmin(first, second)))
-        skipped = int(ALPHA * self.count)
+        skipped = int(self.level * self.count + 1e-6)
         high = np.partition(np.vstack(upper), self.count - 1 - skipped, axis=0)[self.count - 1 - skipped]
         low = np.partition(np.vstack(lower), skipped, axis=0)[skipped]
         enough = (counts > 0).sum(axis=0) >= 2

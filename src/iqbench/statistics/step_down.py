@@ -47,12 +47,12 @@ def step_down(observed: Array, null: Null) -> tuple[Array, Array]:
     return alone[back] / max(draws, 1), family[back] / max(draws, 1)
 
 
-def critical_value(null: Null) -> float:
-    """Return the value that the largest statistic of the family exceeds in at most 5 % of the draws.
+def critical_value(null: Null, level: float = ALPHA) -> float:
+    """Return the value that the largest statistic of the family exceeds in at most that share of the draws.
 
     Example:
         >>> critical_value(lambda: [np.arange(40.0).reshape(-1, 1)])
         37.0
     """
     largest = np.sort(np.concatenate([block.max(axis=1) for block in null()]))
-    return float(largest[len(largest) - 1 - int(ALPHA * len(largest))])
+    return float(largest[len(largest) - 1 - int(round(level * len(largest), 6))])
