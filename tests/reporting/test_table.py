@@ -5,7 +5,7 @@ from rich.console import Console
 
 from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
-from iqbench.reporting.table import print_table, type_order
+from iqbench.reporting.table import power_text, print_table, type_order
 
 STANDARD = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 
@@ -130,3 +130,12 @@ def test_an_incomplete_run_is_called_incomplete(missing, notice):
     assert "INCOMPLETE" in caption
     assert notice in caption
     assert "INCOMPLETE" not in " ".join(printed(summary_of({"a": {"blur": 0.5}}, photos=2), 100))
+
+
+def test_what_the_photos_can_show_is_told_with_their_clusters():
+    summary = summary_of({"a": {"blur": 0.9}, "b": {"blur": 0.5}}, photos=12)
+    assert power_text(summary).startswith("with 12 photos only differences above ")
+    shared = changed(summary, "clusters", clusters=3, near_copies=12)
+    assert power_text(shared).startswith("with 12 photos in 3 clusters only differences above ")
+    nothing = changed(shared, "least_difference", overall=None)
+    assert power_text(nothing) == "with 12 photos in 3 clusters no difference between models can be shown"

@@ -115,10 +115,13 @@ def _caption(summary: Summary) -> Text:
 
 def power_text(summary: Summary) -> str:
     """Return what difference of two models these photos can show."""
-    least, photos = summary.least_difference, summary.photos_judged
+    least, clusters = summary.least_difference, summary.clusters
+    sample = f"{summary.photos_judged} photos"
+    if clusters.clusters != clusters.photos:
+        sample += f" in {clusters.clusters} clusters"
     if least.overall is None:
-        return f"with {photos} photos no difference between models can be shown"
-    return f"with {photos} photos only differences above {percent(least.overall)} points can be shown (80 % power)"
+        return f"with {sample} no difference between models can be shown"
+    return f"with {sample} only differences above {percent(least.overall)} points can be shown (80 % power)"
 
 
 def looks_notice(summary: Summary) -> str:
