@@ -117,6 +117,7 @@ def test_a_fall_that_only_some_types_show_is_not_lost_among_many_types_as_it_was
     assert outcome.last_line.endswith("a on all, a on type 7")
 
 
+@pytest.mark.slow
 def test_the_least_fall_is_that_which_these_photos_show_in_four_of_five_cases() -> None:
     now, before = with_fall(10, photos=60)
     (overall, on_blur) = regressions(now, before)

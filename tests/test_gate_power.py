@@ -50,6 +50,7 @@ def test_a_fall_by_20_points_is_seen_among_20_models_on_50_photos() -> None:
     assert {model for model, _ in worse} == {"m7"}
 
 
+@pytest.mark.slow
 def test_no_fall_is_seen_where_verdicts_change_by_chance_in_at_most_5_percent_of_runs() -> None:
     seen = 0
     for seed in range(40):

@@ -35,6 +35,7 @@ def test_a_folder_without_results_and_senseless_numbers_are_refused(tmp_path: Pa
     assert "--photos 1: must be 2 or more" in run("plan", tmp_path, "--photos", "1").last_line
 
 
+@pytest.mark.slow
 def test_the_number_of_photos_for_a_difference_shows_it_in_most_benchmarks() -> None:
     power = comparisons("ab", 30, seed=0).power()
     needed = power.clusters_for(0.15)

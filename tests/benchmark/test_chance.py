@@ -17,6 +17,7 @@ def claims(table: pd.DataFrame) -> tuple[bool, bool]:
     return min(chance.types.values()) < 0.05, min(chance.levels.values()) < 0.05
 
 
+@pytest.mark.slow
 def test_a_coin_has_a_verdict_in_at_most_one_benchmark_of_twenty_where_it_had_one_in_most() -> None:
     random = np.random.default_rng(0)
     table = standard_suite(np.ones((8, 27)))

@@ -127,6 +127,7 @@ def test_eight_photos_copied_six_times_are_eight_clusters_and_the_reports_say_so
     assert manifest["look"].str.fullmatch("[0-9a-f]{32}").all()
 
 
+@pytest.mark.slow
 def test_another_choice_exports_again_and_scores_nothing(copied: Path, tmp_path: Path) -> None:
     assert run(*common(copied, tmp_path / "out")).exit_code == 0
     for choice, number in (("sha256", 40), ("folder", 6), ("photo", 48), ("look", 8)):
@@ -166,6 +167,7 @@ def test_a_choice_that_cannot_be_is_refused_in_one_line(folder: Path, tmp_path: 
     assert not (tmp_path / "out" / "results.sqlite").exists()
 
 
+@pytest.mark.slow
 def test_the_photos_of_a_series_are_one_cluster_and_stored_series_are_kept_up_to_date(tmp_path: Path) -> None:
     write_pairs(tmp_path, series=12, photos_per_series=3, pixels=lambda _, number: structured(number, 72, 96))
     shares = ("data.test_share=0.3", "data.cluster=series", f"paths.cache={tmp_path / 'cache'}")
@@ -186,6 +188,7 @@ def test_the_photos_of_a_series_are_one_cluster_and_stored_series_are_kept_up_to
     assert (tmp_path / "out" / "summary.json").read_bytes() == stored
 
 
+@pytest.mark.slow
 def test_runs_that_choose_differently_share_the_choice_of_the_first_and_say_so(folder: Path, tmp_path: Path) -> None:
     for model, choice in (("contrast", "folder"), ("sharpness", "photo")):
         settings = (f"data.cluster={choice}", f"model={model}")
@@ -200,6 +203,7 @@ def test_runs_that_choose_differently_share_the_choice_of_the_first_and_say_so(f
     )
 
 
+@pytest.mark.slow
 def test_shards_that_choose_differently_are_still_one_run(folder: Path, tmp_path: Path) -> None:
     for shard, choice in ((0, "look"), (1, "photo")):
         settings = (f"data.cluster={choice}", f"shard={shard}", "shards=2")

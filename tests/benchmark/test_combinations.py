@@ -28,6 +28,7 @@ def test_the_pairs_to_look_at_are_those_of_opposite_and_sure_verdicts_one_per_ph
     assert (first.probability_a, first.probability_b) == (pytest.approx(0.99), pytest.approx(0.05))
 
 
+@pytest.mark.slow
 def test_choosing_among_equal_models_gains_nothing_while_hindsight_seems_to():
     random, gains, seeming = np.random.default_rng(0), [], []
     for _ in range(20):

@@ -31,6 +31,7 @@ def test_a_margin_gives_a_third_answer() -> None:
     assert verdicts((0.8, 0.8), 8, margin=0.05) == ["too close to call"]
 
 
+@pytest.mark.slow
 def test_models_that_differ_by_the_margin_are_rarely_called_within_it() -> None:
     claims = sum(verdicts((0.80, 0.75), 60, 0.05, seed) == ["within 5 points"] for seed in range(60))
     assert claims <= 6  # one-sided 5 %, and the noise of 60 runs

@@ -59,6 +59,7 @@ def test_a_model_without_scores_and_a_single_photo_have_no_p_test():
     assert (first.value, first.reason) == (None, "there is no pair of different photos")
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_value_of_many_photos():
     truth = steps(scored(2000, drop=0.5, seed=1), resamples=1)["blur"][0].value
     held = 0

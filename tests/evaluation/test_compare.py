@@ -168,6 +168,7 @@ def test_the_correction_is_for_all_pairs_of_models():
         assert comparison.p_corrected >= alone.p_corrected == alone.p
 
 
+@pytest.mark.slow
 def test_of_equal_models_at_most_5_percent_of_sets_call_any_two_different():
     sets = 100
     wrong = {"series": 0, "votes": 0}

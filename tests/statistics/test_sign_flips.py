@@ -61,6 +61,7 @@ def test_a_fall_from_100_to_0_percent_of_every_type_is_shown_by_eight_photos():
     assert corrected.tolist() == [1 / 128] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photos", [6, 8, 14, 15, 40])
 @pytest.mark.parametrize("accuracy", [0.7, 0.97])
 def test_equal_models_are_called_different_in_at_most_5_percent_of_benchmarks(photos, accuracy):
@@ -116,6 +117,7 @@ def test_photos_beyond_a_few_are_flipped_by_a_fixed_sample_whose_blocks_do_not_m
     assert SignFlips(14).count == 2**13
 
 
+@pytest.mark.slow
 def test_family_intervals_are_wider_and_hold_for_all_columns_at_once():
     sums, counts = gaps(30, [0.8] * 5)
     one, family = SignFlips(30).intervals(sums, counts), SignFlips(30).family_intervals(sums, counts)
