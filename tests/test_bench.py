@@ -277,6 +277,7 @@ def test_leaning_to_the_first_photo_pays_nothing_and_is_exposed(
     assert (pairs_of(tmp_path / "legacy")["correct"] == 1).all()
 
 
+@pytest.mark.slow
 def test_the_sample_photos_are_benchmarked_by_the_reference_weights(tmp_path: Path) -> None:
     common = ("data.limit=1", "degradation=blur", f"out={tmp_path / 'sweep'}")
     outcome = run("bench", "-m", "model=siamese,ava,iqa", *common)

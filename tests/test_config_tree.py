@@ -29,6 +29,7 @@ def test_a_benchmark_prints_its_table_alone_on_stdout(tmp_path: Path, is_printed
     assert ("max_failures: 0" in outcome.err) is is_printed
 
 
+@pytest.mark.slow
 def test_shards_that_print_and_lie_elsewhere_are_one_run(tmp_path: Path) -> None:
     common = ("model=contrast", "degradation=blur", "data.limit=2", "engine.workers=0", "gallery=0", "shards=2")
     for shard, extra in enumerate(("print_config=true", f"paths.results={tmp_path / 'elsewhere'}")):
@@ -38,6 +39,7 @@ def test_shards_that_print_and_lie_elsewhere_are_one_run(tmp_path: Path) -> None
     assert len(json.loads((tmp_path / "out" / "summary.json").read_text())["runs"]) == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_prints_the_config_of_its_first_job(tmp_path: Path) -> None:
     outcome = run("bench", "-m", "model=contrast,sharpness", *SHORT, "print_config=true", f"out={tmp_path}")
     assert outcome.exit_code == 0, outcome.err

@@ -51,6 +51,7 @@ def bench(common: tuple[object, ...], out: Path, *settings: str) -> Outcome:
     return run(*common, *settings, f"out={out}")
 
 
+@pytest.mark.slow
 def test_a_level_is_added_to_a_run_that_is_resumed(common: tuple[object, ...], tmp_path: Path) -> None:
     assert bench(common, tmp_path / "grown").exit_code == 0
     outcome = bench(common, tmp_path / "grown", "degradation.noise.std=[5,10,20]")
@@ -83,6 +84,7 @@ def test_runs_of_different_levels_merge_and_those_of_another_seed_do_not(
     assert "differ in degradation.noise.seed" in outcome.last_line
 
 
+@pytest.mark.slow
 def test_runs_of_different_levels_are_gated_and_those_of_another_seed_are_not(
     common: tuple[object, ...], tmp_path: Path
 ) -> None:
@@ -94,6 +96,7 @@ def test_runs_of_different_levels_are_gated_and_those_of_another_seed_are_not(
     assert "differ in degradation.noise.seed (1, not 0)" in outcome.last_line
 
 
+@pytest.mark.slow
 def test_runs_that_make_other_pictures_by_the_same_settings_are_not_mixed(
     common: tuple[object, ...], tmp_path: Path
 ) -> None:

@@ -172,6 +172,7 @@ def test_the_photos_keep_their_columns_and_those_that_came_later_are_last(triage
     assert rows_of(tmp_path / "out", "photos.csv").columns.tolist() == columns
 
 
+@pytest.mark.slow
 def test_the_protocol_is_followed_and_recorded_and_another_one_is_refused(triage: Path, tmp_path: Path) -> None:
     common = (f"data.root={triage}", "split=val")
     for protocol, worth in (("standard", 0.5), ("legacy", 0.0)):

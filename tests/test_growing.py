@@ -102,6 +102,7 @@ def test_new_photos_are_judged_alone(common: tuple[object, ...], tmp_path: Path)
     assert warning not in (tmp_path / "whole" / "KEY_TAKEAWAYS.md").read_text().lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("then", "named"),
     [

@@ -32,6 +32,7 @@ def test_runs_that_do_not_belong_together_are_not_mixed(
     assert difference in outcome.last_line
 
 
+@pytest.mark.slow
 def test_two_models_of_one_name_get_their_fingerprints_as_suffix(folder: Path, tmp_path: Path) -> None:
     for seed, width in enumerate((8, 16)):
         outcome = run(
@@ -70,6 +71,7 @@ def test_runs_from_anywhere_are_reported_together(folder: Path, tmp_path: Path) 
     assert {path.name: path.read_bytes() for path in (tmp_path / "new" / "both").iterdir()} == first
 
 
+@pytest.mark.slow
 def test_a_model_that_was_run_twice_counts_once_and_is_compared_with_itself(folder: Path, tmp_path: Path) -> None:
     common = ("model=contrast", "data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in "ab":

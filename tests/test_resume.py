@@ -86,6 +86,7 @@ def test_a_training_that_was_stopped_in_mid_epoch_ends_bit_equal(
     assert all(torch.equal(best[1]["state_dict"][name], value) for name, value in best[0]["state_dict"].items())
 
 
+@pytest.mark.slow
 def test_the_same_folder_with_another_recipe_is_refused_and_names_the_difference(folder: Path, tmp_path: Path) -> None:
     arguments = (*RECIPE, "trainer.max_epochs=1", "data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
     assert run("train", *arguments).exit_code == 0

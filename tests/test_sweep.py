@@ -80,6 +80,7 @@ def whole(root: Path) -> bool:
     return run("verify", root).exit_code == 0
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_exported_and_goes_on_to_the_bytes_of_one_that_was_not(
     common: tuple[object, ...], ends: dict[int, BaseException], tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ SHORT = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["siamese", "ava"])
 def test_a_trained_checkpoint_benchmarks_and_says_that_it_is_a_demo(folder: Path, tmp_path: Path, model: str) -> None:
     photos = ("data=folder", f"data.root={folder}")
@@ -82,6 +83,7 @@ def test_a_frozen_backbone_of_another_kind_leaves_no_head_that_nothing_could_com
     assert {path.name for path in (tmp_path / "out" / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
 
 
+@pytest.mark.slow
 def test_a_frozen_packaged_backbone_leaves_a_head_small_enough_to_share(folder: Path, tmp_path: Path) -> None:
     outcome = run(
         "train",

@@ -35,6 +35,7 @@ def test_a_table_is_printed_whatever_the_terminal_can_show(encoding):
     assert any(line.startswith("?? contradicts itself") for line in lines)
 
 
+@pytest.mark.slow
 def test_an_error_keeps_its_exit_code_whatever_the_terminal_can_show(tmp_path):
     process = run("-m", "iqbench.report", tmp_path / "模–型", encoding="ascii")
     assert process.returncode == 2
