@@ -9,6 +9,12 @@ from jaxtyping import Float64
 
 from iqbench.errors import UsageError
 
+OWN_FAULTS = ("model_error", "nonfinite", "prepare_error")
+"""Statuses of questions that a model was asked and did not answer. They are worth a tie."""
+
+MACHINE_FAULTS = ("process_died", "timeout")
+"""Statuses that are a model's fault only where another model answered."""
+
 Orders = Literal["both", "original_first"]
 Values = Float64[np.ndarray, "n"]
 

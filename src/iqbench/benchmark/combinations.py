@@ -1,4 +1,4 @@
-"""What several models would reach together: agreement of two, the best model per type, and pairs that defeat all."""
+"""Combinations of models: agreement of two, the best model per type, and pairs that defeat all."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations

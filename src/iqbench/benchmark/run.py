@@ -11,10 +11,11 @@ from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import Stopped
 from iqbench.inference.autotuning import share_cores
 from iqbench.progress import track
+from iqbench.protocol import MACHINE_FAULTS, OWN_FAULTS
 from iqbench.results.schema import PairRow
 from iqbench.results.store import Store
 
-MODEL_FAULTS = ("model_error", "prepare_error", "nonfinite", "process_died", "timeout")
+MODEL_FAULTS = OWN_FAULTS + MACHINE_FAULTS
 """Statuses caused by the code or the machine. Broken photos have other statuses, and never stop a run."""
 
 MAX_CONSECUTIVE_FAILURES = 100

@@ -86,7 +86,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What the summaries of all models are made from.
+    """The inputs that the summaries of all models share.
 
     Args:
         sample: The verdict tables and the bootstrap.

@@ -6,17 +6,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from iqbench.errors import UsageError
-from iqbench.protocol import Protocol
+from iqbench.protocol import MACHINE_FAULTS, OWN_FAULTS, Protocol
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.sign_flips import SignFlips
 
 CONTROL = "control"
-
-OWN_FAULTS = ("model_error", "nonfinite", "prepare_error")
-"""Statuses of pairs that a model was asked about and did not answer."""
-
-MACHINE_FAULTS = ("process_died", "timeout")
-"""Statuses that are a model's fault only where another model answered."""
 
 CELL = ["original", "degradation_type", "ladder", "degradation_level"]
 """The columns that identify a photo and its variant. Two models are compared on the cells that both judged."""

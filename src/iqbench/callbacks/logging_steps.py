@@ -1,4 +1,4 @@
-"""When callbacks log, under which step, and to which loggers."""
+"""Logging of callbacks: intervals, step numbers and loggers."""
 
 from collections.abc import Mapping
 

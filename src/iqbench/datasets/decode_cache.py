@@ -1,4 +1,4 @@
-"""Which photos of a set can be decoded: each is decoded once, and a cache file keeps the results."""
+"""Cache of decode results: each photo of a set is decoded once."""
 
 import hashlib
 import logging

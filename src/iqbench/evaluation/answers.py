@@ -7,12 +7,10 @@ import pandas as pd
 
 from iqbench.errors import UsageError
 from iqbench.labels import RATINGS
+from iqbench.protocol import OWN_FAULTS
 
 PREDICTED_VOTES = [f"p{rating}" for rating in RATINGS]
 TRUE_VOTES = [f"t{rating}" for rating in RATINGS]
-
-OWN_FAULTS = ("model_error", "nonfinite", "prepare_error")
-"""Statuses of labels that a model was asked about and did not answer, though their photos can be read."""
 
 
 def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""How far people agree with each other on the labels of an evaluation: the yardstick and the ceiling of its judges."""
+"""Agreement among people on the labels of an evaluation: the yardstick and the ceiling of its judges."""
 
 from typing import Any
 

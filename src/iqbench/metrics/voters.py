@@ -1,4 +1,4 @@
-"""How far people agree with each other: the yardstick and the ceiling of a judge.
+"""Agreement among people: the yardstick and the ceiling of a judge.
 
 A voter is compared with *another* voter. Compared with the majority of all votes, a voter is compared with
 itself in part: with three votes, 80 % where a fourth voter would agree with that majority in 63 %.

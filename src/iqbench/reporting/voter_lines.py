@@ -1,4 +1,4 @@
-"""How far people agree with each other, in words, and the ceiling that this sets for every judge."""
+"""Agreement among people in words, and the ceiling that it sets for every judge."""
 
 from iqbench.reporting.text_format import decimal, percent
 from iqbench.results.evaluation_summary import EvaluatedSet, PairAgreement, VoteAgreement, VoteModel

@@ -20,7 +20,7 @@ KnownVotes = Literal["counted", "many", "unknown"]
 
 
 class ClusterBootstrap(BootstrapSettings):
-    """How intervals were computed: the unit that is resampled, the number of units, the resamples and the seed.
+    """The resampling behind the intervals: the unit that is resampled, the number of units, the resamples and the seed.
 
     Proportions have intervals over these units that need no resamples.
     """
@@ -259,7 +259,7 @@ class EvaluationIdentity(Record):
 
 
 class EvaluationDetails(Record):
-    """What a reader wants to know about one evaluation besides."""
+    """Further facts about one evaluation, for readers."""
 
     model_type: str
     trained_on: dict[str, JsonValue] | None

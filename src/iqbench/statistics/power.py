@@ -16,7 +16,7 @@ MOST_CLUSTERS = 10_000_000
 
 @dataclass(frozen=True)
 class Power:
-    """What samples of other sizes would show, if their clusters vary as those of a pilot do.
+    """The power of samples of other sizes, whose clusters vary as those of a pilot do.
 
     Args:
         quantile: The quantile of the normal distribution that the family's largest statistic exceeds in 5 % of

@@ -1,1 +1,1 @@
-"""What a training run needs around Lightning's Trainer."""
+"""The parts of a training run around Lightning's Trainer."""
