@@ -23,7 +23,7 @@ from iqbench.metrics.pairs import (
 )
 from iqbench.metrics.series import kendall_in_series, standings, top_1, tops
 from iqbench.metrics.votes import binary_accuracy, binary_constant_accuracy, emd, rmse
-from iqbench.results.evaluation_summary import CappedEstimate
+from iqbench.results.agreement_summary import CappedEstimate
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import expanded_tail
 from iqbench.statistics.proportions import cluster_interval, cluster_intervals

@@ -9,7 +9,7 @@ from iqbench.evaluation.compare import compare
 from iqbench.evaluation.predict import Predictions
 from iqbench.evaluation.summarize import against_baseline, baseline_agreements
 from iqbench.evaluation.vote_scale import VoteScale
-from iqbench.results.evaluation_summary import PairedDifference
+from iqbench.results.agreement_summary import PairedDifference
 from iqbench.statistics.bootstrap import BootstrapConfig
 
 

@@ -29,7 +29,7 @@ from iqbench.evaluation.voters import with_voters
 from iqbench.labels import RATINGS
 from iqbench.metrics.pairs import AGREEMENT, agreement_bins
 from iqbench.metrics.series import standings
-from iqbench.results.evaluation_summary import (
+from iqbench.results.agreement_summary import (
     AgreementBin,
     CappedEstimate,
     ClusterBootstrap,

@@ -17,7 +17,7 @@ from iqbench.evaluation.paired_samples import (
     accuracy_differences,
     srcc_differences,
 )
-from iqbench.results.evaluation_summary import ModelComparison
+from iqbench.results.agreement_summary import ModelComparison
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import ALPHA
 

@@ -15,7 +15,7 @@ from iqbench.evaluation.voters import MAJORITY, ONE_VOTER
 from iqbench.metrics.pairs import agreements, cross_entropies, hits
 from iqbench.metrics.series import Standings, blind_tops, taus, tops
 from iqbench.metrics.votes import GOOD, distances, krcc
-from iqbench.results.evaluation_summary import CappedEstimate, SeriesCorrelation, TopOne
+from iqbench.results.agreement_summary import CappedEstimate, SeriesCorrelation, TopOne
 from iqbench.statistics.estimate import Array, Estimate
 from iqbench.statistics.resampled_measures import Weights, copied_draws, mean_draws, plcc_draws, srcc_draws
 

@@ -13,7 +13,7 @@ from iqbench.evaluation.agreement import cluster_bootstrap
 from iqbench.evaluation.answers import unanswered
 from iqbench.evaluation.measures import CONSTANT, NO_WINNER
 from iqbench.metrics.pairs import hits
-from iqbench.results.evaluation_summary import ClusterBootstrap
+from iqbench.results.agreement_summary import ClusterBootstrap
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig, ratio
 from iqbench.statistics.bootstrap_test import POWER, BootstrapTest
 from iqbench.statistics.estimate import ALPHA, NO_RESAMPLE, Array

@@ -14,18 +14,20 @@ from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.evaluation.voters import vote_ceiling, with_orders
 from iqbench.inference.encoding import STATISTICS
 from iqbench.progress import track
-from iqbench.results.evaluation_summary import (
+from iqbench.results.agreement_summary import (
     AgainstBestBaseline,
+    ModelComparison,
+    PairAgreement,
+    PairedDifference,
+    VoteAgreement,
+)
+from iqbench.results.evaluation_summary import (
     EvaluatedModel,
     EvaluatedSet,
     EvaluationIdentity,
     EvaluationRun,
-    ModelComparison,
-    PairAgreement,
-    PairedDifference,
     PairModel,
     PhotoCounts,
-    VoteAgreement,
     VoteModel,
 )
 from iqbench.statistics.bootstrap import BootstrapConfig

@@ -7,7 +7,7 @@ import pandas as pd
 
 from iqbench.evaluation.answers import TRUE_VOTES
 from iqbench.metrics.voters import halves, orders_agree, spearman_brown, strangers_agree, voters_agree
-from iqbench.results.evaluation_summary import CappedEstimate, KnownVotes
+from iqbench.results.agreement_summary import CappedEstimate, KnownVotes
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.estimate import Array
 from iqbench.statistics.resampled_measures import srcc_draws

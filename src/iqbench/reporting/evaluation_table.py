@@ -14,16 +14,8 @@ from iqbench.reporting.console import wide_console
 from iqbench.reporting.table import unfinished
 from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
 from iqbench.reporting.voter_lines import voter_lines
-from iqbench.results.evaluation_summary import (
-    EvaluatedSet,
-    EvaluationSummary,
-    ModelComparison,
-    PairAgreement,
-    PairedDifference,
-    PairModel,
-    VoteAgreement,
-    VoteModel,
-)
+from iqbench.results.agreement_summary import ModelComparison, PairAgreement, PairedDifference, VoteAgreement
+from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
 from iqbench.statistics.estimate import Estimate
 
 Cells = dict[str, Text | str]

@@ -1,7 +1,8 @@
 """Agreement among people in words, and the ceiling that it sets for every judge."""
 
 from iqbench.reporting.text_format import decimal, percent
-from iqbench.results.evaluation_summary import EvaluatedSet, PairAgreement, VoteAgreement, VoteModel
+from iqbench.results.agreement_summary import PairAgreement, VoteAgreement
+from iqbench.results.evaluation_summary import EvaluatedSet, VoteModel
 from iqbench.statistics.estimate import Estimate
 
 COUNTED = "the votes are counted, and each voter is part of the majority"

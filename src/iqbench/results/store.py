@@ -15,7 +15,7 @@ from iqbench.interfaces import PhotoFile
 from iqbench.io import replace as replace_file
 from iqbench.io import sync
 from iqbench.results import FILE_NAME
-from iqbench.results.compatibility import damage_difference
+from iqbench.results.growth import IDENTIFYING_COLUMNS, adds_variants, differences, looks_at_results
 from iqbench.results.reader import description
 from iqbench.results.schema import (
     FORMAT,
@@ -94,11 +94,11 @@ class Store:
         self._database = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
         try:
             run = description(self._database, self.path)
-            grows = self._check_identity(run["identity"], identity, variants)  # before anything is written
+            grows = self._adds(run, identity, variants)  # before anything is written
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
             if grows:
-                self._grow(identity, details | self._looks(run, identity), variants)
+                self._grow(identity, details | looks_at_results(run, identity, self._judged_photos()), variants)
             elif any(key in details and details[key] != run["details"].get(key) for key in OF_EXPORTS):
                 looks = {key: value for key, value in run["details"].items() if key == "looks"}
                 with self._transaction() as database:
@@ -108,38 +108,26 @@ class Store:
             self._database.close()
             raise
 
-    def _check_identity(self, stored: dict[str, Any], planned: dict[str, Any], variants: Sequence[VariantRow]) -> bool:
-        """Return whether this run adds to the one in the store; refuse a run that is different or smaller."""
-        planned = json.loads(json.dumps(planned))
-        differing = {key for key in {*stored, *planned} if stored.get(key) != planned.get(key)}
-        grown = {"photos"} if set(stored.get("photos", [])) <= set(planned.get("photos", [])) else set()
-        difference = damage_difference(stored, planned)
-        if not difference and self._suite_grew(stored.get("degradation", {}), planned.get("degradation", {}), variants):
-            grown |= {"degradation", "variants"}
-        if refused := differing - grown:
-            if refused & {"degradation", "variants"}:
-                refused = refused - {"degradation", "variants"} | {difference or "degradation"}
+    def _adds(self, run: dict[str, dict[str, Any]], identity: dict[str, Any], variants: Sequence[VariantRow]) -> bool:
+        """Return whether this run adds to the one in the store.
+
+        Raises:
+            UsageError: If it is another run, or a smaller one.
+        """
+        names = ", ".join(IDENTIFYING_COLUMNS)
+        keeps_variants = adds_variants(self._database.execute(f"SELECT {names} FROM variants").fetchall(), variants)
+        differing, refused = differences(run["identity"], identity, keeps_variants)
+        if refused:
             raise UsageError(
                 f"{self.path.parent}: holds a run that differs in {', '.join(sorted(refused))}; "
                 f"nothing was written; {OR_FRESH}"
             )
         return bool(differing)
 
-    def _suite_grew(self, stored: dict[str, Any], planned: dict[str, Any], variants: Sequence[VariantRow]) -> bool:
-        """Return whether every stored type has the same settings, and every stored variant is still planned."""
-        if any(settings.keys() != planned.get(kind, {}).keys() for kind, settings in stored.items()):
-            return False
-        names = [column.name for column in VARIANTS.columns if column.name not in ("position", "severity")]
-        rows = self._database.execute(f"SELECT {', '.join(names)} FROM variants").fetchall()
-        return set(rows) <= {tuple(getattr(variant, name) for name in names) for variant in variants}
-
-    def _looks(self, run: dict[str, Any], planned: dict[str, Any]) -> dict[str, list[int]]:
-        """Return the numbers of photos whose results could be seen before photos were added, if there are any."""
-        looks = list(run["details"].get("looks", []))
-        (judged,) = self._database.execute("SELECT COUNT(*) FROM photos WHERE status = 'ok'").fetchone()
-        grew = len(planned.get("photos", [])) > len(run["identity"].get("photos", []))
-        looks += [judged] * bool(grew and judged)
-        return {"looks": looks} if looks else {}
+    def _judged_photos(self) -> int:
+        """Return the number of photos that could be read."""
+        (count,) = self._database.execute("SELECT COUNT(*) FROM photos WHERE status = 'ok'").fetchone()
+        return int(count)
 
     def _grow(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
         """Store the larger plan, and delete the pairs of levels that are no longer neighbours."""
