@@ -58,7 +58,8 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
     from iqbench.benchmark.run import run_plan
     from iqbench.io import lock
     from iqbench.reporting.exports import export
-    from iqbench.results.store import Store, set_aside
+    from iqbench.results.store import Store
+    from iqbench.results.store_files import set_aside
 
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")

@@ -1,0 +1,72 @@
+"""Pairs of different photos: the original of one and a degraded copy of another, with a model's margin."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from iqbench.benchmark.verdict_table import named_photos, protocol_of
+from iqbench.protocol import combine_orders
+from iqbench.results.reader import Run
+
+ANSWER_COLUMNS = ["model_name", "original", "photo", "variant", "margin"]
+"""The photo of the original, that of the copy, the key of the copy's variant, and the margin of the original."""
+
+OF_COPY = ["degradation_type", "degradation_level", "ladder", "severity"]
+
+
+def cross_answers(runs: Sequence[Run], verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the stored answers about pairs of different photos, with the columns `ANSWER_COLUMNS`.
+
+    A pair that several runs hold is taken from the first. An answer about a photo whose content differs from the one
+    that was judged is left out.
+
+    Args:
+        runs: The runs.
+        verdicts: Their verdict table, which has the names of models and photos among all runs.
+    """
+    names = named_photos(runs).set_index(["name", "sha256"])["distinct_name"]
+    models = verdicts.drop_duplicates("model_fingerprint").set_index("model_fingerprint")["model_name"]
+    protocol, answers = protocol_of(runs), []
+    for run in runs:
+        stored = run.cross_pairs
+        copies = stored["photo"].map(run.photos.set_index("name")["sha256"].astype("str"))
+        forward, backward = (stored[side].to_numpy(np.float64) for side in ("forward", "backward"))
+        rows = pd.DataFrame(
+            {
+                "model_name": models.get(run.identity["model_fingerprint"]),
+                "original": _named(stored["original"], stored["original_sha256"], names),
+                "photo": _named(stored["photo"], copies, names),
+                "variant": stored["variant"],
+                "margin": combine_orders(forward, backward, protocol),
+            }
+        )
+        answers.append(rows.dropna())
+    return pd.concat(answers, ignore_index=True).drop_duplicates(ANSWER_COLUMNS[:-1], ignore_index=True)
+
+
+def _named(photos: "pd.Series[str]", sha256: "pd.Series[str]", names: "pd.Series[str]") -> "pd.Series[str]":
+    """Return the names of photos among all runs, missing where no run holds a photo of that content."""
+    return names.reindex(pd.MultiIndex.from_arrays([photos, sha256])).set_axis(photos.index)
+
+
+def judged_pairs(answers: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the answers about pairs of different clusters whose photos the model has both judged on that variant.
+
+    So a model without scores is judged on the pairs that the scores of another one would give.
+
+    Args:
+        answers: Rows with the columns `ANSWER_COLUMNS`.
+        judged: Judged rows of the verdict table.
+
+    Returns:
+        The answers with `OF_COPY`, ``cluster`` of the copy's photo and ``original_cluster``.
+    """
+    own = judged.assign(variant=judged["degradation_type"] + "/" + judged["degradation_level"])
+    copies = own.rename(columns={"original": "photo"})[["model_name", "photo", "variant", "cluster", *OF_COPY]]
+    originals = own.rename(columns={"cluster": "original_cluster"})
+    rows = answers.merge(copies, on=["model_name", "photo", "variant"])
+    rows = rows.merge(
+        originals[["model_name", "original", "variant", "original_cluster"]], on=["model_name", "original", "variant"]
+    )
+    return rows[rows["cluster"] != rows["original_cluster"]].reset_index(drop=True)
