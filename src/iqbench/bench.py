@@ -1,11 +1,13 @@
 """Benchmark a model: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from iqbench import cli
 from iqbench import config as configuration
@@ -13,9 +15,10 @@ from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
 
 if TYPE_CHECKING:
+    from iqbench.benchmark.comparison_pictures import Catalogue
     from iqbench.benchmark.plan import Plan
-    from iqbench.interfaces import Variant
-    from iqbench.results.summary import Summary
+    from iqbench.interfaces import PhotoFile, Variant
+    from iqbench.results.summary import FailedJob, Summary
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +117,41 @@ def _suite(config: DictConfig) -> "list[Variant]":
 
     kinds = config.degradation.items()
     return suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in kinds}) + controls()
+
+
+def merge(root: Path, failed_jobs: "Sequence[FailedJob]", sources: Sequence[Path]) -> "Summary":
+    """Export the results of a sweep's jobs together, with pictures of the photos on which models disagree.
+
+    Args:
+        root: The folder of the sweep.
+        failed_jobs: The jobs that left no complete results.
+        sources: The folders of the jobs that have results.
+    """
+    from iqbench.reporting.exports import export
+
+    return export(root, failed_jobs, sources, catalogue=lambda: _catalogue(sources))
+
+
+def _catalogue(jobs: Sequence[Path]) -> "Catalogue":
+    """Return the photos and variants of a sweep's jobs, from the configs that Hydra wrote when it started them."""
+    from iqbench.benchmark.comparison_pictures import Catalogue
+
+    files: dict[str, PhotoFile] = {}
+    variants: dict[str, Variant] = {}
+    seen = set[str]()
+    for job_folder in jobs:
+        try:
+            config = OmegaConf.load(job_folder / ".hydra" / "config.yaml")
+            assert isinstance(config, DictConfig)
+            source = OmegaConf.to_yaml(OmegaConf.create([config.data, config.degradation]))
+            if source not in seen:
+                seen.add(source)
+                listed = configuration.build(config.data, "data").photos().files
+                files = {file.name: file for file in listed} | files
+                variants = {variant.key: variant for variant in _suite(config)} | variants
+        except (OSError, ValueError, IqbenchError, OmegaConfBaseException) as error:
+            log.warning("%s: no pictures from its photos (%s)", job_folder, " ".join(str(error).split())[:160])
+    return Catalogue(files, variants)
 
 
 def check_failures(summary: "Summary", max_failures: int) -> None:

@@ -24,7 +24,7 @@ def scored(photos, drop, seed=0, spread=1.0, clusters=None):
 
 def steps(table, resamples=300):
     sample = sample_of(table, resamples=resamples)
-    return p_test(sample.of_model("a").judged, sample.types, sample.bootstrap)
+    return p_test(sample.of_model("a"), sample.types, sample.bootstrap, sample.protocol)
 
 
 def test_it_is_the_share_of_all_pairs_of_different_photos():

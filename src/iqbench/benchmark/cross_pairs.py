@@ -6,13 +6,40 @@ import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.verdict_table import named_photos, protocol_of
+from iqbench.hash_sampling import digest
 from iqbench.protocol import combine_orders
 from iqbench.results.reader import Run
+
+SAMPLE_SIZE = 32
+"""Photos in the sample, or all of a smaller set."""
+
+PARTNERS = 8
+"""Other photos whose originals the copies of a photo are compared with."""
 
 ANSWER_COLUMNS = ["model_name", "original", "photo", "variant", "margin"]
 """The photo of the original, that of the copy, the key of the copy's variant, and the margin of the original."""
 
 OF_COPY = ["degradation_type", "degradation_level", "ladder", "severity"]
+
+
+def cross_sample(names: Sequence[str]) -> list[str]:
+    """Return the names of the photos in the sample, in the order of their hashes, so that shards agree."""
+    return sorted(names, key=digest)[:SAMPLE_SIZE]
+
+
+def partners(sample: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs to compare, as the photo of the copies and the photo of the original.
+
+    Each photo is compared with the next `PARTNERS` photos of the sample, which is a circle: so each is as often the
+    original as the copy.
+
+    Example:
+        >>> partners(["a", "b", "c"])
+        [('a', 'b'), ('a', 'c'), ('b', 'c'), ('b', 'a'), ('c', 'a'), ('c', 'b')]
+    """
+    count = len(sample)
+    steps = range(1, min(PARTNERS, count - 1) + 1)
+    return [(photo, sample[(at + step) % count]) for at, photo in enumerate(sample) for step in steps]
 
 
 def cross_answers(runs: Sequence[Run], verdicts: pd.DataFrame) -> pd.DataFrame:
@@ -50,6 +77,22 @@ def _named(photos: "pd.Series[str]", sha256: "pd.Series[str]", names: "pd.Series
     return names.reindex(pd.MultiIndex.from_arrays([photos, sha256])).set_axis(photos.index)
 
 
+def scored_answers(judged: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Return the answers that scores give about pairs of different photos, with the columns `ANSWER_COLUMNS`.
+
+    Args:
+        judged: Judged rows of the verdict table; those without scores are left out.
+        pairs: The pairs, as `partners` returns them.
+    """
+    own = _with_variants(judged.dropna(subset=["score_original", "score_degraded"]))
+    copies = own.rename(columns={"original": "photo"})[["model_name", "photo", "variant", "score_degraded"]]
+    rows = pd.DataFrame(pairs, columns=["photo", "original"]).merge(copies, on="photo")
+    rows = rows.merge(
+        own[["model_name", "original", "variant", "score_original"]], on=["model_name", "original", "variant"]
+    )
+    return rows.assign(margin=rows["score_original"] - rows["score_degraded"])[ANSWER_COLUMNS]
+
+
 def judged_pairs(answers: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     """Return the answers about pairs of different clusters whose photos the model has both judged on that variant.
 
@@ -62,7 +105,7 @@ def judged_pairs(answers: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The answers with `OF_COPY`, ``cluster`` of the copy's photo and ``original_cluster``.
     """
-    own = judged.assign(variant=judged["degradation_type"] + "/" + judged["degradation_level"])
+    own = _with_variants(judged)
     copies = own.rename(columns={"original": "photo"})[["model_name", "photo", "variant", "cluster", *OF_COPY]]
     originals = own.rename(columns={"cluster": "original_cluster"})
     rows = answers.merge(copies, on=["model_name", "photo", "variant"])
@@ -70,3 +113,7 @@ def judged_pairs(answers: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
         originals[["model_name", "original", "variant", "original_cluster"]], on=["model_name", "original", "variant"]
     )
     return rows[rows["cluster"] != rows["original_cluster"]].reset_index(drop=True)
+
+
+def _with_variants(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(variant=rows["degradation_type"] + "/" + rows["degradation_level"])

@@ -11,40 +11,14 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from iqbench import photos
+from iqbench.benchmark.cross_pairs import cross_sample, partners
 from iqbench.benchmark.pairs import Margins, ScoredPhoto, margins_of, score_pairs
 from iqbench.benchmark.task import BenchmarkTask
-from iqbench.hash_sampling import digest
 from iqbench.inference.batching import one_torch_thread
 from iqbench.interfaces import PhotoFile, Scorer
 from iqbench.progress import track
 from iqbench.results.schema import CrossPairRow
 from iqbench.results.store import CrossKey, Store
-
-SAMPLE_SIZE = 32
-"""Photos in the sample, or all of a smaller set."""
-
-PARTNERS = 8
-"""Other photos whose originals the copies of a photo are compared with."""
-
-
-def cross_sample(names: Sequence[str]) -> list[str]:
-    """Return the names of the photos in the sample, in the order of their hashes, so that shards agree."""
-    return sorted(names, key=digest)[:SAMPLE_SIZE]
-
-
-def partners(sample: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs to compare, as the photo of the copies and the photo of the original.
-
-    Each photo is compared with the next `PARTNERS` photos of the sample, which is a circle: so each is as often the
-    original as the copy.
-
-    Example:
-        >>> partners(["a", "b", "c"])
-        [('a', 'b'), ('a', 'c'), ('b', 'c'), ('b', 'a'), ('c', 'a'), ('c', 'b')]
-    """
-    count = len(sample)
-    steps = range(1, min(PARTNERS, count - 1) + 1)
-    return [(photo, sample[(at + step) % count]) for at, photo in enumerate(sample) for step in steps]
 
 
 @dataclass

@@ -7,15 +7,17 @@ Reference:
     Ma et al., *Waterloo Exploration Database: New challenges for image quality assessment models*, IEEE TIP 2017.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.tables import ModelTables
 from iqbench.protocol import Protocol, verdict_signs
 from iqbench.results.model_summary import CrossPhotoStep
-from iqbench.statistics.bootstrap import Bootstrap, ratio
+from iqbench.statistics.bootstrap import Bootstrap, ratio, with_unseen_clusters
 from iqbench.statistics.estimate import Array
-from iqbench.statistics.pigeonhole import pair_sums, score_wins
+from iqbench.statistics.pigeonhole import pair_sums, row_wins, score_wins
 from iqbench.statistics.resampled_calibration import MIN_RESAMPLES, WEIGHED_PAIRS
 
 ONE_CLUSTER = "there is no pair of different photos"
@@ -28,7 +30,7 @@ def p_test(
 
     A model with scores is judged on all pairs of photos of different clusters, any other one on the pairs of the
     cross-photo sample. A tie counts half. The interval resamples clusters, each pair counting as often as both of
-    its photos (the pigeonhole bootstrap).
+    its photos (the pigeonhole bootstrap), and is widened by what originals could add that were not drawn.
 
     Args:
         tables: The rows of the model.
@@ -56,28 +58,43 @@ def _sampled_step(rows: pd.DataFrame, severity: int, bootstrap: Bootstrap, proto
     wins = (verdict_signs(rows["margin"].to_numpy(np.float64), protocol) + 1) / 2
     first, second = (bootstrap.index.get_indexer(pd.Index(rows[side])) for side in ("original_cluster", "cluster"))
     sums = pair_sums(bootstrap.weights, first, second, np.stack([wins, np.ones(len(rows))], axis=1))
-    clusters, photos = (
-        pd.concat([rows[original], rows[copy]]).nunique()
-        for original, copy in (("original_cluster", "cluster"), ("original", "photo"))
+    won, compared = (
+        np.bincount(first, column, len(bootstrap.index)).astype(np.float64) for column in (wins, np.ones(len(rows)))
     )
-    draws, few = ratio(sums[:, 0], sums[:, 1]), bootstrap.too_few(clusters)
-    more = {"severity": severity, "photos": photos, "sampled": True}
-    return CrossPhotoStep.from_draws(draws, len(rows), clusters, ONE_CLUSTER, few, **more)
+    photos = pd.concat([rows["original"], rows["photo"]]).nunique()
+    return _step(ratio(sums[:, 0], sums[:, 1]), won, compared, severity=severity, photos=photos, sampled=True)
 
 
 def _scored_step(rows: pd.DataFrame, severity: int, bootstrap: Bootstrap, protocol: Protocol) -> CrossPhotoStep:
-    """Return the result on all pairs of the photos of different clusters."""
+    """Return the result on all pairs of photos of different clusters."""
     original, degraded = (rows[name].to_numpy(np.float64) for name in ("score_original", "score_degraded"))
-    units = bootstrap.index.get_indexer(pd.Index(rows["cluster"]))
-    limit = 1 + max(MIN_RESAMPLES, WEIGHED_PAIRS // (2 * len(rows)))
-    weights = bootstrap.weights[:limit]
-    own, own_pairs = _within_clusters(units, original, degraded, len(bootstrap.index), protocol.tie_margin)
-    squares = weights.astype(np.float64) ** 2
-    pairs = (weights @ np.bincount(units, minlength=len(bootstrap.index)).astype(np.float64)) ** 2 - squares @ own_pairs
-    draws = ratio(score_wins(weights, units, original, degraded, protocol.tie_margin) - squares @ own, pairs)
-    clusters = int((own_pairs > 0).sum())
-    more = {"severity": severity, "photos": rows["original"].nunique(), "sampled": False}
-    return CrossPhotoStep.from_draws(draws, int(pairs[0]), clusters, ONE_CLUSTER, bootstrap.too_few(clusters), **more)
+    units, count = bootstrap.index.get_indexer(pd.Index(rows["cluster"])), len(bootstrap.index)
+    weights = bootstrap.weights[: 1 + max(MIN_RESAMPLES, WEIGHED_PAIRS // (2 * len(rows)))]
+    own, own_pairs = _within_clusters(units, original, degraded, count, protocol.tie_margin)
+    squares, in_cluster = weights.astype(np.float64) ** 2, np.bincount(units, minlength=count).astype(np.float64)
+    pairs = (weights @ in_cluster) ** 2 - squares @ own_pairs
+    wins = score_wins(weights, units, original, degraded, protocol.tie_margin) - squares @ own
+    won = np.bincount(units, row_wins(original, degraded, protocol.tie_margin), count) - own
+    compared = in_cluster * len(rows) - own_pairs
+    photos = rows["original"].nunique()
+    return _step(ratio(wins, pairs), won, compared, severity=severity, photos=photos, sampled=False)
+
+
+def _step(draws: Array, won: Array, compared: Array, **fields: Any) -> CrossPhotoStep:
+    """Return the share of pairs that originals win.
+
+    Args:
+        draws: The share in the sample and in each resample.
+        won: The pairs that the originals of each cluster win.
+        compared: The pairs of the originals of each cluster.
+        fields: The other fields.
+    """
+    pairs, clusters = round(compared.sum()), int((compared > 0).sum())
+    step = CrossPhotoStep.from_draws(draws, pairs, clusters, ONE_CLUSTER, **fields)
+    if step.interval is None:
+        return step
+    wide = with_unseen_clusters(step.interval, float(draws[0]), won[:, None], compared[:, None], (0.0, 1.0))
+    return step.model_copy(update={"interval": wide})
 
 
 def _within_clusters(

@@ -135,7 +135,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels))
     models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
     comparisons = comparisons_of(sample)
-    together = Combinations(sample.asked, sample.models, sample.types, sample.bootstrap)
+    together = Combinations(sample)
     winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
     pairwise = comparisons.pairwise()
     missing = sorted({shard for record in facts.records for shard in record.missing_shards})

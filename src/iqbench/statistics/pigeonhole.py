@@ -66,12 +66,28 @@ def score_wins(weights: Weights, units: Integers, first: Array, second: Array, t
         array([2.5])
     """
     order = np.argsort(second, kind="stable")
-    ranked = second[order]
-    below = np.searchsorted(ranked, first - tie_margin, "left")
-    not_above = np.searchsorted(ranked, first + tie_margin, "right")
+    below, not_above = _places(first, second[order], tie_margin)
     wins = []
     for part in parts(len(weights), len(first)):
         drawn = weights[part].astype(np.float64)[:, units]
         counts = np.cumsum(np.pad(drawn[:, order], ((0, 0), (1, 0))), axis=1)
         wins.append((drawn * (counts[:, below] + counts[:, not_above]) / 2).sum(axis=1))
     return np.concatenate(wins)
+
+
+def row_wins(first: Array, second: Array, tie_margin: float) -> Array:
+    """Return how many second scores each first score is above; a tie counts half.
+
+    Example:
+        >>> row_wins(np.array([3.0, 1.0]), np.array([2.0, 1.05]), 0.1)
+        array([2. , 0.5])
+    """
+    below, not_above = _places(first, np.sort(second), tie_margin)
+    wins: Array = (below + not_above) / 2
+    return wins
+
+
+def _places(first: Array, ranked: Array, tie_margin: float) -> tuple[Integers, Integers]:
+    """Return how many of the sorted second scores lie below each first score, and how many do not lie above it."""
+    below = np.searchsorted(ranked, first - tie_margin, "left")
+    return below, np.searchsorted(ranked, first + tie_margin, "right")
