@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from iqbench import cli
 from iqbench import config as configuration
@@ -141,15 +142,14 @@ def _catalogue(jobs: Sequence[Path]) -> "Catalogue":
     seen = set[str]()
     for job_folder in jobs:
         try:
-            config = OmegaConf.load(job_folder / ".hydra" / "config.yaml")
-            assert isinstance(config, DictConfig)
+            config = DictConfig(OmegaConf.load(job_folder / ".hydra" / "config.yaml"))
             source = OmegaConf.to_yaml(OmegaConf.create([config.data, config.degradation]))
             if source not in seen:
                 seen.add(source)
                 listed = configuration.build(config.data, "data").photos().files
                 files = {file.name: file for file in listed} | files
                 variants = {variant.key: variant for variant in _suite(config)} | variants
-        except (OSError, ValueError, IqbenchError, OmegaConfBaseException) as error:
+        except (OSError, ValueError, YAMLError, IqbenchError, OmegaConfBaseException) as error:
             log.warning("%s: no pictures from its photos (%s)", job_folder, " ".join(str(error).split())[:160])
     return Catalogue(files, variants)
 

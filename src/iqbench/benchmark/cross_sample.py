@@ -117,9 +117,10 @@ def _encode_missing(task: BenchmarkTask, sample: SampleEncodings, sha256: dict[s
         (task.variants, [file for file in lacking if file.name in own]),
         ([], [file for file in lacking if file.name not in own]),
     ):
-        again = replace(task, files=files, variants=variants)
-        for photo in track(score_pairs(again), "encodings of sampled photos", len(files)):
-            sample.keep(photo)
+        if files:
+            again = replace(task, files=files, variants=variants)
+            for photo in track(score_pairs(again), "encodings of sampled photos", len(files)):
+                sample.keep(photo)
 
 
 def _compare(
