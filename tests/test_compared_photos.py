@@ -62,6 +62,8 @@ def test_the_pictures_are_verified_and_a_report_does_without_them(photos: Path, 
     out = tmp_path / "out"
     assert run(*sweep(photos, out)).exit_code == 0
     assert run("verify", out).exit_code == 0
+    assert run("report", out, "--out", tmp_path / "elsewhere").exit_code == 0
+    assert (tmp_path / "elsewhere" / FILE_NAME).read_bytes() == (out / FILE_NAME).read_bytes()
     (out / FILE_NAME).unlink()
     assert run("verify", out).exit_code == 6
     assert run("report", out).exit_code == 0  # captions without pictures

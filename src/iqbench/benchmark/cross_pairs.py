@@ -84,7 +84,8 @@ def scored_answers(judged: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd
         judged: Judged rows of the verdict table; those without scores are left out.
         pairs: The pairs, as `partners` returns them.
     """
-    own = _with_variants(judged.dropna(subset=["score_original", "score_degraded"]))
+    named = judged[judged["original"].isin({name for pair in pairs for name in pair})]
+    own = _with_variants(named.dropna(subset=["score_original", "score_degraded"]))
     copies = own.rename(columns={"original": "photo"})[["model_name", "photo", "variant", "score_degraded"]]
     rows = pd.DataFrame(pairs, columns=["photo", "original"]).merge(copies, on="photo")
     rows = rows.merge(
@@ -105,7 +106,7 @@ def judged_pairs(answers: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The answers with `OF_COPY`, ``cluster`` of the copy's photo and ``original_cluster``.
     """
-    own = _with_variants(judged)
+    own = _with_variants(judged[judged["original"].isin({*answers["photo"], *answers["original"]})])
     copies = own.rename(columns={"original": "photo"})[["model_name", "photo", "variant", "cluster", *OF_COPY]]
     originals = own.rename(columns={"cluster": "original_cluster"})
     rows = answers.merge(copies, on=["model_name", "photo", "variant"])

@@ -1,5 +1,6 @@
 """Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
+from collections import ChainMap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -37,7 +38,7 @@ def export(
     folder: Path,
     failed_jobs: Sequence[FailedJob] = (),
     sources: Sequence[Path] | None = None,
-    kept: Path | None = None,
+    kept: Sequence[Path] = (),
     catalogue: Callable[[], Catalogue] | None = None,
 ) -> Summary:
     """Write all exports of some runs into ``folder``, and return their summary.
@@ -46,7 +47,7 @@ def export(
         folder: A run's folder, or a sweep's root.
         failed_jobs: The jobs of a sweep that left no complete results.
         sources: The folders of the runs, or folders above them; by default ``folder`` itself.
-        kept: The folder of an earlier export, whose pictures of compared photos are used again; by default ``folder``.
+        kept: Folders of earlier exports, whose pictures of compared photos are used again, besides ``folder``.
         catalogue: Returns the photos that missing pictures are made from, if they are known.
 
     Raises:
@@ -61,7 +62,8 @@ def export(
     summary, table = results.summary, results.table[EXPORTED_COLUMNS]
     pictures: list[ComparisonPicture] = []
     if any(len(run.gallery) for run in runs):  # else the runs keep no pictures: gallery=0
-        pictures = comparison_pictures(summary.agreement, read_comparison_pictures(kept or folder), catalogue)
+        earlier = ChainMap(*(dict(read_comparison_pictures(place)) for place in (folder, *kept)))
+        pictures = comparison_pictures(summary.agreement, earlier, catalogue)
     with atomic_batch(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
