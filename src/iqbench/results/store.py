@@ -190,7 +190,6 @@ class Store:
         with self._transaction() as database:
             for table in ("pairs", "repeats", "cross_pairs"):
                 database.execute(f"DELETE FROM {table} WHERE photo = ?", [photo.name])
-            database.execute("DELETE FROM cross_pairs WHERE original = ?", [photo.name])
             _upsert(database, PHOTOS, [photo])
             _upsert(database, PAIRS, pairs)
 
