@@ -17,7 +17,7 @@ from fixtures.photos import noisy_gradient
 from iqbench.datasets.decode_cache import DecodeCache
 from iqbench.interfaces import PhotoFile
 from iqbench.results.reader import read_store
-from iqbench.results.schema import FILE_NAME, PhotoRow
+from iqbench.results.schema import FILE_NAME, CrossPairRow, PhotoRow
 from iqbench.results.store import Store
 from iqbench.training.checkpoint_io import AtomicCheckpointIO
 
@@ -107,6 +107,16 @@ def write_store(folder: Path) -> None:
             store.write(PhotoRow(name, "00", 10, 40, 30), [])
 
 
+CROSS_PAIRS = [CrossPairRow(a, "blur/1.0", b, "00", 1.0, -1.0) for a, b in (("./a", "./b"), ("./b", "./a"))]
+
+
+def write_cross_pairs(folder: Path) -> None:
+    write_store(folder)
+    with closing(Store(folder, {"photos": ["./a", "./b"]}, {}, [])) as store:
+        store.update_cross_pairs(CROSS_PAIRS[:1], keep={("./a", "./b", "00")})
+        store.update_cross_pairs(CROSS_PAIRS[1:], keep={("./b", "./a", "00")})
+
+
 def write_checkpoint(folder: Path) -> None:
     AtomicCheckpointIO().save_checkpoint({"epoch": 1}, folder / "checkpoints" / "last.ckpt")
 
@@ -118,12 +128,16 @@ def write_cache(folder: Path) -> None:
 
 WRITERS = {
     write_store: lambda folder: photo_rows(folder) == ["./a", "./b"],
+    write_cross_pairs: lambda folder: read_store(folder / FILE_NAME).cross_pairs["photo"].tolist() == ["./b"],
     write_checkpoint: lambda folder: torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 1,
     write_cache: lambda folder: [path.suffix for path in (folder / "cache").iterdir()] == [".parquet"],
 }
 
 
-@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(
+    "write",
+    [pytest.param(write, marks=[pytest.mark.slow] * (write is write_cross_pairs)) for write in WRITERS],
+)
 def test_a_file_killed_at_any_step_of_its_creation_is_made_by_the_next_try(
     tmp_path: Path, write: Callable[[Path], None]
 ) -> None:

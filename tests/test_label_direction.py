@@ -60,7 +60,7 @@ def trained(build: Callable[..., Any], folder: Path, upside_down: bool) -> Any:
 def judged(model: Any, files: list[PhotoFile]) -> tuple[float, float]:
     """The share of right verdicts, and the mean margin, on photos that the model has not seen."""
     engine = EngineConfig.for_api("cpu", batch_size=8, workers=0)
-    rows = [asdict(pair) for _, pairs in score_pairs(BenchmarkTask(model, files, DARKER, engine)) for pair in pairs]
+    rows = [asdict(pair) for _, pairs, _ in score_pairs(BenchmarkTask(model, files, DARKER, engine)) for pair in pairs]
     table = pd.DataFrame([row for row in rows if row["reference"] == ORIGINAL])
     assert len(table) == len(files) * len(DARKER)
     table = table.rename(columns={"score_reference": "score_original", "score_variant": "score_degraded"})

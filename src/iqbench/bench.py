@@ -1,11 +1,14 @@
 """Benchmark a model: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from iqbench import cli
 from iqbench import config as configuration
@@ -13,9 +16,10 @@ from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
 
 if TYPE_CHECKING:
+    from iqbench.benchmark.comparison_pictures import Catalogue
     from iqbench.benchmark.plan import Plan
-    from iqbench.interfaces import Variant
-    from iqbench.results.summary import Summary
+    from iqbench.interfaces import PhotoFile, Variant
+    from iqbench.results.summary import FailedJob, Summary
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,8 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
     from iqbench.benchmark.run import run_plan
     from iqbench.io import lock
     from iqbench.reporting.exports import export
-    from iqbench.results.store import Store, set_aside
+    from iqbench.results.store import Store
+    from iqbench.results.store_files import set_aside
 
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")
@@ -113,6 +118,40 @@ def _suite(config: DictConfig) -> "list[Variant]":
 
     kinds = config.degradation.items()
     return suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in kinds}) + controls()
+
+
+def merge(root: Path, failed_jobs: "Sequence[FailedJob]", sources: Sequence[Path]) -> "Summary":
+    """Export the results of a sweep's jobs together, with pictures of the photos on which models disagree.
+
+    Args:
+        root: The folder of the sweep.
+        failed_jobs: The jobs that left no complete results.
+        sources: The folders of the jobs that have results.
+    """
+    from iqbench.reporting.exports import export
+
+    return export(root, failed_jobs, sources, catalogue=lambda: _catalogue(sources))
+
+
+def _catalogue(jobs: Sequence[Path]) -> "Catalogue":
+    """Return the photos and variants of a sweep's jobs, from the configs that Hydra wrote when it started them."""
+    from iqbench.benchmark.comparison_pictures import Catalogue
+
+    files: dict[str, PhotoFile] = {}
+    variants: dict[str, Variant] = {}
+    seen = set[str]()
+    for job_folder in jobs:
+        try:
+            config = DictConfig(OmegaConf.load(job_folder / ".hydra" / "config.yaml"))
+            source = OmegaConf.to_yaml(OmegaConf.create([config.data, config.degradation]))
+            if source not in seen:
+                seen.add(source)
+                listed = configuration.build(config.data, "data").photos().files
+                files = {file.name: file for file in listed} | files
+                variants = {variant.key: variant for variant in _suite(config)} | variants
+        except (OSError, ValueError, YAMLError, IqbenchError, OmegaConfBaseException) as error:
+            log.warning("%s: no pictures from its photos (%s)", job_folder, " ".join(str(error).split())[:160])
+    return Catalogue(files, variants)
 
 
 def check_failures(summary: "Summary", max_failures: int) -> None:

@@ -63,7 +63,10 @@ class QualityModel(Protocol):
         ...
 
     def margin(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
-        """Return the log-odds that ``first`` is better, for each pair of encodings."""
+        """Return the log-odds that ``first`` is better, for each pair of encodings.
+
+        Called for many more pairs than there are pictures, so the work belongs into ``encode``.
+        """
         ...
 
 

@@ -28,7 +28,8 @@ def main() -> None:
     with exit_on_error("iqbench.report"):
         sweeps = [jobs(folder) for folder in folders]
         failed_jobs = [job for failed, _ in sweeps for job in failed]
-        print_table(export(out or folders[0], failed_jobs, [source for _, sources in sweeps for source in sources]))
+        sources = [source for _, sources in sweeps for source in sources]
+        print_table(export(out or folders[0], failed_jobs, sources, kept=folders))
 
 
 if __name__ == "__main__":

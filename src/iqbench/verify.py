@@ -62,7 +62,7 @@ def _outdated(folder: Path, failed: list[FailedJob], sources: list[Path]) -> lis
     from iqbench.reporting.exports import export
 
     with tempfile.TemporaryDirectory() as place:
-        export(Path(place), failed, sources)
+        export(Path(place), failed, sources, kept=[folder])
         exports = {path.name: path.read_bytes() for path in sorted(Path(place).glob("[!.]*"))}
     states = {
         name: "missing" if not (folder / name).is_file() else "differs from the stores"

@@ -10,7 +10,7 @@ from iqbench.benchmark.comparisons import Comparisons
 
 def together(rows, resamples=50):
     sample = sample_of(frame(rows), resamples=resamples)
-    return sample, Combinations(sample.asked, sample.models, sample.types, sample.bootstrap)
+    return sample, Combinations(sample)
 
 
 def test_the_pairs_to_look_at_are_those_of_opposite_and_sure_verdicts_one_per_photo():

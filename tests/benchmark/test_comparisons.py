@@ -24,8 +24,7 @@ def comparisons_of(table, margin=None):
 
 def combinations_of(table):
     """Return what the models of a table reach together."""
-    sample = sample_of(table)
-    return Combinations(sample.asked, sample.models, sample.types, sample.bootstrap)
+    return Combinations(sample_of(table))
 
 
 def test_the_perfect_choice_per_type_of_the_published_table_is_94_7_with_hindsight():

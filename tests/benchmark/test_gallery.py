@@ -13,14 +13,13 @@ from fixtures.command_line import run
 from fixtures.tiny_models import siamese
 from fixtures.verdict_tables import frame, row
 from iqbench.benchmark.gallery import (
-    DETAIL_SIDE,
-    WHOLE_SIDE,
     failures,
     gallery_picture,
     input_view,
     mistakes,
     update_gallery,
 )
+from iqbench.benchmark.pictures import DETAIL_SIDE, WHOLE_SIDE
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
 from iqbench.datasets.folder import Folder

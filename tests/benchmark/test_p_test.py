@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from fixtures.verdict_tables import frame, row, sample_of
+from iqbench.benchmark.cross_pairs import ANSWER_COLUMNS, cross_sample, partners, scored_answers
 from iqbench.benchmark.p_test import p_test
 
 
@@ -22,9 +23,9 @@ def scored(photos, drop, seed=0, spread=1.0, clusters=None):
     return table if clusters is None else table.assign(cluster=table["original"].map(clusters))
 
 
-def steps(table, resamples=300):
-    sample = sample_of(table, resamples=resamples)
-    return p_test(sample.of_model("a").judged, sample.types, sample.bootstrap)
+def steps(table, resamples=300, across=None):
+    sample = sample_of(table, resamples=resamples, across=across)
+    return p_test(sample.of_model("a"), sample.types, sample.bootstrap, sample.protocol)
 
 
 def test_it_is_the_share_of_all_pairs_of_different_photos():
@@ -59,6 +60,56 @@ def test_a_model_without_scores_and_a_single_photo_have_no_p_test():
     assert (first.value, first.reason) == (None, "there is no pair of different photos")
 
 
+def without_scores(table):
+    return table.assign(score_original=np.nan, score_degraded=np.nan)
+
+
+def answers_of(*margins):
+    """Return answers about pairs of photos: (original, photo, severity, margin)."""
+    rows = [("a", f"./{first}.png", f"./{photo}.png", f"blur/{step}", margin) for first, photo, step, margin in margins]
+    return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
+
+
+def test_a_model_without_scores_is_judged_on_the_pairs_of_its_sample():
+    across = answers_of(
+        (0, 1, 1, 2.0), (1, 0, 1, -1.0), (1, 2, 1, 0.0), (2, 0, 1, 1e-6), (0, 2, 2, 3.0), (2, 1, 2, 1.0)
+    )
+    mild, harsh = steps(without_scores(scored(4, drop=1.0)), across=across)["blur"]
+    assert (mild.value, mild.n, mild.photos, mild.sampled) == (0.5, 4, 3, True)  # right, wrong, and two ties
+    assert (harsh.value, harsh.n, harsh.severity) == (1.0, 2, 2)
+    assert harsh.interval[0] < 0.5  # three photos prove little
+    assert harsh.interval[1] == 1.0
+
+
+def test_pairs_of_one_cluster_and_of_unjudged_copies_are_left_out():
+    clusters = {"./0.png": "./0.png", "./1.png": "./0.png", "./2.png": "./2.png"}
+    table = without_scores(scored(3, drop=1.0, clusters=clusters))
+    failed = (table["original"] == "./2.png") & (table["severity"] == 2)
+    table.loc[failed, "status"] = "nonfinite"
+    across = answers_of(*((a, b, step, 1.0) for a, b in itertools.permutations(range(3), 2) for step in (1, 2)))
+    (mild,) = steps(table, across=across)["blur"]
+    assert mild.n == 4
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_and_a_sample_of_all_pairs_give_the_same_numbers(seed):
+    draw = np.random.default_rng(seed)
+    table = scored(9, drop=0.3, seed=seed, clusters={f"./{at}.png": f"./{max(at, 1)}.png" for at in range(9)})
+    scores = table[["score_original", "score_degraded"]] + draw.normal(size=(len(table), 2)) * 0.01
+    table[scores.columns] = scores.round(1)  # so that some are equal, but for rounding errors
+    own = table["original"] == "./0.png"  # ties within a cluster, which are no pairs of different photos
+    table.loc[own, "score_degraded"] = table.loc[own, "score_original"]
+    table["score_degraded"] += draw.choice([-1e-7, 1e-7], size=len(table))
+    names = cross_sample(table["original"].unique().tolist())
+    across = scored_answers(table, partners(names))
+    assert len(across) == 9 * 8 * 2
+    by_scores, by_sample = steps(table)["blur"], steps(without_scores(table), across=across)["blur"]
+    for first, second in zip(by_scores, by_sample, strict=True):
+        assert (first.n, first.photos, first.severity) == (second.n, second.photos, second.severity)
+        assert (first.value, *first.interval) == pytest.approx((second.value, *second.interval), abs=1e-12)
+        assert (first.sampled, second.sampled) == (False, True)
+
+
 @pytest.mark.slow
 def test_the_interval_holds_the_value_of_many_photos():
     truth = steps(scored(2000, drop=0.5, seed=1), resamples=1)["blur"][0].value
@@ -67,5 +118,15 @@ def test_the_interval_holds_the_value_of_many_photos():
         low, high = steps(scored(15, drop=0.5, seed=100 + seed), resamples=200)["blur"][0].interval
         held += low <= truth <= high
     assert held >= 90
-    assert isinstance(truth, float)
-    assert pd.notna(truth)
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_sample_holds_the_value_of_many_photos():
+    truth = steps(scored(2000, drop=0.5, seed=1), resamples=1)["blur"][0].value
+    held = 0
+    for seed in range(100):
+        table = scored(40, drop=0.5, seed=100 + seed)
+        across = scored_answers(table, partners(cross_sample(table["original"].unique().tolist())))
+        low, high = steps(without_scores(table), resamples=200, across=across)["blur"][0].interval
+        held += low <= truth <= high
+    assert held >= 90

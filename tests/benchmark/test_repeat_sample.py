@@ -60,7 +60,7 @@ def judged(model, files: list[PhotoFile], folder: Path, engine: EngineConfig = E
 
 
 def write(store: Store, task: BenchmarkTask) -> None:
-    for record, pairs in score_pairs(task):
+    for record, pairs, _ in score_pairs(task):
         store.write(PhotoRow.of(record, seen_in_training=False), pairs)
 
 

@@ -328,7 +328,7 @@ def test_photos_are_read_with_the_limits_of_the_settings(folder: Path) -> None: 
     def statuses(**limits: float) -> list[str]:
         photos = Folder(str(folder), limit=None, seed=0, **limits).photos().files
         engine = EngineConfig.for_api("cpu", batch_size=1, workers=0)
-        rows = (photo for photo, _ in score_pairs(BenchmarkTask(Rules({}, clipped=True), photos, [], engine)))
+        rows = (photo for photo, *_ in score_pairs(BenchmarkTask(Rules({}, clipped=True), photos, [], engine)))
         return [photo.status for photo in rows]
 
     assert statuses() == ["ok", "ok", "ok"]

@@ -68,13 +68,13 @@ def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
 ) -> None:
     files = photos_with(tmp_path, dict.fromkeys(places, harm))
     results = list(scored(Harmed(), files, TWO_WORKERS))
-    assert [photo.name for photo, _ in results] == [file.name for file in files]
-    assert [photo.status for photo, _ in results] == [code if at in places else "ok" for at in range(12)]
-    assert all({pair.status for pair in pairs} == {photo.status} for photo, pairs in results)
+    assert [photo.name for photo, *_ in results] == [file.name for file in files]
+    assert [photo.status for photo, *_ in results] == [code if at in places else "ok" for at in range(12)]
+    assert all({pair.status for pair in pairs} == {photo.status} for photo, pairs, _ in results)
     sane = photos_with(tmp_path, {})
     undisturbed = list(scored(Harmed(), sane, replace(TWO_WORKERS, workers=0)))
-    scores = [[pair.score_reference for pair in pairs] for _, pairs in results]
-    expected = [[pair.score_reference for pair in pairs] for _, pairs in undisturbed]
+    scores = [[pair.score_reference for pair in pairs] for _, pairs, _ in results]
+    expected = [[pair.score_reference for pair in pairs] for _, pairs, _ in undisturbed]
     assert [photo_scores for at, photo_scores in enumerate(scores) if at not in places] == [
         photo_scores for at, photo_scores in enumerate(expected) if at not in places
     ]
@@ -84,10 +84,10 @@ def test_a_photo_that_kills_or_hangs_its_worker_costs_its_own_rows_only(
 def test_a_worker_may_die_while_the_parent_is_busy_elsewhere(tmp_path: Path) -> None:
     original_handler = signal.getsignal(signal.SIGCHLD)
     judged = scored(Harmed(), photos_with(tmp_path, {2: 1}), TWO_WORKERS)
-    first, _ = next(judged)
+    first, *_ = next(judged)
     for _ in range(200):  # the worker of the third photo is dead by now, or soon
         np.linalg.svd(np.eye(60))
-    later_statuses = [photo.status for photo, _ in judged]
+    later_statuses = [photo.status for photo, *_ in judged]
     assert [first.status, *later_statuses] == ["ok", "ok", "process_died", *["ok"] * 9]
     assert signal.getsignal(signal.SIGCHLD) == original_handler
 

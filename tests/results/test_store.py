@@ -20,7 +20,8 @@ from iqbench.interfaces import PhotoFile
 from iqbench.io import lock
 from iqbench.results.reader import read_store, recorded_identity
 from iqbench.results.schema import FILE_NAME, ORIGINAL, PairRow, PhotoRow, VariantRow
-from iqbench.results.store import Store, set_aside
+from iqbench.results.store import Store
+from iqbench.results.store_files import set_aside
 
 IDENTITY = {"model_name": "m", "model_fingerprint": "f", "photos": ["./a.png", "./b.png"], "versions": {"torch": "1"}}
 VARIANTS = [

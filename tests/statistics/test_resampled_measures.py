@@ -6,7 +6,7 @@ from scipy import stats
 from fixtures.predictions import pair_answers, tangled_answers
 from iqbench.metrics.pairs import hits
 from iqbench.metrics.votes import krcc
-from iqbench.statistics import resampled_measures
+from iqbench.statistics import pigeonhole, resampled_measures
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.estimate import Estimate, percentile_interval
 from iqbench.statistics.resampled_measures import PairBootstrap, copied_draws, mean_draws, plcc_draws, srcc_draws
@@ -33,7 +33,7 @@ def expanded(weights, *sides):
     [(srcc_draws, stats.spearmanr), (plcc_draws, stats.pearsonr), (krcc_draws, stats.kendalltau)],
 )
 def test_a_resampled_correlation_is_that_of_photos_copied_as_often_as_they_were_drawn(draws, slow, cells, monkeypatch):
-    monkeypatch.setattr(resampled_measures, "CELLS", cells)
+    monkeypatch.setattr(pigeonhole, "CELLS", cells)
     predicted, true = scores(30)
     weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(1, 50)).weights
     expected = [slow(first, second).statistic for first, second in expanded(weights, predicted, true)]
@@ -67,7 +67,7 @@ def test_kendall_is_resampled_less_often_where_there_are_many_photos(monkeypatch
 
 @pytest.mark.parametrize("cells", [4_000_000, 70])
 def test_a_resampled_mean_is_that_of_copied_photos(cells, monkeypatch):
-    monkeypatch.setattr(resampled_measures, "CELLS", cells)
+    monkeypatch.setattr(pigeonhole, "CELLS", cells)
     values, _ = scores(30)
     weights = Bootstrap([str(at) for at in range(30)], BootstrapConfig(1, 50)).weights
     assert mean_draws(weights, values) == pytest.approx([copies.mean() for (copies,) in expanded(weights, values)])
@@ -76,7 +76,7 @@ def test_a_resampled_mean_is_that_of_copied_photos(cells, monkeypatch):
 
 @pytest.mark.parametrize("cells", [4_000_000, 70])
 def test_means_over_resampled_series_are_those_of_copied_series(cells, monkeypatch):
-    monkeypatch.setattr(resampled_measures, "CELLS", cells)
+    monkeypatch.setattr(pigeonhole, "CELLS", cells)
     pairs = pair_answers(12)
     values = np.stack([hits(pairs["margin"], pairs["preference"]), pairs["preference"]], axis=1)
     draws = PairBootstrap(pairs, BootstrapConfig(3, 40))
@@ -100,7 +100,7 @@ def test_means_over_resampled_series_are_those_of_copied_series(cells, monkeypat
 
 @pytest.mark.parametrize("cells", [4_000_000, 170])
 def test_means_over_resampled_photos_count_a_pair_as_often_as_both_its_photos(cells, monkeypatch):
-    monkeypatch.setattr(resampled_measures, "CELLS", cells)
+    monkeypatch.setattr(pigeonhole, "CELLS", cells)
     pairs = tangled_answers(14, 60)
     values = hits(pairs["margin"], pairs["preference"])[:, None]
     draws = PairBootstrap(pairs, BootstrapConfig(3, 40))

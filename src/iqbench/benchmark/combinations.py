@@ -9,10 +9,12 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import expit, logit
 
-from iqbench.benchmark.tables import CELL
+from iqbench.benchmark.gmad import MOST_COMPARED, Gmad
+from iqbench.benchmark.tables import CELL, BenchmarkSample
 from iqbench.records import value_or_reason
-from iqbench.results.summary import BestPerType, Disagreement, ModelAgreement, NobodyRight, TypeWinner
-from iqbench.statistics.bootstrap import Bootstrap, ratio
+from iqbench.results.model_agreement import Disagreement, ModelAgreement
+from iqbench.results.summary import BestPerType, NobodyRight, TypeWinner
+from iqbench.statistics.bootstrap import ratio
 from iqbench.statistics.estimate import NO_PAIR, Array, Share
 
 NOT_BOTH = "no pair judged by both"
@@ -24,8 +26,8 @@ SAME_ODDS = 1e-9
 
 FOLDS = 5
 
-DISAGREEMENTS, MOST_COMPARED = 3, 10
-"""Disagreements listed of two models, and the number of models up to which they are."""
+DISAGREEMENTS = 3
+"""Disagreements listed of two models."""
 
 CELLS = 4_000_000
 """Numbers that are computed at once, so that memory stays small."""
@@ -35,20 +37,18 @@ class Combinations:
     """The models together, on the pairs that they all, or two of them, were asked about.
 
     Args:
-        asked: Rows of the verdict table that count.
-        models: The names of the models.
-        types: The degradation types.
-        bootstrap: The clusters of the photos.
+        sample: The benchmark.
     """
 
-    def __init__(self, asked: pd.DataFrame, models: list[str], types: list[str], bootstrap: Bootstrap) -> None:
+    def __init__(self, sample: BenchmarkSample) -> None:
+        asked, models, bootstrap = sample.asked, sample.models, sample.bootstrap
         cells = asked.assign(cell=asked.groupby(CELL, dropna=False).ngroup())
         self._correct = cells.pivot(index="cell", columns="model_name", values="correct").reindex(columns=models)
         chances = cells.pivot(index="cell", columns="model_name", values="probability").reindex(columns=models)
         self._log_odds = pd.DataFrame(logit(chances.to_numpy(np.float64)), chances.index, chances.columns)
         facts = cells.drop_duplicates("cell").set_index("cell").reindex(self._correct.index)
         self._facts, self._clusters, self._kinds = facts, facts["cluster"], facts["degradation_type"]
-        self._models, self._types, self._bootstrap = models, types, bootstrap
+        self._models, self._types, self._bootstrap, self._gmad = models, sample.types, bootstrap, Gmad(sample)
         rows = bootstrap.index.get_indexer(pd.Index(self._clusters))
         ones = np.ones(len(rows))
         self._members = csr_array((ones, (rows, np.arange(len(rows)))), shape=(len(bootstrap.index), len(rows)))
@@ -123,24 +123,28 @@ class Combinations:
                 either_right=either[at],
                 averaged=averaged[at],
                 disagreements=self._disagreements(a, b),
+                gmad=self._gmad.pairs(a, b),
                 **{name: float(mean[at]) if number[at] else None for name, mean in means.items()},
             )
             for at, (a, b) in enumerate(pairs)
         ]
 
     def _disagreements(self, a: str, b: str) -> list[Disagreement]:
-        """Return the pairs with opposite verdicts whose calibrated log-odds lie furthest apart."""
+        """Return the pairs with opposite verdicts of which the less sure model is surest, by calibrated log-odds."""
         if len(self._models) > MOST_COMPARED:
             return []
         odds = self._log_odds[[a, b]].dropna()
         odds = odds[np.sign(odds[a]) * np.sign(odds[b]) < 0]
-        distance = (odds[a] - odds[b]).abs().sort_values(ascending=False, kind="stable")
-        facts = self._facts.loc[distance.index].drop_duplicates("original").head(DISAGREEMENTS)
+        surety = odds.abs().min(axis=1).sort_values(ascending=False, kind="stable")
+        facts = self._facts.loc[surety.index].drop_duplicates("original").head(DISAGREEMENTS)
         return [
             Disagreement(
                 photo=str(pair["original"]),
+                sha256=str(pair["photo_sha256"]),
+                degradation_type=str(pair["degradation_type"]),
                 ladder=str(pair["ladder"]),
                 level=str(pair["degradation_level"]),
+                severity=int(pair["severity"]),
                 probability_a=float(expit(odds.loc[cell, a])),
                 probability_b=float(expit(odds.loc[cell, b])),
             )

@@ -6,13 +6,13 @@ The store holds the pictures, so a report can be made from it alone, wherever th
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import cv2
 import numpy as np
 import pandas as pd
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Shaped
 from torch import Tensor
 
 from iqbench import photos
+from iqbench.benchmark.pictures import Picture, PicturePair, detail_pair, jpeg, shrunk, whole_pair
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
 from iqbench.inference.worker import RECOVERABLE
@@ -23,17 +23,12 @@ from iqbench.results.reader import read_store
 from iqbench.results.schema import GalleryPicture
 from iqbench.results.store import Store
 
-WHOLE_SIDE, DETAIL_SIDE, INPUT_SIDE = 144, 160, 320
-"""Longest sides in pixels: of the whole picture made small, of the detail at 100 %, of a model's input."""
-
-ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-"""A quality at which the visible damage is that of the variant, not of the gallery."""
+INPUT_SIDE = 320
+"""Longest side of a model's input, in pixels."""
 
 MAX_NUMBERS = 8
 """The largest input that is shown as numbers; of a larger one that is not a picture, only the size is given."""
 
-Picture = UInt8[np.ndarray, "height width colours"]
-PicturePair = tuple[Picture, Picture]
 Key = tuple[str, str]
 """The sha256 of a photo, and the key of a variant."""
 
@@ -141,15 +136,15 @@ def gallery_picture(key: Key, original: Photo, degraded: Photo, model: QualityMo
     """Return the pictures of one mistake: both photos whole, in detail, and as the model's input."""
     view = input_view(model.prepare(original), model.prepare(degraded))
     inputs = view.pictures or (None, None)
-    whole, detail = _whole(original, degraded), _detail(original, degraded)
+    whole, detail = whole_pair(original, degraded), detail_pair(original, degraded)
     return GalleryPicture(
         *key,
-        whole_original=_jpeg(whole[0]),
-        whole_degraded=_jpeg(whole[1]),
-        detail_original=_jpeg(detail[0]),
-        detail_degraded=_jpeg(detail[1]),
-        input_original=None if inputs[0] is None else _jpeg(inputs[0]),
-        input_degraded=None if inputs[1] is None else _jpeg(inputs[1]),
+        whole_original=jpeg(whole[0]),
+        whole_degraded=jpeg(whole[1]),
+        detail_original=jpeg(detail[0]),
+        detail_degraded=jpeg(detail[1]),
+        input_original=None if inputs[0] is None else jpeg(inputs[0]),
+        input_degraded=None if inputs[1] is None else jpeg(inputs[1]),
         input_about=_named_numbers(view, model.input_names) if isinstance(model, NamesInputs) else view.about,
     )
 
@@ -209,43 +204,5 @@ def _as_picture(prepared: Tensor, low: float, high: float) -> Picture:
     values = (prepared.double().reshape(-1, *prepared.shape[-3:]) - low) * (255 / (high - low))
     views = values.clamp(0, 255).round().byte().permute(0, 2, 3, 1).numpy()
     return np.concatenate(
-        [_shrunk(np.ascontiguousarray(view), INPUT_SIDE / max(view.shape[:2])) for view in views], axis=1
+        [shrunk(np.ascontiguousarray(view), INPUT_SIDE / max(view.shape[:2])) for view in views], axis=1
     )
-
-
-def _whole(original: Photo, degraded: Photo) -> PicturePair:
-    """Return both pictures at one scale, so that a crop is smaller than its original."""
-    scale = WHOLE_SIDE / max(*original.shape[:2], *degraded.shape[:2])
-    return _shrunk(original, scale), _shrunk(degraded, scale)
-
-
-def _shrunk(picture: Picture, scale: float) -> Picture:
-    if scale >= 1:
-        return picture
-    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
-    small: Picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    return small if small.ndim == 3 else small[..., None]
-
-
-def _detail(original: Photo, degraded: Photo) -> PicturePair:
-    """Return the same part of both at 100 %: the part that differs most, or the centres if the sizes differ."""
-    if original.shape != degraded.shape:
-        return _centre(original), _centre(degraded)
-    height, width = (min(DETAIL_SIDE, side) for side in original.shape[:2])
-    change = cv2.absdiff(original, degraded).sum(axis=2, dtype=np.float32)
-    sums = cv2.boxFilter(change, -1, (width, height), anchor=(0, 0), borderType=cv2.BORDER_REFLECT)
-    inside = sums[: original.shape[0] - height + 1, : original.shape[1] - width + 1]
-    top, left = np.unravel_index(int(inside.argmax()), inside.shape)
-    first, second = (picture[top : top + height, left : left + width] for picture in (original, degraded))
-    return first, second
-
-
-def _centre(picture: Photo) -> Photo:
-    height, width = (min(DETAIL_SIDE, side) for side in picture.shape[:2])
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    return picture[top : top + height, left : left + width]
-
-
-def _jpeg(picture: Picture) -> bytes:
-    code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_GRAY2BGR
-    return bytes(cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(picture), code), ENCODING)[1])

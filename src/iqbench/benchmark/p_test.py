@@ -7,64 +7,103 @@ Reference:
     Ma et al., *Waterloo Exploration Database: New challenges for image quality assessment models*, IEEE TIP 2017.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from iqbench.benchmark.tables import ModelTables
+from iqbench.protocol import Protocol, verdict_signs
 from iqbench.results.model_summary import CrossPhotoStep
-from iqbench.statistics.bootstrap import Bootstrap, ratio
-from iqbench.statistics.estimate import NO_PAIR, Array
-from iqbench.statistics.resampled_calibration import auroc_draws
+from iqbench.statistics.bootstrap import Bootstrap, ratio, with_unseen_clusters
+from iqbench.statistics.estimate import Array
+from iqbench.statistics.pigeonhole import pair_sums, row_wins, score_wins
+from iqbench.statistics.resampled_calibration import MIN_RESAMPLES, WEIGHED_PAIRS
 
 ONE_CLUSTER = "there is no pair of different photos"
 
 
-def p_test(judged: pd.DataFrame, types: list[str], bootstrap: Bootstrap) -> dict[str, list[CrossPhotoStep]]:
-    """Return, for each severity of each type, how often originals score higher than copies of other photos.
+def p_test(
+    tables: ModelTables, types: list[str], bootstrap: Bootstrap, protocol: Protocol
+) -> dict[str, list[CrossPhotoStep]]:
+    """Return, for each severity of each type, how often originals are preferred to copies of other photos.
 
-    Every original is paired with the copies of all other photos, of other clusters; a tie counts half. The interval
-    resamples clusters, each pair counting as often as both of its photos (the pigeonhole bootstrap).
+    A model with scores is judged on all pairs of photos of different clusters, any other one on the pairs of the
+    cross-photo sample. A tie counts half. The interval resamples clusters, each pair counting as often as both of
+    its photos (the pigeonhole bootstrap), and is widened by what originals could add that were not drawn.
 
     Args:
-        judged: The model's judged rows.
+        tables: The rows of the model.
         types: The degradation types.
         bootstrap: Resamples of the clusters.
+        protocol: The rule of the verdicts.
 
     Returns:
-        Nothing for a model without scores.
+        Nothing for a model with neither scores nor a sample.
     """
-    scored = judged.dropna(subset=["score_original", "score_degraded"])
-    if scored.empty:
-        return {}
-    of_types = {kind: scored[scored["degradation_type"] == kind] for kind in types}
+    scored = tables.judged.dropna(subset=["score_original", "score_degraded"])
+    rows, step = (tables.across, _sampled_step) if scored.empty else (scored, _scored_step)
+    of_types = {kind: rows[rows["degradation_type"] == kind] for kind in types}
     return {
-        kind: [_step(steps, int(steps["severity"].iloc[0]), bootstrap) for _, steps in rows.groupby("severity")]
-        for kind, rows in of_types.items()
-        if len(rows)
+        kind: [
+            step(steps, int(steps["severity"].iloc[0]), bootstrap, protocol) for _, steps in of_type.groupby("severity")
+        ]
+        for kind, of_type in of_types.items()
+        if len(of_type)
     }
 
 
-def _step(rows: pd.DataFrame, severity: int, bootstrap: Bootstrap) -> CrossPhotoStep:
-    clusters, units = rows["cluster"], rows["cluster"].nunique()
+def _sampled_step(rows: pd.DataFrame, severity: int, bootstrap: Bootstrap, protocol: Protocol) -> CrossPhotoStep:
+    """Return the result on the pairs of the sample."""
+    wins = (verdict_signs(rows["margin"].to_numpy(np.float64), protocol) + 1) / 2
+    first, second = (bootstrap.index.get_indexer(pd.Index(rows[side])) for side in ("original_cluster", "cluster"))
+    sums = pair_sums(bootstrap.weights, first, second, np.stack([wins, np.ones(len(rows))], axis=1))
+    won, compared = (
+        np.bincount(first, column, len(bootstrap.index)).astype(np.float64) for column in (wins, np.ones(len(rows)))
+    )
+    photos = pd.concat([rows["original"], rows["photo"]]).nunique()
+    return _step(ratio(sums[:, 0], sums[:, 1]), won, compared, severity=severity, photos=photos, sampled=True)
+
+
+def _scored_step(rows: pd.DataFrame, severity: int, bootstrap: Bootstrap, protocol: Protocol) -> CrossPhotoStep:
+    """Return the result on all pairs of photos of different clusters."""
     original, degraded = (rows[name].to_numpy(np.float64) for name in ("score_original", "score_degraded"))
-    sides = pd.concat([clusters, clusters], ignore_index=True)
-    areas = auroc_draws(bootstrap, sides, np.repeat([True, False], len(rows)), np.concatenate([original, degraded]))
-    weights = bootstrap.weights[: len(areas)].astype(np.float64)
-    own, own_pairs = _within_clusters(rows, original, degraded, bootstrap)
-    rows_of = bootstrap.sums(clusters, np.zeros(len(rows), dtype=np.intp), np.ones(len(rows)), 1)[:, 0]
-    pairs = (weights @ rows_of) ** 2
-    draws = ratio(np.nan_to_num(areas) * pairs - weights**2 @ own, pairs - weights**2 @ own_pairs)
-    count = int(pairs[0] - own_pairs.sum())
-    undefined = NO_PAIR if not len(rows) else ONE_CLUSTER
-    few = bootstrap.too_few(units)
-    return CrossPhotoStep.from_draws(draws, count, units, undefined, few, severity=severity)
+    units, count = bootstrap.index.get_indexer(pd.Index(rows["cluster"])), len(bootstrap.index)
+    weights = bootstrap.weights[: 1 + max(MIN_RESAMPLES, WEIGHED_PAIRS // (2 * len(rows)))]
+    own, own_pairs = _within_clusters(units, original, degraded, count, protocol.tie_margin)
+    squares, in_cluster = weights.astype(np.float64) ** 2, np.bincount(units, minlength=count).astype(np.float64)
+    pairs = (weights @ in_cluster) ** 2 - squares @ own_pairs
+    wins = score_wins(weights, units, original, degraded, protocol.tie_margin) - squares @ own
+    won = np.bincount(units, row_wins(original, degraded, protocol.tie_margin), count) - own
+    compared = in_cluster * len(rows) - own_pairs
+    photos = rows["original"].nunique()
+    return _step(ratio(wins, pairs), won, compared, severity=severity, photos=photos, sampled=False)
 
 
-def _within_clusters(rows: pd.DataFrame, original: Array, degraded: Array, bootstrap: Bootstrap) -> tuple[Array, Array]:
+def _step(draws: Array, won: Array, compared: Array, **fields: Any) -> CrossPhotoStep:
+    """Return the share of pairs that originals win.
+
+    Args:
+        draws: The share in the sample and in each resample.
+        won: The pairs that the originals of each cluster win.
+        compared: The pairs of the originals of each cluster.
+        fields: The other fields.
+    """
+    pairs, clusters = round(compared.sum()), int((compared > 0).sum())
+    step = CrossPhotoStep.from_draws(draws, pairs, clusters, ONE_CLUSTER, **fields)
+    if step.interval is None:
+        return step
+    wide = with_unseen_clusters(step.interval, float(draws[0]), won[:, None], compared[:, None], (0.0, 1.0))
+    return step.model_copy(update={"interval": wide})
+
+
+def _within_clusters(
+    units: "np.ndarray[tuple[int], np.dtype[np.intp]]", original: Array, degraded: Array, count: int, tie_margin: float
+) -> tuple[Array, Array]:
     """Return for each cluster how many of its own pairs the original wins, and their number."""
-    wins, pairs = np.zeros(len(bootstrap.index)), np.zeros(len(bootstrap.index))
-    codes = bootstrap.index.get_indexer(pd.Index(rows["cluster"]))
-    for code in np.unique(codes):
-        inside = codes == code
+    wins, pairs = np.zeros(count), np.zeros(count)
+    for unit in np.unique(units):
+        inside = units == unit
         gaps = original[inside][:, None] - degraded[inside][None, :]
-        wins[code], pairs[code] = ((gaps > 0) + 0.5 * (gaps == 0)).sum(), gaps.size
+        wins[unit], pairs[unit] = ((gaps > tie_margin) + 0.5 * (np.abs(gaps) <= tie_margin)).sum(), gaps.size
     return wins, pairs

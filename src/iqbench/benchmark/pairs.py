@@ -29,10 +29,11 @@ NONFINITE_MARGIN = Failure("nonfinite", "the model's margin is NaN or infinity")
 
 
 class ScoredPhoto(NamedTuple):
-    """A photo and the model's answers about its pairs."""
+    """A photo, the model's answers about its pairs, and its encodings by position, of those pictures that have one."""
 
     record: PhotoRecord
     pairs: list[PairRow]
+    encodings: Mapping[int, Tensor] = {}
 
 
 class Margins(NamedTuple):
@@ -40,6 +41,11 @@ class Margins(NamedTuple):
 
     forward: float
     backward: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether neither is NaN or infinite."""
+        return math.isfinite(self.forward) and math.isfinite(self.backward)
 
 
 class PendingPhoto:
@@ -84,7 +90,7 @@ class PendingPhoto:
                 return self.failures[position]
         if isinstance(answer, Failure):
             return answer
-        return None if answer is not None and all(map(math.isfinite, answer)) else NONFINITE_MARGIN
+        return None if answer is not None and answer.finite else NONFINITE_MARGIN
 
 
 def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
@@ -120,11 +126,12 @@ def _deliver(encodings: Iterable[tuple[tuple[PendingPhoto, int], Tensor | Failur
 def _scored(task: BenchmarkTask, pending: PendingPhoto) -> ScoredPhoto:
     pending.reject_nonfinite()
     pairs = task.planned_pairs
-    answers = _answers(task.model, pending.encodings, pairs)
-    return ScoredPhoto(pending.record, [_row(task, pending, pair, answers.get(pair)) for pair in pairs])
+    answers = margins_of(task.model, pending.encodings, pairs)
+    rows = [_row(task, pending, pair, answers.get(pair)) for pair in pairs]
+    return ScoredPhoto(pending.record, rows, pending.encodings)
 
 
-def _answers(
+def margins_of(
     model: QualityModel, encodings: Mapping[int, Tensor], pairs: Sequence[Pair]
 ) -> dict[Pair, Margins | Failure]:
     """Return the model's margins in both orders, or its failure, for each pair of encoded pictures."""

@@ -55,6 +55,7 @@ class Plan:
         identity: What the results depend on: only runs of one identity share a store.
         details: Further information for readers.
         variant_rows: The variants, as rows of the store.
+        source_files: All photos of the source, of which this run may score a shard.
         repeat_sample: The names of the photos that are scored twice.
         gallery_size: Mistakes of each type whose pictures are kept.
     """
@@ -63,6 +64,7 @@ class Plan:
     identity: dict[str, Any]
     details: dict[str, Any]
     variant_rows: Sequence[VariantRow]
+    source_files: Sequence[PhotoFile]
     repeat_sample: frozenset[str]
     gallery_size: int
 
@@ -117,4 +119,4 @@ def make_plan(
         "config": {key: value for key, value in settings.items() if key not in PLACE_SETTINGS},
     }
     rows = [VariantRow.of(position, variant, digests[variant.key]) for position, variant in enumerate(task.variants)]
-    return Plan(task, identity, details, rows, repeat_sample(listing.files), config.gallery)
+    return Plan(task, identity, details, rows, listing.files, repeat_sample(listing.files), config.gallery)

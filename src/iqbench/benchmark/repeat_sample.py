@@ -1,6 +1,6 @@
 """The repeat sample: photos that a model scores twice, to measure its repeatability."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -31,19 +31,19 @@ def repeat_sample(files: Sequence[PhotoFile]) -> frozenset[str]:
     return frozenset(sorted((file.name for file in files), key=digest)[:count])
 
 
-def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Collection[str]) -> None:
+def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Set[str]) -> None:
     """Score the photos of the sample again: each is read again, and each picture is encoded alone.
 
     So the difference covers everything that a second run could differ in: randomness in the model, its memory
     of earlier photos, and the other pictures in a batch.
     """
-    names = store.readable_photos().intersection(sample) - store.repeated_photos()
+    names = store.readable_photos().keys() & sample - store.repeated_photos()
     engine = task.engine
     compiled = engine.compile and engine.precision == REPEAT_PRECISION
     batch_size = engine.batch_size if compiled else 1  # another size would be compiled again
     engine = replace(engine, precision=REPEAT_PRECISION, compile=compiled, workers=0, batch_size=batch_size)
     files = [file for file in task.files if file.name in names]
-    for record, pairs in score_pairs(replace(task, files=files, engine=engine)):
+    for record, pairs, _ in score_pairs(replace(task, files=files, engine=engine)):
         store.write_repeats(
             [
                 RepeatRow(record.name, pair.variant, pair.forward, pair.backward)

@@ -1,8 +1,9 @@
-"""A run from its first photo to its last: scoring, repeat sample, gallery, and the stop of a broken model."""
+"""A run from its first photo to its last: scoring, both samples, gallery, and the stop of a broken model."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from iqbench.benchmark.cross_sample import SampleEncodings, score_cross_sample
 from iqbench.benchmark.gallery import update_gallery
 from iqbench.benchmark.pairs import ScoredPhoto, score_pairs
 from iqbench.benchmark.plan import Plan
@@ -24,7 +25,7 @@ MIN_PHOTOS = 50
 
 
 def run_plan(store: Store, plan: Plan) -> None:
-    """Bring a store up to date: score the missing pairs, repeat the sample, update the gallery.
+    """Bring a store up to date: score the missing pairs, both samples, and update the gallery.
 
     Raises:
         Stopped: If the model fails on photo after photo; the store keeps the pairs that were scored.
@@ -34,9 +35,12 @@ def run_plan(store: Store, plan: Plan) -> None:
     unfinished = store.unfinished(task.files)
     task = replace(task, engine=share_cores(task.engine, task.model, unfinished, task.variants))
     scored = score_pairs(task.with_files(unfinished))
-    for record, pairs in stop_if_model_fails(track(scored, name, len(unfinished))):
-        store.write(plan.photo_row(record), pairs)
+    sample = SampleEncodings.of(task, plan.source_files)
+    for photo in stop_if_model_fails(track(scored, name, len(unfinished))):
+        store.write(plan.photo_row(photo.record), photo.pairs)
+        sample.keep(photo)
     _score_added_pairs(store, plan, task)
+    score_cross_sample(store, task, sample)
     score_repeat_sample(store, task, plan.repeat_sample)
     update_gallery(store, task, plan.gallery_size)
 
@@ -47,8 +51,8 @@ def _score_added_pairs(store: Store, plan: Plan, task: BenchmarkTask) -> None:
         variants = [variant for variant in task.variants if any(variant.key in cell for cell in missing)]
         scored = score_pairs(replace(task, files=files, variants=variants))
         description = f"{plan.identity['model_name']}: {len(missing)} new pairs per photo"
-        for _, pairs in stop_if_model_fails(track(scored, description, len(files))):
-            store.add([pair for pair in pairs if (pair.reference, pair.variant) in missing])
+        for photo in stop_if_model_fails(track(scored, description, len(files))):
+            store.add([pair for pair in photo.pairs if (pair.reference, pair.variant) in missing])
 
 
 def stop_if_model_fails(scored: Iterable[ScoredPhoto]) -> Iterator[ScoredPhoto]:

@@ -19,6 +19,7 @@ from iqbench.benchmark.chance import ChanceTests
 from iqbench.benchmark.clusters import cluster_summary
 from iqbench.benchmark.combinations import Combinations
 from iqbench.benchmark.comparisons import comparisons_of
+from iqbench.benchmark.cross_pairs import cross_answers
 from iqbench.benchmark.diagnostics import (
     confidence,
     largest_identity_margin,
@@ -114,7 +115,8 @@ def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config
     """
     table = verdict_rows(runs)
     table["probability"] = probabilities(table)
-    sample = BenchmarkSample(Tables(table, adjacent_rows(runs)), protocol_of(runs), config)
+    tables = Tables(table, adjacent_rows(runs), cross_answers(runs, table))
+    sample = BenchmarkSample(tables, protocol_of(runs), config)
     return BenchmarkResults(summarize(sample, _facts(runs, failed_jobs, table)), table)
 
 
@@ -133,7 +135,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels))
     models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
     comparisons = comparisons_of(sample)
-    together = Combinations(sample.asked, sample.models, sample.types, sample.bootstrap)
+    together = Combinations(sample)
     winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
     pairwise = comparisons.pairwise()
     missing = sorted({shard for record in facts.records for shard in record.missing_shards})
@@ -189,7 +191,7 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         confidence=confidence(judged, types, bootstrap),
         against_baselines=against,
         monotonicity=monotonicity_tests(tables, types, bootstrap, sample.protocol.tie_margin),
-        p_test=p_test(judged, types, bootstrap),
+        p_test=p_test(tables, types, bootstrap, sample.protocol),
         thresholds=thresholds(judged, bootstrap),
         visibility=visibility(tables, types, bootstrap),
         strata=strata(tables, parts.labels, bootstrap, chance),

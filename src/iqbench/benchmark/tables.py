@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from iqbench.benchmark.cross_pairs import ANSWER_COLUMNS, judged_pairs
 from iqbench.errors import UsageError
 from iqbench.protocol import MACHINE_FAULTS, OWN_FAULTS, Protocol
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
@@ -17,14 +18,16 @@ CELL = ["original", "degradation_type", "ladder", "degradation_level"]
 
 
 class Tables(NamedTuple):
-    """The tables of one or several runs: verdicts, and verdicts on neighbouring levels of ladders.
+    """The tables of one or several runs: verdicts, verdicts on neighbouring levels, and answers across photos.
 
     ``verdicts`` is the table of `iqbench.benchmark.verdict_table` with the ``probability`` of
-    `iqbench.benchmark.diagnostics.probabilities`; ``neighbours`` compares each level with the next harsher one.
+    `iqbench.benchmark.diagnostics.probabilities`; ``neighbours`` compares each level with the next harsher one;
+    ``across`` has the columns `iqbench.benchmark.cross_pairs.ANSWER_COLUMNS`.
     """
 
     verdicts: pd.DataFrame
     neighbours: pd.DataFrame
+    across: pd.DataFrame = pd.DataFrame(columns=ANSWER_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class ModelTables:
         judged: The pairs that have an answer.
         controls: Rows about controls.
         neighbours: Judged pairs of neighbouring levels, of photos that have a pair that counts.
+        across: Judged pairs of different photos, of a model without scores.
     """
 
     name: str
@@ -46,6 +50,7 @@ class ModelTables:
     judged: pd.DataFrame
     controls: pd.DataFrame
     neighbours: pd.DataFrame
+    across: pd.DataFrame
 
 
 class BenchmarkSample:
@@ -67,12 +72,13 @@ class BenchmarkSample:
     """
 
     def __init__(self, tables: Tables, protocol: Protocol, config: BootstrapConfig) -> None:
-        verdicts, neighbours = map(_with_clusters, tables)
+        verdicts, neighbours = map(_with_clusters, tables[:2])
         _refuse_merged_models(verdicts)
         control = (verdicts["degradation_type"] == CONTROL) | (verdicts["degradation_group"] == CONTROL)
         self.verdicts, self.neighbours, self.protocol = verdicts, neighbours, protocol
         self.pairs, self.controls = verdicts[~control], verdicts[control]
         self.judged = self.pairs[self.pairs["status"] == "ok"]
+        self.across = judged_pairs(tables.across, self.judged)
         self.asked = _asked(self.pairs, self.judged, protocol.tie_worth)
         self.bootstrap = Bootstrap(sorted(self.asked["cluster"].unique()), config)
         self.flips = SignFlips(len(self.bootstrap.index), config.seed)
@@ -90,6 +96,7 @@ class BenchmarkSample:
             judged=self.judged[self.judged["model_name"] == name],
             controls=self.controls[self.controls["model_name"] == name],
             neighbours=neighbours[counted],
+            across=self.across[self.across["model_name"] == name],
         )
 
 

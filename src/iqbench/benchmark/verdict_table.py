@@ -150,16 +150,24 @@ def _with_verdicts(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     return pd.concat([answers, verdicts.mask(answers["status"] != "ok")], axis=1)
 
 
-def _with_clusters(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
-    """Return the answers with the cluster of each photo. Clusters are those of the photos with distinct names."""
+def named_photos(runs: Sequence[Run]) -> pd.DataFrame:
+    """Return a row per photo of the runs: its properties, and its ``distinct_name`` among all photos.
+
+    Photos of one name but different content have distinct names.
+    """
     photos = pd.concat([run.photos for run in runs])[["name", "sha256", "series", "look"]].astype({"sha256": "str"})
     photos = photos.drop_duplicates(["name", "sha256"], ignore_index=True)
-    named = photos.assign(name=_distinct(photos["name"], photos["sha256"]))
+    return photos.assign(distinct_name=_distinct(photos["name"], photos["sha256"]))
+
+
+def _with_clusters(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """Return the answers with the cluster of each photo. Clusters are those of the photos with distinct names."""
+    photos = named_photos(runs)
     cluster = pd.DataFrame(
         {
             "original": photos["name"],
             "photo_sha256": photos["sha256"],
-            "cluster": clusters(named, cluster_choice_of(runs)),
+            "cluster": clusters(photos.assign(name=photos["distinct_name"]), cluster_choice_of(runs)),
         }
     )
     return answers.merge(cluster, on=["original", "photo_sha256"], how="left")

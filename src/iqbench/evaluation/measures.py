@@ -17,7 +17,8 @@ from iqbench.metrics.series import Standings, blind_tops, taus, tops
 from iqbench.metrics.votes import GOOD, distances, krcc
 from iqbench.results.agreement_summary import CappedEstimate, SeriesCorrelation, TopOne
 from iqbench.statistics.estimate import Array, Estimate
-from iqbench.statistics.resampled_measures import Weights, copied_draws, mean_draws, plcc_draws, srcc_draws
+from iqbench.statistics.pigeonhole import Weights
+from iqbench.statistics.resampled_measures import copied_draws, mean_draws, plcc_draws, srcc_draws
 
 NO_PAIR = "no pair was judged"
 NO_WINNER = "no pair with a winner was judged"

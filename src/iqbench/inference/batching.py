@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Generic, Self, TypeVar
 
@@ -42,6 +43,17 @@ def _inference_threads(count: int, threads_per_batch: int, process: int) -> Thre
     return ThreadPoolExecutor(count, "inference", torch.set_num_threads, (threads_per_batch,))
 
 
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Limit this thread's operations to one core, so that their last bits do not depend on the number of cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
 """The error of a device that answers no more until the program is started again."""
 
@@ -73,13 +85,12 @@ class Batcher(Generic[Tag]):
         self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
 
     def __enter__(self) -> Self:
-        self._torch_threads_before = torch.get_num_threads()
-        if self._threads is not None:
-            torch.set_num_threads(1)
+        self._limit: AbstractContextManager[None] = nullcontext() if self._threads is None else one_torch_thread()
+        self._limit.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        torch.set_num_threads(self._torch_threads_before)
+        self._limit.__exit__(None, None, None)
 
     @property
     def capacity(self) -> int:

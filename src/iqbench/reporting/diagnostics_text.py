@@ -1,12 +1,12 @@
 """Diagnostics in words: baselines, monotonicity test, thresholds, visibility, strata, calibration, repeatability."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from iqbench.reporting.blind_spots import CHANCE, lies_below
 from iqbench.reporting.model_warnings import precision_sample, second_answers
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
 from iqbench.results.diagnostics_summary import Visibility
-from iqbench.results.model_summary import ModelSummary, Threshold
+from iqbench.results.model_summary import CrossPhotoStep, ModelSummary, Threshold
 from iqbench.statistics.estimate import Estimate
 
 
@@ -49,7 +49,21 @@ def _p_test(model: ModelSummary) -> Iterator[str]:
         if severities[-1].value is not None
     ]
     if steps:
-        yield f"P-test, originals above the harshest copies of other photos: {', '.join(steps)}."
+        of_photos = cross_photo_text(model.p_test)
+        yield f"P-test, originals above the harshest copies of other photos ({of_photos}): {', '.join(steps)}."
+
+
+def cross_photo_text(p_test: Mapping[str, Sequence[CrossPhotoStep]]) -> str:
+    """Return the photos of a P-test in words: all that were judged, or a sample.
+
+    Example:
+        >>> step = CrossPhotoStep(accuracy=0.8, severity=1, photos=32, sampled=True)
+        >>> cross_photo_text({"blur": [step]})
+        'a sample of 32 photos'
+    """
+    steps = [step for severities in p_test.values() for step in severities]
+    photos = max(step.photos for step in steps)
+    return f"a sample of {photos} photos" if any(step.sampled for step in steps) else f"all {photos} photos"
 
 
 def _thresholds(model: ModelSummary) -> Iterator[str]:

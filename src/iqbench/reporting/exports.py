@@ -1,11 +1,13 @@
 """Write the exports of runs from their stores: tables, summary, takeaways, plot and report. Repeatable to the byte."""
 
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
 
+from iqbench.benchmark.comparison_pictures import Catalogue, comparison_pictures
 from iqbench.benchmark.summarize import summarize_runs
 from iqbench.benchmark.verdict_table import read_runs
 from iqbench.config import MARK
@@ -18,6 +20,8 @@ from iqbench.reporting.html_sections import ReportContent
 from iqbench.reporting.plots import accuracy_heatmap
 from iqbench.reporting.takeaways import takeaways
 from iqbench.results import FILE_NAME
+from iqbench.results.comparison_pictures import FILE_NAME as COMPARISONS
+from iqbench.results.comparison_pictures import ComparisonPicture, read_comparison_pictures, write_comparison_pictures
 from iqbench.results.reader import Run
 from iqbench.results.schema import EXPORTED_COLUMNS, MANIFEST_COLUMNS
 from iqbench.results.summary import FailedJob, Summary
@@ -30,13 +34,21 @@ RESAMPLES = 2000
 """Number of bootstrap resamples."""
 
 
-def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequence[Path] | None = None) -> Summary:
+def export(
+    folder: Path,
+    failed_jobs: Sequence[FailedJob] = (),
+    sources: Sequence[Path] | None = None,
+    kept: Sequence[Path] = (),
+    catalogue: Callable[[], Catalogue] | None = None,
+) -> Summary:
     """Write all exports of some runs into ``folder``, and return their summary.
 
     Args:
         folder: A run's folder, or a sweep's root.
         failed_jobs: The jobs of a sweep that left no complete results.
         sources: The folders of the runs, or folders above them; by default ``folder`` itself.
+        kept: Folders of earlier exports, whose pictures of compared photos are used again, besides ``folder``.
+        catalogue: Returns the photos that missing pictures are made from, if they are known.
 
     Raises:
         UsageError: If there are no results, or they do not belong together.
@@ -48,6 +60,10 @@ def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequenc
     jobs = [job for job in failed_jobs if job.exit_code != FINISHED]
     results = summarize_runs(runs, jobs, BootstrapConfig(SEED, RESAMPLES))
     summary, table = results.summary, results.table[EXPORTED_COLUMNS]
+    pictures: list[ComparisonPicture] = []
+    if any(len(run.gallery) for run in runs):  # else the runs keep no pictures: gallery=0
+        earlier = ChainMap(*(dict(read_comparison_pictures(place)) for place in (folder, *kept)))
+        pictures = comparison_pictures(summary.agreement, earlier, catalogue)
     with atomic_batch(folder) as place:
         write_csv(place / "unified_results.csv", table)
         table.to_parquet(place / "unified_results.parquet", index=False)
@@ -55,7 +71,10 @@ def export(folder: Path, failed_jobs: Sequence[FailedJob] = (), sources: Sequenc
         (place / "summary.json").write_text(record_json(summary), encoding="utf-8", newline="\n")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")
         accuracy_heatmap(summary, place / "accuracy.png")
-        page = report_page(ReportContent(summary, place / "accuracy.png", stored_pictures(runs)))
+        if pictures:
+            write_comparison_pictures(place / COMPARISONS, pictures)
+        compared = {picture.key: picture for picture in pictures}
+        page = report_page(ReportContent(summary, place / "accuracy.png", stored_pictures(runs), compared))
         (place / "report.html").write_text(page, encoding="utf-8", newline="\n")
     return summary
 

@@ -1,20 +1,23 @@
 """The sections of report.html. A new one is an entry of `SECTIONS` and its template in sections/."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from iqbench.benchmark.cross_pairs import PARTNERS
 from iqbench.reporting.blind_spots import blind_spots
+from iqbench.reporting.comparisons import comparison_figures
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
-from iqbench.reporting.diagnostics_text import threshold_text
+from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.table import accuracies, ceiling_lines, power_text, type_order
+from iqbench.results.comparison_pictures import ComparisonPictures
 from iqbench.results.model_summary import SeverityStep
 from iqbench.results.summary import Summary
 
@@ -23,11 +26,12 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class ReportContent:
-    """The results that report.html renders: the summary, the accuracy plot, and the gallery pictures."""
+    """The results that report.html renders: the summary, the accuracy plot, and the pictures."""
 
     summary: Summary
     accuracy_plot: Path
     pictures: Pictures
+    compared: ComparisonPictures = field(default_factory=dict)
 
     @cached_property
     def types(self) -> list[str]:
@@ -118,11 +122,13 @@ def _thresholds(content: ReportContent) -> Values:
 
 def _p_test(content: ReportContent) -> Values:
     models = {name: model.p_test for name, model in content.summary.models.items() if model.p_test}
-    return {"models": models}
+    return {"models": models, "pairs_text": cross_photo_text, "partners": PARTNERS}
 
 
 def _agreement(content: ReportContent) -> Values:
-    return {"plot": data_uri(agreement_plot(content.summary))}
+    agreements = [pair for pair in content.summary.agreement if pair.disagreements or pair.gmad]
+    figures = [(pair, comparison_figures(pair, content.compared)) for pair in agreements]
+    return {"plot": data_uri(agreement_plot(content.summary)), "figures": figures}
 
 
 def _mistakes(content: ReportContent) -> Values:

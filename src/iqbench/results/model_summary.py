@@ -149,9 +149,15 @@ class MonotonicityTest(Record):
 
 
 class CrossPhotoStep(Accuracy):
-    """The P-test at one severity of a type: the share of originals that score above copies of other photos."""
+    """The P-test at one severity of a type: how often originals are preferred to copies of other photos.
+
+    A model with scores is judged on all pairs of different photos, a model that compares two photos on a sample
+    (``sampled``). ``photos`` is the number of photos in the pairs.
+    """
 
     severity: int
+    photos: int
+    sampled: bool
 
 
 class Threshold(Record):

@@ -43,6 +43,7 @@ class Run:
     photos: pd.DataFrame
     pairs: pd.DataFrame
     repeats: pd.DataFrame
+    cross_pairs: pd.DataFrame
     gallery: pd.DataFrame
 
     @property

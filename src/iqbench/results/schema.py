@@ -126,6 +126,21 @@ class RepeatRow:
 
 
 @dataclass(frozen=True)
+class CrossPairRow:
+    """A model's margins about the original of one photo and a variant of another: the original first, and second.
+
+    Only models without scores have such rows, about a sample of photos. A pair without an answer has no row.
+    """
+
+    photo: str
+    variant: str
+    original: str
+    original_sha256: str
+    forward: float
+    backward: float
+
+
+@dataclass(frozen=True)
 class GalleryPicture:
     """Pictures of a photo and one of its variants, as JPEG: small, at 100 %, and as the model's input.
 
@@ -152,7 +167,8 @@ PHOTOS = Table("photos", PhotoRow, ("name",))
 PAIRS = Table("pairs", PairRow, ("photo", "reference", "variant"))
 REPEATS = Table("repeats", RepeatRow, ("photo", "variant"))
 GALLERY = Table("gallery", GalleryPicture, ("sha256", "variant"))
-TABLES = (VARIANTS, PHOTOS, PAIRS, REPEATS, GALLERY)
+CROSS_PAIRS = Table("cross_pairs", CrossPairRow, ("photo", "original", "variant"))
+TABLES = (VARIANTS, PHOTOS, PAIRS, REPEATS, CROSS_PAIRS, GALLERY)
 
 RUN_TABLE = "CREATE TABLE run (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 """The format of the store, and the identity and details of its run as JSON."""

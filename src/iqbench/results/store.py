@@ -1,11 +1,9 @@
 """The store: one SQLite file per job, written photo by photo. All exports are made from it."""
 
 import json
-import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from iqbench.results import FILE_NAME
 from iqbench.results.growth import IDENTIFYING_COLUMNS, adds_variants, differences, looks_at_results
 from iqbench.results.reader import description
 from iqbench.results.schema import (
+    CROSS_PAIRS,
     FORMAT,
     GALLERY,
     PAIRS,
@@ -26,6 +25,7 @@ from iqbench.results.schema import (
     RUN_TABLE,
     TABLES,
     VARIANTS,
+    CrossPairRow,
     GalleryPicture,
     PairRow,
     PhotoRow,
@@ -33,15 +33,14 @@ from iqbench.results.schema import (
     VariantRow,
     planned_cells,
 )
+from iqbench.results.store_files import PATIENCE, is_unused
 from iqbench.results.tables import Table
-
-log = logging.getLogger(__name__)
-
-PATIENCE = 60
-"""Seconds to wait for another program that holds the store open, such as a SQLite shell."""
 
 OF_EXPORTS = ("cluster", "margin")
 """Details that only the exports depend on: another run may change them, and nothing is scored again."""
+
+CrossKey = tuple[str, str, str]
+"""A comparison of two photos: the photo of the copies, the photo of the original, and the sha256 of the latter."""
 
 OR_FRESH = "choose another out=, or set fresh=true, which moves it aside"
 
@@ -67,7 +66,7 @@ class Store:
     ) -> None:
         self.path = path = folder / FILE_NAME
         try:
-            if not path.exists() or _is_unused(path):
+            if not path.exists() or is_unused(path):
                 self._create(identity, details, variants)
             self._open(identity, details, variants)
         except (sqlite3.DatabaseError, KeyError, ValueError) as error:
@@ -189,14 +188,14 @@ class Store:
     def write(self, photo: PhotoRow, pairs: Sequence[PairRow]) -> None:
         """Write all rows of one photo in one transaction; earlier rows of the photo are replaced."""
         with self._transaction() as database:
-            for table in ("pairs", "repeats"):
+            for table in ("pairs", "repeats", "cross_pairs"):
                 database.execute(f"DELETE FROM {table} WHERE photo = ?", [photo.name])
             _upsert(database, PHOTOS, [photo])
             _upsert(database, PAIRS, pairs)
 
-    def readable_photos(self) -> set[str]:
-        """Return the names of the photos that could be read."""
-        return {name for (name,) in self._database.execute("SELECT name FROM photos WHERE status = 'ok'")}
+    def readable_photos(self) -> dict[str, str]:
+        """Return the sha256 of each photo that could be read, by name."""
+        return dict(self._database.execute("SELECT name, sha256 FROM photos WHERE status = 'ok'"))
 
     def repeated_photos(self) -> set[str]:
         """Return the names of the photos in the repeat sample that have been repeated."""
@@ -206,6 +205,20 @@ class Store:
         """Write answers of the repeat sample."""
         with self._transaction() as database:
             _upsert(database, REPEATS, answers)
+
+    def crossed_photos(self, variants: int) -> set[CrossKey]:
+        """Return the keys of the cross-photo comparisons that have an answer about so many variants."""
+        query = "SELECT photo, original, original_sha256 FROM cross_pairs GROUP BY 1, 2, 3 HAVING COUNT(*) = ?"
+        return set(self._database.execute(query, [variants]))
+
+    def update_cross_pairs(self, pairs: Sequence[CrossPairRow], keep: set[CrossKey]) -> None:
+        """Add pairs of different photos, and delete those whose key is not in ``keep``, in one transaction."""
+        with self._transaction() as database:
+            stored = database.execute("SELECT DISTINCT photo, original, original_sha256 FROM cross_pairs").fetchall()
+            obsolete = sorted(set(stored) - keep)
+            where = "photo = ? AND original = ? AND original_sha256 = ?"
+            database.executemany(f"DELETE FROM cross_pairs WHERE {where}", obsolete)
+            _upsert(database, CROSS_PAIRS, pairs)
 
     def gallery_keys(self) -> set[tuple[str, str]]:
         """Return the keys of the gallery pictures: sha256 and variant."""
@@ -225,21 +238,6 @@ class Store:
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._database.execute("PRAGMA journal_mode=DELETE")
         self._database.close()
-
-
-def _is_unused(path: Path) -> bool:
-    """Return whether a file is what a run leaves that is killed before it stores anything.
-
-    Raises:
-        sqlite3.DatabaseError: If it is no database.
-    """
-    with closing(sqlite3.connect(path, timeout=PATIENCE)) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        is_ours = not tables or {"run", "photos"} <= tables
-        if not is_ours or any(database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() for table in tables):
-            return False
-    log.warning("%s: empty; starting a new store", path)
-    return True
 
 
 def _raise_if_not_damage(path: Path, error: BaseException) -> None:
@@ -275,16 +273,3 @@ def _describe(
 
 def _planned_cells(variants: Sequence[VariantRow]) -> set[tuple[str, str]]:
     return planned_cells([variant.key for variant in variants], [variant.ladder for variant in variants])
-
-
-def set_aside(folder: Path) -> None:
-    """Rename the store in ``folder``, if there is one, so that a run there starts from the beginning."""
-    path = folder / FILE_NAME
-    if not path.exists():
-        return
-    names = (f"{FILE_NAME}.old{f'-{number}' if number > 1 else ''}" for number in count(1))
-    aside = next(folder / name for name in names if not (folder / name).exists())
-    path.replace(aside)
-    for file in folder.glob(f"{FILE_NAME}-*"):  # the write-ahead log
-        file.replace(folder / f"{aside.name}{file.name.removeprefix(FILE_NAME)}")
-    log.info("%s: moved aside to %s", path, aside.name)

@@ -10,6 +10,7 @@ from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice
 from iqbench.protocol import Protocol
 from iqbench.records import Record
+from iqbench.results.model_agreement import ModelAgreement
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.statistics.estimate import Accuracy, Difference, Share
 
@@ -109,36 +110,6 @@ class LeastDifference(Record):
     overall: float | None
     reason: str | None = None
     by_degradation: dict[str, float | None]
-
-
-class Disagreement(Record):
-    """A pair about which one model is surely right and another surely wrong; P(original better) of both."""
-
-    photo: str
-    ladder: str
-    level: str
-    probability_a: float
-    probability_b: float
-
-
-class ModelAgreement(Record):
-    """The agreement of two models, and the accuracy of both together: if either is right, and if averaged.
-
-    ``disagreements`` are the pairs to look at first: those on which the calibrated models contradict each other most,
-    at most one per photo, as in the gMAD competition of Ma et al. (TPAMI 2020). None are listed among many models.
-    """
-
-    a: str
-    b: str
-    pairs: int
-    same: float | None
-    both_right: float | None
-    only_a: float | None
-    only_b: float | None
-    neither: float | None
-    either_right: Share
-    averaged: Share
-    disagreements: list[Disagreement]
 
 
 class NobodyRight(Record):

@@ -103,15 +103,9 @@ class Bootstrap:
         estimate = kind.from_draws(draws, len(values), units, undefined, self.too_few(units))
         if bounds is None or estimate.interval is None:
             return estimate
-        least, largest = bounds
         one_column = np.zeros(len(values), dtype=np.intp)
-        sums, counts = (
-            self.sums(clusters, one_column, column, 1)
-            for column in (2 * values / (largest - least), np.ones(len(values)))
-        )
-        reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts)).item()
-        mean, (low, high) = float(draws[0]), estimate.interval
-        wide = max(least, low - reach * (mean - least)), min(largest, high + reach * (largest - mean))
+        sums, counts = (self.sums(clusters, one_column, column, 1) for column in (values, np.ones(len(values))))
+        wide = with_unseen_clusters(estimate.interval, float(draws[0]), sums, counts, bounds)
         return estimate.model_copy(update={"interval": wide})
 
     def proportion(
@@ -181,6 +175,26 @@ class Bootstrap:
             'an interval needs at least two photos'
         """
         return f"an interval needs at least two {self.unit}s" if clusters < 2 else ""
+
+
+def with_unseen_clusters(interval: Interval, mean: float, sums: Array, counts: Array, bounds: Interval) -> Interval:
+    """Return the interval of a mean, moved outwards by what clusters could add that were not drawn.
+
+    Args:
+        interval: The interval from resamples.
+        mean: The mean.
+        sums: The sum of the values in each cluster, in one column.
+        counts: The number of values in each cluster, in one column.
+        bounds: The least and the largest possible value.
+
+    Example:
+        >>> wide = with_unseen_clusters((1.0, 1.0), 1.0, np.full((50, 1), 3.0), np.full((50, 1), 3.0), (0.0, 1.0))
+        >>> [round(end, 3) for end in wide]
+        [0.929, 1.0]
+    """
+    (low, high), (least, largest) = interval, bounds
+    reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(2 * sums / (largest - least), counts)).item()
+    return max(least, low - reach * (mean - least)), min(largest, high + reach * (largest - mean))
 
 
 def ratio(sums: Array, counts: Array) -> Array:

@@ -5,17 +5,14 @@ these weights, so no data is copied.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig, ratio
 from iqbench.statistics.estimate import Array
-
-Integers = NDArray[np.integer[Any]]
-Weights = NDArray[np.uint8]
+from iqbench.statistics.pigeonhole import Integers, Weights, pair_sums, parts
 
 ONE_SERIES = "an interval needs at least two series"
 ONE_PHOTO = "an interval needs at least two photos"
@@ -23,9 +20,6 @@ FEW_PHOTOS = "an interval over the photos of pairs needs at least ten"
 
 MIN_PHOTOS = 10
 """With fewer photos, too few resamples hold a pair for a percentile to mean anything."""
-
-CELLS = 4_000_000
-"""Numbers that are computed at once, so that memory stays small."""
 
 COPIED_PHOTOS, MIN_RESAMPLES = 10_000_000, 200
 """`copied_draws` stops after so many copied photos, but not before so many resamples (2 s for 20,000 photos)."""
@@ -71,7 +65,10 @@ class PairBootstrap:
         """
         known = ~np.isnan(values)
         table = np.hstack([np.where(known, values, 0.0), known]) * weight[:, None]
-        sums = self._by_series(table) if self._of_photos is None else self._by_photos(table, self._of_photos.weights)
+        if self._of_photos is None:
+            sums = self._by_series(table)
+        else:
+            sums = pair_sums(self._of_photos.weights, self._first, self._second, table)
         return ratio(sums[:, : values.shape[1]], sums[:, values.shape[1] :])
 
     def over_series(self, series: Integers, values: Array) -> Array:
@@ -92,13 +89,6 @@ class PairBootstrap:
         rows: Array = np.stack([np.bincount(self._series, column, count) for column in table.T], axis=1)
         return _sums(self._of_series.weights, rows)
 
-    def _by_photos(self, table: Array, weights: Weights) -> Array:
-        sums = []
-        for part in _parts(len(weights), len(table)):
-            drawn = weights[part].astype(np.float64)
-            sums.append((drawn[:, self._first] * drawn[:, self._second]) @ table)
-        return np.vstack(sums)
-
 
 def srcc_draws(weights: Weights, predicted: Array, true: Array) -> Array:
     """Return Spearman's correlation under each row of weights, NaN where a side is constant.
@@ -111,7 +101,7 @@ def srcc_draws(weights: Weights, predicted: Array, true: Array) -> Array:
         array([0.5, 1. ])
     """
     correlations = []
-    for part in _parts(*weights.shape):
+    for part in parts(*weights.shape):
         drawn = weights[part].astype(np.float64)
         x, y = _centred_ranks(drawn, predicted), _centred_ranks(drawn, true)
         correlations.append(_correlation(*((drawn * a * b).sum(axis=1) for a, b in ((x, y), (x, x), (y, y)))))
@@ -156,14 +146,8 @@ def mean_draws(weights: Weights, values: Array) -> Array:
 
 
 def _sums(weights: Weights, table: Array) -> Array:
-    sums: Array = np.vstack([weights[part] @ table for part in _parts(*weights.shape)])
+    sums: Array = np.vstack([weights[part] @ table for part in parts(*weights.shape)])
     return sums
-
-
-def _parts(rows: int, width: int) -> list[slice]:
-    """Return slices of the rows, each of at most `CELLS` cells, but at least one row."""
-    step = max(1, CELLS // max(1, width))
-    return [slice(at, at + step) for at in range(0, rows, step)]
 
 
 def _centred_ranks(weights: Array, values: Array) -> Array:

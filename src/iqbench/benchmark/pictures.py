@@ -1,0 +1,67 @@
+"""Small pictures of two photos for the report: whole, and a detail at 100 %."""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from iqbench.interfaces import Photo
+
+WHOLE_SIDE, DETAIL_SIDE = 144, 160
+"""Longest sides in pixels: of the whole picture made small, and of the detail at 100 %."""
+
+ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+"""A quality at which the visible damage is that of the variant, not of the gallery."""
+
+Picture = UInt8[np.ndarray, "height width colours"]
+PicturePair = tuple[Picture, Picture]
+
+
+def whole_pair(original: Photo, degraded: Photo) -> PicturePair:
+    """Return both pictures at one scale, so that a crop is smaller than its original."""
+    scale = WHOLE_SIDE / max(*original.shape[:2], *degraded.shape[:2])
+    return shrunk(original, scale), shrunk(degraded, scale)
+
+
+def each_whole(first: Photo, second: Photo) -> PicturePair:
+    """Return two different photos, each at a scale of its own."""
+    a, b = (shrunk(picture, WHOLE_SIDE / max(picture.shape[:2])) for picture in (first, second))
+    return a, b
+
+
+def shrunk(picture: Picture, scale: float) -> Picture:
+    """Return the picture at a scale below 1, else as it is."""
+    if scale >= 1:
+        return picture
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    small: Picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return small if small.ndim == 3 else small[..., None]
+
+
+def detail_pair(original: Photo, degraded: Photo) -> PicturePair:
+    """Return the same part of both at 100 %: the part that differs most, or the centres if the sizes differ."""
+    if original.shape != degraded.shape:
+        return middles(original, degraded)
+    height, width = (min(DETAIL_SIDE, side) for side in original.shape[:2])
+    change = cv2.absdiff(original, degraded).sum(axis=2, dtype=np.float32)
+    sums = cv2.boxFilter(change, -1, (width, height), anchor=(0, 0), borderType=cv2.BORDER_REFLECT)
+    inside = sums[: original.shape[0] - height + 1, : original.shape[1] - width + 1]
+    top, left = np.unravel_index(int(inside.argmax()), inside.shape)
+    first, second = (picture[top : top + height, left : left + width] for picture in (original, degraded))
+    return first, second
+
+
+def middles(first: Photo, second: Photo) -> PicturePair:
+    """Return the middle of both at 100 %."""
+    return _middle(first), _middle(second)
+
+
+def _middle(picture: Photo) -> Photo:
+    height, width = (min(DETAIL_SIDE, side) for side in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return picture[top : top + height, left : left + width]
+
+
+def jpeg(picture: Picture) -> bytes:
+    """Return a picture in RGB or grey as JPEG."""
+    code = cv2.COLOR_RGB2BGR if picture.shape[2] == 3 else cv2.COLOR_GRAY2BGR
+    return bytes(cv2.imencode(".jpg", cv2.cvtColor(np.ascontiguousarray(picture), code), ENCODING)[1])
