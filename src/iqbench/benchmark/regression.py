@@ -183,7 +183,7 @@ def cluster_lines(runs: Mapping[Path, pd.DataFrame], choices: Sequence[ClusterCh
     """
     if not any(CLUSTER in table for table in runs.values()):
         files = " and ".join(f"{folder / FILE}" for folder in runs)
-        return [f"{files}: no column {CLUSTER}, so near-copies count as independent photos; run iqbench.report first"]
+        return [f"{files}: no column {CLUSTER}, so near-copies count as independent; export again with iqbench.report"]
     if len(set(choices)) > 1:
         return [f"the runs differ in data.cluster ({', '.join(choices)}): photos that either joins count as one"]
     return []
