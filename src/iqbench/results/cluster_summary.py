@@ -17,9 +17,9 @@ class Clusters(Record):
     """The clusters that intervals and tests count: what makes photos one cluster (``by``), and how many there are.
 
     ``near_copies`` is the number of photos that share their cluster with another photo, ``examples`` are such photos,
-    and ``largest`` is the number of photos in the largest cluster. Where people compared photos inside ``series``,
-    whole series are in a cluster: ``near_copies`` then is the number of series that share theirs with another one,
-    and ``examples`` are photos of two series. Those of the largest clusters come first.
+    those of the largest clusters first, and ``largest`` is the number of photos in the largest cluster that is shared.
+    Where people compared photos inside ``series``, whole series are in a cluster: ``near_copies`` then is the number
+    of series that share theirs with another one, and ``examples`` are photos of two series.
     """
 
     by: ClusterChoice
@@ -52,15 +52,15 @@ class Clusters(Record):
         table = table.drop_duplicates(["photo", "member"])
         table["size"] = -table.groupby("cluster")["photo"].transform("nunique")
         table = table.sort_values(["size", "link", "photo"], kind="stable")
-        members = table.drop_duplicates(["cluster", "member"])
-        shared = table[table.groupby("link")["member"].transform("nunique") > 1]
-        firsts = shared.drop_duplicates(["link", "member"]).groupby("link", sort=False)["photo"]
+        shared = table[table.groupby("cluster")["member"].transform("nunique") > 1]
+        linked = table[table.groupby("link")["member"].transform("nunique") > 1]
+        firsts = linked.drop_duplicates(["link", "member"]).groupby("link", sort=False)["photo"]
         return cls(
             by=by,
             clusters=int(table["cluster"].nunique()),
             photos=int(table["photo"].nunique()),
-            near_copies=int((members.groupby("cluster")["member"].transform("size") > 1).sum()),
-            largest=-int(table["size"].min()) if len(table) else 0,
+            near_copies=int(shared["member"].nunique()),
+            largest=-int(shared["size"].min()) if len(shared) else 0,
             examples=[tuple(names.iloc[:2]) for _, names in firsts][:MAX_EXAMPLES],
             series=int(table["member"].nunique()) if in_series else None,
         )

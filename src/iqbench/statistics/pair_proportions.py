@@ -76,7 +76,8 @@ def photos_of_columns(bootstrap: PairBootstrap, known: Flags) -> list[int]:
 
 def _over_series(bootstrap: PairBootstrap, values: Array, weights: Array, known: Flags) -> Array:
     counts = series_table(bootstrap, weights)
-    rows = series_table(bootstrap, known.astype(np.float64))
+    # series that share photos may be copies of each other, so they count no more rows than one of them
+    rows = series_table(bootstrap, known.astype(np.float64)) / np.bincount(bootstrap.unit_of_series)[:, None]
     return cluster_intervals(series_table(bootstrap, values * weights), counts, rows)
 
 
