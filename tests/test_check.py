@@ -11,6 +11,7 @@ from fixtures.command_line import Outcome, run
 from fixtures.slow_statistics import sign_flip_interval, sign_flip_p, step_down_p
 from fixtures.verdict_tables import frame, noisy, row, summary_of_table
 from iqbench.benchmark.regression import regressions
+from iqbench.interfaces import ClusterChoice
 from iqbench.protocol import Protocol
 from iqbench.results.summary import RunRecord
 
@@ -33,12 +34,19 @@ SUMMARY = summary_of_table(rows(0.0, photos=2))
 """Any summary: the gate reads its rules only."""
 
 
-def write(folder: Path, table: pd.DataFrame, protocol: Protocol = STANDARD, degradation: object = EXPOSURE) -> Path:
+def write(
+    folder: Path,
+    table: pd.DataFrame,
+    protocol: Protocol = STANDARD,
+    degradation: object = EXPOSURE,
+    by: ClusterChoice = "look",
+) -> Path:
     """Write the exports of a run that the gate reads."""
     folder.mkdir(parents=True)
     table.drop(columns="prediction").to_parquet(folder / "unified_results.parquet", index=False)
     record = RunRecord(identity={"degradation": degradation}, details={}, missing_shards=[])
-    summary = SUMMARY.model_copy(update={"protocol": protocol, "runs": [record]})
+    clusters = SUMMARY.clusters.model_copy(update={"by": by})
+    summary = SUMMARY.model_copy(update={"protocol": protocol, "runs": [record], "clusters": clusters})
     (folder / "summary.json").write_text(summary.model_dump_json())
     return folder
 
@@ -181,6 +189,58 @@ def test_pairs_are_the_same_by_the_photos_content_whatever_it_is_called(tmp_path
     changes = regressions(renamed, rows(0.0))
     assert [change.value for change in changes] == [0.0] * 4
     assert changes[0].photos == 40
+
+
+def with_copies(table: pd.DataFrame, copies: int = 6) -> pd.DataFrame:
+    """Return a run of the photos and of re-encoded copies, which it found to be near-copies."""
+    parts = [table]
+    for copy in range(1, copies + 1):
+        names = {name: table[name] + f" copy {copy}" for name in ("original", "degraded", "photo_sha256")}
+        parts.append(table.assign(**names))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_copies_of_eight_photos_show_what_the_eight_photos_show(tmp_path: Path) -> None:
+    now, before = rows(-0.1, seed=1, photos=8), rows(0.1, photos=8)
+    copied = with_copies(now), with_copies(before)
+    for of_photos, of_copies in zip(regressions(now, before), regressions(*copied), strict=True):
+        assert (of_copies.photos, of_copies.clusters, of_photos.clusters) == (56, 8, 8)
+        for name in ("value", "interval", "p", "p_corrected", "least_fall"):
+            assert getattr(of_copies, name) == pytest.approx(getattr(of_photos, name)), name
+    outcome = check(tmp_path, *copied, "--worse-than", "5")
+    assert outcome.exit_code == 7
+    assert "56 photos in 8 clusters show falls of at least this size in 80 % of cases: " in outcome.out
+    assert "56 photos in 8 clusters can show " in outcome.last_line
+
+
+def test_photos_that_either_run_joins_are_one_cluster_and_different_choices_are_told(tmp_path: Path) -> None:
+    now, before = with_copies(rows(-0.4, photos=8)), with_copies(rows(0.4, photos=8))
+    alone, one_copy = before["original"], before["original"].str.replace(" copy 6", " copy 5")
+    expected = regressions(now, before)
+    assert regressions(now, before.assign(cluster=alone)) == expected
+    assert regressions(now.assign(cluster=alone), before) == expected
+    assert regressions(now, before.drop(columns="cluster")) == expected
+    apart = regressions(now.assign(cluster=alone), before.assign(cluster=one_copy))
+    assert {change.clusters for change in apart} == {48}
+    folders = write(tmp_path / "now", now.assign(cluster=alone), by="photo"), write(tmp_path / "before", before)
+    outcome = run("check", folders[0], "--baseline", folders[1])
+    assert "the runs differ in data.cluster (photo, look): photos that either joins count as one" in outcome.out
+
+
+def test_exports_without_clusters_count_bytes_and_say_so(tmp_path: Path) -> None:
+    now, before = (with_copies(rows(lift, photos=8)).drop(columns="cluster") for lift in (-0.4, 0.4))
+    outcome = check(tmp_path, now, before)
+    assert "56 photos show falls of at least this size" in outcome.out
+    assert "no column cluster, so near-copies count as independent; export again with iqbench.report" in outcome.out
+    assert "no column cluster" not in check(tmp_path / "one", with_copies(rows(0.0, photos=8)), before).out
+    same_bytes = {"photo_sha256": now["photo_sha256"].str.partition(" ")[0]}
+    assert {change.photos for change in regressions(now.assign(**same_bytes), before.assign(**same_bytes))} == {8}
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    now, before = with_copies(rows(-0.4, photos=20)), with_copies(rows(0.4, photos=20))
+    shuffled = (table.sample(frac=1.0, random_state=1) for table in (now, before))
+    assert regressions(*shuffled) == regressions(now, before)
 
 
 def test_only_pairs_of_both_runs_count() -> None:

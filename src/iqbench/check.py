@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from iqbench.benchmark.regression import Regression
+    from iqbench.results.summary import Summary
 
 
 def main() -> None:
@@ -46,15 +47,17 @@ def check(run: Path, reference: Path, worse_than: float | None = None) -> None:
         GotWorse: If a model got worse on a type or over all of them, or fails on pairs that it judged before.
         Undecided: If a fall of ``worse_than`` points cannot be excluded.
     """
-    from iqbench.benchmark.regression import read_verdicts, regressions
+    from iqbench.benchmark.regression import cluster_lines, read_verdicts, regressions
     from iqbench.reporting.regression_table import print_regressions
 
     now, before = read_verdicts(run), read_verdicts(reference)
-    _check_rules(run, reference)
+    summaries = _summaries(run, reference)
+    _check_rules(run, reference, summaries)
     _check_answers(before, reference)
     _check_failures(now, before, run, reference)
     changes = regressions(now, before)
-    print_regressions(changes)
+    choices = [summary.clusters.by for summary in summaries]
+    print_regressions(changes, cluster_lines({run: now, reference: before}, choices))
     worse = [f"{change.model} on {change.type}" for change in changes if change.verdict == "worse"]
     if worse:
         raise GotWorse(f"got worse than in {reference}: {', '.join(worse)}")
@@ -71,22 +74,23 @@ def _points(text: str) -> float:
 
 def _exclude_fall(changes: "list[Regression]", points: float) -> None:
     """Fail if a fall of so many points is not excluded (non-inferiority, each comparison by its own interval)."""
+    from iqbench.reporting.regression_table import sample_size
+
     undecided = [change for change in changes if not change.excludes_fall_of(points)]
     if undecided:
-        photos = min(change.photos for change in undecided)
+        photos = sample_size(undecided)
         falls = [change.least_fall for change in undecided]
         least = max((fall for fall in falls if fall is not None), default=None)
         shown = "no fall at all" if None in falls or least is None else f"only falls above {100 * least:.1f} points"
         raise Undecided(
             f"no fall is shown, but one by {points:g} points is not excluded for "
-            f"{', '.join(f'{change.model} on {change.type}' for change in undecided)}: {photos} photos can show "
+            f"{', '.join(f'{change.model} on {change.type}' for change in undecided)}: {photos} can show "
             f"{shown}; benchmark more photos, or give a larger --worse-than"
         )
 
 
-def _check_rules(run: Path, reference: Path) -> None:
-    """Refuse runs of different rules. A run without a summary is taken to have the same rules."""
-    from iqbench.benchmark.regression import rule_difference
+def _summaries(run: Path, reference: Path) -> "list[Summary]":
+    """Return the summaries of the two runs. A run without one is taken to have the same rules."""
     from iqbench.results.summary import FILE_NAME, read_summary
 
     summaries = []
@@ -95,6 +99,13 @@ def _check_rules(run: Path, reference: Path) -> None:
             summaries.append(read_summary(folder))
         else:
             print(f"{folder}: no {FILE_NAME}; assuming the same protocol and degradations")  # noqa: T201
+    return summaries
+
+
+def _check_rules(run: Path, reference: Path, summaries: "list[Summary]") -> None:
+    """Refuse runs of different rules."""
+    from iqbench.benchmark.regression import rule_difference
+
     if len(summaries) == 2 and (difference := rule_difference(*summaries)):
         raise UsageError(f"{run} and {reference}: differ in {difference}; nothing to compare")
 

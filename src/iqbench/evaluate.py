@@ -70,7 +70,7 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     model = settings.place(configuration.build(config.model, "model"))
     self_test(model, settings.torch_device)
     settings = autotune(settings, model)
-    task = Task(table, questions, protocol)
+    task = Task(table, questions, protocol, data.cluster)
     run = identify(config, model, task, (data.title, split))
     log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
     if training_data := training_provenance(model).get("what"):

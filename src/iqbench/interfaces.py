@@ -111,8 +111,16 @@ class PhotoFile:
 
 
 ClusterChoice = Literal["look", "sha256", "series", "folder", "photo"]
-"""What makes photos one cluster, which the statistics count as one: nearly the same picture or equal bytes, equal
-bytes, the series of the data set, the folder, or nothing."""
+"""What makes photos one cluster, which the statistics count as one.
+
+- ``photo``: nothing, each photo is its own cluster.
+- ``sha256``: equal bytes.
+- ``look``: equal bytes, or nearly the same picture.
+- ``series``: as ``look``, or of one series of the data set.
+- ``folder``: as ``look``, or in one folder.
+
+Clusters that share a photo are one, so near-copies in two series join these.
+"""
 
 
 @dataclass(frozen=True)

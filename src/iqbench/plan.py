@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument(
         "--difference", type=float, default=2.0, metavar="POINTS", help="in percentage points; default 2"
     )
-    parser.add_argument("--photos", type=int, metavar="N", help="number of photos; default: those of the pilot")
+    parser.add_argument(
+        "--photos", type=int, metavar="N", help="number of photos, or clusters; default: that of the pilot"
+    )
     options = parser.parse_args()
     with exit_on_error("iqbench.plan"):
         if not 0 < options.difference <= 100:
@@ -46,7 +48,7 @@ def plan(folder: Path, difference: float, photos: int | None = None) -> None:
     from iqbench.benchmark.comparisons import comparisons_of
     from iqbench.benchmark.tables import BenchmarkSample, Tables
     from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, read_runs, verdict_rows
-    from iqbench.reporting.plan_table import PlanRow, print_plan
+    from iqbench.reporting.plan_table import Pilot, PlanRow, print_plan
     from iqbench.statistics.bootstrap import BootstrapConfig
     from iqbench.sweep import jobs
 
@@ -57,15 +59,17 @@ def plan(folder: Path, difference: float, photos: int | None = None) -> None:
     table = verdict_rows(runs).assign(probability=float("nan"))
     sample = BenchmarkSample(Tables(table, adjacent_rows(runs)), protocol_of(runs), BootstrapConfig(resamples=0))
     clusters = len(sample.bootstrap.index)
+    pilot = Pilot(len(sample.models), int(sample.asked["original"].nunique()), clusters)
     if clusters < MIN_PHOTOS:
-        raise UsageError(f"{folder}: {clusters} photos are too few to plan from; benchmark {MIN_PHOTOS} or more first")
+        number = f"{clusters} {pilot.unit}"
+        raise UsageError(f"{folder}: {number} are too few to plan from; benchmark {MIN_PHOTOS} or more first")
     comparisons: Comparisons = comparisons_of(sample)
     rows = []
     for kind in (None, *sample.types):
         power = comparisons.power(kind)
         least = power.least_difference(photos or clusters)
         rows.append(PlanRow(kind or "all pairs", power.clusters_for(difference / 100), least if least <= 1 else None))
-    print_plan(rows, difference, photos or clusters, len(sample.models), clusters)
+    print_plan(rows, difference, photos or clusters, pilot)
 
 
 MIN_PHOTOS = 6

@@ -15,76 +15,24 @@ from fixtures.command_line import run
 from fixtures.labelled_sets import write_pairs
 from fixtures.near_copies import COPIES, structured
 from fixtures.verdict_tables import frame, noisy, row, summarized
-from iqbench.benchmark.clusters import cluster_summary, clusters
 from iqbench.benchmark.verdict_table import adjacent_rows, read_runs, verdict_rows
-from iqbench.interfaces import ClusterChoice
-from iqbench.results.summary import Clusters, read_summary
-
-NEAR = "0" * 31 + "7"  # 3 bits from FIRST
-FIRST, FAR = "0" * 32, "f" * 32
-PHOTOS = pd.DataFrame(
-    [
-        ("./y/2.png", "s2", "one", FIRST),
-        ("./y/1.png", "s1", "two", NEAR),
-        ("./x/1.png", "s2", "", FAR),
-        ("./x/3.png", None, "one", None),
-        ("./top.png", None, "", None),
-    ],
-    columns=["name", "sha256", "series", "look"],
-)
-
-
-@pytest.mark.parametrize(
-    ("by", "expected"),
-    [
-        ("photo", ["./y/2.png", "./y/1.png", "./x/1.png", "./x/3.png", "./top.png"]),
-        ("sha256", ["./x/1.png", "./y/1.png", "./x/1.png", "./x/3.png", "./top.png"]),
-        ("look", ["./x/1.png", "./x/1.png", "./x/1.png", "./x/3.png", "./top.png"]),
-        ("series", ["./x/3.png", "./y/1.png", "./x/1.png", "./x/3.png", "./top.png"]),
-        ("folder", ["./y/1.png", "./y/1.png", "./x/1.png", "./x/1.png", "./top.png"]),
-    ],
-)
-def test_each_choice_makes_its_clusters_whatever_the_order_of_the_photos(
-    by: ClusterChoice, expected: list[str]
-) -> None:
-    assert clusters(PHOTOS, by).tolist() == expected
-    for seed in range(5):
-        shuffled = PHOTOS.sample(frac=1.0, random_state=seed)
-        assert clusters(shuffled, by).sort_index().tolist() == expected
-
-
-def test_near_copies_of_near_copies_are_one_cluster() -> None:
-    looks = [f"{(1 << 12 * step) - 1:032x}" for step in range(4)]  # 12 bits from one to the next
-    photos = pd.DataFrame({"name": list("dcba"), "sha256": list("1234"), "series": "", "look": looks})
-    assert clusters(photos, "look").tolist() == ["a"] * 4
-    assert clusters(photos.iloc[[0, 2]], "look").tolist() == ["d", "b"]
-
-
-def test_photos_without_any_hash_are_clusters_of_their_own() -> None:
-    photos = pd.DataFrame({"name": list("ab"), "sha256": None, "series": "", "look": None})
-    for by in ("look", "sha256", "series"):
-        assert clusters(photos, by).tolist() == ["a", "b"]
+from iqbench.results.summary import read_summary
 
 
 def test_the_summary_counts_photos_that_share_a_cluster() -> None:
     cluster = {"./e": "./a", "./d": "./c"}
     rows = frame(
         [
-            row(model, name, "blur", level, 1.0, cluster=cluster.get(name, name))
+            row(model, name, "blur", str(level), 1.0, level, cluster=cluster.get(name, name))
             for model in "mn"
             for name in ("./e", "./d", "./c", "./b", "./a")
-            for level in "12"
+            for level in (1, 2)
         ]
     )
-    counts = {"clusters": 3, "photos": 5, "near_copies": 4}
-    assert cluster_summary(rows, "sha256") == Clusters(by="sha256", **counts, examples=[("./a", "./e"), ("./c", "./d")])
-    assert cluster_summary(rows[:0], "look") == Clusters(by="look", clusters=0, photos=0, near_copies=0, examples=[])
+    made = summarized(rows, resamples=10).clusters
+    assert (made.clusters, made.photos, made.near_copies, made.largest, made.series) == (3, 5, 4, 2, None)
+    assert made.examples == [("./a", "./e"), ("./c", "./d")]
     assert summarized(noisy(["a"], 4, seed=0), resamples=10).clusters.clusters == 4
-
-
-def test_at_most_three_examples_are_named() -> None:
-    rows = frame([row("m", f"./{at}", "blur", "1", 1.0, cluster=f"./{at - at % 2}") for at in range(8)])
-    assert cluster_summary(rows, "look").examples == [("./0", "./1"), ("./2", "./3"), ("./4", "./5")]
 
 
 def common(root: Path, out: Path, *more: str) -> tuple[object, ...]:
@@ -121,7 +69,9 @@ def test_eight_photos_copied_six_times_are_eight_clusters_and_the_reports_say_so
     for rows in (verdict_rows(read_runs([out])), adjacent_rows(read_runs([out]))):
         assert set(rows["cluster"]) == {f"./brighter/{number}.png" for number in range(8)}
         assert (rows["cluster"].str[-5:] == rows["original"].str[-5:]).all()
-    assert "cluster" not in pd.read_csv(out / "unified_results.csv").columns
+    exported = pd.read_csv(out / "unified_results.csv")
+    assert exported.columns[-2:].tolist() == ["photo_sha256", "cluster"]
+    assert set(exported["cluster"]) == {f"./brighter/{number}.png" for number in range(8)}
     manifest = pd.read_csv(out / "manifest.csv")
     assert list(manifest.columns[-2:]) == ["series", "look"]
     assert manifest["look"].str.fullmatch("[0-9a-f]{32}").all()
@@ -130,7 +80,7 @@ def test_eight_photos_copied_six_times_are_eight_clusters_and_the_reports_say_so
 @pytest.mark.slow
 def test_another_choice_exports_again_and_scores_nothing(copied: Path, tmp_path: Path) -> None:
     assert run(*common(copied, tmp_path / "out")).exit_code == 0
-    for choice, number in (("sha256", 40), ("folder", 6), ("photo", 48), ("look", 8)):
+    for choice, number in (("sha256", 40), ("folder", 1), ("photo", 48), ("look", 8)):
         with mock.patch("iqbench.photos.decode", side_effect=AssertionError("decoded again")):
             outcome = run(*common(copied, tmp_path / "out", f"data.cluster={choice}"))
         assert outcome.exit_code == 0, outcome.err

@@ -1,5 +1,6 @@
 """data.cluster: which sources take which choice, and the series of photos."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,17 @@ def test_the_listing_has_the_choice(folder: Path, tmp_path: Path, cluster: str) 
     assert [source.photos().cluster for source in sources] == [cluster] * len(sources)
 
 
-def test_the_default_is_look(folder: Path) -> None:
+def test_the_default_is_series_where_there_are_some_and_look_elsewhere(folder: Path, tmp_path: Path) -> None:
     assert Folder(str(folder), None, 0).photos().cluster == "look"
+    write_phototriage(tmp_path)
+    assert PhotoTriage(str(tmp_path), 0.25, 0.5, str(tmp_path), None, 0).photos().cluster == "series"
+    root = Path(__file__).parents[2] / "conf" / "data"
+    lines = {file.stem: file.read_text(encoding="utf-8") for file in root.glob("*.yaml")}
+    defaults = {name: re.search(r"^cluster: (\w+)", text, re.MULTILINE) for name, text in lines.items()}
+    assert {name: found and found[1] for name, found in defaults.items()} == {
+        **dict.fromkeys(WITH_SERIES, "series"),
+        **dict.fromkeys(PLAIN, "look"),
+    }
 
 
 def test_photos_of_phototriage_have_the_number_of_their_series(tmp_path: Path) -> None:
@@ -76,3 +86,16 @@ def test_the_series_of_a_pair_list_are_connected_photos_named_after_the_first(tm
     assert {photo.name: photo.series for photo in photos} == {
         f"./{name}.jpg": f"./{first}.jpg" for name, first in expected.items()
     }
+
+
+def test_a_series_that_holds_most_pairs_is_none_for_the_benchmark(tmp_path: Path) -> None:
+    rows = [["better", "worse"], *(["a.jpg", f"{name}.jpg"] for name in "bcde"), ["f.jpg", "g.jpg"]]
+    write_csv(tmp_path / "list.csv", rows)
+    for name in "abcdefg":
+        (tmp_path / f"{name}.jpg").touch()
+    table = WITH_SERIES["pairs"](tmp_path, "series").all_labels
+    assert {photo.name: photo.series for photo in table.photos} == {
+        **{f"./{name}.jpg": "" for name in "abcde"},
+        **{f"./{name}.jpg": "./f.jpg" for name in "fg"},
+    }
+    assert len(set(table.series)) == 2

@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> list[PhotoFile]:
 
 def test_a_row_a_photo_in_the_order_given(files: list[PhotoFile], tmp_path: Path) -> None:
     table = examine(files, tmp_path / "cache")
-    assert table.columns.tolist() == ["path", "sha256", "file_bytes", "width", "height", "code", "error"]
+    assert table.columns.tolist() == ["path", "sha256", "file_bytes", "width", "height", "code", "error", "look"]
     assert table.index.tolist() == ["./c.png", "./a.jpg", "./none.jpg", "./b.jpg"]
     assert table["code"].tolist() == ["ok", "ok", "vanished", "corrupt"]
     assert table["path"].tolist() == [file.path for file in files]
@@ -67,7 +67,7 @@ def test_what_is_known_is_the_same_as_what_is_found_out(files: list[PhotoFile], 
 
 def test_no_photos_make_a_table_without_rows(tmp_path: Path) -> None:
     table = examine([], tmp_path / "cache")
-    assert (len(table), len(table.columns)) == (0, 7)
+    assert (len(table), len(table.columns)) == (0, 8)
     assert not (tmp_path / "cache").exists()
 
 

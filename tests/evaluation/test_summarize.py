@@ -45,7 +45,8 @@ def answers_of(rows):
     """The answers of a model about pairs, with photos of different brightness."""
     names = sorted({*rows["first"], *rows["second"]})
     photos = pd.DataFrame({"photo": names, "pixels": 9, "encoded_bytes": 5, "file_bytes": 5})
-    return Predictions(rows, None, photos.assign(brightness=range(len(names)), sharpness=1.0), VoteScale("score"))
+    photos = photos.assign(brightness=range(len(names)), sharpness=1.0)
+    return Predictions(rows, None, photos, VoteScale("score"), "look")
 
 
 def test_baselines_answer_the_pairs_that_the_model_owes_and_no_others():

@@ -67,6 +67,25 @@ def test_a_copy_in_a_hundred_photos_is_only_a_warning():
     assert leak[0] == "refused"
 
 
+def test_nearly_the_same_picture_in_two_splits_is_a_warning_and_one_in_a_hundred_photos_a_note():
+    (leak,) = found({"train": TRAIN, "test": TEST}, "leaks", alike="b z")
+    assert leak == (
+        "warning",
+        "train and test share nearly the same picture in 1 photo, such as b and z: look at them",
+    )
+    train, test = (vote_table(**{f"{letter}{at}": 5 for at in range(100)}) for letter in "ab")
+    (leak,) = found({"train": train, "test": test}, "leaks", alike="a7 b9")
+    assert leak[0] == "note"
+    (leak,) = found({"train": train, "test": test}, "leaks", alike="a7 b9 b10")
+    assert leak[0] == "warning"
+
+
+def test_near_copies_inside_a_split_and_unreadable_photos_are_no_leak():
+    for photos in ({"alike": "a b"}, {"alike": "b z", "lost": "z"}):
+        (leak,) = found({"train": TRAIN, "test": TEST}, "leaks", **photos)
+        assert leak == ("ok", "no photo, near-copy or series is in two splits")
+
+
 def test_copies_inside_a_split_are_a_warning():
     assert found({"train": TRAIN, "test": TEST}, "copies", same="a b") == [
         (

@@ -6,11 +6,14 @@ def test_photos_are_shared_by_name_or_by_content_and_series_by_number():
     first = pair_table("1: a>b", "2: c>d")
     second = pair_table("2: d>e", "3: f>g")
     content = {"a": "A", "b": "B", "c": "C", "d": "D", "e": "A", "f": "F", "g": "B"}
-    assert shared(first, second, content) == Shared(photos=["d"], copies=[("a", "e"), ("b", "g")], series=[2])
+    look = {"a": 1, "b": 2, "c": 3, "e": 1, "f": 3, "g": 9}
+    assert shared(first, second, content, look) == Shared(
+        photos=["d"], copies=[("a", "e"), ("b", "g")], near_copies=[("c", "f")], series=[2]
+    )
 
 
 def test_a_photo_of_unknown_content_is_no_copy():
-    assert shared(vote_table(a=5), vote_table(b=5), {}) == Shared([], [], [])
+    assert shared(vote_table(a=5), vote_table(b=5), {}, {}) == Shared([], [], [], [])
 
 
 def test_copies_name_the_first_photo_of_the_same_content():

@@ -10,6 +10,7 @@ from iqbench.evaluation.summarize import against_baseline
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.protocol import Protocol
 from iqbench.reporting.evaluation_table import notes
+from iqbench.results.cluster_summary import Clusters
 from iqbench.results.evaluation_summary import EvaluatedSet, PairModel, PhotoCounts, VoteModel
 from iqbench.statistics.bootstrap import BootstrapConfig
 
@@ -34,6 +35,7 @@ def evaluated(models):
         labels="l",
         kind="pairs" if pairs else "votes",
         photos=PhotoCounts(planned=1, read=1, copies=0, failures={}),
+        clusters=Clusters(by="look", clusters=1, photos=1, near_copies=0, largest=1, examples=[]),
         models=records,
         baselines={},
         baselines_answer_the_rows_of="a",

@@ -113,7 +113,12 @@ def test_the_standard_types_come_in_the_published_order_and_others_after_them():
 
 @pytest.mark.parametrize(
     ("by", "shared"),
-    [("look", "are near-copies"), ("sha256", "are copies"), ("series", "share a series"), ("folder", "share a folder")],
+    [
+        ("look", "are near-copies"),
+        ("sha256", "are copies"),
+        ("series", "share a series or are near-copies"),
+        ("folder", "share a folder or are near-copies"),
+    ],
 )
 def test_photos_that_share_a_cluster_are_told_in_the_caption(by, shared):
     summary = summary_of({"a": {"blur": 0.5}}, photos=3)

@@ -73,7 +73,7 @@ def test_exports_have_the_columns_that_their_readers_know() -> None:
         *("model_name", "model_type", "original", "degraded", "degradation_type", "degradation_level", "prediction"),
         *("confidence", "score_original", "score_degraded", "correct", "degradation_group", "ladder", "severity"),
         *("margin", "probability", "legacy_confidence", "order_consistent", "input_change", "input_change_max"),
-        *("status", "error", "model_fingerprint", "photo_sha256"),
+        *("status", "error", "model_fingerprint", "photo_sha256", "cluster"),
     ] == EXPORTED_COLUMNS
     assert [
         *("name", "sha256", "file_bytes", "width", "height", "status", "error", "notes"),

@@ -1,5 +1,6 @@
 """Regressions: two runs of models of the same names, compared on the pairs that both runs judged."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
@@ -10,20 +11,28 @@ import pandas as pd
 from iqbench.benchmark.comparisons import NO_DIFFERENCE
 from iqbench.benchmark.tables import CONTROL
 from iqbench.errors import UsageError
+from iqbench.interfaces import ClusterChoice
 from iqbench.results.compatibility import damage_difference
 from iqbench.results.summary import PhotoDifference, Summary
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.estimate import Array
+from iqbench.statistics.joined import joined
 from iqbench.statistics.paired_tests import paired_differences
 from iqbench.statistics.power import Power
 from iqbench.statistics.sign_flips import SignFlips
 
 ALL = "all"
 
+FILE = "unified_results.parquet"
+"""The export of a run that holds its verdict table."""
+
 VARIANT = ["degradation_type", "ladder", "degradation_level"]
 
 CELL = ["photo_sha256", *VARIANT]
 """The columns that identify a pair in two runs: the photo's content, whatever its name, and the variant."""
+
+CLUSTER = "cluster"
+"""The column of clusters. Exports of iqbench before 0.3 lack it; then only photos of equal bytes are one cluster."""
 
 COLUMNS = ["model_name", "original", *CELL, "degradation_group", "correct", "probability", "status"]
 
@@ -32,7 +41,7 @@ class Regression(PhotoDifference):
     """The accuracy of a model now and before, on one type or on ``all``, and the paired difference.
 
     ``least_fall`` is the fall that these photos show with a power of 80 %, corrected for all comparisons; None
-    where they can show no fall.
+    where they can show no fall. ``clusters`` is the number of clusters of these photos.
     """
 
     model: str
@@ -40,6 +49,7 @@ class Regression(PhotoDifference):
     now: float
     before: float
     least_fall: float | None
+    clusters: int
     verdict: str = NO_DIFFERENCE
 
     def excludes_fall_of(self, points: float) -> bool:
@@ -51,10 +61,11 @@ def regressions(now: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> list[
     """Return for each model and type, and over all types, the change of its accuracy.
 
     A model got *worse* where the difference is below 0 and its p, corrected for all comparisons made here
-    (sign flips, step-down), is below 5 %; *better* likewise. The difference is paired by photo.
+    (sign flips, step-down), is below 5 %; *better* likewise. The difference is paired by photo, and photos of
+    equal bytes are one cluster, as are those that share a cluster in either run.
 
     Args:
-        now: The verdict table of a run.
+        now: The verdict table of a run. Exports of iqbench before 0.3 have no column ``cluster``.
         before: The verdict table of the reference run.
         seed: Seed of the sign flips.
 
@@ -69,9 +80,18 @@ def regressions(now: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> list[
         if not (pairs["model_name"] == name).any():
             raise UsageError(f"model {name!r}: no pair was judged in both runs; are the photos and the suite the same?")
     types = sorted(pairs["degradation_type"].unique())
+    pairs = pairs.assign(**{CLUSTER: pairs["photo_sha256"].map(_clusters(pairs))})
     keys = [(name, kind) for name in dict.fromkeys(before["model_name"]) for kind in (ALL, *types)]
     of_keys = {key: rows for key in keys if len(rows := _rows(pairs, *key))}
-    return _changes(of_keys, Bootstrap(sorted(pairs["photo_sha256"].unique()), BootstrapConfig(seed, resamples=0)))
+    return _changes(of_keys, Bootstrap(sorted(pairs[CLUSTER].unique()), BootstrapConfig(seed, resamples=0)))
+
+
+def _clusters(pairs: pd.DataFrame) -> "pd.Series[int]":
+    """Return the number of the cluster of each photo, by its sha256."""
+    columns = ["photo_sha256", "cluster_before", "cluster_now"]
+    photos = pairs[columns].drop_duplicates().sort_values(columns, ignore_index=True)
+    numbers = pd.Series(joined(*(photos[name] for name in columns)), index=photos["photo_sha256"])
+    return numbers[~numbers.index.duplicated()]
 
 
 def _rows(pairs: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
@@ -80,6 +100,7 @@ def _rows(pairs: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
 
 
 def _unique_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    table = table if CLUSTER in table else table.assign(**{CLUSTER: None})
     return table[judged(table)].drop_duplicates(["model_name", *CELL])
 
 
@@ -88,12 +109,12 @@ def _changes(of_keys: dict[tuple[str, str], pd.DataFrame], clusters: Bootstrap) 
     sums, counts, fields, reasons = list[Array](), list[Array](), list[dict[str, object]](), list[str]()
     for (name, kind), rows in of_keys.items():
         zeros, gap = np.zeros(len(rows), dtype=np.intp), rows["correct_now"] - rows["correct_before"]
-        sums.append(clusters.sums(rows["photo_sha256"], zeros, gap.to_numpy(np.float64), 1)[:, 0])
-        counts.append(clusters.sums(rows["photo_sha256"], zeros, np.ones(len(rows)), 1)[:, 0])
+        sums.append(clusters.sums(rows[CLUSTER], zeros, gap.to_numpy(np.float64), 1)[:, 0])
+        counts.append(clusters.sums(rows[CLUSTER], zeros, np.ones(len(rows)), 1)[:, 0])
         means = {when: float(rows[f"correct_{when}"].mean()) for when in ("now", "before")}
-        photos = int(rows["photo_sha256"].nunique())
-        reasons.append(clusters.too_few(photos))
-        fields.append({"model": name, "type": kind, "photos": photos, **means})
+        sizes = {"photos": int(rows["photo_sha256"].nunique()), "clusters": int(rows[CLUSTER].nunique())}
+        reasons.append(clusters.too_few(sizes["clusters"]))
+        fields.append({"model": name, "type": kind, **sizes, **means})
     flips = SignFlips(len(clusters.index), clusters.config.seed)
     table, rows_of = np.stack(sums, axis=1), np.stack(counts, axis=1)
     quantile = flips.family_quantile(table)
@@ -138,9 +159,9 @@ def read_verdicts(folder: Path) -> pd.DataFrame:
     """
     import pyarrow as pa  # here because it is slow to import
 
-    file = folder / "unified_results.parquet"
+    file = folder / FILE
     if not file.is_file():
-        raise UsageError(f"{folder}: no unified_results.parquet here; is it a run's folder?")
+        raise UsageError(f"{folder}: no {FILE} here; is it a run's folder?")
     try:
         table = pd.read_parquet(file)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -151,6 +172,21 @@ def read_verdicts(folder: Path) -> pd.DataFrame:
     if not pd.api.types.is_numeric_dtype(correct) or not correct.between(0, 1).all():
         raise UsageError(f"{file}: correct is not a number from 0 to 1; give a file that iqbench.bench wrote")
     return table
+
+
+def cluster_lines(runs: Mapping[Path, pd.DataFrame], choices: Sequence[ClusterChoice]) -> list[str]:
+    """Return what a reader must know of the clusters: that there are none, or that the runs differ in them.
+
+    Args:
+        runs: The verdict table of each folder.
+        choices: What makes photos one cluster in the runs that have a summary.
+    """
+    if not any(CLUSTER in table for table in runs.values()):
+        files = " and ".join(f"{folder / FILE}" for folder in runs)
+        return [f"{files}: no column {CLUSTER}, so near-copies count as independent; export again with iqbench.report"]
+    if len(set(choices)) > 1:
+        return [f"the runs differ in data.cluster ({', '.join(choices)}): photos that either joins count as one"]
+    return []
 
 
 def rule_difference(now: Summary, before: Summary) -> str:

@@ -16,7 +16,6 @@ from iqbench.benchmark.accuracies import (
 )
 from iqbench.benchmark.against_baselines import BaselineComparisons
 from iqbench.benchmark.chance import ChanceTests
-from iqbench.benchmark.clusters import cluster_summary
 from iqbench.benchmark.combinations import Combinations
 from iqbench.benchmark.comparisons import comparisons_of
 from iqbench.benchmark.cross_pairs import cross_answers
@@ -37,6 +36,7 @@ from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
 from iqbench.benchmark.verdict_table import adjacent_rows, cluster_choice_of, protocol_of, verdict_rows
 from iqbench.interfaces import ClusterChoice
 from iqbench.records import value_or_reason
+from iqbench.results.cluster_summary import Clusters
 from iqbench.results.model_summary import (
     AgainstBaselines,
     ModelSummary,
@@ -149,7 +149,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
         photos=int(sample.pairs["original"].nunique()),
         photos_judged=int(sample.asked["original"].nunique()),
         duplicate_photos=_duplicates(sample.verdicts),
-        clusters=cluster_summary(sample.judged, facts.cluster),
+        clusters=Clusters.of(_clustered_photos(sample.judged), facts.cluster),
         looks=list(facts.looks),
         bootstrap=BootstrapSettings(unit="photo", confidence=1 - ALPHA, resamples=config.resamples, seed=config.seed),
         counts=RowCounts(rows=len(sample.verdicts), pairs=_counts(sample.pairs), controls=_counts(sample.controls)),
@@ -226,6 +226,11 @@ def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.Data
         cluster=cluster_choice_of(runs),
         looks=max((run.details.get("looks", []) for run in runs), key=len),
     )
+
+
+def _clustered_photos(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the judged photos, each with its cluster."""
+    return judged[["original", "cluster"]].drop_duplicates().rename(columns={"original": "photo"})
 
 
 def _counts(rows: pd.DataFrame) -> Counts:

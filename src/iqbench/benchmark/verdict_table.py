@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.clusters import clusters
 from iqbench.benchmark.merged_suite import MergedSuite
+from iqbench.datasets.clusters import clusters
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice
 from iqbench.io import natural_order

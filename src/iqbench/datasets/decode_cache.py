@@ -34,6 +34,7 @@ _SCHEMA = pa.schema(
         ("height", pa.int64()),
         ("code", pa.string()),
         ("error", pa.string()),
+        ("look", pa.string()),
     ]
 )
 
@@ -44,8 +45,8 @@ Stamp = tuple[int, int]
 def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
     """Return the decode result of each photo, a row a photo, indexed by name and in the order given.
 
-    ``code`` is ``ok`` or a `PhotoError`'s; ``sha256``, ``file_bytes``, ``width`` and ``height`` are missing
-    unless it is ``ok``. Files that have not changed are not decoded again, not even after an interruption.
+    ``code`` is ``ok`` or a `PhotoError`'s; ``sha256``, ``file_bytes``, ``width``, ``height`` and ``look`` are
+    missing unless it is ``ok``. Files that have not changed are not decoded again, not even after an interruption.
 
     Args:
         files: The photos.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from iqbench import photos
+from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.inference.worker_pool import WorkerPool, available_cores
 
 TIMEOUT_SECONDS = 300
@@ -15,7 +16,8 @@ TIMEOUT_SECONDS = 300
 class DecodeResult(NamedTuple):
     """The facts of a decoded photo, or the reason why it cannot be decoded.
 
-    ``code`` is ``ok``, the code of a `PhotoError`, ``process_died`` or ``timeout``.
+    ``code`` is ``ok``, the code of a `PhotoError`, ``process_died`` or ``timeout``. ``look`` is the perceptual hash,
+    None for a photo without one.
     """
 
     sha256: str | None
@@ -24,6 +26,7 @@ class DecodeResult(NamedTuple):
     height: int | None
     code: str
     error: str
+    look: str | None = None
 
 
 DIED = DecodeResult(None, None, None, None, "process_died", "the process that decoded it was killed, twice")
@@ -41,7 +44,7 @@ def decode(path: Path) -> DecodeResult:
     except photos.PhotoError as error:
         return DecodeResult(None, None, None, None, error.code, str(error))
     height, width = decoded.pixels.shape[:2]
-    return DecodeResult(decoded.sha256, decoded.file_bytes, width, height, "ok", "")
+    return DecodeResult(decoded.sha256, decoded.file_bytes, width, height, "ok", "", perceptual_hash(decoded.pixels))
 
 
 def decode_all(

@@ -36,7 +36,7 @@ class LabelledPhotos(LightningDataModule, ABC):
         cache: Folder of the decode cache.
         limit: Maximum number of test photos to benchmark; null for all.
         seed: Seed of the splits and of the photos that a limit keeps.
-        cluster: What makes photos one cluster in the benchmark.
+        cluster: What makes photos one cluster.
 
     Raises:
         UsageError: If ``cluster`` is no choice, or ``series`` and the photos have none.

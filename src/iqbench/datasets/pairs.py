@@ -37,7 +37,8 @@ class PairList(LabelledPhotos):
         cache: See `LabelledPhotos`.
         limit: See `LabelledPhotos`.
         seed: See `LabelledPhotos`; also the seed of the order within pairs.
-        cluster: See `LabelledPhotos`; a series is named after its first photo.
+        cluster: See `LabelledPhotos`. A series is named after its first photo; one that holds most pairs, as in a
+            list of arbitrary pairs, is no series for the benchmark.
 
     Raises:
         UsageError: If the shares leave no training pairs.
@@ -55,7 +56,7 @@ class PairList(LabelledPhotos):
         cache: str,
         limit: int | None,
         seed: int,
-        cluster: ClusterChoice = "look",
+        cluster: ClusterChoice = "series",
     ) -> None:
         super().__init__(cache, limit, seed, cluster)
         for name, share in (("validation_share", validation_share), ("test_share", test_share)):
@@ -89,11 +90,15 @@ class PairList(LabelledPhotos):
         lower_first = np.array([hash_coin(*sorted(comparison[:2]), seed=self.seed) for comparison in comparisons])
         better_first = (better < worse) == lower_first
         series = _components(len(names), better, worse)
-        first_of_series = np.unique(series, return_index=True)[1][series].tolist()
+        first_of_series = np.unique(series, return_index=True)[1]
+        most = 2 * np.bincount(series[better]) > len(better)
+        series_names = [
+            "" if large else display_name(names[at]) for at, large in zip(first_of_series, most, strict=True)
+        ]
         return PairTable(
             photos=tuple(
-                PhotoFile(display_name(name), file.parent / name, series=display_name(names[first]))
-                for name, first in zip(names, first_of_series, strict=True)
+                PhotoFile(display_name(name), file.parent / name, series=series_names[number])
+                for name, number in zip(names, series.tolist(), strict=True)
             ),
             first=np.where(better_first, better, worse),
             second=np.where(better_first, worse, better),

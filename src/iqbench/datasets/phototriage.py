@@ -53,7 +53,7 @@ class PhotoTriage(LabelledPhotos):
         cache: str,
         limit: int | None,
         seed: int,
-        cluster: ClusterChoice = "look",
+        cluster: ClusterChoice = "series",
     ) -> None:
         super().__init__(cache, limit, seed, cluster)
         if not 0 < test_share < 1:

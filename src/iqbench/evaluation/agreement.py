@@ -38,11 +38,11 @@ from iqbench.results.agreement_summary import (
     VoteAgreement,
     VoteCounts,
 )
-from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import ALPHA, Array, Estimate
 from iqbench.statistics.pair_proportions import pair_proportions
 from iqbench.statistics.proportions import cluster_interval
-from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap
+from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap, PhotoBootstrap
 
 SHARED_PHOTOS = "a photo is in more than one series, so nothing is ranked inside them"
 NO_VOTES = "the model does not predict votes"
@@ -58,8 +58,8 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
     Args:
         answers: A row per pair: ``first`` and ``second`` (names of photos), ``series``, ``preference``
             and ``weight`` as in `iqbench.labels.PairTable`, ``margin`` (0 for a tie, NaN without an answer)
-            and ``status`` (``ok``, or the reason); optionally ``order_consistent``, and ``one_voter``, the
-            probability that a voter agrees with another one.
+            and ``status`` (``ok``, or the reason); optionally ``order_consistent``, ``one_voter``, the
+            probability that a voter agrees with another one, and the clusters of the photos (`with_clusters`).
         config: The seed and the number of resamples.
         tie_worth: The accuracy of a tie.
     """
@@ -86,14 +86,15 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
     Args:
         answers: A row per photo: ``photo`` (its name), ``true`` (the mean vote), ``predicted`` (the
             score; NaN without one), ``status`` (``ok``, or the reason); and from models that predict
-            votes ``p1`` to ``p10``, with the true ones as ``t1`` to ``t10``: counts or shares.
+            votes ``p1`` to ``p10``, with the true ones as ``t1`` to ``t10``: counts or shares; optionally the
+            clusters of the photos (`with_clusters`).
         config: The seed and the number of resamples; a `CappedEstimate` has fewer where there are many photos.
         scale: What the model predicts of votes.
     """
     photos = vote_answers(answers)
     judged = photos[photos["status"] == "ok"]
     count = len(judged)
-    weights = Bootstrap(judged["photo"].tolist(), config).weights
+    bootstrap = PhotoBootstrap(judged["photo_cluster"].tolist(), config)
     sides = _vote_sides(judged, scale)
     measures: dict[str, Estimate] = {}
     for name, measure in VOTE_MEASURES.items():
@@ -102,16 +103,16 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
             measures[name] = measure.kind(value=None, reason=reason, interval_reason=reason)
             continue
         if isinstance(measure, VoteProportion):
-            measures[name] = _vote_proportion(measure, measure.values(*sides[measure.of]))
+            measures[name] = _vote_proportion(measure, measure.values(*sides[measure.of]), bootstrap)
             continue
-        draws = measure.draws(weights, *sides[measure.of])
+        draws = measure.draws(bootstrap.weights, *sides[measure.of])
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
-        alone = ONE_PHOTO if count < 2 else ""
-        measures[name] = measure.kind.from_draws(draws, count, count, measure.undefined, alone, **capped)
+        alone = ONE_PHOTO if bootstrap.units < 2 else ""
+        measures[name] = measure.kind.from_draws(draws, count, bootstrap.units, measure.undefined, alone, **capped)
     return VoteAgreement.model_validate(
         {
             "counts": VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
-            "bootstrap": cluster_bootstrap("photo", count, config),
+            "bootstrap": cluster_bootstrap("photo", bootstrap.units, config),
             **measures,
             "predicts": scale.predicts,
         }
@@ -185,14 +186,14 @@ def _at_least_half(estimate: Estimate) -> Estimate:
     return estimate.model_copy(update={"interval": (max(low, 0.5), high)})
 
 
-def _vote_proportion(measure: VoteProportion, values: Array) -> Estimate:
-    """Return the share of photos that are right; photos are independent."""
+def _vote_proportion(measure: VoteProportion, values: Array, bootstrap: PhotoBootstrap) -> Estimate:
+    """Return the share of photos that are right; clusters of photos are independent."""
     ones, count = np.ones(len(values)), len(values)
     if not count:
         return measure.kind(value=None, reason=measure.undefined, interval_reason=measure.undefined)
     values = _better_constant(values, ones) if measure.constant else values
-    alone = ONE_PHOTO if count < 2 else ""
-    interval = cluster_interval(values, ones)
+    alone = ONE_PHOTO if bootstrap.units < 2 else ""
+    interval = cluster_interval(bootstrap.sums(values), bootstrap.sums(ones))
     estimate = measure.kind.with_interval(float(values.mean()), interval, count, measure.undefined, alone)
     return _at_least_half(estimate) if measure.constant else estimate
 
@@ -228,16 +229,19 @@ def _series_means(pairs: pd.DataFrame, asked: pd.DataFrame, bootstrap: PairBoots
         values = measure.values(ranked)
         known = values[~np.isnan(values)]
         undefined_reason = measure.undefined if len(values) else NO_SERIES
-        alone = ONE_SERIES if len(known) < 2 else ""
+        units = bootstrap.unit_of_series[ranked.series[~np.isnan(values)]]
+        number = len(np.unique(units))
+        alone = ONE_SERIES if number < 2 else ""
         details = measure.details(ranked, values)
         if measure.proportion and len(known):
-            interval = cluster_interval(known, np.ones(len(known)))
+            sums, counts = (np.bincount(units, column).astype(np.float64) for column in (known, np.ones(len(known))))
+            interval = cluster_interval(sums, counts)
             estimates[name] = measure.kind.with_interval(
                 float(known.mean()), interval, len(known), undefined_reason, alone, **details
             )
             continue
         draws = bootstrap.over_series(ranked.series, values)
-        estimates[name] = measure.kind.from_draws(draws, len(known), len(known), undefined_reason, alone, **details)
+        estimates[name] = measure.kind.from_draws(draws, len(known), number, undefined_reason, alone, **details)
     return estimates
 
 

@@ -22,6 +22,7 @@ def pair_answers(answers: pd.DataFrame) -> pd.DataFrame:
     columns = ["series", "first", "second", "preference", "weight", "margin", "status"]
     columns += [name for name in ("one_voter", "order_consistent") if name in answers]
     numbers = [name for name in columns if name not in ("series", "first", "second", "status")]
+    columns += [f"{side}_cluster" for side in ("first", "second") if f"{side}_cluster" in answers]
     pairs = answers[columns].astype({"series": str, **dict.fromkeys(numbers, float)})
     if not pairs["preference"].between(0, 1).all():
         raise ValueError("a preference must be from 0 to 1")
@@ -39,6 +40,7 @@ def vote_answers(answers: pd.DataFrame) -> pd.DataFrame:
     """
     votes = [*PREDICTED_VOTES, *TRUE_VOTES] if has_predicted_votes(answers) else []
     photos = answers[["photo", "true", "predicted", "status", *votes]]
+    photos = photos.assign(photo_cluster=answers.get("photo_cluster", answers["photo"]))
     photos = photos.astype(dict.fromkeys(["true", "predicted", *votes], float))
     if not np.isfinite(photos["true"]).all():
         raise ValueError("a true mean vote is missing")
@@ -46,6 +48,18 @@ def vote_answers(answers: pd.DataFrame) -> pd.DataFrame:
         raise UsageError(f"{name}: has two rows of answers; a photo has one")
     photos = _checked(photos, ["predicted", *(PREDICTED_VOTES if votes else [])])
     return photos.sort_values("photo", ignore_index=True)
+
+
+def with_clusters(answers: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
+    """Return answers with the cluster of each photo: ``first_cluster`` and ``second_cluster``, or ``photo_cluster``.
+
+    Args:
+        answers: A row per pair, or per photo.
+        photos: A row per photo with the columns photo and cluster.
+    """
+    cluster = dict(zip(photos["photo"], photos["cluster"], strict=True))
+    sides = ("first", "second") if "first" in answers else ("photo",)
+    return answers.assign(**{f"{side}_cluster": answers[side].map(cluster) for side in sides})
 
 
 def unanswered(answers: pd.DataFrame) -> "pd.Series[bool]":

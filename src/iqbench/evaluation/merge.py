@@ -1,5 +1,6 @@
 """Merge the evaluations of a sweep's jobs: models on the same labels are compared, their names are made unique."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,8 @@ import pandas as pd
 from iqbench.errors import UsageError
 from iqbench.evaluation.summarize import Evaluation, differences
 from iqbench.results.evaluation_summary import EvaluatedSet
+
+log = logging.getLogger(__name__)
 
 
 def merge_evaluations(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation], list[EvaluatedSet]]:
@@ -40,12 +43,17 @@ def merged_photos(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
 def _compared(evaluations: Sequence[Evaluation]) -> EvaluatedSet:
     first = evaluations[0]
     tie_worth = first.run.identity.protocol.tie_worth
+    choices = list(dict.fromkeys(evaluation.result.clusters.by for evaluation in evaluations))
+    if len(choices) > 1:
+        log.warning(
+            "the jobs differ in data.cluster (%s): models are compared by %s, the first", ", ".join(choices), choices[0]
+        )
     tables = {evaluation.model_name: evaluation.predictions for evaluation in evaluations}
     return first.result.model_copy(
         update={
             "models": {evaluation.model_name: evaluation.result.first_model for evaluation in evaluations},
             "baselines_answer_the_rows_of": first.model_name,
-            "differences": differences(tables, tie_worth),
+            "differences": differences(tables, first.photos, tie_worth),
         }
     )
 

@@ -14,11 +14,11 @@ from iqbench.evaluation.answers import unanswered
 from iqbench.evaluation.measures import CONSTANT, NO_WINNER
 from iqbench.metrics.pairs import hits
 from iqbench.results.agreement_summary import ClusterBootstrap
-from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig, ratio
+from iqbench.statistics.bootstrap import BootstrapConfig, ratio
 from iqbench.statistics.bootstrap_test import POWER, BootstrapTest
 from iqbench.statistics.estimate import ALPHA, NO_RESAMPLE, Array
 from iqbench.statistics.pair_proportions import photos_of_columns, series_table
-from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap, srcc_draws
+from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap, PhotoBootstrap, srcc_draws
 from iqbench.statistics.sign_flips import SignFlips, standard_errors
 
 COLUMNS = 64
@@ -134,31 +134,32 @@ def srcc_differences(
     """
     scored = np.stack([(table["status"] == "ok").to_numpy(bool) for table in tables], axis=1)
     rows = scored.sum(axis=1) >= 2
-    photos, true = tables[0]["photo"][rows].tolist(), tables[0]["true"].to_numpy(np.float64)[rows]
+    clusters, true = tables[0]["photo_cluster"].to_numpy(str)[rows], tables[0]["true"].to_numpy(np.float64)[rows]
     predicted = [table["predicted"].to_numpy(np.float64)[rows] for table in tables]
-    weights = Bootstrap(photos, config).weights
+    bootstrap = PhotoBootstrap(clusters.tolist(), config)
     known_draws: dict[tuple[int, bytes], Array] = {}
 
     def draws_of(judge: int, known: Flags) -> Array:
         key = judge, known.tobytes()
         if key not in known_draws:
-            known_draws[key] = srcc_draws(weights[:, known], predicted[judge][known], true[known])
+            known_draws[key] = srcc_draws(bootstrap.weights[:, known], predicted[judge][known], true[known])
         return known_draws[key]
 
-    samples, differences = [], []
+    samples, differences, units = [], [], []
     for a, b in judges:
         known = scored[rows, a] & scored[rows, b]
         of_a, of_b = draws_of(a, known), draws_of(b, known)
-        gap, n = of_a - of_b, int(known.sum())
-        no_test = CONSTANT if np.isnan(gap[0]) else ONE_PHOTO if n < 2 else ""
+        gap, n, of_pair = of_a - of_b, int(known.sum()), len(np.unique(clusters[known]))
+        no_test = CONSTANT if np.isnan(gap[0]) else ONE_PHOTO if of_pair < 2 else ""
         no_test = no_test or ("" if np.isfinite(gap[1:]).any() else NO_RESAMPLE)
         left_out = int((~(scored[:, a] & scored[:, b])).sum())
         samples.append(PairedSample(float(of_a[0]), float(of_b[0]), float(gap[0]), n, 0, left_out, no_test))
-        differences += [] if no_test else [gap]
+        if not no_test:
+            differences.append(gap)
+            units.append(of_pair)
     tests = NO_TESTS
     if differences:
-        photos_of_each = np.array([sample.n for sample in samples if not sample.no_test])
-        test = BootstrapTest(np.stack(differences, axis=1), photos_of_each)
+        test = BootstrapTest(np.stack(differences, axis=1), np.array(units))
         tests = Tests(*test.test(), test.intervals(LARGEST_SRCC), test.least_difference())
     return PairedSamples(
         samples,
@@ -166,7 +167,7 @@ def srcc_differences(
         "srcc",
         CONSTANT,
         "bootstrap",
-        cluster_bootstrap("photo", len(photos), config),
+        cluster_bootstrap("photo", bootstrap.units, config),
     )
 
 

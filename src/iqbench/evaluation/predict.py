@@ -9,11 +9,12 @@ from torch import Tensor
 from iqbench.datasets.labelled import photos_of
 from iqbench.errors import UsageError
 from iqbench.evaluation.encoded_model import EncodedModel
+from iqbench.evaluation.label_clusters import photo_clusters
 from iqbench.evaluation.predictions import mean_of_shares, pair_predictions, vote_predictions
 from iqbench.evaluation.vote_scale import PredictsVotes, VoteScale, vote_scale
 from iqbench.inference.encoding import Encodings, encode_photos
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.interfaces import SHA_DIGITS, QualityModel
+from iqbench.interfaces import SHA_DIGITS, ClusterChoice, QualityModel
 from iqbench.labels import LabelTable, PairTable, pairs_from_votes
 from iqbench.photos import synthetic_photo
 from iqbench.protocol import Protocol
@@ -56,11 +57,13 @@ class Task:
         table: The labels.
         questions: The questions about photos with votes.
         protocol: The rule by which answers become verdicts.
+        cluster: What makes photos one cluster.
     """
 
     table: LabelTable
     questions: Questions
     protocol: Protocol
+    cluster: ClusterChoice
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,16 @@ class Predictions:
     Args:
         rows: A row per label.
         made_pairs: A row per pair made from votes; None where the labels are pairs themselves.
-        photos: A row per photo; see `iqbench.inference.encoding.COLUMNS`, and ``seen_in_training``.
+        photos: A row per photo; see `iqbench.inference.encoding.COLUMNS`, and ``seen_in_training`` and ``cluster``.
         scale: The scale of the predictions.
+        cluster: What makes photos one cluster.
     """
 
     rows: pd.DataFrame
     made_pairs: pd.DataFrame | None
     photos: pd.DataFrame
     scale: VoteScale
+    cluster: ClusterChoice
 
 
 def predict(model: QualityModel, task: Task, settings: EngineConfig, description: str) -> Predictions:
@@ -93,7 +98,8 @@ def predict(model: QualityModel, task: Task, settings: EngineConfig, description
     if isinstance(task.table, PairTable):
         encodings = encode_photos(model, files, settings, description)
         rows = pair_predictions(EncodedModel(model, encodings, device, task.protocol), task.table)
-        return Predictions(rows, None, _marked(encodings, model), VoteScale("score", "the labels are no votes"))
+        scale = VoteScale("score", "the labels are no votes")
+        return Predictions(rows, None, _marked(encodings, model, task.cluster), scale, task.cluster)
     questions = task.questions
     scale = vote_scale(model, training_provenance(model), synthetic_photo(), device)
     shares = _shares(model) if scale.predicts == "shares" and isinstance(model, PredictsVotes) else None
@@ -102,7 +108,8 @@ def predict(model: QualityModel, task: Task, settings: EngineConfig, description
     predicted = encodings.values if shares else None
     rows = vote_predictions(judge, task.table, predicted, questions.anchors, questions.seed)
     pairs = pairs_from_votes(task.table, questions.pairs_per_photo, questions.min_difference, questions.seed)
-    return Predictions(rows, pair_predictions(judge, pairs), _marked(encodings, model), scale)
+    photos = _marked(encodings, model, task.cluster)
+    return Predictions(rows, pair_predictions(judge, pairs), photos, scale, task.cluster)
 
 
 def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:
@@ -116,7 +123,8 @@ def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:
     return shares
 
 
-def _marked(encodings: Encodings, model: QualityModel) -> pd.DataFrame:
-    """Return the table of photos with a mark on the photos that training or checkpoint selection used."""
+def _marked(encodings: Encodings, model: QualityModel, by: ClusterChoice) -> pd.DataFrame:
+    """Return the table of photos with a mark on those that training or checkpoint selection used, and the clusters."""
     photos, seen = encodings.photos, photos_seen_in_training(model)
-    return photos.assign(seen_in_training=photos["sha256"].str[:SHA_DIGITS].isin(seen).astype(bool))
+    seen_in_training = photos["sha256"].str[:SHA_DIGITS].isin(seen).astype(bool)
+    return photos.assign(seen_in_training=seen_in_training, cluster=photo_clusters(photos, by))

@@ -1,14 +1,15 @@
 """The summary of one evaluation: the model against people, the baselines, and the model against the best of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from iqbench.baselines import baseline_answers, best_baseline
 from iqbench.evaluation.agreement import pair_agreement, vote_agreement
-from iqbench.evaluation.answers import unanswered
+from iqbench.evaluation.answers import unanswered, with_clusters
 from iqbench.evaluation.compare import TOO_CLOSE, compare
+from iqbench.evaluation.label_clusters import label_clusters
 from iqbench.evaluation.predict import Predictions
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.evaluation.voters import vote_ceiling, with_orders
@@ -39,7 +40,7 @@ NO_VALUE = "no_value"
 UNKNOWN_TRAINING = "the model does not record what it was trained on"
 
 LONG_EXPORTED = ("brightness", "sharpness")
-"""Image statistics that keep their place among the columns of photos.csv; all others are its last columns."""
+"""Image statistics that keep their place among the columns of photos.csv; all others are among its last columns."""
 
 BOOTSTRAP = BootstrapConfig(seed=0, resamples=2000)
 """Fixed, so that a second summary of the same answers is identical to the first."""
@@ -76,10 +77,11 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
     """
     identity, details = run.identity, run.details
     tie_worth = identity.protocol.tie_worth
-    own = agreement(answers.rows, answers.made_pairs, answers.scale, tie_worth)
-    baselines, against = baseline_agreements(answers, tie_worth)
+    judged = replace(answers, rows=with_clusters(answers.rows, answers.photos), made_pairs=_with_clusters(answers))
+    own = agreement(judged.rows, judged.made_pairs, answers.scale, tie_worth)
+    baselines, against = baseline_agreements(judged, tie_worth)
     if answers.made_pairs is not None:  # the voters are the same for all judges
-        ceiling = vote_ceiling(answers.rows, BOOTSTRAP)
+        ceiling = vote_ceiling(judged.rows, BOOTSTRAP)
         own = own.model_copy(update=ceiling)
         baselines = {name: baseline.model_copy(update=ceiling) for name, baseline in baselines.items()}
     seen = None if details.trained_on is None else int(answers.photos["seen_in_training"].sum())
@@ -98,6 +100,7 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
         labels=identity.labels,
         kind=own.kind,
         photos=_photo_counts(answers.photos),
+        clusters=label_clusters(judged.rows, answers.cluster),
         models={identity.model_name: model(**dict(own), **dict(provenance))},
         baselines=baselines,
         baselines_answer_the_rows_of=identity.model_name,
@@ -119,7 +122,8 @@ def agreement(
 
     Args:
         rows: A row per label; see `iqbench.evaluation.predictions`.
-        made_pairs: The judge's answers about pairs made from votes, if the labels are votes.
+        made_pairs: The judge's answers about pairs made from votes, if the labels are votes. Both have the clusters
+            of `iqbench.evaluation.answers.with_clusters`.
         scale: What the judge predicts of votes.
         tie_worth: The accuracy of a tie.
     """
@@ -179,9 +183,22 @@ def against_baseline(difference: PairedDifference, baseline: str) -> AgainstBest
     return AgainstBestBaseline(**fields, baseline=baseline, shown=ahead == "a", verdict=verdicts[ahead])
 
 
-def differences(predictions: Mapping[str, pd.DataFrame], tie_worth: float) -> list[ModelComparison]:
-    """Return the difference of every two models, with p-values corrected for all of them."""
-    return compare(predictions, BOOTSTRAP, tie_worth)
+def differences(
+    predictions: Mapping[str, pd.DataFrame], photos: pd.DataFrame, tie_worth: float
+) -> list[ModelComparison]:
+    """Return the difference of every two models, with p-values corrected for all of them.
+
+    Args:
+        predictions: The exported answers of each model.
+        photos: A row per photo with its cluster.
+        tie_worth: The accuracy of a tie.
+    """
+    answers = {name: with_clusters(table, photos) for name, table in predictions.items()}
+    return compare(answers, BOOTSTRAP, tie_worth)
+
+
+def _with_clusters(answers: Predictions) -> pd.DataFrame | None:
+    return None if answers.made_pairs is None else with_clusters(answers.made_pairs, answers.photos)
 
 
 def _baseline_pairs(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -206,7 +223,7 @@ def _marked(table: pd.DataFrame, identity: EvaluationIdentity) -> pd.DataFrame:
 
 def _photo_columns(photos: pd.DataFrame) -> pd.DataFrame:
     """Return the photos with the oldest columns first, and without ``pixels``, which is width times height."""
-    last = [name for name in STATISTICS if name not in LONG_EXPORTED]
+    last = [*(name for name in STATISTICS if name not in LONG_EXPORTED), "look", "cluster"]
     return photos[[*(name for name in photos if name not in last), *last]].drop(columns="pixels")
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 from iqbench.evaluation.answers import TRUE_VOTES
 from iqbench.metrics.voters import halves, orders_agree, spearman_brown, strangers_agree, voters_agree
 from iqbench.results.agreement_summary import CappedEstimate, KnownVotes
-from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import Array
-from iqbench.statistics.resampled_measures import srcc_draws
+from iqbench.statistics.resampled_measures import ONE_PHOTO, PhotoBootstrap, srcc_draws
 
 ONE_VOTER, MAJORITY = "one_voter", "with_majority"
 """Columns of pairs: the probability that a voter agrees with another voter, and with the majority."""
@@ -75,7 +75,8 @@ def vote_ceiling(answers: pd.DataFrame, config: BootstrapConfig) -> dict[str, Ca
     own, so its correlation is higher.
 
     Args:
-        answers: A row per photo with ``photo``, ``status`` and its counts of votes, ``t1`` to ``t10``.
+        answers: A row per photo with ``photo``, ``status`` and its counts of votes, ``t1`` to ``t10``; optionally
+            ``photo_cluster``.
         config: The seed, of the splits too, and the largest number of resamples.
 
     Reference:
@@ -85,15 +86,19 @@ def vote_ceiling(answers: pd.DataFrame, config: BootstrapConfig) -> dict[str, Ca
     judged = answers[answers["status"] == "ok"].sort_values("photo")
     counts = judged[TRUE_VOTES].to_numpy(np.int64)
     enough = counts.sum(axis=1) >= 2
-    counts, photos = counts[enough], judged["photo"][enough].tolist()
-    if len(photos) < 2:
-        undefined = CappedEstimate(value=None, n=len(photos), reason=FEW_VOTES, interval_reason=FEW_VOTES)
+    counts = counts[enough]
+    if (number := len(counts)) < 2:
+        undefined = CappedEstimate(value=None, n=number, reason=FEW_VOTES, interval_reason=FEW_VOTES)
         return {"reliability": undefined, "ceiling": undefined}
-    resamples = min(config.resamples, max(MIN_RESAMPLES, SPLIT_PHOTOS // len(photos)))
-    weights = Bootstrap(photos, BootstrapConfig(config.seed, resamples)).weights
-    draws: Array = np.mean([srcc_draws(weights, *split) for split in halves(counts, SPLITS, config.seed)], axis=0)
+    resamples = min(config.resamples, max(MIN_RESAMPLES, SPLIT_PHOTOS // number))
+    clusters = judged.get("photo_cluster", judged["photo"])[enough].tolist()
+    bootstrap = PhotoBootstrap(clusters, BootstrapConfig(config.seed, resamples))
+    draws: Array = np.mean(
+        [srcc_draws(bootstrap.weights, *split) for split in halves(counts, SPLITS, config.seed)], axis=0
+    )
     whole = spearman_brown(draws)
-    details: dict[str, Any] = {"n": len(photos), "units": len(photos), "resamples": resamples}
+    details: dict[str, Any] = {"n": number, "units": bootstrap.units, "resamples": resamples}
+    details["no_interval"] = ONE_PHOTO if bootstrap.units < 2 else ""
     root = np.sqrt(whole, out=np.full(len(whole), np.nan), where=whole >= 0)
     reason = SAME_VOTES if np.isnan(whole[0]) else UNRELATED
     return {

@@ -16,6 +16,7 @@ from iqbench.errors import one_line
 from iqbench.inference.batching import NONFINITE, Batcher
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
+from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.inference.worker import RECOVERABLE, Failure, PhotoRecord
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
 from iqbench.progress import track
@@ -25,8 +26,8 @@ STATISTICS = {field.name: field.type for field in fields(ImageStatistics)}
 
 COLUMNS = {"photo": "object", "sha256": "object", "file_bytes": "Int64", "width": "Int64", "height": "Int64"}
 COLUMNS |= {"brightness": "float64", "sharpness": "float64", "notes": "object", "status": "object", "error": "object"}
-COLUMNS |= {name: "Int64" if kind is int else "float64" for name, kind in STATISTICS.items()}
-"""Columns of the table of photos with their types. Image statistics that are added later come last."""
+COLUMNS |= {name: "Int64" if kind is int else "float64" for name, kind in STATISTICS.items()} | {"look": "object"}
+"""Columns of the table of photos with their types. ``look`` is the perceptual hash, None for a photo without one."""
 
 PreparedRecord = tuple[PhotoRecord, Tensor | None]
 """A photo's record, and the photo as the model sees it; None if there is no such view."""
@@ -128,7 +129,8 @@ class _PhotoRecords(Dataset[PreparedRecord]):
         except photos.PhotoError as error:
             return PhotoRecord.failed(file.name, error.code, str(error)), None
         picture, failure = self._prepared(decoded.pixels)
-        record = PhotoRecord.of(file.name, decoded, image_statistics(decoded.pixels))
+        look = perceptual_hash(decoded.pixels)
+        record = PhotoRecord.of(file.name, decoded, image_statistics(decoded.pixels), look)
         return replace(record, status=failure.status, error=failure.error) if failure else record, picture
 
     def _prepared(self, pixels: Photo) -> tuple[Tensor | None, Failure | None]:

@@ -6,6 +6,7 @@ from itertools import combinations
 import pandas as pd
 from scipy.stats import binomtest
 
+from iqbench.datasets.clusters import near_groups
 from iqbench.interfaces import Split
 from iqbench.label_audit import consistency, leaks
 from iqbench.labels import LabelTable, PairTable, VoteTable
@@ -42,7 +43,9 @@ def findings(labels: Mapping[Split, LabelTable], examined: pd.DataFrame) -> list
     sha256 = dict(zip(usable.index.tolist(), usable["sha256"].tolist(), strict=True))
     pairs = {split: table for split, table in labels.items() if isinstance(table, PairTable)}
     votes = {split: table for split, table in labels.items() if isinstance(table, VoteTable)}
-    lines = [*_unusable(labels, examined), *_leaks(labels, sha256), *_copies(labels, sha256)]
+    near = near_groups(usable["look"]).dropna()
+    look = dict(zip(near.index.tolist(), near.tolist(), strict=True))
+    lines = [*_unusable(labels, examined), *_leaks(labels, sha256, look), *_copies(labels, sha256)]
     if pairs:
         lines += [*_repeated(pairs), *_contradicted(pairs), *_intransitive(pairs), *_one_sided(pairs)]
     return lines + list(_mean_votes(votes))
@@ -101,29 +104,39 @@ def _unusable(labels: Mapping[Split, LabelTable], examined: pd.DataFrame) -> Ite
         yield Finding.refusal(about, f"{split}: no label is left", labels=len(labels[split]))
 
 
-def _leaks(labels: Mapping[Split, LabelTable], sha256: Mapping[str, str]) -> list[Finding]:
-    lines = [line for pair in combinations(labels, 2) for line in _leaks_between(labels, pair, sha256)]
+def _leaks(labels: Mapping[Split, LabelTable], sha256: Mapping[str, str], look: Mapping[str, int]) -> list[Finding]:
+    lines = [
+        line
+        for first, second in combinations(labels, 2)
+        for line in _leaks_between((first, second), leaks.shared(labels[first], labels[second], sha256, look), labels)
+    ]
     with_series = any(isinstance(table, PairTable) for table in labels.values())
-    clean = "no photo and no series is in two splits" if with_series else "no photo is in two splits"
+    clean = (
+        "no photo, near-copy or series is in two splits" if with_series else "no photo or near-copy is in two splits"
+    )
     return lines or [Finding.ok("leaks", clean)]
 
 
 def _leaks_between(
-    labels: Mapping[Split, LabelTable], splits: tuple[Split, Split], sha256: Mapping[str, str]
+    splits: tuple[Split, Split], common: leaks.Shared, labels: Mapping[Split, LabelTable]
 ) -> Iterator[Finding]:
     first, second = (labels[split] for split in splits)
-    both, common = " and ".join(splits), leaks.shared(first, second, sha256)
+    both, few = " and ".join(splits), NEGLIGIBLE * min(len(first.photos), len(second.photos))
     if common.photos:
         text = f"{both} share {counted(len(common.photos), 'photo')}, such as {common.photos[0]}: {_SEEN}"
         yield Finding.refusal("leaks", text, photos=len(common.photos))
     if common.copies:
-        is_small = len(common.copies) <= NEGLIGIBLE * min(len(table.photos) for table in (first, second))
         names = " and ".join(common.copies[0])
         text = f"{both} share {counted(len(common.copies), 'photo')} under two names (the same bytes), such as {names}"
-        if is_small:
+        if len(common.copies) <= few:
             yield Finding.warning("leaks", text, copies=len(common.copies))
         else:
             yield Finding.refusal("leaks", f"{text}: {_SEEN}", copies=len(common.copies))
+    if common.near_copies:
+        names = " and ".join(common.near_copies[0])
+        text = f"{both} share nearly the same picture in {counted(len(common.near_copies), 'photo')}, such as {names}"
+        report = Finding.note if len(common.near_copies) <= few else Finding.warning
+        yield report("leaks", f"{text}: look at them", near_copies=len(common.near_copies))
     if common.series:
         by_series = isinstance(first, PairTable) and isinstance(second, PairTable) and not leaks.divided(first, second)
         text = f"{both} share {counted(len(common.series), 'series')}, such as series {common.series[0]}"

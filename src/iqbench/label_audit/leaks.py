@@ -1,6 +1,6 @@
 """Leaks: photos that are in two splits, and photos that are in one split under two names."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,24 +15,36 @@ class Shared(NamedTuple):
     """Names that are in both splits."""
     copies: list[tuple[str, str]]
     """A name in each split, with the same bytes in both files."""
+    near_copies: list[tuple[str, str]]
+    """A name in each split, with nearly the same picture in both files."""
     series: list[int]
 
 
-def shared(first: LabelTable, second: LabelTable, sha256: Mapping[str, str]) -> Shared:
+def shared(first: LabelTable, second: LabelTable, sha256: Mapping[str, str], look: Mapping[str, int]) -> Shared:
     """Return the photos and series that two splits share.
 
     Args:
         first: The labels of a split.
         second: The labels of another split.
         sha256: The hashes of the photos by name, as far as they are known.
+        look: The numbers of `iqbench.datasets.clusters.near_groups` by name, as far as they are known.
     """
     names = [photo.name for photo in first.photos]
     names_of_second = {photo.name for photo in second.photos}
-    content = {sha256[name]: name for name in reversed(names) if name in sha256}
     common = [name for name in names if name in names_of_second]
     only_second = sorted(names_of_second.difference(common))
-    pairs = [(content[sha256[name]], name) for name in only_second if sha256.get(name) in content]
-    return Shared(common, pairs, _common_series(first, second))
+    same = _with_equal_keys(names, only_second, sha256)
+    copied = {name for _, name in same}
+    near = _with_equal_keys(names, [name for name in only_second if name not in copied], look)
+    return Shared(common, same, near, _common_series(first, second))
+
+
+def _with_equal_keys(
+    first: Sequence[str], second: Sequence[str], keys: Mapping[str, Hashable]
+) -> list[tuple[str, str]]:
+    """Return each name of ``second`` whose key a name of ``first`` has, after the first such name."""
+    names = {keys[name]: name for name in reversed(first) if name in keys}
+    return [(names[keys[name]], name) for name in second if name in keys and keys[name] in names]
 
 
 def copies(table: LabelTable, sha256: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -10,11 +10,19 @@ from rich.text import Text
 
 from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
+from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.table import unfinished
 from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
 from iqbench.reporting.voter_lines import voter_lines
-from iqbench.results.agreement_summary import ModelComparison, PairAgreement, PairedDifference, VoteAgreement
+from iqbench.results.agreement_summary import (
+    ClusterBootstrap,
+    ModelComparison,
+    PairAgreement,
+    PairedDifference,
+    VoteAgreement,
+)
+from iqbench.results.cluster_summary import Clusters
 from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
 from iqbench.statistics.estimate import Estimate
 
@@ -61,7 +69,7 @@ def heading(result: EvaluatedSet) -> str:
 
 def notes(result: EvaluatedSet, protocol: Protocol) -> list[str]:
     """Return the lines under a table: how to read it, the conclusions, and the cautions."""
-    lines = [_legend(result, protocol), *_power(result)]
+    lines = [_legend(result, protocol), *_clusters(result.clusters), *_power(result)]
     lines += voter_lines(result)
     for name, model in result.models.items():
         lines += [f"{one_line(name)}: {line}" for line in _conclusions(model)]
@@ -111,7 +119,7 @@ def _formatter(unit: Unit) -> Callable[[float | None], str]:
 
 def _legend(result: EvaluatedSet, protocol: Protocol) -> str:
     model = result.first_model
-    over = f"95 % intervals over {model.bootstrap.units:,} {'photos' if model.bootstrap.unit == 'photo' else 'series'}"
+    over = f"95 % intervals over {_units(model.bootstrap, result)}"
     if isinstance(model, PairModel):
         return (
             f"in % of pairs with a winner, {_scoring(protocol)}; columns 50–60 % and so on: pairs on which so many "
@@ -124,6 +132,20 @@ def _legend(result: EvaluatedSet, protocol: Protocol) -> str:
     )
 
 
+def _clusters(clusters: Clusters) -> list[str]:
+    """Return the line that photos are not independent, with examples."""
+    if not (notice := cluster_notice(clusters)):
+        return []
+    pairs = "; ".join(f"{one_line(first)} and {one_line(second)}" for first, second in clusters.examples)
+    return [f"{notice}. For example: {pairs}"]
+
+
+def _units(settings: ClusterBootstrap, result: EvaluatedSet) -> str:
+    """Return what intervals count, such as ``8 clusters of photos``."""
+    of_clusters = "clusters of " if result.clusters.near_copies else ""
+    return f"{settings.units:,} {of_clusters}{'photos' if settings.unit == 'photo' else 'series'}"
+
+
 def _power(result: EvaluatedSet) -> list[str]:
     """Return what difference these labels can show, the median over all pairs of models."""
     compared: Sequence[PairedDifference] = result.differences
@@ -134,7 +156,7 @@ def _power(result: EvaluatedSet) -> list[str]:
     if not compared or (settings := compared[0].resampling) is None:
         return []
     least = np.median([np.inf if gap.least_difference is None else gap.least_difference for gap in compared])
-    units = f"with {settings.units:,} {'photos' if settings.unit == 'photo' else 'series'}"
+    units = f"with {_units(settings, result)}"
     if not np.isfinite(least):
         return [f"{units} no difference {between}can be shown"]
     size = f"{percent(float(least))} points" if result.kind == "pairs" else f"{decimal(float(least))} SRCC"

@@ -5,9 +5,10 @@ import hashlib
 
 from markupsafe import Markup
 
+from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.html_sections import SECTIONS, ReportContent
 from iqbench.reporting.html_templates import TEMPLATES, render
-from iqbench.reporting.table import cluster_notice, tie_rule, unfinished
+from iqbench.reporting.table import tie_rule, unfinished
 
 SORTING_SCRIPT = "report.js"
 """The script that sorts tables. The content security policy allows only its hash."""

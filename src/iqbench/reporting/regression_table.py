@@ -14,16 +14,31 @@ from iqbench.reporting.text_format import UNKNOWN, one_line, percent, points
 STYLES = {"worse": "bold red", "better": "green"}
 
 
-def print_regressions(changes: Sequence[Regression], console: Console | None = None) -> None:
-    """Print one row per model and type, at least 100 columns wide in a file or a pipe."""
+def print_regressions(changes: Sequence[Regression], notes: Sequence[str], console: Console | None = None) -> None:
+    """Print one row per model and type, at least 100 columns wide in a file or a pipe, and lines under the table."""
     console = console or wide_console(100)
     console.print(regression_table(changes))
-    console.print(power_line(changes), soft_wrap=True)
+    for line in (power_line(changes), *notes):
+        console.print(Text(line), soft_wrap=True)
+
+
+def sample_size(changes: Sequence[Regression]) -> str:
+    """Return the number of photos of the comparison with the fewest clusters, and that of the clusters if it differs.
+
+    Example:
+        >>> fields = {"value": 0.0, "model": "m", "type": "all", "now": 1.0, "before": 1.0, "least_fall": None}
+        >>> change = Regression(**fields, photos=48, clusters=8)
+        >>> sample_size([change]), sample_size([change.model_copy(update={"clusters": 48})])
+        ('48 photos in 8 clusters', '48 photos')
+    """
+    fewest = min(changes, key=lambda change: (change.clusters, change.photos))
+    clusters = "" if fewest.clusters == fewest.photos else f" in {fewest.clusters:,} clusters"
+    return f"{fewest.photos:,} photos{clusters}"
 
 
 def power_line(changes: Sequence[Regression]) -> str:
     """Return what falls these photos can show, over all pairs and on the types."""
-    photos = min(change.photos for change in changes)
+    photos = sample_size(changes)
     falls = {
         name: [change.least_fall for change in changes if (change.type == ALL) == overall]
         for name, overall in (("over all pairs", True), ("on a type", False))
@@ -34,8 +49,8 @@ def power_line(changes: Sequence[Regression]) -> str:
         if values and None not in values
     ]
     if not parts:
-        return f"{photos} photos cannot show a fall, however large"
-    return f"{photos} photos show falls of at least this size in 80 % of cases: {', '.join(parts)}"
+        return f"{photos} cannot show a fall, however large"
+    return f"{photos} show falls of at least this size in 80 % of cases: {', '.join(parts)}"
 
 
 def regression_table(changes: Sequence[Regression]) -> Table:

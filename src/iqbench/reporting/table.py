@@ -8,24 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from iqbench.protocol import Protocol
+from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent, tie_worth
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
-from iqbench.results.summary import Clusters, Summary
+from iqbench.results.summary import Summary
 from iqbench.statistics.estimate import Interval
 
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 """The order of the published table."""
-
-SHARED = {
-    "look": "are near-copies",
-    "sha256": "are copies",
-    "series": "share a series",
-    "folder": "share a folder",
-    "photo": "share nothing",
-}
-"""What is said of the photos that share a cluster, by the choice of clusters."""
 
 
 def type_order(summary: Summary) -> list[str]:
@@ -153,22 +145,6 @@ def ceiling_lines(summary: Summary) -> list[str]:
         "there no model can be told from it"
         for name, kinds in sorted(types.items())
     ]
-
-
-def cluster_notice(clusters: Clusters) -> str:
-    """Return a notice where photos share a cluster, and "" where none do.
-
-    Example:
-        >>> cluster_notice(Clusters(by="look", clusters=8, photos=48, near_copies=48, examples=[]))
-        '48 photos in 8 clusters (48 are near-copies; data.cluster=look): intervals count clusters'
-        >>> cluster_notice(Clusters(by="look", clusters=8, photos=8, near_copies=0, examples=[]))
-        ''
-    """
-    if not clusters.near_copies:
-        return ""
-    number = f"{clusters.clusters} cluster{'s' * (clusters.clusters != 1)}"
-    shared = f"{clusters.near_copies} {SHARED[clusters.by]}; data.cluster={clusters.by}"
-    return f"{clusters.photos} photos in {number} ({shared}): intervals count clusters"
 
 
 def unfinished(complete: bool, missing_shards: Sequence[int]) -> str:

@@ -9,11 +9,11 @@ from iqbench.reporting.blind_spots import (
     prefers_damage,
     without_nested,
 )
+from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.table import (
     ceiling_lines,
-    cluster_notice,
     looks_notice,
     markdown_table,
     power_text,
@@ -237,8 +237,7 @@ def _limits(summary: Summary) -> list[str]:
         "- A crop is not always damage: a tighter frame can improve a photo.",
     ]
     if copies := summary.duplicate_photos:
-        joined = summary.clusters.by in ("look", "sha256")
-        counted = "each with its original" if joined else "them as new, unless they share a cluster"
+        counted = "them as new" if summary.clusters.by == "photo" else "each with its original"
         lines.append(f"- {copies} photo(s) are copies of others under another name; the intervals count {counted}.")
     if notice := cluster_notice(summary.clusters):
         pairs = (f"{escape_markdown(a)} and {escape_markdown(b)}" for a, b in summary.clusters.examples)

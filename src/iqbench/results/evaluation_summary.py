@@ -15,6 +15,7 @@ from iqbench.results.agreement_summary import (
     PairAgreement,
     VoteAgreement,
 )
+from iqbench.results.cluster_summary import Clusters
 from iqbench.results.summary import FailedJob
 
 FILE_NAME = "evaluation.json"
@@ -55,13 +56,14 @@ class PhotoCounts(Record):
 
 
 class EvaluatedSet(Record):
-    """All models on one set of labels, and the baselines on the answers of one model."""
+    """All models on one set of labels, the clusters of its photos, and the baselines on the answers of one model."""
 
     data: str
     split: str
     labels: str
     kind: Literal["pairs", "votes"]
     photos: PhotoCounts
+    clusters: Clusters
     models: dict[str, Annotated[PairModel | VoteModel, Field(discriminator="kind")]]
     baselines: dict[str, Annotated[PairAgreement | VoteAgreement, Field(discriminator="kind")]]
     baselines_answer_the_rows_of: str

@@ -214,7 +214,7 @@ VERDICT_COLUMNS = (
     VerdictColumn("error", "pairs.error", exported=True),
     VerdictColumn("model_fingerprint", "identity.model_fingerprint", exported=True),
     VerdictColumn("photo_sha256", "photos.sha256", exported=True),
-    VerdictColumn("cluster", COMPUTED),
+    VerdictColumn("cluster", COMPUTED, exported=True),
     VerdictColumn("variant", "pairs.variant"),
     VerdictColumn("forward", "pairs.forward"),
     VerdictColumn("backward", "pairs.backward"),

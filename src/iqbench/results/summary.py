@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import JsonValue, ValidationError
 
 from iqbench.errors import UsageError
-from iqbench.interfaces import ClusterChoice
 from iqbench.protocol import Protocol
 from iqbench.records import Record
+from iqbench.results.cluster_summary import Clusters
 from iqbench.results.model_agreement import ModelAgreement
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.statistics.estimate import Accuracy, Difference, Share
@@ -32,19 +32,6 @@ class RowCounts(Record):
     rows: int
     pairs: Counts
     controls: Counts
-
-
-class Clusters(Record):
-    """The clusters of the judged photos: what makes photos one cluster (``by``), and how many there are.
-
-    ``near_copies`` is the number of photos that share their cluster with another photo, ``examples`` are such photos.
-    """
-
-    by: ClusterChoice
-    clusters: int
-    photos: int
-    near_copies: int
-    examples: list[tuple[str, str]]
 
 
 class BootstrapSettings(Record):

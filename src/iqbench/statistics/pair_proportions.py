@@ -62,21 +62,22 @@ def pair_proportions(bootstrap: PairBootstrap, values: Array, weight: Array, dra
 
 
 def series_table(bootstrap: PairBootstrap, table: Array) -> Array:
-    """Return the sum of each column in each series."""
-    series, width = bootstrap.numbers[2], bootstrap.units
+    """Return the sum of each column in each series, or in several that share photos."""
+    series, width = bootstrap.unit_numbers[2], bootstrap.units
     sums = [np.bincount(series, column, minlength=width) for column in table.T]
     return np.stack(sums, axis=1) if sums else np.zeros((width, 0))
 
 
 def photos_of_columns(bootstrap: PairBootstrap, known: Flags) -> list[int]:
-    """Return the number of photos in the pairs of each column."""
-    first, second, _ = bootstrap.numbers
+    """Return the number of photos, or clusters of photos, in the pairs of each column."""
+    first, second, _ = bootstrap.unit_numbers
     return [len(np.union1d(first[rows], second[rows])) for rows in known.T]
 
 
 def _over_series(bootstrap: PairBootstrap, values: Array, weights: Array, known: Flags) -> Array:
     counts = series_table(bootstrap, weights)
-    rows = series_table(bootstrap, known.astype(np.float64))
+    # series that share photos may be copies of each other, so they count no more rows than one of them
+    rows = series_table(bootstrap, known.astype(np.float64)) / np.bincount(bootstrap.unit_of_series)[:, None]
     return cluster_intervals(series_table(bootstrap, values * weights), counts, rows)
 
 

@@ -27,7 +27,7 @@ def parts(rows: int, width: int) -> list[slice]:
 
 
 def pair_sums(weights: Weights, first: Integers, second: Integers, table: Array) -> Array:
-    """Return the sum of each column over pairs, a row per draw.
+    """Return the sum of each column over pairs, a row per draw. A pair inside a cluster counts as often as this one.
 
     Args:
         weights: How often each photo or cluster was drawn, a row per draw.
@@ -40,10 +40,10 @@ def pair_sums(weights: Weights, first: Integers, second: Integers, table: Array)
         array([[2.],
                [2.]])
     """
-    sums = []
+    apart, sums = first != second, []
     for part in parts(len(weights), len(table)):
         drawn = weights[part].astype(np.float64)
-        sums.append((drawn[:, first] * drawn[:, second]) @ table)
+        sums.append((drawn[:, first] * np.where(apart, drawn[:, second], 1.0)) @ table)
     return np.vstack(sums)
 
 

@@ -4,7 +4,7 @@ A resample is a row of weights, how often each series or photo was drawn. Measur
 these weights, so no data is copied.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig, ratio
 from iqbench.statistics.estimate import Array
+from iqbench.statistics.joined import joined
 from iqbench.statistics.pigeonhole import Integers, Weights, pair_sums, parts
 
 ONE_SERIES = "an interval needs at least two series"
@@ -28,12 +29,14 @@ COPIED_PHOTOS, MIN_RESAMPLES = 10_000_000, 200
 class PairBootstrap:
     """Resamples of pairs: by series, or by photo where series are not independent of each other.
 
-    Series are resampled if no photo is in two of them and none holds most pairs. Otherwise, as in a list
-    of connected pairs, photos are drawn, and a pair counts as often as its first photo times its second
-    (the pigeonhole bootstrap), which errs on the wide side.
+    Series are resampled if no photo is in two of them and none holds most pairs. Series that share a cluster of
+    photos, such as near-copies, are one series here. Otherwise, as in a list of connected pairs, clusters of photos
+    are drawn, and a pair counts as often as that of its first photo times that of its second (the pigeonhole
+    bootstrap), which errs on the wide side; a pair inside a cluster counts as often as this one.
 
     Args:
-        pairs: ``first``, ``second`` and ``series`` of each pair, in an order that depends on nothing else.
+        pairs: ``first``, ``second`` and ``series`` of each pair, in an order that depends on nothing else; optionally
+            ``first_cluster`` and ``second_cluster``, the clusters of its photos, which otherwise are independent.
         config: The seed and the number of resamples.
 
     Reference:
@@ -41,19 +44,27 @@ class PairBootstrap:
     """
 
     def __init__(self, pairs: pd.DataFrame, config: BootstrapConfig) -> None:
-        series, self._series = np.unique(pairs["series"].to_numpy(str), return_inverse=True)
+        self._series = np.unique(pairs["series"].to_numpy(str), return_inverse=True)[1]
         sides = np.concatenate([pairs["first"].to_numpy(str), pairs["second"].to_numpy(str)])
         photos, places = np.unique(sides, return_inverse=True)
         self._first, self._second = np.split(places, 2)
         memberships = np.unique(np.stack([np.tile(self._series, 2), places]), axis=1).shape[1]
         self.divided = memberships == len(photos)
         """Whether no photo is in two series."""
-        largest = int(np.bincount(self._series, minlength=1).max())
+        keys = [pairs.get(f"{side}_cluster", pairs[side]).to_numpy(str) for side in ("first", "second")]
+        clusters, of_sides = np.unique(np.concatenate(keys), return_inverse=True)
+        self.unit_of_series = _joined_series(np.tile(self._series, 2), of_sides)
+        """The number of the unit of each series: those that share a cluster have the same."""
+        unit = self.unit_of_series[self._series]
+        self.unit_numbers = (*np.split(of_sides, 2), unit)
+        """The cluster of the first photo, that of the second, and the unit of the series of each pair."""
+        joined_series = int(self.unit_of_series.max(initial=-1)) + 1
+        largest = int(np.bincount(unit, minlength=1).max())
         self.unit: Literal["series", "photo"] = "series" if self.divided and 2 * largest <= len(pairs) else "photo"
-        self._of_series = Bootstrap(series.tolist() if self.divided else [], config)
-        self._of_photos = Bootstrap(photos.tolist(), config) if self.unit == "photo" else None
-        self.units = len(series) if self._of_photos is None else len(photos)
-        self.no_interval = FEW_PHOTOS if self.unit == "photo" and len(photos) < MIN_PHOTOS else ""
+        self._of_series = Bootstrap(list(map(str, range(joined_series))) if self.divided else [], config)
+        self._of_photos = Bootstrap(clusters.tolist(), config) if self.unit == "photo" else None
+        self.units = joined_series if self._of_photos is None else len(clusters)
+        self.no_interval = FEW_PHOTOS if self.unit == "photo" and len(clusters) < MIN_PHOTOS else ""
         """The reason why there is no interval, or ""."""
 
     def means(self, values: Array, weight: Array) -> Array:
@@ -68,13 +79,14 @@ class PairBootstrap:
         if self._of_photos is None:
             sums = self._by_series(table)
         else:
-            sums = pair_sums(self._of_photos.weights, self._first, self._second, table)
+            first, second, _ = self.unit_numbers
+            sums = pair_sums(self._of_photos.weights, first, second, table)
         return ratio(sums[:, : values.shape[1]], sums[:, values.shape[1] :])
 
     def over_series(self, series: Integers, values: Array) -> Array:
         """Return the mean over series of one value per series, a mean per draw. NaN values are left out."""
         known = ~np.isnan(values)
-        weights = self._of_series.weights[:, series[known]]
+        weights = self._of_series.weights[:, self.unit_of_series[series[known]]]
         table = np.stack([values[known], np.ones(int(known.sum()))], axis=1)
         sums = _sums(weights, table)
         return ratio(sums[:, 0], sums[:, 1])
@@ -86,8 +98,43 @@ class PairBootstrap:
 
     def _by_series(self, table: Array) -> Array:
         count = len(self._of_series.index)
-        rows: Array = np.stack([np.bincount(self._series, column, count) for column in table.T], axis=1)
+        rows: Array = np.stack([np.bincount(self.unit_numbers[2], column, count) for column in table.T], axis=1)
         return _sums(self._of_series.weights, rows)
+
+
+def _joined_series(series: Integers, clusters: Integers) -> Integers:
+    """Return the number of the unit of each series, from the series and the cluster of each photo of each pair."""
+    members = np.unique(np.stack([series, clusters]), axis=1)
+    firsts = np.unique(members[0], return_index=True)[1]
+    return joined(*members)[firsts]
+
+
+class PhotoBootstrap:
+    """Resamples of photos, in whole clusters.
+
+    Args:
+        clusters: The cluster of each photo, in an order that depends on nothing else.
+        config: The seed and the number of resamples.
+
+    Example:
+        >>> bootstrap = PhotoBootstrap(["a", "a", "b"], BootstrapConfig(seed=0, resamples=2))
+        >>> bootstrap.units, bootstrap.weights.tolist()
+        (2, [[1, 1, 1], [0, 0, 2], [1, 1, 1]])
+    """
+
+    def __init__(self, clusters: Sequence[str], config: BootstrapConfig) -> None:
+        names, self._cluster = np.unique(np.array(clusters, dtype=str), return_inverse=True)
+        self.units = len(names)
+        """The number of clusters."""
+        drawn = Bootstrap(names.tolist(), config).weights
+        alone = np.array_equal(self._cluster, np.arange(self.units))
+        self.weights: Weights = drawn if alone else drawn[:, self._cluster]
+        """How often each photo is in the sample and in each resample."""
+
+    def sums(self, values: Array) -> Array:
+        """Return the sum of one value per photo in each cluster."""
+        sums: Array = np.bincount(self._cluster, values, self.units).astype(np.float64)
+        return sums
 
 
 def srcc_draws(weights: Weights, predicted: Array, true: Array) -> Array:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iqbench.benchmark.near_hashes import near_pairs
+from iqbench.inference.near_hashes import near_pairs
 
 
 def all_near(hashes: np.ndarray, max_distance: int) -> list[list[int]]:
