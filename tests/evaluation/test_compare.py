@@ -84,15 +84,18 @@ def test_series_are_flipped_with_their_weights():
 
 
 def test_both_models_are_resampled_with_the_same_photos():
-    a, random, slow = vote_answers(25), np.random.default_rng(4), []
+    a, random, slow, weights = vote_answers(25), np.random.default_rng(4), [], []
     b = second_model(a, "predicted")
     for _ in range(60):
         at = random.integers(25, size=25)
         value_a, value_b = (srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
         slow.append(value_a - value_b)
+        weights.append(np.bincount(at, minlength=25))
     comparison = difference(a, b, 4, 60)
     test = BootstrapTest(np.array([comparison.value, *slow])[:, None], np.array([25]))
-    assert comparison.interval == pytest.approx(tuple(test.intervals(2.0)[0]))
+    influence = (np.array(slow) - np.mean(slow)) @ np.array(weights) / 60
+    reach = (1 - 0.025 ** (1 / 25)) * 0.5 / (0.5 + 25 * np.abs(influence).sum() / 2)  # a difference is from -2 to 2
+    assert comparison.interval == pytest.approx(tuple(test.intervals(2.0, np.array([reach]))[0]))
     assert comparison.p == pytest.approx(test.test()[0][0])
     assert comparison.least_difference == pytest.approx(test.least_difference()[0])
 

@@ -43,6 +43,7 @@ from iqbench.statistics.estimate import ALPHA, Array, Estimate
 from iqbench.statistics.pair_proportions import pair_proportions
 from iqbench.statistics.proportions import cluster_interval
 from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap
+from iqbench.statistics.unseen import deviation_mass, resampled_deviations, resampled_estimate
 
 SHARED_PHOTOS = "a photo is in more than one series, so nothing is ranked inside them"
 NO_VOTES = "the model does not predict votes"
@@ -107,7 +108,10 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         draws = measure.draws(weights, *sides[measure.of])
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
         alone = ONE_PHOTO if count < 2 else ""
-        measures[name] = measure.kind.from_draws(draws, count, count, measure.undefined, alone, **capped)
+        deviations = resampled_deviations(draws, weights, count)
+        measures[name] = resampled_estimate(
+            measure.kind, draws, count, count, measure.undefined, alone, measure.bounds, deviations, **capped
+        )
     return VoteAgreement.model_validate(
         {
             "counts": VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
@@ -152,7 +156,8 @@ def _pair_means(
         estimate = shares.estimate(at, Estimate, measure.undefined)
         if not measure.proportion:
             means, count = draws[:, at], shares.counts[at]
-            estimate = Estimate.from_draws(means, count, bootstrap.units, measure.undefined, bootstrap.no_interval)
+            few = bootstrap.no_interval
+            estimate = resampled_estimate(Estimate, means, count, bootstrap.units, measure.undefined, few)
         estimates[name] = _at_least_half(estimate) if measure.constant else estimate
     bins = [
         shares.estimate(at, AgreementBin, NO_WINNER, low=low, high=high)
@@ -236,8 +241,11 @@ def _series_means(pairs: pd.DataFrame, asked: pd.DataFrame, bootstrap: PairBoots
                 float(known.mean()), interval, len(known), undefined_reason, alone, **details
             )
             continue
-        draws = bootstrap.over_series(ranked.series, values)
-        estimates[name] = measure.kind.from_draws(draws, len(known), len(known), undefined_reason, alone, **details)
+        draws, number = bootstrap.over_series(ranked.series, values), len(known)
+        deviations = deviation_mass(known[:, None], np.ones((number, 1))).item()
+        estimates[name] = resampled_estimate(
+            measure.kind, draws, number, number, undefined_reason, alone, measure.bounds, deviations, **details
+        )
     return estimates
 
 

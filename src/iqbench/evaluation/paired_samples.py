@@ -20,6 +20,7 @@ from iqbench.statistics.estimate import ALPHA, NO_RESAMPLE, Array
 from iqbench.statistics.pair_proportions import photos_of_columns, series_table
 from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap, srcc_draws
 from iqbench.statistics.sign_flips import SignFlips, standard_errors
+from iqbench.statistics.unseen import resampled_deviations, unseen_reach
 
 COLUMNS = 64
 """Differences that are resampled at once, so that memory stays small."""
@@ -159,7 +160,11 @@ def srcc_differences(
     if differences:
         photos_of_each = np.array([sample.n for sample in samples if not sample.no_test])
         test = BootstrapTest(np.stack(differences, axis=1), photos_of_each)
-        tests = Tests(*test.test(), test.intervals(LARGEST_SRCC), test.least_difference())
+        deviations = [
+            resampled_deviations(gap, weights, n) for gap, n in zip(differences, photos_of_each.tolist(), strict=True)
+        ]
+        reach = unseen_reach(photos_of_each, np.array(deviations) / LARGEST_SRCC)
+        tests = Tests(*test.test(), test.intervals(LARGEST_SRCC, reach), test.least_difference())
     return PairedSamples(
         samples,
         tests,

@@ -92,8 +92,9 @@ def reliability(
         >>> clusters = pd.Series(["a", "a", "b", "b"])
         >>> bootstrap = Bootstrap(["a", "b"], BootstrapConfig(resamples=100))
         >>> calibration = reliability(np.array([0.75, 0.75, 0.75, 0.25]), clusters, bootstrap, "an example")
-        >>> calibration.brier, calibration.ece, calibration.ece_interval
-        (0.1875, 0.0, (0.0, 0.25))
+        >>> low, high = calibration.ece_interval
+        >>> calibration.brier, calibration.ece, low, round(high, 2)
+        (0.1875, 0.0, 0.0, 0.53)
     """
     stated = ~np.isnan(probabilities)
     probabilities, clusters = probabilities[stated], clusters[stated]
@@ -111,11 +112,14 @@ def reliability(
         )
         for at in np.flatnonzero(count).tolist()
     ]
-    errors, units = error_draws(bootstrap, clusters, probabilities), clusters.nunique()
+    errors, deviations = error_draws(bootstrap, clusters, probabilities)
+    ece = bootstrap.estimate(
+        Estimate, errors, probabilities.size, clusters.nunique(), undefined, (0.0, 1.0), deviations
+    )
     return Calibration(
         of=of,
         **bootstrap.mean(Estimate, clusters, (probabilities - 1) ** 2, undefined, (0.0, 1.0)).as_fields("brier"),
-        **Estimate.from_draws(errors, probabilities.size, units, undefined, bootstrap.too_few(units)).as_fields("ece"),
+        **ece.as_fields("ece"),
         **value_or_reason("ece_expected", expected_error(probabilities, bootstrap.config.seed), undefined),
         bins=curve,
     )

@@ -8,6 +8,7 @@ from scipy import stats
 
 from iqbench.statistics.estimate import ALPHA, Array
 from iqbench.statistics.step_down import critical_value, step_down
+from iqbench.statistics.unseen import deviation_mass, unseen_reach
 
 EXACT_CLUSTERS = 14
 """Up to this number of clusters all combinations of signs are used."""
@@ -17,9 +18,6 @@ FLIPS = 10_000
 
 CELLS = 4_000_000
 """Numbers that are computed at once, so that memory stays small."""
-
-PRIOR = 0.5
-"""The weight of what was not drawn, in clusters."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class SignFlips:
         """Return the 95 % interval of the mean of each column: the means that `test` alone does not refuse.
 
         These lie between the means of random halves of the clusters. Each end is moved outwards by what clusters
-        could add that were not drawn (`unseen_reach`), but never over 0, so that interval and test agree.
+        could add that were not drawn (`iqbench.statistics.unseen`), but never over 0, so that interval and test agree.
 
         Args:
             sums: The sum of the differences in each cluster, values from -1 to 1; clusters x columns.
@@ -205,39 +203,3 @@ def standard_errors(sums: Array, counts: Array) -> Array:
     squares = ((sums - mean * counts) ** 2).sum(axis=0) * clusters / np.maximum(clusters - 1, 1)
     errors: Array = np.divide(np.sqrt(squares), number, out=np.full(sums.shape[1], np.nan), where=clusters > 1)
     return errors
-
-
-def unseen_reach(clusters: Array, deviations: Array) -> Array:
-    """Return the share of the way to the end of the range that clusters could add which were not drawn.
-
-    With 97.5 % confidence a kind of cluster that was not drawn has a share of at most 1 - 0.025^(1/clusters). The
-    more the drawn clusters deviate from each other, the better they tell what clusters do.
-
-    Args:
-        clusters: The number of clusters of each column.
-        deviations: See `deviation_mass`.
-
-    Example:
-        >>> unseen_reach(np.array([50, 50, 50]), np.array([0.0, 0.5, 9.5])).round(4).tolist()
-        [0.0711, 0.0356, 0.0036]
-    """
-    share = 1 - (ALPHA / 2) ** (1 / np.maximum(clusters, 1))
-    return np.asarray(share * PRIOR / (PRIOR + deviations), dtype=np.float64)
-
-
-def deviation_mass(sums: Array, counts: Array) -> Array:
-    """Return the absolute deviations of the clusters from their median, in clusters of average size, per column.
-
-    Example:
-        >>> sums = np.array([[2.0, 2.0], [2.0, 1.0], [1.0, 0.0], [2.0, 1.0]])
-        >>> deviation_mass(sums, np.full((4, 2), 2.0)).tolist()
-        [0.5, 1.0]
-    """
-    present = counts > 0
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=present)
-    filled = present.any(axis=0)
-    middle = np.zeros(sums.shape[1])
-    middle[filled] = np.nanmedian(means[:, filled], axis=0)
-    size = counts.sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    mass: Array = np.abs(sums - middle * counts).sum(axis=0) / np.where(size > 0, size, 1.0)
-    return mass
