@@ -235,6 +235,7 @@ def test_intervals_of_correlations_and_errors_are_those_of_copied_photos():
         )
         assert reaches[0] == pytest.approx(reaches[1])
         assert 0 < reaches[0] < (1 - 0.025 ** (1 / 25)) * 0.5 / (0.5 + 2)  # these photos deviate by much more than 2
+    assert agreement.krcc.resamples == 60
 
 
 def test_a_perfect_order_is_not_certain_and_an_error_of_0_has_no_bound() -> None:
@@ -246,7 +247,6 @@ def test_a_perfect_order_is_not_certain_and_an_error_of_0_has_no_bound() -> None
         assert perfect.measures[name].interval == (pytest.approx(1 - 2 * reach), 1.0)
     assert (perfect.rmse.value, perfect.rmse.interval) == (0.0, None)
     assert perfect.rmse.interval_reason == "all photos agree, and nothing limits what others could add"
-    assert agreement.krcc.resamples == 60
 
 
 @pytest.mark.parametrize("pairs", [pair_answers(30), tangled_answers(20, 90)], ids=["series", "tangled"])

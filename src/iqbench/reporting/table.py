@@ -12,7 +12,7 @@ from iqbench.reporting.console import wide_console
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent, tie_worth
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
-from iqbench.results.summary import Clusters, Summary
+from iqbench.results.summary import Clusters, RankedModel, Summary
 from iqbench.statistics.estimate import Interval
 
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
@@ -26,6 +26,30 @@ SHARED = {
     "photo": "share nothing",
 }
 """What is said of the photos that share a cluster, by the choice of clusters."""
+
+
+RANKED_BY = {
+    "corrected score": "By the accuracy corrected for chance and baselines: 0 is a coin, 100 a perfect judge, and no "
+    "copy of a baseline gets more than 0.",
+    "accuracy": "By accuracy, since not every model has a score that is corrected for chance and baselines.",
+}
+"""What is said of the order of the models."""
+
+
+def place_text(ranked: RankedModel, corrected: bool = False) -> str:
+    """Return the places of a model by accuracy, or by the corrected score.
+
+    Example:
+        >>> ranked = RankedModel(model="a", place=1, last_place=3, corrected_place=2, corrected_last_place=2)
+        >>> place_text(ranked), place_text(ranked, corrected=True)
+        ('place 1 to 3', 'place 2')
+    """
+    first, last = ranked.place, ranked.last_place
+    if corrected:
+        first, last = ranked.corrected_place, ranked.corrected_last_place
+    if first is None:
+        return "no place"
+    return f"place {first}" + (f" to {last}" if last != first else "")
 
 
 def type_order(summary: Summary) -> list[str]:
@@ -98,6 +122,7 @@ def _caption(summary: Summary) -> Text:
     parts = [
         f"accuracy in %, {tie_rule(summary.protocol)}",
         "corr.: corrected for chance and baselines (0 is a coin, 100 perfect)",
+        f"rows by {'corr.' if summary.ranked_by == 'corrected score' else 'accuracy'}",
         f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval",
     ]
     if len(summary.models) > 1:

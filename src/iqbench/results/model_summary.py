@@ -18,13 +18,21 @@ class PairStatistics(AccuracyAgainstChance):
     n: int = Field(default=0, alias="total_pairs")
     avg_confidence: float | None
     avg_confidence_reason: str | None = None
+    avg_confidence_interval: Interval | None = None
+    avg_confidence_interval_reason: str | None = None
     avg_legacy_confidence: float | None
     avg_legacy_confidence_reason: str | None = None
+    avg_legacy_confidence_interval: Interval | None = None
+    avg_legacy_confidence_interval_reason: str | None = None
     avg_score_drop: float | None
     avg_score_drop_reason: str | None = None
+    avg_score_drop_interval: Interval | None = None
+    avg_score_drop_interval_reason: str | None = None
     ties: int
     tie_rate: float | None
     tie_rate_reason: str | None = None
+    tie_rate_interval: Interval | None = None
+    tie_rate_interval_reason: str | None = None
     order_consistency: float | None
     order_consistency_reason: str | None = None
     order_consistency_interval: Interval | None = None
@@ -47,6 +55,8 @@ class SeverityStep(AccuracyAgainstChance):
     degradation_type: str
     avg_margin: float | None
     avg_margin_reason: str | None = None
+    avg_margin_interval: Interval | None = None
+    avg_margin_interval_reason: str | None = None
 
 
 class TypeSeverityStep(Accuracy):
@@ -90,16 +100,19 @@ class AgainstBaseline(Difference):
 
     baseline: str | None
     baseline_accuracy: float | None = None
+    baseline_accuracy_interval: Interval | None = None
+    baseline_accuracy_interval_reason: str | None = None
     beaten: bool | None
     ceiling: bool = False
     where_baseline_errs: Accuracy
 
 
 class CorrectedScore(Estimate):
-    """The accuracy corrected for chance and for baselines: 0 of a coin or a copy of a baseline, 1 of a perfect judge.
+    """The accuracy corrected for chance and for baselines: 0 of a coin, at most 0 of a copy of any baseline, 1 perfect.
 
     For each baseline the model's accuracy where the baseline is right and where it is wrong are averaged, and
-    scaled so that 50 % is 0. The score is the lowest over all baselines; ``baseline`` is the one that gives it.
+    scaled so that 50 % is 0; of a baseline that never errs, the pairs count in which it has no opinion. The score is
+    the lowest over all baselines, without the bias of a lowest one; ``baseline`` is the one that gives it.
     """
 
     baseline: str | None = None
@@ -112,6 +125,8 @@ class ChoosesLike(Record):
     """
 
     share: float
+    share_interval: Interval | None = None
+    share_interval_reason: str | None = None
     errors: int
     errors_shared: Accuracy
     suspect: bool

@@ -13,6 +13,9 @@ from iqbench.records import Record
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.statistics.estimate import Accuracy, Difference, Share
 
+RankedBy = Literal["corrected score", "accuracy"]
+"""The order of the ranking: by the corrected score where every model has one, else by accuracy."""
+
 FILE_NAME = "summary.json"
 SCHEMA_VERSION = 3
 
@@ -75,6 +78,15 @@ class ModelDifference(PhotoDifference):
     verdict: str
 
 
+class CorrectedDifference(Difference):
+    """The paired difference of two models in the corrected score, ``a`` minus ``b``; see `CorrectedScore`."""
+
+    a: str
+    b: str
+    better: str | None = None
+    verdict: str
+
+
 class TypeWinner(PhotoDifference):
     """The most accurate model on a type, and its paired difference from the runner-up.
 
@@ -89,15 +101,18 @@ class TypeWinner(PhotoDifference):
 
 
 class RankedModel(Record):
-    """The place of a model in the ranking: one plus the models that are shown to be better.
+    """The places of a model: one plus the models that are shown to be better, by accuracy and by the corrected score.
 
     ``last_place`` is the last place that is not excluded: the number of models minus those shown to be worse. Both
-    are None where the models were asked about different pairs.
+    are None where the models were asked about different pairs, or where this model has no accuracy. Places by the
+    corrected score are None where some model has none.
     """
 
     model: str
     place: int | None
     last_place: int | None
+    corrected_place: int | None
+    corrected_last_place: int | None
 
 
 class LeastDifference(Record):
@@ -131,11 +146,11 @@ class ModelAgreement(Record):
     a: str
     b: str
     pairs: int
-    same: float | None
-    both_right: float | None
-    only_a: float | None
-    only_b: float | None
-    neither: float | None
+    same: Share
+    both_right: Share
+    only_a: Share
+    only_b: Share
+    neither: Share
     either_right: Share
     averaged: Share
     disagreements: list[Disagreement]
@@ -198,7 +213,9 @@ class Summary(Record):
     models: dict[str, ModelSummary]
     baselines: dict[str, BaselineAccuracies]
     pairwise: list[ModelDifference]
+    corrected_pairwise: list[CorrectedDifference]
     ranking: list[RankedModel]
+    ranked_by: RankedBy
     least_difference: LeastDifference
     agreement: list[ModelAgreement]
     nobody_right: NobodyRight

@@ -18,13 +18,15 @@ INVERSE_PENALTY = 1e3
 
 
 class CalibrationBin(Record):
-    """One bin of a reliability curve."""
+    """One bin of a reliability curve: the pairs, in both orders, whose stated probability is from low to high."""
 
     low: float
     high: float
     count: int
     mean_probability: float
     share_right: float
+    share_right_interval: Interval | None = None
+    share_right_interval_reason: str | None = None
 
 
 class Calibration(Record):
@@ -100,17 +102,19 @@ def reliability(
     probabilities, clusters = probabilities[stated], clusters[stated]
     both = np.concatenate([probabilities, 1 - probabilities])
     right = np.concatenate([np.ones(probabilities.size), np.zeros(probabilities.size)])
-    bins = bins_of(both)
-    count, sums, wins = (np.bincount(bins, weights=w, minlength=BINS) for w in (np.ones(both.size), both, right))
+    bins, clusters_of_both = bins_of(both), pd.concat([clusters, clusters])
+    stated_sums = np.bincount(bins, weights=both, minlength=BINS)
+    shares = bootstrap.proportions(Estimate, clusters_of_both, bins, right, [{}] * BINS)
     curve = [
         CalibrationBin(
             low=at / BINS,
             high=(at + 1) / BINS,
-            count=int(count[at]),
-            mean_probability=float(sums[at] / count[at]),
-            share_right=float(wins[at] / count[at]),
+            count=share.n,
+            mean_probability=float(stated_sums[at] / share.n),
+            **share.as_fields("share_right"),
         )
-        for at in np.flatnonzero(count).tolist()
+        for at, share in enumerate(shares)
+        if share.n
     ]
     errors, deviations = error_draws(bootstrap, clusters, probabilities)
     ece = bootstrap.estimate(

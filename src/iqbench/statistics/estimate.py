@@ -94,10 +94,11 @@ class Estimate(Record):
 
     @classmethod
     def of_fields(cls, record: Record, name: str) -> Self:
-        """Return the estimate that `as_fields` wrote into a record."""
-        value, reason, interval, interval_reason = (
-            getattr(record, f"{name}{suffix}") for suffix in ("", "_reason", "_interval", "_interval_reason")
+        """Return the estimate that `as_fields` wrote into a record; a value that is never None has no reason there."""
+        value, interval, interval_reason = (
+            getattr(record, f"{name}{suffix}") for suffix in ("", "_interval", "_interval_reason")
         )
+        reason = getattr(record, f"{name}_reason", None)
         return cls(value=value, reason=reason, interval=interval, interval_reason=interval_reason)
 
 

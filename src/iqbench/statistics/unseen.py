@@ -140,6 +140,7 @@ def resampled_estimate(
         fields: The other fields of ``kind``.
 
     Example:
+        >>> from iqbench.statistics.estimate import Estimate
         >>> resampled_estimate(Estimate, np.ones(9), 8, 8, "no pair", bounds=(0.0, 1.0)).interval[0].__round__(3)
         0.631
         >>> resampled_estimate(Estimate, np.ones(9), 8, 8, "no pair").interval_reason
