@@ -29,9 +29,9 @@ SHARED = {
 
 
 RANKED_BY = {
-    "corrected score": "By the accuracy corrected for chance and baselines: 0 is a coin, 100 a perfect judge, and no "
-    "copy of a baseline gets more than 0.",
-    "accuracy": "By accuracy, since not every model has a score that is corrected for chance and baselines.",
+    "corrected score": "Ranked by the accuracy corrected for chance and baselines: 0 is a coin, 100 a perfect judge, "
+    "and no copy of a baseline gets more than 0.",
+    "accuracy": "Ranked by accuracy, since not every model has a score that is corrected for chance and baselines.",
 }
 """What is said of the order of the models."""
 

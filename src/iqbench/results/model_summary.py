@@ -2,10 +2,13 @@
 
 from pydantic import Field
 
-from iqbench.records import Record
+from iqbench.records import Record, without_interval
 from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
 from iqbench.statistics.calibration import Calibration
 from iqbench.statistics.estimate import Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
+
+LARGEST, ONE_PAIR = "the largest of the sample", "the answer about one pair"
+"""Why a number has no interval."""
 
 
 class PairStatistics(AccuracyAgainstChance):
@@ -187,7 +190,7 @@ class Threshold(Record):
 class SecondAnswers(Record):
     """The difference between a model's second and first answers about the same pairs."""
 
-    largest_change: float | None
+    largest_change: float | None = without_interval(LARGEST)
     largest_change_reason: str | None = None
     pairs: int
     verdicts_changed: int
@@ -203,7 +206,7 @@ class RepeatSample(SecondAnswers):
 class Repeatability(Record):
     """Repeatability of a model: of identical copies, of the repeat sample, and between runs."""
 
-    largest_margin: float | None
+    largest_margin: float | None = without_interval(LARGEST)
     largest_margin_reason: str | None = None
     pairs: int
     repeat_sample: RepeatSample
@@ -218,8 +221,8 @@ class Mistake(Record):
     ladder: str
     level: str
     severity: int
-    margin: float
-    probability: float | None
+    margin: float = without_interval(ONE_PAIR)
+    probability: float | None = without_interval(ONE_PAIR)
     wrong_too: list[str]
     right: list[str]
 

@@ -9,12 +9,15 @@ from pydantic import JsonValue, ValidationError
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice
 from iqbench.protocol import Protocol
-from iqbench.records import Record
+from iqbench.records import Record, without_interval
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.statistics.estimate import Accuracy, Difference, Share
 
 RankedBy = Literal["corrected score", "accuracy"]
 """The order of the ranking: by the corrected score where every model has one, else by accuracy."""
+
+PLANNED, ONE_PAIR = "a property of the sample's size and spread", "the answer about one pair"
+"""Why a number has no interval."""
 
 FILE_NAME = "summary.json"
 SCHEMA_VERSION = 3
@@ -53,7 +56,7 @@ class BootstrapSettings(Record):
     """The bootstrap behind the intervals: the resampled unit, the number of resamples, and the seed."""
 
     unit: Literal["photo", "series"]
-    confidence: float
+    confidence: float = without_interval("a setting")
     resamples: int
     seed: int
 
@@ -94,7 +97,7 @@ class TypeWinner(PhotoDifference):
     """
 
     best: str
-    accuracy: float
+    accuracy: float = without_interval("its interval stands in by_degradation of that model")
     runner_up: str | None
     better: str | None = None
     verdict: str
@@ -121,9 +124,9 @@ class LeastDifference(Record):
     The median over all pairs of models; None where the sample can show no difference.
     """
 
-    overall: float | None
+    overall: float | None = without_interval(PLANNED)
     reason: str | None = None
-    by_degradation: dict[str, float | None]
+    by_degradation: dict[str, float | None] = without_interval(PLANNED)
 
 
 class Disagreement(Record):
@@ -132,8 +135,8 @@ class Disagreement(Record):
     photo: str
     ladder: str
     level: str
-    probability_a: float
-    probability_b: float
+    probability_a: float = without_interval(ONE_PAIR)
+    probability_b: float = without_interval(ONE_PAIR)
 
 
 class ModelAgreement(Record):
@@ -169,7 +172,7 @@ class BestPerType(Accuracy):
     ``hindsight`` is the accuracy of that choice on the photos by which it was made, which is too high.
     """
 
-    hindsight: float | None
+    hindsight: float | None = without_interval("chosen on the photos that it is measured on, so it is too high")
     hindsight_reason: str | None = None
     choice: dict[str, str]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.records import Record, value_or_reason
+from iqbench.records import Record, value_or_reason, without_interval
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.estimate import NO_PAIR, Array, Estimate, Interval
 from iqbench.statistics.resampled_calibration import BINS, bins_of, error_draws, expected_error
@@ -17,13 +17,16 @@ INVERSE_PENALTY = 1e3
 """Inverse strength of the L2 penalty on the slope. It keeps the slope of a model without mistakes finite."""
 
 
+EDGE = "an edge of the bin"
+
+
 class CalibrationBin(Record):
     """One bin of a reliability curve: the pairs, in both orders, whose stated probability is from low to high."""
 
-    low: float
-    high: float
+    low: float = without_interval(EDGE)
+    high: float = without_interval(EDGE)
     count: int
-    mean_probability: float
+    mean_probability: float = without_interval("the place of the bin's pairs on the axis")
     share_right: float
     share_right_interval: Interval | None = None
     share_right_interval_reason: str | None = None
@@ -45,7 +48,7 @@ class Calibration(Record):
     ece_reason: str | None = None
     ece_interval: Interval | None = None
     ece_interval_reason: str | None = None
-    ece_expected: float | None = None
+    ece_expected: float | None = without_interval("simulated: the yardstick of ece", None)
     ece_expected_reason: str | None = None
     bins: list[CalibrationBin]
 

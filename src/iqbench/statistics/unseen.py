@@ -99,10 +99,13 @@ def resampled_deviations(draws: Array, weights: Weights, units: int) -> float:
 
 
 def widened(estimate: EstimateType, below: float, above: float, bounds: Interval) -> EstimateType:
-    """Return an estimate with the ends of its interval moved outwards by these amounts, but not over the bounds."""
-    if estimate.interval is None:
+    """Return an estimate with the ends of its interval moved outwards by these amounts, but not over the bounds.
+
+    The interval holds the value, which the resamples of a biased measure (such as ECE) may all exceed.
+    """
+    if estimate.interval is None or estimate.value is None:
         return estimate
-    low, high = estimate.interval
+    low, high = min(estimate.interval[0], estimate.value), max(estimate.interval[1], estimate.value)
     return estimate.model_copy(update={"interval": (max(bounds[0], low - below), min(bounds[1], high + above))})
 
 
