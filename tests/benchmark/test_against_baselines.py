@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fixtures.verdict_tables import frame, row, sample_of, standard_suite, summary_of_table
+from fixtures.verdict_tables import frame, on_files, row, sample_of, size_margins, standard_suite, summary_of_table
 from iqbench.baselines import baseline_verdicts
 from iqbench.benchmark.against_baselines import BaselineComparisons
 from iqbench.reporting.model_warnings import model_warnings
@@ -30,22 +30,6 @@ def baselines_of(rows: pd.DataFrame, name: str = "a") -> AgainstBaselines:
     sample = sample_of(rows, resamples=200)
     comparisons = BaselineComparisons(sample, baseline_verdicts(sample.asked, sample.protocol, 0))
     return comparisons.of_model(name)
-
-
-def larger_where_damaged(at: int, kind: str, severity: int) -> float:
-    """Return the file size of a variant: smaller than the original's, but on exposure and on every third photo."""
-    return 150.0 if kind == "exposure" or (at + severity) % 3 == 0 else 60.0
-
-
-def on_files(margins: np.ndarray, name: str = "a") -> pd.DataFrame:
-    """Return rows of the standard suite on which the baseline ``larger file`` is wrong in four of ten pairs."""
-    return standard_suite(margins, name, variant_encoded_bytes=larger_where_damaged)
-
-
-def size_margins(photos: int) -> np.ndarray:
-    """Return the margins of a judge of file sizes."""
-    sizes = on_files(np.ones((photos, 27)))["variant_encoded_bytes"].to_numpy(float)
-    return (100.0 - sizes).reshape(photos, 27)
 
 
 def one_model(rows: pd.DataFrame) -> tuple[Summary, ModelSummary]:

@@ -66,9 +66,10 @@ class CorrectedScores:
 
     For each baseline a model's accuracy where the baseline is right and where it is wrong are averaged, and scaled so
     that 1/2 is 0: a coin and a copy of the baseline get 0. Of a baseline that never errs, those pairs count in which
-    it has no opinion. The baseline that gives the lowest score counts, so no copy of any gets more than 0. It is chosen
-    in each resample anew. The lowest of several numbers is too low on average, since a coin gets 0 from every baseline:
-    the bias that resamples show is taken off (Efron and Tibshirani, *An introduction to the bootstrap*, 1993, 10.6).
+    it has no opinion. The baseline that gives the lowest score counts, so that a copy of any gets 0 or less. It is
+    chosen in each resample anew. The lowest of several numbers is too low on average, since a coin gets 0 from every
+    baseline: the bias that resamples show is taken off (Efron and Tibshirani, *An introduction to the bootstrap*,
+    1993, 10.6).
 
     Args:
         pairs: The pairs that count of each model, by ``degraded``.

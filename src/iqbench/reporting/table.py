@@ -29,8 +29,8 @@ SHARED = {
 
 
 RANKED_BY = {
-    "corrected score": "Ranked by the accuracy corrected for chance and baselines: 0 is a coin, 100 a perfect judge, "
-    "and no copy of a baseline gets more than 0.",
+    "corrected score": "Ranked by the accuracy corrected for chance and baselines: 100 is a perfect judge, 0 a coin, "
+    "and copies of baselines get about 0 or less.",
     "accuracy": "Ranked by accuracy, since not every model has a score that is corrected for chance and baselines.",
 }
 """What is said of the order of the models."""

@@ -111,11 +111,12 @@ class AgainstBaseline(Difference):
 
 
 class CorrectedScore(Estimate):
-    """The accuracy corrected for chance and for baselines: 0 of a coin, at most 0 of a copy of any baseline, 1 perfect.
+    """The accuracy corrected for chance and for baselines: 1 of a perfect judge, 0 of a coin.
 
     For each baseline the model's accuracy where the baseline is right and where it is wrong are averaged, and
     scaled so that 50 % is 0; of a baseline that never errs, the pairs count in which it has no opinion. The score is
-    the lowest over all baselines, without the bias of a lowest one; ``baseline`` is the one that gives it.
+    the lowest over all baselines, without the bias of a lowest one, so a copy of a baseline gets about 0 or less;
+    ``baseline`` is the one that gives it.
     """
 
     baseline: str | None = None
