@@ -291,7 +291,7 @@ def test_failed_answers_enter_nothing_but_the_counts():
     holes = photos.assign(predicted=photos["predicted"].mask(lost), status=photos["status"].mask(lost, "decode"))
     agreement, less = of_votes(holes, 0, 50), of_votes(photos[~lost], 0, 50)
     assert {name: agreement.measures[name] for name in VOTES} == {name: less.measures[name] for name in VOTES}
-    assert agreement.counts.model_dump() == {"photos": 40, "judged": 36, "failures": {"decode": 4}}
+    assert agreement.counts.model_dump() == {"photos": 40, "judged": 36, "unanswered": 0, "failures": {"decode": 4}}
 
 
 def test_a_series_with_a_failed_pair_is_not_ranked():

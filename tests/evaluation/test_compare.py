@@ -217,10 +217,27 @@ def test_a_pair_that_is_owed_is_a_tie_and_what_failed_otherwise_counts_for_neith
     assert comparison.model_copy(update={"left_out": 0, "unanswered": 0}) == less
 
 
-def test_photos_that_one_model_did_not_score_are_left_out():
+def test_photos_that_a_model_owes_a_score_have_its_average_one_and_it_gains_nothing_by_refusing_the_difficult():
+    a = vote_answers(40)
+    b = second_model(a, "predicted")
+    misses = (b["predicted"].rank() - b["true"].rank()).abs().to_numpy()
+    difficult = np.argsort(misses)[-19:]  # 47 %
+    holes = b.copy()
+    holes.loc[difficult, ["predicted", "status"]] = [np.nan, "nonfinite"]
+    comparison = difference(a, holes, 0, 50)
+    assert (comparison.left_out, comparison.n, comparison.unanswered) == (0, 40, 19)
+    average = holes.assign(predicted=holes["predicted"].fillna(holes["predicted"].mean()))
+    assert comparison.b == pytest.approx(srcc(average["predicted"].to_numpy(), a["true"].to_numpy()))
+    chosen = np.setdiff1d(np.arange(40), difficult)
+    left = srcc(b["predicted"].to_numpy()[chosen], b["true"].to_numpy()[chosen])
+    assert comparison.b < left - 0.05  # which it had when these photos were left out
+
+
+def test_photos_that_cannot_be_read_are_left_out():
     a = vote_answers(30)
     b = second_model(a, "predicted")
-    holes = b.assign(predicted=b["predicted"].where(b.index > 3))
+    holes = b.copy()
+    holes.loc[:3, ["predicted", "status"]] = [np.nan, "corrupt"]
     comparison, less = difference(a, holes, 0, 50), difference(a[4:], b[4:], 0, 50)
     assert (comparison.left_out, comparison.n, comparison.unanswered) == (4, 26, 0)
     assert comparison.model_copy(update={"left_out": 0}) == less

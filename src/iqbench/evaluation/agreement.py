@@ -14,6 +14,7 @@ from iqbench.evaluation.answers import (
     pair_answers,
     unanswered,
     vote_answers,
+    with_average_answers,
 )
 from iqbench.evaluation.measures import (
     NO_SERIES,
@@ -84,6 +85,9 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
 def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteScale) -> VoteAgreement:
     """Return how well a model agrees with votes on single photos.
 
+    A photo that the model owes a score, though it can be read, counts with the model's average answer (and in
+    ``unanswered``), so it does not pay to refuse difficult photos. Other failures are left out.
+
     Args:
         answers: A row per photo: ``photo`` (its name), ``true`` (the mean vote), ``predicted`` (the
             score; NaN without one), ``status`` (``ok``, or the reason); and from models that predict
@@ -92,8 +96,9 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         scale: What the model predicts of votes.
     """
     photos = vote_answers(answers)
-    judged = photos[photos["status"] == "ok"]
-    count = len(judged)
+    asked = with_average_answers(photos)
+    judged = asked[asked["status"] == "ok"]
+    count, owed = len(judged), int(asked["owed"].sum())
     weights = Bootstrap(judged["photo"].tolist(), config).weights
     sides = _vote_sides(judged, scale)
     measures: dict[str, Estimate] = {}
@@ -114,7 +119,7 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         )
     return VoteAgreement.model_validate(
         {
-            "counts": VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
+            "counts": VoteCounts(photos=len(photos), judged=count - owed, unanswered=owed, failures=failures(photos)),
             "bootstrap": cluster_bootstrap("photo", count, config),
             **measures,
             "predicts": scale.predicts,

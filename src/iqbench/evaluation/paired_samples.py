@@ -126,14 +126,16 @@ def accuracy_differences(
 def srcc_differences(
     tables: Sequence[pd.DataFrame], judges: Sequence[Judges], config: BootstrapConfig
 ) -> PairedSamples:
-    """Return the differences in SRCC on the photos that both judges scored.
+    """Return the differences in SRCC on the photos that both judges were asked about.
 
     Args:
-        tables: The answers of each judge about the same photos, from `iqbench.evaluation.answers.vote_answers`.
+        tables: The answers of each judge about the same photos, from
+            `iqbench.evaluation.answers.with_average_answers`.
         judges: The numbers of every two judges.
         config: The seed and the number of resamples.
     """
     scored = np.stack([(table["status"] == "ok").to_numpy(bool) for table in tables], axis=1)
+    owed = np.stack([table["owed"].to_numpy(bool) for table in tables], axis=1)
     rows = scored.sum(axis=1) >= 2
     photos, true = tables[0]["photo"][rows].tolist(), tables[0]["true"].to_numpy(np.float64)[rows]
     predicted = [table["predicted"].to_numpy(np.float64)[rows] for table in tables]
@@ -154,7 +156,8 @@ def srcc_differences(
         no_test = CONSTANT if np.isnan(gap[0]) else ONE_PHOTO if n < 2 else ""
         no_test = no_test or ("" if np.isfinite(gap[1:]).any() else NO_RESAMPLE)
         left_out = int((~(scored[:, a] & scored[:, b])).sum())
-        samples.append(PairedSample(float(of_a[0]), float(of_b[0]), float(gap[0]), n, 0, left_out, no_test))
+        average = int((owed[rows, a] | owed[rows, b])[known].sum())
+        samples.append(PairedSample(float(of_a[0]), float(of_b[0]), float(gap[0]), n, average, left_out, no_test))
         differences += [] if no_test else [gap]
     tests = NO_TESTS
     if differences:

@@ -113,10 +113,15 @@ class PairAgreement(Agreement):
 
 
 class VoteCounts(Record):
-    """Photos, those that the judge scored, and its failures by status."""
+    """Photos, those that the judge scored, and its failures by status.
+
+    ``unanswered`` is the number of photos that can be read, and that the judge did not score. They count with its
+    average answer.
+    """
 
     photos: int
     judged: int
+    unanswered: int
     failures: dict[str, int]
 
 
@@ -146,8 +151,9 @@ class PairedDifference(Estimate):
 
     ``p`` is that of "no difference" alone; it is below 5 % exactly where the interval excludes 0. ``method`` is the
     test: signs of independent series are flipped, or photos are resampled, ``resampling.resamples`` times.
-    ``unanswered`` is the number of pairs that one of the two owes an answer, each a tie; ``left_out`` is that of
-    the labels that are not compared. ``least_difference`` is what such a sample shows with a power of 80 %.
+    ``unanswered`` is the number of labels that one of the two owes an answer, each a tie, or a photo with the average
+    score; ``left_out`` is that of the labels that are not compared. ``least_difference`` is what such a sample shows
+    with a power of 80 %.
     """
 
     measure: Literal["accuracy", "srcc"]
