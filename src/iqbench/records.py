@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 
 class Record(BaseModel):
@@ -50,3 +50,21 @@ def value_or_reason(name: str, value: float | None, reason: str) -> dict[str, An
     if value is None or not math.isfinite(value):
         return {name: None, f"{name}_reason": reason}
     return {name: value}
+
+
+ONE_PAIR = "the answer about one pair"
+"""Why a number has no interval: it is no estimate."""
+
+
+def without_interval(reason: str, default: Any = ..., **options: Any) -> Any:
+    """Return a field of a number that is no estimate from a sample, or has its interval elsewhere.
+
+    Every other number of a summary has an interval beside it. The reason stands in the published schema, as
+    ``no_interval``.
+
+    Args:
+        reason: Why it has no interval of its own.
+        default: Its default value, if it has one.
+        options: Other options of the field.
+    """
+    return Field(default, json_schema_extra={"no_interval": reason}, **options)

@@ -23,11 +23,11 @@ CHANCES = {"probability_a": 0.9, "probability_b": 0.5}
 
 
 def agreement(*pairs) -> ModelAgreement:
-    share, none = Share(share=0.5), dict.fromkeys(("same", "both_right", "only_a", "only_b", "neither"))
+    names = ("same", "both_right", "only_a", "only_b", "neither", "either_right", "averaged")
     own = [pair for pair in pairs if isinstance(pair, Disagreement)]
     across = [pair for pair in pairs if isinstance(pair, GmadPair)]
-    rest = {"either_right": share, "averaged": share, "disagreements": own, "gmad": across}
-    return ModelAgreement(a="a", b="b", pairs=1, **none, **rest)
+    shares = dict.fromkeys(names, Share(share=0.5))
+    return ModelAgreement(a="a", b="b", pairs=1, disagreements=own, gmad=across, **shares)
 
 
 @pytest.fixture

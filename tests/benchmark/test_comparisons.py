@@ -146,8 +146,9 @@ def test_models_that_were_asked_about_other_photos_have_no_place_and_each_row_it
     rows = noisy(["a", "b"], 20, seed=4, lift=3.0)
     rows = rows[(rows["model_name"] == "a") | ~rows["original"].isin([f"./{at}.png" for at in range(8)])]
     summary = summary_of_table(rows)
-    assert [(ranked.place, ranked.last_place) for ranked in summary.ranking] == [(None, None)] * 2
-    assert [model.photos for model in summary.models.values()] == [20, 12]
+    places = [(ranked.place, ranked.last_place, ranked.corrected_place) for ranked in summary.ranking]
+    assert places == [(None, None, None)] * 2
+    assert {name: model.photos for name, model in summary.models.items()} == {"a": 20, "b": 12}
     (difference,) = summary.pairwise
     assert (difference.photos, difference.n) == (12, 48)
     out = io.StringIO()

@@ -437,6 +437,23 @@ def test_a_bug_and_a_bad_machine_stop_the_run(files: list[PhotoFile], harm: str,
         run(Failing(0.0, harm), files)
 
 
+class RefusingOneOrder(FirstPlaceLover):
+    """A judge that answers only where it prefers the photo that stands first."""
+
+    def margin(self, first: Tensor, second: Tensor) -> Tensor:
+        margin = super().margin(first, second)
+        return torch.where(margin < 0, torch.full_like(margin, self.love), margin)
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("inf"), float("-inf")])
+def test_an_answer_in_one_order_only_is_none(files: list[PhotoFile], answer: float) -> None:
+    _, pairs = run(RefusingOneOrder(siamese(), answer), files)
+    assert {pair.status for pair in pairs} <= {"nonfinite", "ok"}
+    decided = [pair for pair in pairs if pair.status == "ok"]
+    assert all(pair.forward == pair.backward == 0 for pair in decided)  # a tie has no order to refuse
+    assert len(decided) < len(pairs)
+
+
 def test_a_margin_that_is_no_number_is_nonfinite(files: list[PhotoFile]) -> None:
     _, pairs = run(FirstPlaceLover(siamese(), float("nan")), files)
     assert {pair.status for pair in pairs} == {"nonfinite"}

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from fixtures.verdict_tables import frame, noisy, row, sample_of, standard_suite, summary_of_table
+from iqbench.reporting.model_warnings import model_warnings
+from iqbench.reporting.takeaways import takeaways
 from iqbench.results.model_summary import PairStatistics
 
 
@@ -86,3 +88,39 @@ def test_an_answer_that_is_owed_enters_no_calibration_and_no_confidence() -> Non
     assert (len(tables.asked), len(tables.judged)) == (6, 5)
     assert tables.asked["correct"].tolist() == [0.5] + [1.0] * 5
     assert set(sample.bootstrap.index) == {f"./{at}.png" for at in range(6)}
+
+
+def test_of_several_models_that_fail_on_different_pairs_each_is_ranked_on_all_of_them() -> None:
+    margins = np.abs(half_wrong(2))
+    first, second = (np.arange(540).reshape(20, 27) % 4 == at for at in (0, 1))
+    rows = pd.concat(
+        [
+            without_answers(standard_suite(margins, name), pd.Series(lost.ravel()), status)
+            for name, lost, status in (
+                ("refuses", first, "nonfinite"),
+                ("crashes", second, "process_died"),
+                ("right", first & second, "nonfinite"),
+            )
+        ],
+        ignore_index=True,
+    )
+    summary = summary_of_table(rows)
+    found = {name: (model.overall.n, model.overall.unanswered) for name, model in summary.models.items()}
+    assert found == {"refuses": (540, 135), "crashes": (540, 135), "right": (540, 0)}
+    assert summary.ranking[0].model == "right"
+    assert {pair.n for pair in summary.pairwise} == {540}
+    for name in ("refuses", "crashes"):
+        assert summary.models[name].overall.value == pytest.approx(1 - 135 / 540 / 2)
+        assert any("gives no answer in 25.0 % of pairs" in line for line in model_warnings(summary.models[name]))
+
+
+def test_a_model_that_answers_the_controls_only_has_no_place_and_leaves_the_others_theirs() -> None:
+    rows = noisy(["a", "b", "c"], 12, seed=0, lift=1.0)
+    rows = without_answers(rows, rows["model_name"] == "a", "model_error")
+    controls = frame([row(name, f"./{at}.png", "control", "identity", 0.0) for name in "abc" for at in range(12)])
+    summary = summary_of_table(pd.concat([rows, controls], ignore_index=True))
+    places = {ranked.model: (ranked.place, ranked.last_place) for ranked in summary.ranking}
+    assert places["a"] == (None, None)
+    assert {first for name in "bc" for first in places[name]} <= {1, 2}
+    assert list(places)[-1] == "a"
+    assert "- no place: a" in takeaways(summary)

@@ -225,8 +225,28 @@ def test_intervals_of_correlations_and_errors_are_those_of_copied_photos():
             values.append(getattr(vote_metrics, name)(drawn["predicted"].to_numpy(), drawn["true"].to_numpy()))
     tail = 100 * expanded_tail(25)
     for name, values in slow.items():
-        assert agreement.measures[name].interval == pytest.approx(tuple(np.percentile(values, [tail, 100 - tail])))
+        estimate, (low, high) = agreement.measures[name], np.percentile(values, [tail, 100 - tail])
+        if name == "rmse":
+            assert estimate.interval == pytest.approx((low, high))
+            continue
+        reaches = (
+            (low - estimate.interval[0]) / (estimate.value + 1),
+            (estimate.interval[1] - high) / (1 - estimate.value),
+        )
+        assert reaches[0] == pytest.approx(reaches[1])
+        assert 0 < reaches[0] < (1 - 0.025 ** (1 / 25)) * 0.5 / (0.5 + 2)  # these photos deviate by much more than 2
     assert agreement.krcc.resamples == 60
+
+
+def test_a_perfect_order_is_not_certain_and_an_error_of_0_has_no_bound() -> None:
+    photos = vote_answers(12)
+    of_means = photos[["photo", "true", "predicted", "status"]]
+    perfect = of_votes(of_means.assign(predicted=photos["true"]), 4, 60, predicts="mean")
+    reach = 1 - 0.025 ** (1 / 12)
+    for name in ("srcc", "plcc", "krcc"):
+        assert perfect.measures[name].interval == (pytest.approx(1 - 2 * reach), 1.0)
+    assert (perfect.rmse.value, perfect.rmse.interval) == (0.0, None)
+    assert perfect.rmse.interval_reason == "all photos agree, and nothing limits what others could add"
 
 
 @pytest.mark.parametrize("pairs", [pair_answers(30), tangled_answers(20, 90)], ids=["series", "tangled"])
@@ -271,7 +291,7 @@ def test_failed_answers_enter_nothing_but_the_counts():
     holes = photos.assign(predicted=photos["predicted"].mask(lost), status=photos["status"].mask(lost, "decode"))
     agreement, less = of_votes(holes, 0, 50), of_votes(photos[~lost], 0, 50)
     assert {name: agreement.measures[name] for name in VOTES} == {name: less.measures[name] for name in VOTES}
-    assert agreement.counts.model_dump() == {"photos": 40, "judged": 36, "failures": {"decode": 4}}
+    assert agreement.counts.model_dump() == {"photos": 40, "judged": 36, "unanswered": 0, "failures": {"decode": 4}}
 
 
 def test_a_series_with_a_failed_pair_is_not_ranked():

@@ -84,15 +84,18 @@ def test_series_are_flipped_with_their_weights():
 
 
 def test_both_models_are_resampled_with_the_same_photos():
-    a, random, slow = vote_answers(25), np.random.default_rng(4), []
+    a, random, slow, weights = vote_answers(25), np.random.default_rng(4), [], []
     b = second_model(a, "predicted")
     for _ in range(60):
         at = random.integers(25, size=25)
         value_a, value_b = (srcc(t["predicted"].to_numpy()[at], t["true"].to_numpy()[at]) for t in (a, b))
         slow.append(value_a - value_b)
+        weights.append(np.bincount(at, minlength=25))
     comparison = difference(a, b, 4, 60)
     test = BootstrapTest(np.array([comparison.value, *slow])[:, None], np.array([25]))
-    assert comparison.interval == pytest.approx(tuple(test.intervals(2.0)[0]))
+    influence = (np.array(slow) - np.mean(slow)) @ np.array(weights) / 60
+    reach = (1 - 0.025 ** (1 / 25)) * 0.5 / (0.5 + 25 * np.abs(influence).sum() / 2)  # a difference is from -2 to 2
+    assert comparison.interval == pytest.approx(tuple(test.intervals(2.0, np.array([reach]))[0]))
     assert comparison.p == pytest.approx(test.test()[0][0])
     assert comparison.least_difference == pytest.approx(test.least_difference()[0])
 
@@ -214,10 +217,27 @@ def test_a_pair_that_is_owed_is_a_tie_and_what_failed_otherwise_counts_for_neith
     assert comparison.model_copy(update={"left_out": 0, "unanswered": 0}) == less
 
 
-def test_photos_that_one_model_did_not_score_are_left_out():
+def test_photos_that_a_model_owes_a_score_have_its_average_one_and_it_gains_nothing_by_refusing_the_difficult():
+    a = vote_answers(40)
+    b = second_model(a, "predicted")
+    misses = (b["predicted"].rank() - b["true"].rank()).abs().to_numpy()
+    difficult = np.argsort(misses)[-19:]  # 47 %
+    holes = b.copy()
+    holes.loc[difficult, ["predicted", "status"]] = [np.nan, "nonfinite"]
+    comparison = difference(a, holes, 0, 50)
+    assert (comparison.left_out, comparison.n, comparison.unanswered) == (0, 40, 19)
+    average = holes.assign(predicted=holes["predicted"].fillna(holes["predicted"].mean()))
+    assert comparison.b == pytest.approx(srcc(average["predicted"].to_numpy(), a["true"].to_numpy()))
+    chosen = np.setdiff1d(np.arange(40), difficult)
+    left = srcc(b["predicted"].to_numpy()[chosen], b["true"].to_numpy()[chosen])
+    assert comparison.b < left - 0.05  # which it had when these photos were left out
+
+
+def test_photos_that_cannot_be_read_are_left_out():
     a = vote_answers(30)
     b = second_model(a, "predicted")
-    holes = b.assign(predicted=b["predicted"].where(b.index > 3))
+    holes = b.copy()
+    holes.loc[:3, ["predicted", "status"]] = [np.nan, "corrupt"]
     comparison, less = difference(a, holes, 0, 50), difference(a[4:], b[4:], 0, 50)
     assert (comparison.left_out, comparison.n, comparison.unanswered) == (4, 26, 0)
     assert comparison.model_copy(update={"left_out": 0}) == less

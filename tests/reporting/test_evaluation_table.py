@@ -98,9 +98,11 @@ def test_unanswered_and_left_out_labels_are_named():
     assert "b: no answer in 1 corrupt, 5 model_error; 5 pairs with readable photos count as ties" in lines
     assert any(line.startswith("a against b: ") and "; 1 label left out; " in line for line in lines)
     votes = vote_answers(40, votes=False)
-    lines = lines_of({"a": votes, "b": votes.assign(status=votes["status"].mask(votes.index < 5, "model_error"))})
-    assert any(line.startswith("a against b: ") and "; 5 labels left out; " in line for line in lines)
-    assert any("b: no answer in 5 model_error; these photos are left out" in line for line in lines)
+    status = votes["status"].mask(votes.index < 5, "model_error").mask(votes.index == 9, "corrupt")
+    lines = lines_of({"a": votes, "b": votes.assign(status=status)})
+    assert any(line.startswith("a against b: ") and "; 1 label left out; " in line for line in lines)
+    worth = "; 5 readable photos count with its average score, and in pairs as ties"
+    assert f"b: no answer in 1 corrupt, 5 model_error{worth}" in lines
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])

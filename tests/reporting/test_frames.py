@@ -5,7 +5,7 @@ from iqbench.reporting import frames
 
 
 def summary():
-    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.8}}, baselines=[("random", 0.5)])
+    return summary_of({"a": {"blur": 0.9, "jpeg": 0.5}, "b": {"blur": 0.6, "jpeg": 0.75}}, baselines=[("random", 0.5)])
 
 
 def test_the_best_model_comes_first_with_its_interval():
@@ -13,6 +13,8 @@ def test_the_best_model_comes_first_with_its_interval():
     assert list(table.index) == ["a", "b"]
     assert table.loc["a", ["accuracy", "macro", "technical"]].tolist() == [70.0, 70.0, 70.0]
     assert table.loc["a", "from"] < 70 < table.loc["a", "to"]
+    assert table.loc["a", "corrected"] == 40.0  # twice the accuracy above a coin's: no other baseline chooses here
+    assert table.loc["a", ["place", "last_place", "corrected_place", "corrected_last_place"]].tolist() == [1, 2, 1, 2]
 
 
 def test_baselines_stand_below_the_models():
@@ -24,7 +26,7 @@ def test_baselines_stand_below_the_models():
 def test_margins_and_mistakes_have_a_column_or_a_row_per_model():
     table = frames.margins(summary())
     assert table.loc[("blur", 1, "1")].round(6).to_dict() == {"a": 0.8, "b": 0.2}
-    assert frames.mistakes(summary()).loc["b"].to_dict() == {"jpeg": 20.0, "blur": 40.0}
+    assert frames.mistakes(summary()).loc["b"].to_dict() == {"jpeg": 25.0, "blur": 40.0}
     worst = frames.worst(summary())
     assert worst.groupby(["model", "type"]).size().tolist() == [4, 4, 4, 4]
     assert worst.iloc[0][["model", "photo", "margin", "wrong_too"]].tolist() == ["a", "./36.png", -1.0, ["b"]]

@@ -56,8 +56,10 @@ def text_of(page):
 def test_the_verdict_comes_first_and_has_its_numbers(report):
     page = report(summary_of({"a": {"blur": 0.9, "jpeg": 0.8}, "b": {"blur": 0.5, "jpeg": 0.5}}))
     verdict, comparisons = text_of(page).split("Accuracy by degradation type")[0].split("Paired comparisons")
-    assert "a 1 85.0" in verdict
-    assert "b 2 50.0" in verdict
+    assert "a 1 70.0" in verdict  # the corrected score, and the place by it
+    assert "always-first 1 85.0" in verdict
+    assert "b 2 0.0" in verdict
+    assert "always-first 2 50.0" in verdict
     assert "b not shown to beat the best baseline (always-first) on blur, jpeg" in verdict
     assert "a better" in comparisons
 

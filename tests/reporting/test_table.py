@@ -32,8 +32,8 @@ def test_the_interval_stands_under_the_accuracy_over_all_pairs():
     low, high = summary.models["a"].overall.interval
     lines = printed(summary, width=100)
     at = next(i for i, line in enumerate(lines) if line.startswith(" a "))
-    # beside it the corrected score: no baseline chooses here, so there is none
-    assert lines[at + 1].split() == [f"{100 * low:.1f}–{100 * high:.1f}", "–"]
+    # beside it the corrected score: no baseline chooses here, so it is twice the accuracy above a coin's
+    assert lines[at + 1].split() == [f"{100 * low:.1f}–{100 * high:.1f}", "80.0"]
 
 
 def test_the_corrected_score_stands_under_the_macro_accuracy():

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from fixtures.slow_statistics import jeffreys_interval, unweighted
@@ -12,7 +14,9 @@ def test_two_equal_models_are_too_close_to_call_and_no_difference_is_shown():
     # photos of another kind, on which they may differ, are up to 1 - 0.025^(1/40) = 8.8 % of all
     numbers = "(a +0.0 points [-8.8, 8.8], p = 1 (corrected), 80 pairs)"
     assert f"a and b: too close to call, no difference shown {numbers}" in text
-    assert "- place 1 to 2: a, 90.0 % [" in text
+    assert "- place 1 to 2: a, corrected score 80.0 [" in text
+    assert "]; by accuracy place 1 to 2, 90.0 % [" in text
+    assert f"no difference shown {numbers}. By the corrected score: too close to call (a +0.0 [" in text
     assert "blur: no difference shown between a and b" in text
     assert "better than" not in text
 
@@ -21,8 +25,9 @@ def test_a_clearly_better_model_is_named_with_the_numbers_behind_it():
     text = takeaways(summary_of({"a": {"blur": 0.5, "jpeg": 0.5}, "b": {"blur": 1.0, "jpeg": 1.0}}))
     low, _ = jeffreys_interval(unweighted([[1.0, 1.0]] * 40))
     assert low < 0.95  # the interval of resamples was [100.0, 100.0]
-    assert f"- place 1: b, 100.0 % [{100 * low:.1f}, 100.0]" in text
-    assert "- place 2: a, 50.0 % [" in text
+    assert f"by accuracy place 1, 100.0 % [{100 * low:.1f}, 100.0]" in text
+    assert "- place 1: b, corrected score 100.0 [" in text
+    assert "- place 2: a, corrected score 0.0 [" in text
     assert "- b is better than a (a -50.0 points [" in text
     assert "blur: b is better than the runner-up a (b 100.0 %, +50.0 points [" in text
     assert "too close to call" not in text
@@ -34,7 +39,7 @@ def test_the_table_has_the_published_order_of_columns_with_other_types_after_it(
     assert "| model | all | jpeg | blur | exposure | noise | mean confidence | macro | corrected |" in text
     (line,) = [line for line in text.splitlines() if line.startswith("| a |")]
     assert line.startswith("| a | 75.0 [")
-    assert line.endswith("] | 90.0 | 80.0 | 70.0 | 60.0 | 0.70 | 75.0 | – |")
+    assert line.endswith("] | 90.0 | 80.0 | 70.0 | 60.0 | 0.70 | 75.0 | 50.0 |")
     assert "| _baseline: always-first_ | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 | – | 50.0 | – |" in text
 
 
@@ -43,7 +48,7 @@ def test_the_corrected_score_stands_in_the_table_and_in_the_ranking_with_its_int
     text = takeaways(changed(summary_of({"a": {"blur": 0.9}}), "models.a.against_baselines.corrected", **corrected))
     (line,) = [line for line in text.splitlines() if line.startswith("| a |")]
     assert line.endswith("| 90.0 | 61.0 |")
-    assert "corrected for chance and baselines 61.0 [50.0, 70.0]" in text
+    assert "- place 1: a, corrected score 61.0 [50.0, 70.0]; by accuracy place 1, 90.0 % [" in text
 
 
 def test_types_that_a_model_is_not_shown_to_see_are_listed_apart_from_those_that_it_prefers_degraded():
@@ -94,7 +99,10 @@ def test_sound_runs_do_not():
     assert "Identity control: tied (40 of 40 pairs tied)." in text
     assert "Failed" not in text
     assert "training data" not in text
-    assert "order of the two photos in 2.5 % of 40 pairs" in text
+    (swapped,) = [line for line in text.splitlines() if "order of the two photos" in line]
+    assert re.fullmatch(
+        r"- Verdicts depend on the order of the two photos in 2.5 % \[0.\d, 1\d.\d\] of 40 pairs.", swapped
+    )
 
 
 def test_a_single_photo_ranks_nothing():
@@ -143,9 +151,10 @@ def test_many_comparisons_need_no_more_resamples_as_they_did():
 
 def test_models_of_different_photos_have_no_place():
     summary = summary_of({"a": {"blur": 1.0}, "b": {"blur": 0.2}})
-    ranking = [RankedModel(model=name, place=None, last_place=None) for name in "ab"]
+    none = dict.fromkeys(("place", "last_place", "corrected_place", "corrected_last_place"))
+    ranking = [RankedModel(model=name, **none) for name in "ab"]
     text = takeaways(changed(summary, "", ranking=ranking))
-    assert "- no place: a, 100.0 % [" in text
+    assert "- no place: a, corrected score 100.0 [" in text
     assert "Models that were asked about different photos have no place; benchmark them on the same ones." in text
 
 

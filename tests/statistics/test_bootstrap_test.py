@@ -35,7 +35,7 @@ def test_p_and_interval_are_those_of_a_t_test_where_resamples_are_normal(units):
 @pytest.mark.parametrize("resamples", [20, 99, 499])
 def test_the_interval_excludes_0_exactly_where_p_alone_is_below_5_percent(resamples):
     random = np.random.default_rng(0)
-    for units in (4, 15, 60):
+    for units in (6, 15, 60):
         values = random.normal(random.normal(0, 2.5 / np.sqrt(units), 50), 1.0, (units, 50)).round(1)
         test = BootstrapTest(draws_of(values, resamples), np.full(50, units))
         low, high = test.intervals(bound=10.0).T
@@ -43,6 +43,13 @@ def test_the_interval_excludes_0_exactly_where_p_alone_is_below_5_percent(resamp
         assert 0 < shown.sum() < 50
         assert (shown == ((low > 0) | (high < 0))).all()
         assert ((low <= test.draws[0]) & (test.draws[0] <= high)).all()
+
+
+def test_clusters_that_all_agree_show_no_more_than_their_signs_would():
+    for units, expected in ((4, 0.125), (5, 0.0625), (6, 0.03125), (11, 2**-10)):
+        test = BootstrapTest(np.full((2001, 1), 0.8), np.array([units]))
+        assert test.test()[0] == pytest.approx(expected)
+        assert (test.intervals(1.0)[0, 0] > 0) == (expected < 0.05)
 
 
 def test_the_correction_is_for_all_columns_and_nothing_for_copies():

@@ -50,7 +50,11 @@ def test_the_error_of_the_sample_is_that_of_the_reliability_curve():
     stated = random.uniform(size=30)
     calibration = reliability(stated, clusters, bootstrap, "")
     gaps = [bin_.count * abs(bin_.mean_probability - bin_.share_right) for bin_ in calibration.bins]
-    assert error_draws(bootstrap, clusters, stated)[0] == pytest.approx(sum(gaps) / 60)
+    draws, deviations = error_draws(bootstrap, clusters, stated)
+    assert draws[0] == pytest.approx(sum(gaps) / 60)
+    alone = error_draws(bootstrap, clusters, np.where(clusters == clusters[0], stated, 0.9))[1]
+    assert deviations > alone > 0
+    assert error_draws(bootstrap, clusters, np.full(30, 0.9))[1] == 0.0  # all clusters say the same and are right
     assert calibration.ece == pytest.approx(sum(gaps) / 60)
 
 

@@ -8,7 +8,6 @@ from scipy.special import expit
 
 from iqbench.benchmark.chance import ALL, ChanceTests, chance_fields
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables
-from iqbench.records import value_or_reason
 from iqbench.results.model_summary import (
     Controls,
     IdentityControl,
@@ -20,10 +19,13 @@ from iqbench.results.model_summary import (
 )
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.calibration import Calibration, reliability
-from iqbench.statistics.estimate import NO_PAIR, Accuracy, AccuracyAgainstChance, Array
+from iqbench.statistics.estimate import NO_PAIR, Accuracy, AccuracyAgainstChance, Array, Estimate, Interval
 from iqbench.statistics.proportions import cluster_intervals
 
 UNCALIBRATED = "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders"
+
+PROPORTION, VERDICT_CONFIDENCE, LEGACY_CONFIDENCE = (0.0, 1.0), (0.5, 1.0), (0.0, 2.0)
+"""The least and the largest value of a proportion, and of both confidences; see `iqbench.protocol.decide`."""
 
 IDENTITY, REENCODE = "identity", "reencode"
 """The levels of the controls."""
@@ -39,11 +41,21 @@ class ModelAccuracies:
     """
 
     def __init__(self, tables: ModelTables, sample: BenchmarkSample, chance: ChanceTests) -> None:
-        asked, types, bootstrap = tables.asked, sample.types, sample.bootstrap
-        codes = pd.Index(types).get_indexer(pd.Index(asked["degradation_type"]))
+        asked, judged, types, bootstrap = tables.asked, tables.judged, sample.types, sample.bootstrap
         self._tables, self._types, self._bootstrap, self._chance = tables, types, bootstrap, chance
-        self._sums = bootstrap.sums(asked["cluster"], codes, asked["correct"].to_numpy(np.float64), len(types))
-        self._counts = bootstrap.sums(asked["cluster"], codes, np.ones(len(asked)), len(types))
+        self._sums, self._counts = self._by_type(asked, asked["correct"])
+        confidence = VERDICT_CONFIDENCE if sample.protocol.orders == "both" else LEGACY_CONFIDENCE
+        self._means = {
+            "avg_confidence": self._estimates(judged, judged["confidence"], NO_PAIR, confidence),
+            "avg_legacy_confidence": self._estimates(
+                judged, judged["legacy_confidence"], "no legacy confidence", LEGACY_CONFIDENCE
+            ),
+            "avg_score_drop": self._estimates(
+                judged, judged["score_original"] - judged["score_degraded"], "the model has no score", None
+            ),
+            "tie_rate": self._estimates(judged, judged["prediction"].isna(), NO_PAIR),
+            "order_consistency": self._estimates(judged, judged["order_consistent"], NO_PAIR),
+        }
 
     def overall(self) -> PairStatistics:
         """Return the statistics of all pairs."""
@@ -93,31 +105,55 @@ class ModelAccuracies:
             for table in (self._tables.pairs, self._tables.asked, self._tables.judged)
         )
         (accuracy,) = self._bootstrap.proportions_of(Accuracy, sums, counts, [{}])
-        ties = int(judged["prediction"].isna().sum())
-        drop = _mean(judged["score_original"] - judged["score_degraded"])
-        consistent: Array = judged["order_consistent"].to_numpy(dtype=np.float64, na_value=np.nan)
-        consistency = self._bootstrap.proportion(Accuracy, judged["cluster"], consistent)
         p = self._chance.types.get((self._tables.name, kind))
+        fields = dict[str, Any]()
+        for name, estimates in self._means.items():
+            fields |= estimates[kind].as_fields(name)
         return PairStatistics(
             **dict(accuracy),
             **chance_fields(p, accuracy.value, accuracy.interval),
-            ties=ties,
+            ties=int(judged["prediction"].isna().sum()),
             unanswered=len(asked) - len(judged),
             failed=len(pairs) - len(judged),
-            **value_or_reason("avg_confidence", _mean(judged["confidence"]), NO_PAIR),
-            **value_or_reason("avg_legacy_confidence", _mean(judged["legacy_confidence"]), "no legacy confidence"),
-            **value_or_reason("avg_score_drop", drop, "the model has no score"),
-            **value_or_reason("tie_rate", ties / len(judged) if len(judged) else None, NO_PAIR),
-            **consistency.as_fields("order_consistency"),
+            **fields,
         )
+
+    def _by_type(self, rows: pd.DataFrame, values: "pd.Series[Any]") -> tuple[Array, Array]:
+        """Return the sum and the number of the finite values in each cluster and type."""
+        numbers = values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        finite = np.isfinite(numbers)
+        codes = pd.Index(self._types).get_indexer(pd.Index(rows["degradation_type"][finite]))
+        clusters, width = rows["cluster"][finite], len(self._types)
+        sums = self._bootstrap.sums(clusters, codes, np.asarray(numbers[finite], dtype=np.float64), width)
+        return sums, self._bootstrap.sums(clusters, codes, np.ones(len(codes)), width)
+
+    def _estimates(
+        self, rows: pd.DataFrame, values: "pd.Series[Any]", undefined: str, bounds: Interval | None = PROPORTION
+    ) -> dict[str, Estimate]:
+        """Return the mean of the finite values over all pairs and on each type.
+
+        Args:
+            rows: The pairs.
+            values: A value per pair.
+            undefined: The reason if no value is finite.
+            bounds: The least and the largest possible value, None if there are none.
+        """
+        sums, counts = (np.hstack([table, table.sum(axis=1, keepdims=True)]) for table in self._by_type(rows, values))
+        if bounds == PROPORTION:
+            estimates = self._bootstrap.proportions_of(Estimate, sums, counts, [{}] * sums.shape[1], undefined)
+        else:
+            estimates = self._bootstrap.means_of(Estimate, sums, counts, undefined, bounds)
+        return dict(zip([*self._types, ALL], estimates, strict=True))
 
 
 def severity_steps(tables: ModelTables, bootstrap: Bootstrap, chance: ChanceTests) -> dict[str, list[SeverityStep]]:
     """Return the accuracy at each level of each ladder, mildest first."""
     groups = tables.asked.groupby(["ladder", "severity"])
     ladders: dict[str, list[SeverityStep]] = {}
-    estimates = _group_accuracies(tables.asked, groups.ngroup().to_numpy(), groups.ngroups, bootstrap)
-    for ((ladder, severity), rows), accuracy in zip(groups, estimates, strict=True):
+    codes = groups.ngroup().to_numpy()
+    estimates = _group_accuracies(tables.asked, codes, groups.ngroups, bootstrap)
+    margins = _group_margins(tables.asked, codes, groups.ngroups, bootstrap)
+    for ((ladder, severity), rows), accuracy, margin in zip(groups, estimates, margins, strict=True):
         first = rows.iloc[0]
         step = SeverityStep(
             **dict(accuracy),
@@ -125,7 +161,7 @@ def severity_steps(tables: ModelTables, bootstrap: Bootstrap, chance: ChanceTest
             severity=int(first["severity"]),
             level=str(first["degradation_level"]),
             degradation_type=str(first["degradation_type"]),
-            **value_or_reason("avg_margin", _mean(rows["margin"]), "no finite margin"),
+            **margin.as_fields("avg_margin"),
         )
         ladders.setdefault(str(ladder), []).append(step)
     return ladders
@@ -199,8 +235,12 @@ def _group_accuracies(rows: pd.DataFrame, codes: Any, groups: int, bootstrap: Bo
     return bootstrap.proportions(Accuracy, rows["cluster"], codes, correct, [{}] * groups)
 
 
-def _mean(values: "pd.Series[Any]") -> float | None:
-    """Return the mean of the finite values, None if there is none."""
-    numbers = values.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    numbers = numbers[np.isfinite(numbers)]
-    return float(numbers.mean()) if numbers.size else None
+def _group_margins(rows: pd.DataFrame, codes: Any, groups: int, bootstrap: Bootstrap) -> list[Estimate]:
+    """Return the mean of the finite margins of each group of rows."""
+    margins = rows["margin"].to_numpy(np.float64)
+    finite = np.isfinite(margins)
+    clusters = rows["cluster"][finite]
+    sums, counts = (
+        bootstrap.sums(clusters, codes[finite], values, groups) for values in (margins[finite], np.ones(finite.sum()))
+    )
+    return bootstrap.means_of(Estimate, sums, counts, "no finite margin")

@@ -14,7 +14,6 @@ from iqbench.benchmark.tables import CELL, BenchmarkSample
 from iqbench.records import value_or_reason
 from iqbench.results.model_agreement import Disagreement, ModelAgreement
 from iqbench.results.summary import BestPerType, NobodyRight, TypeWinner
-from iqbench.statistics.bootstrap import ratio
 from iqbench.statistics.estimate import NO_PAIR, Array, Share
 
 NOT_BOTH = "no pair judged by both"
@@ -104,27 +103,25 @@ class Combinations:
         values = {name: self._correct[name].to_numpy(np.float64) for name in self._models}
         first, second = (np.stack([values[pair[side]] for pair in pairs], axis=1) for side in (0, 1))
         both = ~np.isnan(first + second)
-        shares = {
+        columns = {
             "same": first == second,
             "both_right": (first == 1) & (second == 1),
             "only_a": (first == 1) & (second == 0),
             "only_b": (first == 0) & (second == 1),
             "neither": (first == 0) & (second == 0),
+            "either_right": (first == 1) | (second == 1),
         }
         number = both.sum(axis=0)
-        means = {name: ratio((share & both).sum(axis=0).astype(float), number) for name, share in shares.items()}
-        either = self._shares(np.where(both, (first == 1) | (second == 1), np.nan), NOT_BOTH)
-        averaged = self._shares(self._averaged(pairs), NOT_CALIBRATED)
+        shares = {name: self._shares(np.where(both, column, np.nan), NOT_BOTH) for name, column in columns.items()}
+        shares["averaged"] = self._shares(self._averaged(pairs), NOT_CALIBRATED)
         return [
             ModelAgreement(
                 a=a,
                 b=b,
                 pairs=int(number[at]),
-                either_right=either[at],
-                averaged=averaged[at],
                 disagreements=self._disagreements(a, b),
                 gmad=self._gmad.pairs(a, b),
-                **{name: float(mean[at]) if number[at] else None for name, mean in means.items()},
+                **{name: estimates[at] for name, estimates in shares.items()},
             )
             for at, (a, b) in enumerate(pairs)
         ]

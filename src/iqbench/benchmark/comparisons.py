@@ -1,4 +1,4 @@
-"""Comparisons of models, paired by photo: differences, ranking, and the least difference that can be shown."""
+"""Comparisons of models, paired by photo: differences, and the least difference that can be shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.tables import CELL, BenchmarkSample
-from iqbench.results.summary import LeastDifference, ModelDifference, PhotoDifference, RankedModel, TypeWinner
+from iqbench.results.summary import LeastDifference, ModelDifference, PhotoDifference, TypeWinner
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.estimate import Accuracy, Array
 from iqbench.statistics.paired_tests import paired_differences, undefined_difference
@@ -66,8 +66,9 @@ class Comparisons:
 
     @property
     def same_pairs(self) -> bool:
-        """Whether all models were asked about the same pairs, so that they can be ranked."""
-        return not any(np.isnan(values).any() for values in self._correct.values())
+        """Whether all models that gave an answer were asked about the same pairs, so that they can be ranked."""
+        missing = [np.isnan(values) for values in self._correct.values()]
+        return not any(lost.any() and not lost.all() for lost in missing)
 
     def pairwise(self) -> list[ModelDifference]:
         """Return the difference of every two models over all pairs, and its verdict."""
@@ -143,17 +144,6 @@ class Comparisons:
         means = np.divide(gap.sums.sum(axis=0), number, out=np.zeros(len(number)), where=number > 0)
         return Gap((gap.sums - means * gap.counts) * np.sqrt(2), gap.counts, gap.photos)
 
-    def ranking(self, accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference]) -> list[RankedModel]:
-        """Return the models, the most accurate first, each with its first and last possible place.
-
-        Models that were asked about different pairs have no place.
-
-        Args:
-            accuracies: The accuracy of each model over all pairs.
-            pairwise: The difference of every two models.
-        """
-        return ranking(accuracies, pairwise, self.same_pairs)
-
     def _gap(self, a: Array, b: Array) -> Gap:
         gap = a - b
         both = ~np.isnan(gap)
@@ -224,37 +214,6 @@ def comparisons_of(sample: BenchmarkSample) -> Comparisons:
     """Return the comparisons of the models of a benchmark, by its protocol's margin."""
     margin = None if sample.protocol.margin is None else sample.protocol.margin / 100
     return Comparisons(sample.asked, sample.models, sample.types, sample.bootstrap, sample.flips, margin)
-
-
-def ranking(
-    accuracies: Mapping[str, float | None], pairwise: Sequence[ModelDifference], same_pairs: bool = True
-) -> list[RankedModel]:
-    """Return the models, the most accurate first, each with its place: one plus the models shown to be better.
-
-    Models that cannot be told apart share a place. Two of them may share it with a third, but not with each other.
-
-    Args:
-        accuracies: The accuracy of each model over all pairs.
-        pairwise: The difference of every two models.
-        same_pairs: Whether all models were asked about the same pairs; otherwise none has a place.
-
-    Example:
-        >>> first = ModelDifference(a="a", b="b", difference=0.1, better=None, verdict=TOO_CLOSE)
-        >>> second = ModelDifference(a="b", b="c", difference=0.2, better="b", verdict="b better")
-        >>> places = ranking({"a": 0.9, "b": 0.8, "c": 0.6}, [first, second])
-        >>> [(model.model, model.place, model.last_place) for model in places]
-        [('a', 1, 3), ('b', 1, 2), ('c', 2, 3)]
-    """
-    better, worse = dict.fromkeys(accuracies, 0), dict.fromkeys(accuracies, 0)
-    for pair in pairwise:
-        if pair.better is not None:
-            better[pair.b if pair.better == pair.a else pair.a] += 1
-            worse[pair.better] += 1
-    ordered = sorted(accuracies, key=lambda model: -(accuracies[model] or 0.0))
-    if not same_pairs:
-        return [RankedModel(model=model, place=None, last_place=None) for model in ordered]
-    count = len(accuracies)
-    return [RankedModel(model=model, place=1 + better[model], last_place=count - worse[model]) for model in ordered]
 
 
 def _with_verdict(difference: PhotoDifference, a: str, b: str, close: bool, margin: float | None) -> ModelDifference:

@@ -19,6 +19,7 @@ CALIBRATED = "P(original better), calibrated on other photos; each pair in both 
 
 FEW_PHOTOS = "calibration needs at least two photos"
 ONE_KIND = "all verdicts are right, or all wrong"
+ONE_PHOTO = "an interval needs right verdicts and wrong ones on two photos each"
 SHAPES_DIFFER = "the model's inputs have different shapes"
 
 STRATA = {"brightness": "original_brightness", "sharpness": "original_sharpness", "pixels": "original_pixels"}
@@ -44,7 +45,8 @@ def probabilities(verdicts: pd.DataFrame) -> "pd.Series[float]":
 def confidence(judged: pd.DataFrame, types: list[str], bootstrap: Bootstrap) -> Confidence:
     """Return the reliability of a model's calibrated probabilities, overall and by type.
 
-    ``auroc`` is how well |P - 1/2| separates right verdicts from wrong ones; 0.5 is chance.
+    ``auroc`` is how well |P - 1/2| separates right verdicts from wrong ones; 0.5 is chance. Its interval counts the
+    photos that have wrong verdicts, or right ones, whichever are fewer.
 
     Args:
         judged: The model's judged rows, with their ``probability``.
@@ -58,9 +60,11 @@ def confidence(judged: pd.DataFrame, types: list[str], bootstrap: Bootstrap) -> 
     decided = (correct != 0.5) & calibrated
     clusters = judged["cluster"][decided]
     areas = auroc_draws(bootstrap, clusters, correct[decided] == 1, np.abs(chances[decided] - 0.5))
-    units = clusters.nunique()
+    units = min(clusters[correct[decided] == worth].nunique() for worth in (0, 1))
     kinds = ONE_KIND if calibrated.any() else undefined
-    area = Estimate.from_draws(areas, len(clusters), units, kinds, bootstrap.too_few(units))
+    area = bootstrap.estimate(Estimate, areas, len(clusters), units, kinds, (0.0, 1.0))
+    if area.value is not None and units < 2:
+        area = area.model_copy(update={"interval_reason": ONE_PHOTO})
     return Confidence(
         **dict(reliability(chances, judged["cluster"], bootstrap, CALIBRATED, undefined)),
         **area.as_fields("auroc"),

@@ -10,9 +10,10 @@ import pandas as pd
 from iqbench.benchmark.tables import ModelTables
 from iqbench.records import value_or_reason
 from iqbench.results.model_summary import MonotonicityTest, Threshold
-from iqbench.statistics.bootstrap import Bootstrap
+from iqbench.statistics.bootstrap import Bootstrap, ratio
 from iqbench.statistics.estimate import Array, Estimate, expanded_tail
 from iqbench.statistics.monotonicity import crossing, kendall_taus, monotone
+from iqbench.statistics.unseen import deviation_mass, unseen_reach
 
 NOTICED = 0.75
 """Accuracy at which a level counts as noticed: halfway between chance and certainty."""
@@ -89,10 +90,12 @@ def _threshold(rows: pd.DataFrame, steps: pd.DataFrame, bootstrap: Bootstrap) ->
         )
     codes = pd.Index(steps["severity"]).get_indexer(pd.Index(rows["severity"]))
     correct = rows["correct"].to_numpy(np.float64)
-    accuracy = bootstrap.column_means(rows["cluster"], codes, correct, len(steps))
+    sums, counts = (
+        bootstrap.sums(rows["cluster"], codes, column, len(steps)) for column in (correct, np.ones(len(rows)))
+    )
     amounts = steps["amount"].to_numpy(np.float64)
-    crossings = crossing(monotone(accuracy), amounts, NOTICED)
-    amount = float(crossings[0]) if np.isfinite(crossings[0]) else None
+    at = float(crossing(monotone(ratio(sums.sum(axis=0), counts.sum(axis=0))[None]), amounts, NOTICED)[0])
+    amount = at if np.isfinite(at) else None
     few = bootstrap.too_few(rows["cluster"].nunique())
     beyond = f"{100 * NOTICED:.0f} % is not reached at {amounts[-1]:g}"
     return Threshold(
@@ -100,21 +103,32 @@ def _threshold(rows: pd.DataFrame, steps: pd.DataFrame, bootstrap: Bootstrap) ->
         unit=unit,
         **value_or_reason("amount", amount, beyond),
         at_most=amount is not None and amount == float(amounts[0]),
-        interval=None if few else _threshold_interval(crossings, amounts, rows["cluster"].nunique()),
+        interval=None if few else _threshold_interval(sums, counts, amounts, bootstrap),
         interval_reason=few or None,
     )
 
 
-def _threshold_interval(crossings: Array, amounts: Array, clusters: int) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of the crossings, from mild to harsh; None is beyond the harshest level."""
+def _threshold_interval(
+    sums: Array, counts: Array, amounts: Array, bootstrap: Bootstrap
+) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of the crossing, from mild to harsh; None is beyond the harshest level.
+
+    Each end is that of curves which are moved by what photos could add that were not drawn: up for the mild end,
+    down for the harsh one.
+    """
     sign = 1.0 if amounts[-1] >= amounts[0] else -1.0  # a harsher JPEG has a lower quality
-    damage = np.where(np.isinf(crossings), np.inf, sign * crossings)
-    tail = expanded_tail(clusters)
-    low, high = np.nanquantile(damage[1:], [tail, 1 - tail], method="nearest")
-    return (
-        None if np.isinf(low) else float(sign * low),
-        None if np.isinf(high) else float(sign * high),
-    )
+    curves, photos = ratio(bootstrap.drawn(sums), bootstrap.drawn(counts))[1:], (counts > 0).sum(axis=0)
+    curves = curves[np.isfinite(curves).all(axis=1)]
+    if not len(curves):
+        return None, None
+    reach, tail = unseen_reach(photos, deviation_mass(2 * sums, counts)), expanded_tail(int(photos.min()))
+    ends = []
+    for moved, quantile in ((curves + reach * (1 - curves), tail), (curves - reach * curves, 1 - tail)):
+        crossings = crossing(monotone(moved), amounts, NOTICED)
+        damage = np.where(np.isinf(crossings), np.inf, sign * crossings)
+        end = float(np.quantile(damage, quantile, method="nearest"))
+        ends.append(None if np.isinf(end) else sign * end)
+    return ends[0], ends[1]
 
 
 def _taus(judged: pd.DataFrame, tie_margin: float) -> pd.DataFrame:

@@ -15,10 +15,11 @@ import pandas as pd
 from iqbench.benchmark.tables import ModelTables
 from iqbench.protocol import Protocol, verdict_signs
 from iqbench.results.model_summary import CrossPhotoStep
-from iqbench.statistics.bootstrap import Bootstrap, ratio, with_unseen_clusters
+from iqbench.statistics.bootstrap import Bootstrap, ratio
 from iqbench.statistics.estimate import Array
 from iqbench.statistics.pigeonhole import pair_sums, row_wins, score_wins
 from iqbench.statistics.resampled_calibration import MIN_RESAMPLES, WEIGHED_PAIRS
+from iqbench.statistics.unseen import deviation_mass, resampled_estimate
 
 ONE_CLUSTER = "there is no pair of different photos"
 
@@ -90,11 +91,10 @@ def _step(draws: Array, won: Array, compared: Array, **fields: Any) -> CrossPhot
         fields: The other fields.
     """
     pairs, clusters = round(compared.sum()), int((compared > 0).sum())
-    step = CrossPhotoStep.from_draws(draws, pairs, clusters, ONE_CLUSTER, **fields)
-    if step.interval is None:
-        return step
-    wide = with_unseen_clusters(step.interval, float(draws[0]), won[:, None], compared[:, None], (0.0, 1.0))
-    return step.model_copy(update={"interval": wide})
+    deviations = deviation_mass(won[:, None], compared[:, None]).item()
+    return resampled_estimate(
+        CrossPhotoStep, draws, pairs, clusters, ONE_CLUSTER, bounds=(0.0, 1.0), deviations=deviations, **fields
+    )
 
 
 def _within_clusters(

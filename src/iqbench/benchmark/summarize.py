@@ -30,6 +30,7 @@ from iqbench.benchmark.diagnostics import (
 from iqbench.benchmark.gallery import failures
 from iqbench.benchmark.monotonicity import monotonicity_tests, thresholds
 from iqbench.benchmark.p_test import p_test
+from iqbench.benchmark.ranking import Standings
 from iqbench.benchmark.repeat_sample import repeatability
 from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
@@ -123,8 +124,8 @@ def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config
 def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     """Return all statistics of a benchmark.
 
-    An undefined value is None and has its reason beside it. Rows of the type or group ``control`` enter
-    only ``controls``; failed rows enter only the counts of failures.
+    Models stand in the order of their ranking. An undefined value is None and has its reason beside it. Rows of the
+    type or group ``control`` enter only ``controls``; failed rows enter only the counts of failures.
 
     Args:
         sample: The verdict tables and the bootstrap.
@@ -137,7 +138,14 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     comparisons = comparisons_of(sample)
     together = Combinations(sample)
     winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
-    pairwise = comparisons.pairwise()
+    standings = Standings(
+        accuracies={name: model.overall.value for name, model in models.items()},
+        scores={name: model.against_baselines.corrected.value for name, model in models.items()},
+        pairwise=comparisons.pairwise(),
+        corrected_pairwise=against.corrected.pairwise(),
+        same_pairs=comparisons.same_pairs,
+    )
+    ranking = standings.ranking()
     missing = sorted({shard for record in facts.records for shard in record.missing_shards})
     config = sample.bootstrap.config
     return Summary(
@@ -153,10 +161,12 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
         looks=list(facts.looks),
         bootstrap=BootstrapSettings(unit="photo", confidence=1 - ALPHA, resamples=config.resamples, seed=config.seed),
         counts=RowCounts(rows=len(sample.verdicts), pairs=_counts(sample.pairs), controls=_counts(sample.controls)),
-        models=models,
+        models={ranked.model: models[ranked.model] for ranked in ranking},
         baselines=baseline_accuracies(baselines, sample.bootstrap, sample.types),
-        pairwise=pairwise,
-        ranking=comparisons.ranking({name: model.overall.value for name, model in models.items()}, pairwise),
+        pairwise=list(standings.pairwise),
+        corrected_pairwise=list(standings.corrected_pairwise),
+        ranking=ranking,
+        ranked_by=standings.ranked_by,
         least_difference=comparisons.least_difference(),
         agreement=together.agreement(),
         nobody_right=together.nobody_right(),

@@ -14,6 +14,7 @@ from iqbench.evaluation.answers import (
     pair_answers,
     unanswered,
     vote_answers,
+    with_average_answers,
 )
 from iqbench.evaluation.measures import (
     NO_SERIES,
@@ -43,6 +44,7 @@ from iqbench.statistics.estimate import ALPHA, Array, Estimate
 from iqbench.statistics.pair_proportions import pair_proportions
 from iqbench.statistics.proportions import cluster_interval
 from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap, PhotoBootstrap
+from iqbench.statistics.unseen import deviation_mass, resampled_deviations, resampled_estimate
 
 SHARED_PHOTOS = "a photo is in more than one series, so nothing is ranked inside them"
 NO_VOTES = "the model does not predict votes"
@@ -83,6 +85,9 @@ def pair_agreement(answers: pd.DataFrame, config: BootstrapConfig, tie_worth: fl
 def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteScale) -> VoteAgreement:
     """Return how well a model agrees with votes on single photos.
 
+    A photo that the model owes a score, though it can be read, counts with the model's average answer (and in
+    ``unanswered``), so it does not pay to refuse difficult photos. Other failures are left out.
+
     Args:
         answers: A row per photo: ``photo`` (its name), ``true`` (the mean vote), ``predicted`` (the
             score; NaN without one), ``status`` (``ok``, or the reason); and from models that predict
@@ -92,8 +97,9 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         scale: What the model predicts of votes.
     """
     photos = vote_answers(answers)
-    judged = photos[photos["status"] == "ok"]
-    count = len(judged)
+    asked = with_average_answers(photos)
+    judged = asked[asked["status"] == "ok"]
+    count, owed = len(judged), int(asked["owed"].sum())
     bootstrap = PhotoBootstrap(judged["photo_cluster"].tolist(), config)
     sides = _vote_sides(judged, scale)
     measures: dict[str, Estimate] = {}
@@ -107,11 +113,15 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
             continue
         draws = measure.draws(bootstrap.weights, *sides[measure.of])
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
-        alone = ONE_PHOTO if bootstrap.units < 2 else ""
-        measures[name] = measure.kind.from_draws(draws, count, bootstrap.units, measure.undefined, alone, **capped)
+        units = bootstrap.units
+        alone = ONE_PHOTO if units < 2 else ""
+        deviations = resampled_deviations(draws, bootstrap.unit_weights, units)
+        measures[name] = resampled_estimate(
+            measure.kind, draws, count, units, measure.undefined, alone, measure.bounds, deviations, **capped
+        )
     return VoteAgreement.model_validate(
         {
-            "counts": VoteCounts(photos=len(photos), judged=count, failures=failures(photos)),
+            "counts": VoteCounts(photos=len(photos), judged=count - owed, unanswered=owed, failures=failures(photos)),
             "bootstrap": cluster_bootstrap("photo", bootstrap.units, config),
             **measures,
             "predicts": scale.predicts,
@@ -153,7 +163,8 @@ def _pair_means(
         estimate = shares.estimate(at, Estimate, measure.undefined)
         if not measure.proportion:
             means, count = draws[:, at], shares.counts[at]
-            estimate = Estimate.from_draws(means, count, bootstrap.units, measure.undefined, bootstrap.no_interval)
+            few = bootstrap.no_interval
+            estimate = resampled_estimate(Estimate, means, count, bootstrap.units, measure.undefined, few)
         estimates[name] = _at_least_half(estimate) if measure.constant else estimate
     bins = [
         shares.estimate(at, AgreementBin, NO_WINNER, low=low, high=high)
@@ -233,15 +244,18 @@ def _series_means(pairs: pd.DataFrame, asked: pd.DataFrame, bootstrap: PairBoots
         number = len(np.unique(units))
         alone = ONE_SERIES if number < 2 else ""
         details = measure.details(ranked, values)
+        sums, counts = (np.bincount(units, column).astype(np.float64) for column in (known, np.ones(len(known))))
         if measure.proportion and len(known):
-            sums, counts = (np.bincount(units, column).astype(np.float64) for column in (known, np.ones(len(known))))
             interval = cluster_interval(sums, counts)
             estimates[name] = measure.kind.with_interval(
                 float(known.mean()), interval, len(known), undefined_reason, alone, **details
             )
             continue
         draws = bootstrap.over_series(ranked.series, values)
-        estimates[name] = measure.kind.from_draws(draws, len(known), number, undefined_reason, alone, **details)
+        deviations = deviation_mass(sums[:, None], counts[:, None]).item()
+        estimates[name] = resampled_estimate(
+            measure.kind, draws, len(known), number, undefined_reason, alone, measure.bounds, deviations, **details
+        )
     return estimates
 
 

@@ -67,6 +67,22 @@ def unanswered(answers: pd.DataFrame) -> "pd.Series[bool]":
     return answers["status"].isin(OWN_FAULTS)
 
 
+def with_average_answers(photos: pd.DataFrame) -> pd.DataFrame:
+    """Return answers about photos in which a photo that the model owes a score has the mean of its answers, ``owed``.
+
+    That says nothing of the photo, as a tie says nothing of a pair. A model without any answer owes none.
+
+    Args:
+        photos: From `vote_answers`.
+    """
+    answered, owed = photos["status"] == "ok", unanswered(photos)
+    owed &= bool(answered.any())
+    filled = photos.assign(owed=owed, status=photos["status"].mask(owed, "ok"))
+    for column in ["predicted", *(PREDICTED_VOTES if has_predicted_votes(photos) else [])]:
+        filled[column] = photos[column].mask(owed, photos[column][answered].mean())
+    return filled
+
+
 def has_predicted_votes(answers: pd.DataFrame) -> bool:
     """Return whether the model predicted the share of each rating."""
     return PREDICTED_VOTES[0] in answers

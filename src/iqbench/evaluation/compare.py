@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from iqbench.errors import UsageError
-from iqbench.evaluation.answers import pair_answers, vote_answers
+from iqbench.evaluation.answers import pair_answers, vote_answers, with_average_answers
 from iqbench.evaluation.paired_samples import (
     LARGEST_ACCURACY,
     LARGEST_SRCC,
@@ -32,7 +32,8 @@ def compare(
 
     All of them see the same flips or resamples, and p-values are corrected for all of them. On pairs of independent
     series the signs of series are flipped; where photos are shared, and for SRCC, photos are resampled. A pair that
-    a judge owes an answer is a tie, so it does not pay to refuse difficult pairs; a photo without a score is left out.
+    a judge owes an answer is a tie, and a photo that it owes a score has its average one, so it does not pay to refuse
+    what is difficult.
 
     Args:
         answers: As for `iqbench.evaluation.agreement.pair_agreement`, or `vote_agreement`, by the name of the judge.
@@ -50,7 +51,7 @@ def compare(
         _check_same(tables, ["series", "first", "second"], ["preference", "weight"])
         differences = accuracy_differences(tables, judges, config, tie_worth)
     else:
-        tables = [vote_answers(table) for table in answers.values()]
+        tables = [with_average_answers(vote_answers(table)) for table in answers.values()]
         _check_same(tables, ["photo"], ["true"])
         differences = srcc_differences(tables, judges, config)
     return _comparisons(list(combinations(answers, 2)), differences)

@@ -14,9 +14,10 @@ import numpy as np
 from iqbench.evaluation.voters import MAJORITY, ONE_VOTER
 from iqbench.metrics.pairs import agreements, cross_entropies, hits
 from iqbench.metrics.series import Standings, blind_tops, taus, tops
+from iqbench.metrics.voters import RATING_COUNT
 from iqbench.metrics.votes import GOOD, distances, krcc
 from iqbench.results.agreement_summary import CappedEstimate, SeriesCorrelation, TopOne
-from iqbench.statistics.estimate import Array, Estimate
+from iqbench.statistics.estimate import Array, Estimate, Interval
 from iqbench.statistics.pigeonhole import Weights
 from iqbench.statistics.resampled_measures import copied_draws, mean_draws, plcc_draws, srcc_draws
 
@@ -27,6 +28,10 @@ NO_SERIES = "no series was judged in full"
 ALL_TIED = "no series judged in full has an order both for the model and for people"
 NO_PHOTO = "no photo was judged"
 CONSTANT = "the scores or the votes are all the same, or there are fewer than two"
+
+CORRELATIONS = (-1.0, 1.0)
+DISTANCES = (0.0, float(np.sqrt(1 - 1 / RATING_COUNT)))
+"""The least and the largest earth mover's distance: all votes on one rating, or on the two furthest apart."""
 
 Unit = Literal["percent", "number"]
 Draws = Callable[[Weights, Array, Array], Array]
@@ -71,6 +76,7 @@ class SeriesMean:
         kind: The class of the estimate.
         details: Its other fields, from the standings and the values.
         proportion: Whether values are from 0 to 1.
+        bounds: The least and the largest value, None if there are none.
     """
 
     values: Callable[[Standings], Array]
@@ -80,6 +86,7 @@ class SeriesMean:
     kind: type[Estimate] = Estimate
     details: Callable[[Standings, Array], dict[str, float | None]] = lambda *_: {}
     proportion: bool = False
+    bounds: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +123,7 @@ class VoteMeasure:
         unit: How the table shows it.
         undefined: The reason if it has no value.
         kind: The class of the estimate; of a `CappedEstimate` the number of resamples is recorded.
+        bounds: The least and the largest value, None if there are none.
     """
 
     draws: Draws
@@ -124,6 +132,7 @@ class VoteMeasure:
     unit: Unit = "number"
     undefined: str = CONSTANT
     kind: type[Estimate] = Estimate
+    bounds: Interval | None = None
 
 
 def _mean_of(values: Callable[[Array, Array], Array]) -> Draws:
@@ -160,17 +169,18 @@ PAIR_MEASURES: dict[str, PairMean | SeriesMean] = {
         ALL_TIED,
         SeriesCorrelation,
         lambda ranked, values: {"undefined_series": int(np.isnan(values).sum())},
+        bounds=CORRELATIONS,
     ),
     "tie_rate": PairMean(lambda margin, preference: np.where(margin == 0, 1.0, 0.0), "ties", answered_only=True),
 }
 """The measures of agreement with preferences, in the order of the table."""
 
 VOTE_MEASURES: dict[str, VoteMeasure | VoteProportion] = {
-    "srcc": VoteMeasure(srcc_draws, heading="SRCC"),
-    "plcc": VoteMeasure(plcc_draws, heading="PLCC"),
-    "krcc": VoteMeasure(partial(copied_draws, krcc), heading="KRCC", kind=CappedEstimate),
+    "srcc": VoteMeasure(srcc_draws, heading="SRCC", bounds=CORRELATIONS),
+    "plcc": VoteMeasure(plcc_draws, heading="PLCC", bounds=CORRELATIONS),
+    "krcc": VoteMeasure(partial(copied_draws, krcc), heading="KRCC", kind=CappedEstimate, bounds=CORRELATIONS),
     "rmse": VoteMeasure(_root_mean_square, "mean", "RMSE", undefined=NO_PHOTO),
-    "emd": VoteMeasure(_mean_of(distances), "shares", "EMD", undefined=NO_PHOTO),
+    "emd": VoteMeasure(_mean_of(distances), "shares", "EMD", undefined=NO_PHOTO, bounds=DISTANCES),
     "binary_accuracy": VoteProportion(
         lambda mean, true: np.where(_good(mean) == _good(true), 1.0, 0.0), heading="good\nor bad"
     ),

@@ -20,6 +20,7 @@ from iqbench.statistics.estimate import ALPHA, NO_RESAMPLE, Array
 from iqbench.statistics.pair_proportions import photos_of_columns, series_table
 from iqbench.statistics.resampled_measures import ONE_PHOTO, ONE_SERIES, PairBootstrap, PhotoBootstrap, srcc_draws
 from iqbench.statistics.sign_flips import SignFlips, standard_errors
+from iqbench.statistics.unseen import resampled_deviations, unseen_reach
 
 COLUMNS = 64
 """Differences that are resampled at once, so that memory stays small."""
@@ -125,14 +126,16 @@ def accuracy_differences(
 def srcc_differences(
     tables: Sequence[pd.DataFrame], judges: Sequence[Judges], config: BootstrapConfig
 ) -> PairedSamples:
-    """Return the differences in SRCC on the photos that both judges scored.
+    """Return the differences in SRCC on the photos that both judges were asked about.
 
     Args:
-        tables: The answers of each judge about the same photos, from `iqbench.evaluation.answers.vote_answers`.
+        tables: The answers of each judge about the same photos, from
+            `iqbench.evaluation.answers.with_average_answers`.
         judges: The numbers of every two judges.
         config: The seed and the number of resamples.
     """
     scored = np.stack([(table["status"] == "ok").to_numpy(bool) for table in tables], axis=1)
+    owed = np.stack([table["owed"].to_numpy(bool) for table in tables], axis=1)
     rows = scored.sum(axis=1) >= 2
     clusters, true = tables[0]["photo_cluster"].to_numpy(str)[rows], tables[0]["true"].to_numpy(np.float64)[rows]
     predicted = [table["predicted"].to_numpy(np.float64)[rows] for table in tables]
@@ -153,14 +156,20 @@ def srcc_differences(
         no_test = CONSTANT if np.isnan(gap[0]) else ONE_PHOTO if of_pair < 2 else ""
         no_test = no_test or ("" if np.isfinite(gap[1:]).any() else NO_RESAMPLE)
         left_out = int((~(scored[:, a] & scored[:, b])).sum())
-        samples.append(PairedSample(float(of_a[0]), float(of_b[0]), float(gap[0]), n, 0, left_out, no_test))
+        average = int((owed[rows, a] | owed[rows, b])[known].sum())
+        samples.append(PairedSample(float(of_a[0]), float(of_b[0]), float(gap[0]), n, average, left_out, no_test))
         if not no_test:
             differences.append(gap)
             units.append(of_pair)
     tests = NO_TESTS
     if differences:
         test = BootstrapTest(np.stack(differences, axis=1), np.array(units))
-        tests = Tests(*test.test(), test.intervals(LARGEST_SRCC), test.least_difference())
+        deviations = [
+            resampled_deviations(gap, bootstrap.unit_weights, number)
+            for gap, number in zip(differences, units, strict=True)
+        ]
+        reach = unseen_reach(np.array(units), np.array(deviations) / LARGEST_SRCC)
+        tests = Tests(*test.test(), test.intervals(LARGEST_SRCC, reach), test.least_difference())
     return PairedSamples(
         samples,
         tests,

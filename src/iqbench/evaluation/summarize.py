@@ -81,7 +81,8 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
     own = agreement(judged.rows, judged.made_pairs, answers.scale, tie_worth)
     baselines, against = baseline_agreements(judged, tie_worth)
     if answers.made_pairs is not None:  # the voters are the same for all judges
-        ceiling = vote_ceiling(judged.rows, BOOTSTRAP)
+        asked = judged.rows.assign(status=judged.rows["status"].mask(unanswered(judged.rows), "ok"))
+        ceiling = vote_ceiling(asked, BOOTSTRAP)
         own = own.model_copy(update=ceiling)
         baselines = {name: baseline.model_copy(update=ceiling) for name, baseline in baselines.items()}
     seen = None if details.trained_on is None else int(answers.photos["seen_in_training"].sum())
@@ -138,13 +139,13 @@ def baseline_agreements(
 ) -> tuple[dict[str, PairAgreement | VoteAgreement], AgainstBestBaseline]:
     """Return how well each baseline agrees with people, and the model against the best one.
 
-    Baselines answer the pairs that the model was asked about, and score the photos that it scored.
+    Baselines answer the pairs and score the photos that the model was asked about.
     """
     if answers.made_pairs is None:
-        baseline_rows, pairs = _baseline_pairs(answers.rows, answers.photos), {}
+        baseline_rows, pairs = _baseline_answers(answers.rows, answers.photos, "margin"), {}
     else:
-        baseline_rows = baseline_answers(answers.rows, answers.photos, BOOTSTRAP.seed)
-        pairs = _baseline_pairs(answers.made_pairs, answers.photos)
+        baseline_rows = _baseline_answers(answers.rows, answers.photos, "predicted")
+        pairs = _baseline_answers(answers.made_pairs, answers.photos, "margin")
     scale = VoteScale("score", "a baseline predicts no votes")
     baselines = {
         name: agreement(table, pairs.get(name), scale, tie_worth)
@@ -201,11 +202,11 @@ def _with_clusters(answers: Predictions) -> pd.DataFrame | None:
     return None if answers.made_pairs is None else with_clusters(answers.made_pairs, answers.photos)
 
 
-def _baseline_pairs(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the answers of baselines to the pairs that a model was asked about, whether it answered or not."""
+def _baseline_answers(rows: pd.DataFrame, photos: pd.DataFrame, column: str) -> dict[str, pd.DataFrame]:
+    """Return the answers of baselines to what a model was asked, whether it answered or not; ``column`` holds them."""
     asked = rows.assign(status=rows["status"].mask(unanswered(rows), "ok"))
     return {
-        name: table.assign(status=table["status"].mask(table["margin"].isna() & (table["status"] == "ok"), NO_VALUE))
+        name: table.assign(status=table["status"].mask(table[column].isna() & (table["status"] == "ok"), NO_VALUE))
         for name, table in baseline_answers(asked, photos, BOOTSTRAP.seed).items()
     }
 

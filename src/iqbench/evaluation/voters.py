@@ -11,6 +11,7 @@ from iqbench.results.agreement_summary import CappedEstimate, KnownVotes
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import Array
 from iqbench.statistics.resampled_measures import ONE_PHOTO, PhotoBootstrap, srcc_draws
+from iqbench.statistics.unseen import resampled_deviations, resampled_estimate
 
 ONE_VOTER, MAJORITY = "one_voter", "with_majority"
 """Columns of pairs: the probability that a voter agrees with another voter, and with the majority."""
@@ -102,6 +103,13 @@ def vote_ceiling(answers: pd.DataFrame, config: BootstrapConfig) -> dict[str, Ca
     root = np.sqrt(whole, out=np.full(len(whole), np.nan), where=whole >= 0)
     reason = SAME_VOTES if np.isnan(whole[0]) else UNRELATED
     return {
-        "reliability": CappedEstimate.from_draws(whole, undefined=reason, **details),
-        "ceiling": CappedEstimate.from_draws(root, undefined=reason, **details),
+        name: resampled_estimate(
+            CappedEstimate,
+            values,
+            undefined=reason,
+            bounds=bounds,
+            deviations=resampled_deviations(values, bootstrap.unit_weights, bootstrap.units),
+            **details,
+        )
+        for name, values, bounds in (("reliability", whole, (-1.0, 1.0)), ("ceiling", root, (0.0, 1.0)))
     }

@@ -15,6 +15,7 @@ from iqbench.results.label_audit_summary import Finding, SharpnessAgreement
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
 from iqbench.statistics.pair_proportions import pair_proportions
 from iqbench.statistics.resampled_measures import ONE_PHOTO, PairBootstrap, srcc_draws
+from iqbench.statistics.unseen import resampled_deviations, resampled_estimate
 
 RESAMPLES = 2000
 
@@ -112,4 +113,7 @@ def _srcc(votes: VoteTable, sharpness: "pd.Series[float]", config: BootstrapConf
     count = int(known.sum())
     weights = Bootstrap(names[known].tolist(), config).weights
     draws = srcc_draws(weights, scores[known], votes.means[known])
-    return SharpnessAgreement.from_draws(draws, count, count, CONSTANT, ONE_PHOTO if count < 2 else "", measure="srcc")
+    deviations, alone = resampled_deviations(draws, weights, count), ONE_PHOTO if count < 2 else ""
+    return resampled_estimate(
+        SharpnessAgreement, draws, count, count, CONSTANT, alone, (-1.0, 1.0), deviations, measure="srcc"
+    )

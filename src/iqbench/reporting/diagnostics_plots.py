@@ -45,7 +45,7 @@ def agreement_plot(summary: Summary) -> bytes:
         either[at, at] = np.nan if model.overall.value is None else model.overall.value
     for pair in summary.agreement:
         a, b = names.index(pair.a), names.index(pair.b)
-        for matrix, value in ((either, pair.either_right.value), (same, pair.same)):
+        for matrix, value in ((either, pair.either_right.value), (same, pair.same.value)):
             matrix[a, b] = matrix[b, a] = np.nan if value is None else value
     side = 1.5 + 0.62 * len(names)
     figure = _figure(2 * max(side, 3.4), max(side, 3.0))

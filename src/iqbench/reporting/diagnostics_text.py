@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from iqbench.reporting.blind_spots import CHANCE, lies_below
 from iqbench.reporting.model_warnings import precision_sample, second_answers
-from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
-from iqbench.results.diagnostics_summary import Visibility
+from iqbench.reporting.text_format import bracketed_interval, complement, escape_markdown, percent, points
 from iqbench.results.model_summary import CrossPhotoStep, ModelSummary, Threshold
 from iqbench.statistics.estimate import Estimate
 
@@ -87,7 +86,8 @@ def threshold_text(threshold: Threshold) -> str:
 
 def _visibility(model: ModelSummary) -> Iterator[str]:
     hidden = [
-        f"{escape_markdown(kind)} in {percent(1 - visibility.visible)} %{_complement(visibility)} of pairs"
+        f"{escape_markdown(kind)} in {percent(1 - visibility.visible)} %"
+        f"{complement(Estimate.of_fields(visibility, 'visible'))} of pairs"
         for kind, visibility in model.visibility.items()
         if visibility.visible is not None and visibility.visible < 1
     ]
@@ -150,12 +150,3 @@ DIAGNOSTICS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
 
 def _decimals(estimate: Estimate, digits: int = 2) -> str:
     return "" if estimate.interval is None else f" [{', '.join(f'{end:.{digits}f}' for end in estimate.interval)}]"
-
-
-def _complement(visibility: Visibility) -> str:
-    """Return the interval of the share of pairs with an invisible change."""
-    visible = Estimate.of_fields(visibility, "visible")
-    if visible.interval is None:
-        return bracketed_interval(visible)
-    low, high = visible.interval
-    return bracketed_interval(visible.model_copy(update={"interval": (1 - high, 1 - low)}))

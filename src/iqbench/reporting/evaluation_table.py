@@ -202,9 +202,9 @@ def _conclusions(model: PairModel | VoteModel) -> list[str]:
 
 def _worth_of_failures(model: PairModel | VoteModel) -> str:
     """Return what failures count in the measures."""
-    if isinstance(model, VoteModel):
-        return "; these photos are left out, and pairs with them are ties unless a photo cannot be read"
     owed = model.counts.unanswered
+    if isinstance(model, VoteModel):
+        return f"; {owed:,} readable photos count with its average score, and in pairs as ties" if owed else ""
     return f"; {owed:,} pairs with readable photos count as ties" if owed else ""
 
 

@@ -15,11 +15,12 @@ def overall(summary: Summary) -> pd.DataFrame:
         model = summary.models[ranked.model]
         low, high = model.overall.interval or (None, None)
         row: dict[str, Any] = {"model": ranked.model, "place": ranked.place, "last_place": ranked.last_place}
+        row |= {"corrected_place": ranked.corrected_place, "corrected_last_place": ranked.corrected_last_place}
         row |= {"accuracy": model.overall.value, "corrected": model.against_baselines.corrected.value}
         row |= {"from": low, "to": high, "macro": model.macro.value}
         rows.append(row | {group: accuracy.value for group, accuracy in model.groups.items()})
     table = pd.DataFrame(rows).set_index("model")
-    shares = table.columns.drop(["place", "last_place"])
+    shares = table.columns.drop(["place", "last_place", "corrected_place", "corrected_last_place"])
     return table.assign(**{name: _percent(table[name]) for name in shares})
 
 
@@ -72,11 +73,11 @@ def agreement(summary: Summary) -> pd.DataFrame:
             "models": f"{pair.a} and {pair.b}",
             "at least one right": pair.either_right.value,
             "averaged": pair.averaged.value,
-            "both right": pair.both_right,
-            "only the first": pair.only_a,
-            "only the second": pair.only_b,
-            "neither": pair.neither,
-            "same verdict": pair.same,
+            "both right": pair.both_right.value,
+            "only the first": pair.only_a.value,
+            "only the second": pair.only_b.value,
+            "neither": pair.neither.value,
+            "same verdict": pair.same.value,
         }
         for pair in summary.agreement
     ]

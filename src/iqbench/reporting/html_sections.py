@@ -16,7 +16,7 @@ from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import accuracies, ceiling_lines, power_text, type_order
+from iqbench.reporting.table import RANKED_BY, accuracies, ceiling_lines, power_text, type_order
 from iqbench.results.comparison_pictures import ComparisonPictures
 from iqbench.results.model_summary import SeverityStep
 from iqbench.results.summary import Summary
@@ -82,6 +82,7 @@ class LevelRow:
 def _verdict(content: ReportContent) -> Values:
     warnings = {name: model_warnings(model) for name, model in content.summary.models.items()}
     return {
+        "ranked_by": RANKED_BY[content.summary.ranked_by],
         "warnings": warnings,
         "blind_spots": blind_spots(content.summary),
         "ceilings": ceiling_lines(content.summary),

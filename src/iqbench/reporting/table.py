@@ -13,11 +13,35 @@ from iqbench.reporting.console import wide_console
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent, tie_worth
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
-from iqbench.results.summary import Summary
+from iqbench.results.summary import RankedModel, Summary
 from iqbench.statistics.estimate import Interval
 
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 """The order of the published table."""
+
+
+RANKED_BY = {
+    "corrected score": "Ranked by the accuracy corrected for chance and baselines: 100 is a perfect judge, 0 a coin, "
+    "and copies of baselines get about 0 or less.",
+    "accuracy": "Ranked by accuracy, since not every model has a score that is corrected for chance and baselines.",
+}
+"""What is said of the order of the models."""
+
+
+def place_text(ranked: RankedModel, corrected: bool = False) -> str:
+    """Return the places of a model by accuracy, or by the corrected score.
+
+    Example:
+        >>> ranked = RankedModel(model="a", place=1, last_place=3, corrected_place=2, corrected_last_place=2)
+        >>> place_text(ranked), place_text(ranked, corrected=True)
+        ('place 1 to 3', 'place 2')
+    """
+    first, last = ranked.place, ranked.last_place
+    if corrected:
+        first, last = ranked.corrected_place, ranked.corrected_last_place
+    if first is None:
+        return "no place"
+    return f"place {first}" + (f" to {last}" if last != first else "")
 
 
 def type_order(summary: Summary) -> list[str]:
@@ -90,6 +114,7 @@ def _caption(summary: Summary) -> Text:
     parts = [
         f"accuracy in %, {tie_rule(summary.protocol)}",
         "corr.: corrected for chance and baselines (0 is a coin, 100 perfect)",
+        f"rows by {'corr.' if summary.ranked_by == 'corrected score' else 'accuracy'}",
         f"95 % intervals over {photos}" if judged > 1 else f"{photos}: no interval",
     ]
     if len(summary.models) > 1:

@@ -13,18 +13,20 @@ from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.table import (
+    RANKED_BY,
     ceiling_lines,
     looks_notice,
     markdown_table,
+    place_text,
     power_text,
     tie_rule,
     type_order,
     unfinished,
 )
-from iqbench.reporting.text_format import bracketed_interval, escape_markdown, percent, points
+from iqbench.reporting.text_format import bracketed_interval, complement, escape_markdown, percent, points
 from iqbench.results.model_summary import ModelSummary
-from iqbench.results.summary import ModelDifference, RankedModel, Summary, TypeWinner
-from iqbench.statistics.estimate import Accuracy, Difference
+from iqbench.results.summary import CorrectedDifference, ModelDifference, Summary, TypeWinner
+from iqbench.statistics.estimate import Accuracy, Difference, Estimate
 from iqbench.statistics.sign_flips import SignFlips
 
 
@@ -73,28 +75,30 @@ def _preface(summary: Summary) -> list[str]:
 
 
 def _ranking(summary: Summary) -> list[str]:
-    lines = []
+    lines = [RANKED_BY[summary.ranked_by], ""]
     for ranked in summary.ranking:
         model = summary.models[ranked.model]
-        corrected = model.against_baselines.corrected
-        score = percent(corrected.value) + bracketed_interval(corrected) if corrected.value is not None else "undefined"
+        corrected, name = model.against_baselines.corrected, escape_markdown(ranked.model)
+        score = percent(corrected.value) + bracketed_interval(corrected)
+        if corrected.value is None:
+            score = f"undefined ({escape_markdown(str(corrected.reason))})"
+        accuracy, macro = _accuracy_text(model.overall), f"macro {_accuracy_text(model.macro)}"
+        if summary.ranked_by == "accuracy":
+            lines.append(f"- {place_text(ranked)}: {name}, {accuracy}; {macro}; corrected score {score}.")
+            continue
+        by_accuracy = f"by accuracy {place_text(ranked)}, {accuracy}"
         lines.append(
-            f"- {_place(ranked)}: {escape_markdown(ranked.model)}, {_accuracy_text(model.overall)}; macro "
-            f"{_accuracy_text(model.macro)}; corrected for chance and baselines {score}"
+            f"- {place_text(ranked, corrected=True)}: {name}, corrected score {score}; {by_accuracy}; {macro}."
         )
     if len(summary.models) < 2:
         return [*lines, "", "Only one model was judged, so there is no comparison."]
     note = "Models that the data cannot separate share places."
-    if summary.ranking[0].place is None:
+    if all(ranked.place is None for ranked in summary.ranking):
         note = "Models that were asked about different photos have no place; benchmark them on the same ones."
-    lines += ["", f"{note} Paired comparisons on the same photos:", "", *map(_comparison, summary.pairwise)]
+    pairs = zip(summary.pairwise, summary.corrected_pairwise, strict=True)
+    lines += ["", f"{note} Paired comparisons on the same photos:", ""]
+    lines += [_comparison(difference) + _corrected_comparison(corrected) for difference, corrected in pairs]
     return [*lines, "", f"{power_text(summary).capitalize()}."]
-
-
-def _place(ranked: RankedModel) -> str:
-    if ranked.place is None:
-        return "no place"
-    return f"place {ranked.place}" + (f" to {ranked.last_place}" if ranked.last_place != ranked.place else "")
 
 
 def _comparison(difference: ModelDifference) -> str:
@@ -106,6 +110,17 @@ def _comparison(difference: ModelDifference) -> str:
         return f"- {a} and {b}: too close to call, no difference shown {numbers}."
     better, worse = (a, b) if difference.better == difference.a else (b, a)
     return f"- {better} is better than {worse} {numbers}."
+
+
+def _corrected_comparison(difference: CorrectedDifference) -> str:
+    if difference.value is None:
+        return ""
+    a, b = escape_markdown(difference.a), escape_markdown(difference.b)
+    better = "too close to call"
+    if difference.better is not None:
+        better = f"{a if difference.better == difference.a else b} is better"
+    p = "" if difference.p_corrected is None else f", p = {difference.p_corrected:.2g} (corrected)"
+    return f" By the corrected score: {better} ({a} {points(difference.value)}{bracketed_interval(difference)}{p})."
 
 
 def _winners(summary: Summary) -> list[str]:
@@ -199,9 +214,13 @@ def _soundness(model: ModelSummary) -> list[str]:
         lines.append(f"Re-encode control: prefers the original in {share} of {reencode.n} pairs.")
     if overall.order_consistency is not None and overall.order_consistency < 1:
         share = percent(1 - overall.order_consistency)
-        lines.append(f"Verdicts depend on the order of the two photos in {share} % of {overall.n} pairs.")
+        interval = complement(Estimate.of_fields(overall, "order_consistency"))
+        lines.append(f"Verdicts depend on the order of the two photos in {share} %{interval} of {overall.n} pairs.")
+    ties = Estimate.of_fields(overall, "tie_rate")
     if overall.ties:
-        lines.append(f"Ties: {overall.ties} of {overall.n} pairs ({percent(overall.tie_rate)} %).")
+        lines.append(
+            f"Ties: {overall.ties} of {overall.n} pairs ({percent(overall.tie_rate)} %{bracketed_interval(ties)})."
+        )
     if overall.failed:
         reasons = ", ".join(f"{escape_markdown(status)}: {count}" for status, count in model.failures.items())
         counted = f", {overall.unanswered} of them worth a tie" if overall.unanswered else ", which enter no accuracy"

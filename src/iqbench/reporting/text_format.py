@@ -84,6 +84,19 @@ def bracketed_interval(estimate: Estimate) -> str:
     return f" [{percent(low)}, {percent(high)}]"
 
 
+def complement(estimate: Estimate) -> str:
+    """Return the interval of one minus a share, as `bracketed_interval` does.
+
+    Example:
+        >>> complement(Estimate(value=0.75, interval=(0.5, 1.0)))
+        ' [0.0, 50.0]'
+    """
+    if estimate.interval is None:
+        return bracketed_interval(estimate)
+    low, high = estimate.interval
+    return bracketed_interval(estimate.model_copy(update={"interval": (1 - high, 1 - low)}))
+
+
 def one_line(name: str) -> str:
     r"""Return a name without line breaks and other characters that would break a table.
 

@@ -4,9 +4,15 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from iqbench.records import Record
+from iqbench.records import Record, without_interval
 from iqbench.results.summary import BootstrapSettings
-from iqbench.statistics.estimate import ALPHA, Estimate
+from iqbench.statistics.estimate import ALPHA, P_VALUE, Estimate
+
+EDGE, OF_JUDGE = (
+    "an edge of the bin",
+    "the interval of the difference tells what is known; each judge has its own measure",
+)
+"""Why a number has no interval."""
 
 KnownVotes = Literal["counted", "many", "unknown"]
 """How far the number of votes per pair is known: counted, taken for many, or nothing."""
@@ -24,14 +30,14 @@ class ClusterBootstrap(BootstrapSettings):
 class AgreementBin(Estimate):
     """The accuracy on pairs on which people agree from ``low`` to just below ``high`` (the last bin: up to 1)."""
 
-    low: float
-    high: float
+    low: float = without_interval(EDGE)
+    high: float = without_interval(EDGE)
 
 
 class TopOne(Estimate):
     """The share of series whose best photo the model ranks first, and what a random choice would get (``chance``)."""
 
-    chance: float | None = None
+    chance: float | None = without_interval("follows from the sizes of these series", None)
 
 
 class SeriesCorrelation(Estimate):
@@ -107,10 +113,15 @@ class PairAgreement(Agreement):
 
 
 class VoteCounts(Record):
-    """Photos, those that the judge scored, and its failures by status."""
+    """Photos, those that the judge scored, and its failures by status.
+
+    ``unanswered`` is the number of photos that can be read, and that the judge did not score. They count with its
+    average answer.
+    """
 
     photos: int
     judged: int
+    unanswered: int
     failures: dict[str, int]
 
 
@@ -140,16 +151,17 @@ class PairedDifference(Estimate):
 
     ``p`` is that of "no difference" alone; it is below 5 % exactly where the interval excludes 0. ``method`` is the
     test: signs of independent series are flipped, or photos are resampled, ``resampling.resamples`` times.
-    ``unanswered`` is the number of pairs that one of the two owes an answer, each a tie; ``left_out`` is that of
-    the labels that are not compared. ``least_difference`` is what such a sample shows with a power of 80 %.
+    ``unanswered`` is the number of labels that one of the two owes an answer, each a tie, or a photo with the average
+    score; ``left_out`` is that of the labels that are not compared. ``least_difference`` is what such a sample shows
+    with a power of 80 %.
     """
 
     measure: Literal["accuracy", "srcc"]
-    a: float | None
-    b: float | None
-    p: float | None
+    a: float | None = without_interval(OF_JUDGE)
+    b: float | None = without_interval(OF_JUDGE)
+    p: float | None = without_interval(P_VALUE)
     p_reason: str | None = None
-    least_difference: float | None = None
+    least_difference: float | None = without_interval("a property of the sample's size and spread", None)
     least_difference_reason: str | None = None
     unanswered: int = 0
     left_out: int
@@ -179,7 +191,7 @@ class ModelComparison(PairedDifference):
     """
 
     models: tuple[str, str]
-    p_corrected: float | None = None
+    p_corrected: float | None = without_interval(P_VALUE, None)
     p_corrected_reason: str | None = None
     better: str | None = None
     verdict: str

@@ -1,10 +1,10 @@
 """The typed diagnostics of one model: calibration, visibility of changes, and strata of originals."""
 
-from pydantic import Field
-
-from iqbench.records import Record
+from iqbench.records import Record, without_interval
 from iqbench.statistics.calibration import Calibration
 from iqbench.statistics.estimate import Accuracy, AccuracyAgainstChance, Interval
+
+EDGE = "the least and the largest value in the third"
 
 
 class TypeCalibration(Record):
@@ -47,7 +47,7 @@ class Visibility(Record):
     input_change_reason: str | None = None
     input_change_interval: Interval | None = None
     input_change_interval_reason: str | None = None
-    input_change_max: float | None
+    input_change_max: float | None = without_interval("the largest of the sample")
     input_change_max_reason: str | None = None
     visible: float | None
     visible_reason: str | None = None
@@ -60,7 +60,7 @@ class Visibility(Record):
 class Stratum(Record):
     """A third of the originals by one image statistic, with the accuracy on each ladder."""
 
-    low: float = Field(alias="from")
-    high: float = Field(alias="to")
+    low: float = without_interval(EDGE, alias="from")
+    high: float = without_interval(EDGE, alias="to")
     photos: int
     by_ladder: dict[str, AccuracyAgainstChance]

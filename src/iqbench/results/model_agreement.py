@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from iqbench.records import Record
+from iqbench.records import ONE_PAIR, Record, without_interval
 from iqbench.statistics.estimate import Share
 
 NO_DIFFERENCE, SURE = 0.05, 0.25
@@ -21,8 +21,8 @@ class PairToLookAt(Record):
     ladder: str
     level: str
     severity: int
-    probability_a: float
-    probability_b: float
+    probability_a: float = without_interval(ONE_PAIR)
+    probability_b: float = without_interval(ONE_PAIR)
 
 
 class Disagreement(PairToLookAt):
@@ -52,11 +52,11 @@ class ModelAgreement(Record):
     a: str
     b: str
     pairs: int
-    same: float | None
-    both_right: float | None
-    only_a: float | None
-    only_b: float | None
-    neither: float | None
+    same: Share
+    both_right: Share
+    only_a: Share
+    only_b: Share
+    neither: Share
     either_right: Share
     averaged: Share
     disagreements: list[Disagreement]

@@ -2,10 +2,13 @@
 
 from pydantic import Field
 
-from iqbench.records import Record
+from iqbench.records import ONE_PAIR, Record, without_interval
 from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
 from iqbench.statistics.calibration import Calibration
 from iqbench.statistics.estimate import Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
+
+LARGEST = "the largest of the sample"
+"""Why a number has no interval."""
 
 
 class PairStatistics(AccuracyAgainstChance):
@@ -18,13 +21,21 @@ class PairStatistics(AccuracyAgainstChance):
     n: int = Field(default=0, alias="total_pairs")
     avg_confidence: float | None
     avg_confidence_reason: str | None = None
+    avg_confidence_interval: Interval | None = None
+    avg_confidence_interval_reason: str | None = None
     avg_legacy_confidence: float | None
     avg_legacy_confidence_reason: str | None = None
+    avg_legacy_confidence_interval: Interval | None = None
+    avg_legacy_confidence_interval_reason: str | None = None
     avg_score_drop: float | None
     avg_score_drop_reason: str | None = None
+    avg_score_drop_interval: Interval | None = None
+    avg_score_drop_interval_reason: str | None = None
     ties: int
     tie_rate: float | None
     tie_rate_reason: str | None = None
+    tie_rate_interval: Interval | None = None
+    tie_rate_interval_reason: str | None = None
     order_consistency: float | None
     order_consistency_reason: str | None = None
     order_consistency_interval: Interval | None = None
@@ -47,6 +58,8 @@ class SeverityStep(AccuracyAgainstChance):
     degradation_type: str
     avg_margin: float | None
     avg_margin_reason: str | None = None
+    avg_margin_interval: Interval | None = None
+    avg_margin_interval_reason: str | None = None
 
 
 class TypeSeverityStep(Accuracy):
@@ -90,16 +103,20 @@ class AgainstBaseline(Difference):
 
     baseline: str | None
     baseline_accuracy: float | None = None
+    baseline_accuracy_interval: Interval | None = None
+    baseline_accuracy_interval_reason: str | None = None
     beaten: bool | None
     ceiling: bool = False
     where_baseline_errs: Accuracy
 
 
 class CorrectedScore(Estimate):
-    """The accuracy corrected for chance and for baselines: 0 of a coin or a copy of a baseline, 1 of a perfect judge.
+    """The accuracy corrected for chance and for baselines: 1 of a perfect judge, 0 of a coin.
 
     For each baseline the model's accuracy where the baseline is right and where it is wrong are averaged, and
-    scaled so that 50 % is 0. The score is the lowest over all baselines; ``baseline`` is the one that gives it.
+    scaled so that 50 % is 0; of a baseline that never errs, the pairs count in which it has no opinion. The score is
+    the lowest over all baselines, without the bias of a lowest one, so a copy of a baseline gets about 0 or less;
+    ``baseline`` is the one that gives it.
     """
 
     baseline: str | None = None
@@ -112,6 +129,8 @@ class ChoosesLike(Record):
     """
 
     share: float
+    share_interval: Interval | None = None
+    share_interval_reason: str | None = None
     errors: int
     errors_shared: Accuracy
     suspect: bool
@@ -178,7 +197,7 @@ class Threshold(Record):
 class SecondAnswers(Record):
     """The difference between a model's second and first answers about the same pairs."""
 
-    largest_change: float | None
+    largest_change: float | None = without_interval(LARGEST)
     largest_change_reason: str | None = None
     pairs: int
     verdicts_changed: int
@@ -194,7 +213,7 @@ class RepeatSample(SecondAnswers):
 class Repeatability(Record):
     """Repeatability of a model: of identical copies, of the repeat sample, and between runs."""
 
-    largest_margin: float | None
+    largest_margin: float | None = without_interval(LARGEST)
     largest_margin_reason: str | None = None
     pairs: int
     repeat_sample: RepeatSample
@@ -209,8 +228,8 @@ class Mistake(Record):
     ladder: str
     level: str
     severity: int
-    margin: float
-    probability: float | None
+    margin: float = without_interval(ONE_PAIR)
+    probability: float | None = without_interval(ONE_PAIR)
     wrong_too: list[str]
     right: list[str]
 

@@ -8,11 +8,17 @@ from pydantic import JsonValue, ValidationError
 
 from iqbench.errors import UsageError
 from iqbench.protocol import Protocol
-from iqbench.records import Record
+from iqbench.records import Record, without_interval
 from iqbench.results.cluster_summary import Clusters
 from iqbench.results.model_agreement import ModelAgreement
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.statistics.estimate import Accuracy, Difference, Share
+
+RankedBy = Literal["corrected score", "accuracy"]
+"""The order of the ranking: by the corrected score where every model has one, else by accuracy."""
+
+PLANNED = "a property of the sample's size and spread"
+"""Why a number has no interval."""
 
 FILE_NAME = "summary.json"
 SCHEMA_VERSION = 3
@@ -38,7 +44,7 @@ class BootstrapSettings(Record):
     """The bootstrap behind the intervals: the resampled unit, the number of resamples, and the seed."""
 
     unit: Literal["photo", "series"]
-    confidence: float
+    confidence: float = without_interval("a setting")
     resamples: int
     seed: int
 
@@ -63,6 +69,15 @@ class ModelDifference(PhotoDifference):
     verdict: str
 
 
+class CorrectedDifference(Difference):
+    """The paired difference of two models in the corrected score, ``a`` minus ``b``; see `CorrectedScore`."""
+
+    a: str
+    b: str
+    better: str | None = None
+    verdict: str
+
+
 class TypeWinner(PhotoDifference):
     """The most accurate model on a type, and its paired difference from the runner-up.
 
@@ -70,22 +85,25 @@ class TypeWinner(PhotoDifference):
     """
 
     best: str
-    accuracy: float
+    accuracy: float = without_interval("its interval stands in by_degradation of that model")
     runner_up: str | None
     better: str | None = None
     verdict: str
 
 
 class RankedModel(Record):
-    """The place of a model in the ranking: one plus the models that are shown to be better.
+    """The places of a model: one plus the models that are shown to be better, by accuracy and by the corrected score.
 
     ``last_place`` is the last place that is not excluded: the number of models minus those shown to be worse. Both
-    are None where the models were asked about different pairs.
+    are None where the models were asked about different pairs, or where this model has no accuracy. Places by the
+    corrected score are None where some model has none.
     """
 
     model: str
     place: int | None
     last_place: int | None
+    corrected_place: int | None
+    corrected_last_place: int | None
 
 
 class LeastDifference(Record):
@@ -94,9 +112,9 @@ class LeastDifference(Record):
     The median over all pairs of models; None where the sample can show no difference.
     """
 
-    overall: float | None
+    overall: float | None = without_interval(PLANNED)
     reason: str | None = None
-    by_degradation: dict[str, float | None]
+    by_degradation: dict[str, float | None] = without_interval(PLANNED)
 
 
 class NobodyRight(Record):
@@ -112,7 +130,7 @@ class BestPerType(Accuracy):
     ``hindsight`` is the accuracy of that choice on the photos by which it was made, which is too high.
     """
 
-    hindsight: float | None
+    hindsight: float | None = without_interval("chosen on the photos that it is measured on, so it is too high")
     hindsight_reason: str | None = None
     choice: dict[str, str]
 
@@ -156,7 +174,9 @@ class Summary(Record):
     models: dict[str, ModelSummary]
     baselines: dict[str, BaselineAccuracies]
     pairwise: list[ModelDifference]
+    corrected_pairwise: list[CorrectedDifference]
     ranking: list[RankedModel]
+    ranked_by: RankedBy
     least_difference: LeastDifference
     agreement: list[ModelAgreement]
     nobody_right: NobodyRight

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from iqbench.statistics.estimate import NO_PAIR, Array, EstimateType, Interval
 from iqbench.statistics.proportions import cluster_intervals
-from iqbench.statistics.sign_flips import deviation_mass, unseen_reach
+from iqbench.statistics.unseen import (
+    deviation_mass,
+    resampled_deviations,
+    resampled_estimate,
+    unseen_reach,
+    widened,
+    without_zero_width,
+)
 
 Columns = NDArray[np.integer[Any]]
 
@@ -66,7 +73,10 @@ class Bootstrap:
 
     def totals(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
         """Return the sum of ``values`` per column, a row per resample; see `sums`."""
-        table = self.sums(clusters, columns, values, width)
+        return self.drawn(self.sums(clusters, columns, values, width))
+
+    def drawn(self, table: Array) -> Array:
+        """Return the sum of each column over the clusters of each resample, from its sum in each cluster."""
         step = max(1, CELLS // max(1, len(self.index)))
         return np.vstack([self.weights[at : at + step] @ table for at in range(0, len(self.weights), step)])
 
@@ -89,9 +99,6 @@ class Bootstrap:
     ) -> EstimateType:
         """Return the mean of ``values`` with its percentile interval; proportions have `proportion`.
 
-        Of values with bounds each end is moved outwards by what clusters could add that were not drawn, so that equal
-        values have an interval of some width; see `iqbench.statistics.sign_flips.unseen_reach`.
-
         Args:
             kind: The class of the estimate.
             clusters: The cluster of each value.
@@ -99,14 +106,59 @@ class Bootstrap:
             undefined: The reason if there are no values.
             bounds: The least and the largest possible value, None if there are none.
         """
-        draws, units = self.mean_draws(clusters, values), clusters.nunique()
-        estimate = kind.from_draws(draws, len(values), units, undefined, self.too_few(units))
-        if bounds is None or estimate.interval is None:
-            return estimate
         one_column = np.zeros(len(values), dtype=np.intp)
         sums, counts = (self.sums(clusters, one_column, column, 1) for column in (values, np.ones(len(values))))
-        wide = with_unseen_clusters(estimate.interval, float(draws[0]), sums, counts, bounds)
-        return estimate.model_copy(update={"interval": wide})
+        (estimate,) = self.means_of(kind, sums, counts, undefined, bounds)
+        return estimate
+
+    def means_of(
+        self, kind: type[EstimateType], sums: Array, counts: Array, undefined: str, bounds: Interval | None = None
+    ) -> list[EstimateType]:
+        """Return the mean of each column from the sums and counts in each cluster, with its percentile interval.
+
+        Of values with bounds each end is moved outwards by what clusters could add that were not drawn, so that equal
+        values have an interval of some width; see `iqbench.statistics.unseen`. Equal values without bounds have none.
+        """
+        draws, units = ratio(self.drawn(sums), self.drawn(counts)), (counts > 0).sum(axis=0)
+        estimates = [
+            kind.from_draws(draws[:, at], int(number), int(clusters), undefined, self.too_few(int(clusters)))
+            for at, (number, clusters) in enumerate(zip(counts.sum(axis=0), units, strict=True))
+        ]
+        if bounds is None:
+            return [without_zero_width(estimate) for estimate in estimates]
+        least, largest = bounds
+        reaches = unseen_reach(units, deviation_mass(2 * sums / (largest - least), counts))
+        return [
+            estimate
+            if estimate.value is None
+            else widened(estimate, reach * (estimate.value - least), reach * (largest - estimate.value), bounds)
+            for estimate, reach in zip(estimates, reaches.tolist(), strict=True)
+        ]
+
+    def estimate(
+        self,
+        kind: type[EstimateType],
+        draws: Array,
+        n: int,
+        units: int,
+        undefined: str = NO_PAIR,
+        bounds: Interval | None = None,
+        deviations: float | None = None,
+    ) -> EstimateType:
+        """Return any measure of the resamples with its interval; see `iqbench.statistics.unseen.resampled_estimate`.
+
+        Args:
+            kind: The class of the estimate.
+            draws: The measure in the sample (the first) and in each resample.
+            n: The number of pairs.
+            units: The number of clusters that tell of the measure.
+            undefined: The reason if the measure is undefined.
+            bounds: The least and the largest possible value, None if there are none.
+            deviations: The deviations of the clusters from each other, by default those of a smooth measure.
+        """
+        if deviations is None:
+            deviations = 0.0 if bounds is None else resampled_deviations(draws, self.weights, units)
+        return resampled_estimate(kind, draws, n, units, undefined, self.too_few(units), bounds, deviations)
 
     def proportion(
         self,
@@ -175,26 +227,6 @@ class Bootstrap:
             'an interval needs at least two photos'
         """
         return f"an interval needs at least two {self.unit}s" if clusters < 2 else ""
-
-
-def with_unseen_clusters(interval: Interval, mean: float, sums: Array, counts: Array, bounds: Interval) -> Interval:
-    """Return the interval of a mean, moved outwards by what clusters could add that were not drawn.
-
-    Args:
-        interval: The interval from resamples.
-        mean: The mean.
-        sums: The sum of the values in each cluster, in one column.
-        counts: The number of values in each cluster, in one column.
-        bounds: The least and the largest possible value.
-
-    Example:
-        >>> wide = with_unseen_clusters((1.0, 1.0), 1.0, np.full((50, 1), 3.0), np.full((50, 1), 3.0), (0.0, 1.0))
-        >>> [round(end, 3) for end in wide]
-        [0.929, 1.0]
-    """
-    (low, high), (least, largest) = interval, bounds
-    reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(2 * sums / (largest - least), counts)).item()
-    return max(least, low - reach * (mean - least)), min(largest, high + reach * (largest - mean))
 
 
 def ratio(sums: Array, counts: Array) -> Array:

@@ -22,8 +22,8 @@ class BootstrapTest:
     The statistic of a difference is its absolute value in standard deviations of its resamples. Under the null
     hypothesis it varies as the resamples do around the difference. With few clusters resamples vary too little and
     their spread is uncertain, so quantiles are moved outwards from those of the normal distribution to those of
-    Student's t, as in `iqbench.statistics.estimate.expanded_tail`. A resample in which a difference is undefined
-    counts against it.
+    Student's t, as in `iqbench.statistics.estimate.expanded_tail`, and no p-value is below 2^(1 - clusters), that of
+    as many signs which all agree. A resample in which a difference is undefined counts against it.
 
     Args:
         draws: Each difference in the sample (row 0) and in each resample; NaN where it is undefined.
@@ -49,7 +49,7 @@ class BootstrapTest:
     def test(self) -> tuple[Array, Array]:
         """Return the p-value of "no difference" of each column, alone and corrected for all columns."""
         alone, corrected = step_down(self._observed, lambda: [self._observed[None], self._null])
-        alone = alone + (~self._defined).sum(axis=0) / len(self.draws)
+        alone = np.maximum(alone + (~self._defined).sum(axis=0) / len(self.draws), 2.0 ** (1 - self.units))
         return alone, np.maximum(corrected, alone)
 
     def intervals(self, bound: float, reach: Array | None = None) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from iqbench.records import Record, value_or_reason
+from iqbench.records import Record, value_or_reason, without_interval
 from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.estimate import NO_PAIR, Array, Estimate, Interval
 from iqbench.statistics.resampled_calibration import BINS, bins_of, error_draws, expected_error
@@ -17,14 +17,19 @@ INVERSE_PENALTY = 1e3
 """Inverse strength of the L2 penalty on the slope. It keeps the slope of a model without mistakes finite."""
 
 
-class CalibrationBin(Record):
-    """One bin of a reliability curve."""
+EDGE = "an edge of the bin"
 
-    low: float
-    high: float
+
+class CalibrationBin(Record):
+    """One bin of a reliability curve: the pairs, in both orders, whose stated probability is from low to high."""
+
+    low: float = without_interval(EDGE)
+    high: float = without_interval(EDGE)
     count: int
-    mean_probability: float
+    mean_probability: float = without_interval("the place of the bin's pairs on the axis")
     share_right: float
+    share_right_interval: Interval | None = None
+    share_right_interval_reason: str | None = None
 
 
 class Calibration(Record):
@@ -43,7 +48,7 @@ class Calibration(Record):
     ece_reason: str | None = None
     ece_interval: Interval | None = None
     ece_interval_reason: str | None = None
-    ece_expected: float | None = None
+    ece_expected: float | None = without_interval("simulated: the yardstick of ece", None)
     ece_expected_reason: str | None = None
     bins: list[CalibrationBin]
 
@@ -92,30 +97,36 @@ def reliability(
         >>> clusters = pd.Series(["a", "a", "b", "b"])
         >>> bootstrap = Bootstrap(["a", "b"], BootstrapConfig(resamples=100))
         >>> calibration = reliability(np.array([0.75, 0.75, 0.75, 0.25]), clusters, bootstrap, "an example")
-        >>> calibration.brier, calibration.ece, calibration.ece_interval
-        (0.1875, 0.0, (0.0, 0.25))
+        >>> low, high = calibration.ece_interval
+        >>> calibration.brier, calibration.ece, low, round(high, 2)
+        (0.1875, 0.0, 0.0, 0.53)
     """
     stated = ~np.isnan(probabilities)
     probabilities, clusters = probabilities[stated], clusters[stated]
     both = np.concatenate([probabilities, 1 - probabilities])
     right = np.concatenate([np.ones(probabilities.size), np.zeros(probabilities.size)])
-    bins = bins_of(both)
-    count, sums, wins = (np.bincount(bins, weights=w, minlength=BINS) for w in (np.ones(both.size), both, right))
+    bins, clusters_of_both = bins_of(both), pd.concat([clusters, clusters])
+    stated_sums = np.bincount(bins, weights=both, minlength=BINS)
+    shares = bootstrap.proportions(Estimate, clusters_of_both, bins, right, [{}] * BINS)
     curve = [
         CalibrationBin(
             low=at / BINS,
             high=(at + 1) / BINS,
-            count=int(count[at]),
-            mean_probability=float(sums[at] / count[at]),
-            share_right=float(wins[at] / count[at]),
+            count=share.n,
+            mean_probability=float(stated_sums[at] / share.n),
+            **share.as_fields("share_right"),
         )
-        for at in np.flatnonzero(count).tolist()
+        for at, share in enumerate(shares)
+        if share.n
     ]
-    errors, units = error_draws(bootstrap, clusters, probabilities), clusters.nunique()
+    errors, deviations = error_draws(bootstrap, clusters, probabilities)
+    ece = bootstrap.estimate(
+        Estimate, errors, probabilities.size, clusters.nunique(), undefined, (0.0, 1.0), deviations
+    )
     return Calibration(
         of=of,
         **bootstrap.mean(Estimate, clusters, (probabilities - 1) ** 2, undefined, (0.0, 1.0)).as_fields("brier"),
-        **Estimate.from_draws(errors, probabilities.size, units, undefined, bootstrap.too_few(units)).as_fields("ece"),
+        **ece.as_fields("ece"),
         **value_or_reason("ece_expected", expected_error(probabilities, bootstrap.config.seed), undefined),
         bins=curve,
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy import stats
 
-from iqbench.records import Record
+from iqbench.records import Record, without_interval
 
 ALPHA = 0.05
 """Intervals cover ``1 - ALPHA``; a difference is shown where its corrected p-value is below ``ALPHA``."""
@@ -19,6 +19,9 @@ ChanceVerdict = Literal["above chance", "below chance", "not shown"]
 
 NO_PAIR = "no pair judged"
 NO_RESAMPLE = "no resample defines it"
+
+P_VALUE = "a p-value"
+"""Why a p-value has no interval."""
 
 
 class Estimate(Record):
@@ -94,10 +97,11 @@ class Estimate(Record):
 
     @classmethod
     def of_fields(cls, record: Record, name: str) -> Self:
-        """Return the estimate that `as_fields` wrote into a record."""
-        value, reason, interval, interval_reason = (
-            getattr(record, f"{name}{suffix}") for suffix in ("", "_reason", "_interval", "_interval_reason")
+        """Return the estimate that `as_fields` wrote into a record; a value that is never None has no reason there."""
+        value, interval, interval_reason = (
+            getattr(record, f"{name}{suffix}") for suffix in ("", "_interval", "_interval_reason")
         )
+        reason = getattr(record, f"{name}_reason", None)
         return cls(value=value, reason=reason, interval=interval, interval_reason=interval_reason)
 
 
@@ -119,7 +123,7 @@ class AccuracyAgainstChance(Accuracy):
     models, their levels, or their strata. The verdict needs p below 5 %, and an interval on the same side.
     """
 
-    p_chance: float | None = None
+    p_chance: float | None = without_interval(P_VALUE, None)
     p_chance_reason: str | None = None
     verdict: ChanceVerdict = "not shown"
 
@@ -141,9 +145,9 @@ class Difference(Estimate):
     value: float | None = Field(alias="difference")
     n: int = Field(default=0, alias="pairs")
     reason: str | None = Field(default=None, alias="difference_reason")
-    p: float | None = None
+    p: float | None = without_interval(P_VALUE, None)
     p_reason: str | None = None
-    p_corrected: float | None = None
+    p_corrected: float | None = without_interval(P_VALUE, None)
     p_corrected_reason: str | None = None
 
     @property

@@ -25,6 +25,7 @@ def paired_differences(
     counts: Array,
     fields: Sequence[Mapping[str, Any]],
     reasons: Sequence[str],
+    room: Array | None = None,
 ) -> list[DifferenceType]:
     """Return the mean difference of each column, with p-values corrected for all columns.
 
@@ -35,6 +36,7 @@ def paired_differences(
         counts: The number of pairs in each cluster.
         fields: The other fields of each difference.
         reasons: The reason why a column has no value, or no interval and test; "" where it has both.
+        room: See `SignFlips.intervals`.
 
     Example:
         >>> sums = np.array([[2.0], [1.0], [2.0], [1.0], [2.0], [2.0]])
@@ -48,7 +50,7 @@ def paired_differences(
     intervals = np.full((len(reasons), 2), np.nan)
     if tested.any():
         alone[tested], corrected[tested] = flips.test(sums[:, tested])
-        intervals[tested] = flips.intervals(sums[:, tested], counts[:, tested])
+        intervals[tested] = flips.intervals(sums[:, tested], counts[:, tested], None if room is None else room[tested])
     differences = []
     for at, reason in enumerate(reasons):
         tests: dict[str, Any] = {"p_reason": reason, "p_corrected_reason": reason}

@@ -7,7 +7,8 @@ import numpy as np
 from scipy import stats
 
 from iqbench.statistics.estimate import ALPHA, Array
-from iqbench.statistics.sign_flips import SignFlips, deviation_mass, standard_errors, unseen_reach
+from iqbench.statistics.sign_flips import SignFlips, standard_errors
+from iqbench.statistics.unseen import deviation_mass, unseen_reach
 
 POWER = 0.8
 

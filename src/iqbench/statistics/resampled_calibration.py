@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from iqbench.statistics.bootstrap import Bootstrap, ratio
 from iqbench.statistics.estimate import Array
+from iqbench.statistics.unseen import deviation_mass
 
 BINS = 10
 """Bins of stated probabilities, of equal width."""
@@ -36,8 +37,11 @@ def bins_of(stated: Array) -> NDArray[np.intp]:
     return numbers
 
 
-def error_draws(bootstrap: Bootstrap, clusters: "pd.Series[str]", probabilities: Array) -> Array:
-    """Return the expected calibration error of the better side's probabilities, each pair in both orders.
+def error_draws(bootstrap: Bootstrap, clusters: "pd.Series[str]", probabilities: Array) -> tuple[Array, float]:
+    """Return the expected calibration error of the better side's probabilities, and how far clusters deviate in it.
+
+    Each pair enters in both orders. The error is no smooth function of the clusters where it is near 0, so their
+    deviations are those of what is stated minus what is right, summed over the bins.
 
     Args:
         bootstrap: Resamples of the clusters.
@@ -46,9 +50,10 @@ def error_draws(bootstrap: Bootstrap, clusters: "pd.Series[str]", probabilities:
     """
     both = np.concatenate([probabilities, 1 - probabilities])
     excess = np.concatenate([probabilities - 1, 1 - probabilities])  # stated minus right
-    sums = bootstrap.totals(pd.concat([clusters, clusters]), bins_of(both), excess, BINS)
-    pairs = bootstrap.totals(clusters, np.zeros(len(clusters), dtype=np.intp), np.ones(len(clusters)), 1)[:, 0]
-    return ratio(np.abs(sums).sum(axis=1), 2 * pairs)
+    sums = bootstrap.sums(pd.concat([clusters, clusters]), bins_of(both), excess, BINS)
+    pairs = bootstrap.sums(clusters, np.zeros(len(clusters), dtype=np.intp), np.ones(len(clusters)), 1)
+    errors = ratio(np.abs(bootstrap.drawn(sums)).sum(axis=1), 2 * bootstrap.drawn(pairs)[:, 0])
+    return errors, float(deviation_mass(sums / 2, np.broadcast_to(pairs, sums.shape)).sum())
 
 
 def expected_error(probabilities: Array, seed: int) -> float | None:

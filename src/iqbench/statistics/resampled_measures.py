@@ -126,9 +126,10 @@ class PhotoBootstrap:
         names, self._cluster = np.unique(np.array(clusters, dtype=str), return_inverse=True)
         self.units = len(names)
         """The number of clusters."""
-        drawn = Bootstrap(names.tolist(), config).weights
+        self.unit_weights: Weights = Bootstrap(names.tolist(), config).weights
+        """How often each cluster is in the sample and in each resample."""
         alone = np.array_equal(self._cluster, np.arange(self.units))
-        self.weights: Weights = drawn if alone else drawn[:, self._cluster]
+        self.weights: Weights = self.unit_weights if alone else self.unit_weights[:, self._cluster]
         """How often each photo is in the sample and in each resample."""
 
     def sums(self, values: Array) -> Array:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from iqbench.statistics.estimate import ALPHA, Array
 from iqbench.statistics.step_down import critical_value, step_down
+from iqbench.statistics.unseen import deviation_mass, unseen_reach
 
 EXACT_CLUSTERS = 14
 """Up to this number of clusters all combinations of signs are used."""
@@ -17,9 +18,6 @@ FLIPS = 10_000
 
 CELLS = 4_000_000
 """Numbers that are computed at once, so that memory stays small."""
-
-PRIOR = 0.5
-"""The weight of what was not drawn, in clusters."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +83,27 @@ class SignFlips:
         alone, corrected = step_down(np.abs(scaled.sum(axis=0)), lambda: self._null(scaled))
         return self._with_allowance(alone), self._with_allowance(corrected)
 
-    def intervals(self, sums: Array, counts: Array) -> Array:
+    def intervals(self, sums: Array, counts: Array, room: Array | None = None) -> Array:
         """Return the 95 % interval of the mean of each column: the means that `test` alone does not refuse.
 
         These lie between the means of random halves of the clusters. Each end is moved outwards by what clusters
-        could add that were not drawn (`unseen_reach`), but never over 0, so that interval and test agree.
+        could add that were not drawn (`iqbench.statistics.unseen`), but never over 0, so that interval and test agree.
 
         Args:
             sums: The sum of the differences in each cluster, values from -1 to 1; clusters x columns.
             counts: The number of rows in each cluster.
+            room: The amounts by which the low and the high end are moved, a row per column, if they are not those
+                of a mean over these clusters.
 
         Returns:
             A row (low, high) per column; NaN where fewer than two clusters hold a row.
         """
         intervals = np.full((sums.shape[1], 2), np.nan)
+        room = _room(sums, counts) if room is None else room
         step = max(1, CELLS // self.count)
         for start in range(0, sums.shape[1], step):
             part = slice(start, start + step)
-            intervals[part] = self._intervals(sums[:, part], counts[:, part])
+            intervals[part] = self._intervals(sums[:, part], counts[:, part], room[part])
         return intervals
 
     def family_intervals(self, sums: Array, counts: Array) -> Array:
@@ -114,9 +115,8 @@ class SignFlips:
         number = counts.sum(axis=0)
         mean = np.divide(sums.sum(axis=0), number, out=np.full(sums.shape[1], np.nan), where=number > 0)
         t = stats.t.isf(stats.norm.sf(quantile), max(self.clusters - 1, 1))
-        half = t * standard_errors(sums, counts)
-        reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts))
-        ends = np.stack([mean - half - reach * (1 + mean), mean + half + reach * (1 - mean)], axis=1)
+        half, room = t * standard_errors(sums, counts), _room(sums, counts)
+        ends = np.stack([mean - half - room[:, 0], mean + half + room[:, 1]], axis=1)
         widest = np.broadcast_to(np.array([-1.0, 1.0]), ends.shape)
         clipped: Array = np.clip(np.where(np.isnan(ends), widest, ends), -1.0, 1.0)
         return clipped
@@ -164,7 +164,7 @@ class SignFlips:
                 flipped[numbers == 0] = 0
             yield 1 - 2 * flipped
 
-    def _intervals(self, sums: Array, counts: Array) -> Array:
+    def _intervals(self, sums: Array, counts: Array, room: Array) -> Array:
         total, number = sums.sum(axis=0), counts.sum(axis=0)
         upper, lower = [], []
         for signs in self._signs(width=sums.shape[1]):
@@ -178,9 +178,7 @@ class SignFlips:
         high = np.partition(np.vstack(upper), self.count - 1 - skipped, axis=0)[self.count - 1 - skipped]
         low = np.partition(np.vstack(lower), skipped, axis=0)[skipped]
         enough = (counts > 0).sum(axis=0) >= 2
-        mean = np.divide(total, number, out=np.full_like(total, np.nan), where=enough)
-        reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts))
-        wide_low, wide_high = (np.clip(end, -1.0, 1.0) for end in (low - reach * (1 + mean), high + reach * (1 - mean)))
+        wide_low, wide_high = (np.clip(end, -1.0, 1.0) for end in (low - room[:, 0], high + room[:, 1]))
         tiny = np.finfo(np.float64).tiny
         ends = np.stack(
             [
@@ -207,37 +205,9 @@ def standard_errors(sums: Array, counts: Array) -> Array:
     return errors
 
 
-def unseen_reach(clusters: Array, deviations: Array) -> Array:
-    """Return the share of the way to the end of the range that clusters could add which were not drawn.
-
-    With 97.5 % confidence a kind of cluster that was not drawn has a share of at most 1 - 0.025^(1/clusters). The
-    more the drawn clusters deviate from each other, the better they tell what clusters do.
-
-    Args:
-        clusters: The number of clusters of each column.
-        deviations: See `deviation_mass`.
-
-    Example:
-        >>> unseen_reach(np.array([50, 50, 50]), np.array([0.0, 0.5, 9.5])).round(4).tolist()
-        [0.0711, 0.0356, 0.0036]
-    """
-    share = 1 - (ALPHA / 2) ** (1 / np.maximum(clusters, 1))
-    return np.asarray(share * PRIOR / (PRIOR + deviations), dtype=np.float64)
-
-
-def deviation_mass(sums: Array, counts: Array) -> Array:
-    """Return the absolute deviations of the clusters from their median, in clusters of average size, per column.
-
-    Example:
-        >>> sums = np.array([[2.0, 2.0], [2.0, 1.0], [1.0, 0.0], [2.0, 1.0]])
-        >>> deviation_mass(sums, np.full((4, 2), 2.0)).tolist()
-        [0.5, 1.0]
-    """
-    present = counts > 0
-    means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=present)
-    filled = present.any(axis=0)
-    middle = np.zeros(sums.shape[1])
-    middle[filled] = np.nanmedian(means[:, filled], axis=0)
-    size = counts.sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    mass: Array = np.abs(sums - middle * counts).sum(axis=0) / np.where(size > 0, size, 1.0)
-    return mass
+def _room(sums: Array, counts: Array) -> Array:
+    """Return the amounts by which clusters that were not drawn could lower and raise the mean of each column."""
+    number = counts.sum(axis=0)
+    mean = np.divide(sums.sum(axis=0), number, out=np.full(sums.shape[1], np.nan), where=number > 0)
+    reach = unseen_reach((counts > 0).sum(axis=0), deviation_mass(sums, counts))
+    return np.stack([reach * (1 + mean), reach * (1 - mean)], axis=1)
