@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from iqbench.reporting.blind_spots import blind_spots
+from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
 from iqbench.reporting.diagnostics_text import threshold_text
 from iqbench.reporting.gallery import Pictures, gallery
@@ -80,6 +80,7 @@ def _verdict(content: ReportContent) -> Values:
     return {
         "warnings": warnings,
         "blind_spots": blind_spots(content.summary),
+        "no_blind_spot": NO_BLIND_SPOT,
         "ceilings": ceiling_lines(content.summary),
         "photo_counts": {model.photos for model in content.summary.models.values()},
     }
