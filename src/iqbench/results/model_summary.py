@@ -83,8 +83,8 @@ class IdentityControl(Record):
     all_tie_reason: str | None = None
 
 
-class ReencodeControl(Accuracy):
-    """Pairs of a photo and its JPEG of quality 95."""
+class ReencodeControl(AccuracyAgainstChance):
+    """Pairs of a photo and its JPEG of quality 95; p is corrected for all models."""
 
     failed: int
 
