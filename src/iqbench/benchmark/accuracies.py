@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from iqbench.benchmark.chance import ALL, ChanceTests, chance_fields
+from iqbench.benchmark.chance import ALL, IDENTITY, REENCODE, ChanceTests, chance_fields, reencoded
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables
 from iqbench.records import value_or_reason
 from iqbench.results.model_summary import (
@@ -24,9 +24,6 @@ from iqbench.statistics.estimate import NO_PAIR, Accuracy, AccuracyAgainstChance
 from iqbench.statistics.proportions import cluster_intervals
 
 UNCALIBRATED = "P(original better), uncalibrated: sigmoid of the raw margin; each pair in both orders"
-
-IDENTITY, REENCODE = "identity", "reencode"
-"""The levels of the controls."""
 
 
 class ModelAccuracies:
@@ -165,13 +162,19 @@ def tested_accuracies(
     ]
 
 
-def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
-    """Return the results on the two controls."""
-    judged = controls[controls["status"] == "ok"]
-    identical, reencoded = (judged[judged["degradation_level"] == level] for level in (IDENTITY, REENCODE))
-    reencoded = reencoded[reencoded["cluster"].isin(bootstrap.index)]
+def control_results(name: str, controls: pd.DataFrame, bootstrap: Bootstrap, chance: ChanceTests) -> Controls:
+    """Return the results on the two controls.
+
+    Args:
+        name: The name of the model.
+        controls: Its rows about controls.
+        bootstrap: The clusters of the photos.
+        chance: The tests against 50 %.
+    """
+    identical = controls[(controls["status"] == "ok") & (controls["degradation_level"] == IDENTITY)]
     failed = controls[controls["status"] != "ok"]["degradation_level"].value_counts()
-    ties = int(identical["prediction"].isna().sum())
+    ties, rows = int(identical["prediction"].isna().sum()), reencoded(controls, bootstrap)
+    accuracy = bootstrap.proportion(Accuracy, rows["cluster"], rows["correct"].to_numpy(np.float64))
     return Controls(
         identity=IdentityControl(
             pairs=len(identical),
@@ -180,10 +183,9 @@ def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
             all_tie=ties == len(identical) if len(identical) else None,
             all_tie_reason=None if len(identical) else NO_PAIR,
         ),
-        reencode=bootstrap.proportion(
-            ReencodeControl,
-            reencoded["cluster"],
-            reencoded["correct"].to_numpy(np.float64),
+        reencode=ReencodeControl(
+            **dict(accuracy),
+            **chance_fields(chance.reencoded.get((name,)), accuracy.value, accuracy.interval),
             failed=int(failed.get(REENCODE, 0)),
         ),
     )

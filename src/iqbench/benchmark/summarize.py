@@ -192,7 +192,7 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         severity=severity_steps(tables, bootstrap, chance),
         by_severity=type_severity_steps(tables, bootstrap),
         by_level=level_accuracies(tables, bootstrap),
-        controls=control_results(tables.controls, bootstrap),
+        controls=control_results(name, tables.controls, bootstrap, chance),
         calibration=raw_calibration(judged, bootstrap),
         confidence=confidence(judged, types, bootstrap),
         against_baselines=against,
