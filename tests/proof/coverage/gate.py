@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from fixtures.verdict_tables import STANDARD_SUITE
+from iqbench.benchmark.comparisons import NO_DIFFERENCE
 from iqbench.benchmark.regression import Regression, regressions
 from proof.coverage.cells import Cell, SimulatedTable, at_least, at_most
 from proof.coverage.judges import PAIRS, suited_right, verdicts
@@ -30,13 +30,10 @@ def falls(photos: int, models: int, before: float, fall: float, runs: int) -> di
     """
     seen, wrong = 0, 0
     for run in range(runs):
-        changed = [change for change in _changes(photos, models, before, fall, run) if change.verdict != NOTHING]
+        changed = [change for change in _changes(photos, models, before, fall, run) if change.verdict != NO_DIFFERENCE]
         seen += any(change.model == "m00" and change.verdict == "worse" for change in changed)
         wrong += any(change.model != "m00" or change.verdict == "better" or not fall for change in changed)
     return {"seen": seen / runs, "accused wrongly": wrong / runs}
-
-
-NOTHING = "no difference shown"
 
 
 def fall_cells(quick: bool) -> Iterator[Cell]:
@@ -82,13 +79,13 @@ def _changes(photos: int, models: int, before: float, fall: float, run: int, whe
     else:
         first = suited_right(np.full(models, before), photos, random)
     second = first.copy()
-    second[0] &= ~_hit(photos, fall, first[0], where, random)
+    second[0] &= ~lost(photos, fall, first[0], where, random)
     noise = random.random(second.shape) < NOISE * (before < 1.0)
     second = np.where(noise, random.random(second.shape) < _mean(second), second)
-    return regressions(_exported(second), _exported(first))
+    return regressions(verdicts(second), verdicts(first))
 
 
-def _hit(
+def lost(
     photos: int, fall: float, first: NDArray[np.bool_], where: str, random: np.random.Generator
 ) -> NDArray[np.bool_]:
     """Return the pairs that are lost, if they were right."""
@@ -108,10 +105,6 @@ def _mean(answers: NDArray[np.bool_]) -> NDArray[np.float64]:
         of_kind = kind == TYPES
         means[:, 0, of_kind] = answers[:, :, of_kind].mean(axis=(1, 2))[:, None]
     return means
-
-
-def _exported(answers: NDArray[np.bool_]) -> pd.DataFrame:
-    return verdicts(answers)
 
 
 TABLES = (
