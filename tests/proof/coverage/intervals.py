@@ -72,12 +72,13 @@ def many_judges_cells(quick: bool) -> Iterator[Cell]:
         yield {"photos": count, "judges": number, "lowest": lowest, "highest": highest, "runs": runs}
 
 
-def skewed(photos: int, rare: float, fall: float, runs: int) -> dict[str, float]:
+def skewed(photos: int, rare: float, fall: float, base: float, runs: int) -> dict[str, float]:
     """Return the false claims and the coverage where equal judges differ strongly on a rare kind of photo.
 
-    The second judge is worse by ``fall`` on that share of photos, and a little better on all others.
+    The first judge has the accuracy ``base``. The second is worse by ``fall`` on that share of photos, and a little
+    better on all others.
     """
-    random, base = np.random.default_rng(3), 0.75
+    random = np.random.default_rng(3)
     is_rare = random.random((photos, runs)) < rare
     of_second = np.where(is_rare, base - fall, base + fall * rare / (1 - rare))
     gaps = (random.binomial(PAIRS, base, of_second.shape) - random.binomial(PAIRS, of_second)).astype(float)
@@ -88,9 +89,10 @@ def skewed(photos: int, rare: float, fall: float, runs: int) -> dict[str, float]
 
 
 def skewed_cells(quick: bool) -> Iterator[Cell]:
-    """Yield the cells of photos, the share of the rare kind, and the fall there."""
-    for count, rare, fall in product((8, 15, 50) if quick else (8, 15, 30, 50, 100), (0.1, 0.25), (0.0, 0.3, 0.6)):
-        yield {"photos": count, "rare": rare, "fall": fall, "runs": 100 if quick else 500}
+    """Yield the cells of photos, the share of the rare kind, the fall there, and the accuracy of the first judge."""
+    kinds = (*product((0.1, 0.25), (0.0, 0.3, 0.6), (0.75,)), (0.1, 0.6, 0.9))
+    for count, (rare, fall, base) in product((8, 15, 50) if quick else (8, 15, 30, 50, 100), kinds):
+        yield {"photos": count, "rare": rare, "fall": fall, "base": base, "runs": 100 if quick else 500}
 
 
 def _gaps(right: Array) -> Array:
