@@ -53,8 +53,8 @@ learn: $(READY)  ## Show that training learns labels that can be seen, and none 
 kills: $(READY)  ## Kill a benchmark 20 times and show that nothing is lost (ARGS="--photos DIR")
 	$(BIN)/python tests/proof/kills.py $(ARGS)
 
-coverage: $(READY)  ## Show that the intervals hold what they promise, on simulated benchmarks (a few minutes)
-	$(BIN)/python tests/proof/coverage.py $(ARGS)
+coverage: $(READY)  ## Show that the intervals hold what they promise, on simulated benchmarks (ARGS=--quick: 3 minutes)
+	$(BIN)/python tests/proof/coverage $(ARGS)
 
 tensorboard: $(READY)  ## Show the training curves below results/
 	$(BIN)/tensorboard --logdir results

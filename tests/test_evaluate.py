@@ -434,7 +434,11 @@ def test_a_sweep_compares_its_models_at_its_root(triage: Path, tmp_path: Path, m
     for job in jobs:
         alone = summary_of(root / job)["sets"][0]
         (name,) = alone["models"]
-        assert alone["models"][name] == evaluation["models"][name]
+        own, merged = (result["models"][name] for result in (alone, evaluation))
+        gap, merged_gap = own.pop("against_best_baseline"), merged.pop("against_best_baseline")
+        assert own == merged
+        assert gap | {"p_corrected": merged_gap["p_corrected"]} == merged_gap  # corrected for all three
+        assert merged_gap["p_corrected"] >= gap["p_corrected"]
         assert alone["baselines"] == evaluation["baselines"]
 
 

@@ -113,6 +113,6 @@ def test_the_identity_control_of_a_photo_counts_whatever_became_of_its_pairs():
     rows = [row("a", f"./{i}.png", "blur", "1", 1, status="decode" if i < 2 else "ok") for i in range(5)]
     rows += [row("a", f"./{i}.png", "control", level, 1.0) for i in range(5) for level in ("identity", "reencode")]
     sample = sample_of(frame(rows))
-    controls = control_results(sample.of_model("a").controls, sample.bootstrap)
+    controls = control_results("a", sample.of_model("a").controls, sample.bootstrap, ChanceTests(sample, {}))
     assert (controls.identity.pairs, controls.identity.all_tie) == (5, False)
     assert (controls.reencode.n, controls.reencode.value) == (3, 1.0)  # its interval is over photos that count

@@ -7,6 +7,7 @@ import pytest
 from fixtures.slow_statistics import step_down_p
 from fixtures.verdict_tables import STANDARD_SUITE, frame, noisy, row, sample_of, standard_suite, summary_of_table
 from iqbench.benchmark.chance import ChanceTests, chance_fields
+from iqbench.reporting.model_warnings import model_warnings
 
 SIMULATIONS = 200
 
@@ -61,6 +62,18 @@ def test_levels_are_corrected_for_each_other_as_in_a_literal_loop() -> None:
         "lead", "original", ["model_name", "ladder", "severity"], aggfunc="sum"
     )
     assert tests.levels == pytest.approx(dict(zip(cells, step_down_p(cells.T.to_numpy().tolist()), strict=True)))
+
+
+@pytest.mark.parametrize(("models", "warned"), [(1, True), (20, False)])
+def test_a_coin_of_many_that_always_prefers_the_original_to_its_jpeg_is_no_detector(models: int, warned: bool) -> None:
+    random = np.random.default_rng(0)
+    rows = [row(f"m{model}", f"./{at}.png", "blur", "1", 1) for model in range(models) for at in range(8)]
+    for model in range(models):
+        margins = random.choice([-1.0, 1.0], 8) if model else np.ones(8)
+        rows += [row(f"m{model}", f"./{at}.png", "control", "reencode", m) for at, m in enumerate(margins)]
+    model = summary_of_table(frame(rows)).models["m0"]
+    assert model.controls.reencode.value == 1.0
+    assert any("may detect compression" in line for line in model_warnings(model)) is warned
 
 
 def test_a_test_needs_two_photos_and_a_verdict_a_test() -> None:

@@ -108,7 +108,8 @@ def test_control_rows_enter_nothing_but_the_controls():
     assert controls.identity == IdentityControl(pairs=4, ties=4, failed=0, all_tie=True)
     interval = jeffreys_interval(unweighted([[1.0], [1.0], [1.0], [0.0]]))
     assert controls.reencode.interval == pytest.approx(interval)
-    assert controls.reencode == ReencodeControl(accuracy=0.75, interval=controls.reencode.interval, pairs=4, failed=0)
+    expected = ReencodeControl(accuracy=0.75, interval=controls.reencode.interval, pairs=4, failed=0)
+    assert controls.reencode == expected.model_copy(update={"p_chance": 0.625})  # 10 of the 16 combinations of signs
     assert controlled.counts.controls == Counts(planned=16, ok=16, failed=0)
     summaries = [as_json(summary) for summary in (without, controlled)]
     for summary in summaries:

@@ -171,6 +171,16 @@ def test_the_correction_is_for_all_pairs_of_models():
         assert comparison.p_corrected >= alone.p_corrected == alone.p
 
 
+def test_the_judges_to_compare_can_be_chosen_and_are_the_family():
+    random = np.random.default_rng(0)
+    pairs = series_of_pairs(30, random)
+    models = {name: right_in(pairs, share, random) for name, share in zip("abc", (0.6, 0.75, 0.8), strict=True)}
+    (chosen,) = compare(models, BootstrapConfig(0, 100), pairs=[("c", "a")])
+    alone = difference(models["c"], models["a"])
+    assert chosen.models == ("c", "a")
+    assert (chosen.value, chosen.p, chosen.p_corrected) == (alone.value, alone.p, alone.p)
+
+
 @pytest.mark.slow
 def test_of_equal_models_at_most_5_percent_of_sets_call_any_two_different():
     sets = 100

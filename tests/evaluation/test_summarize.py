@@ -1,5 +1,7 @@
 """The model against the best baseline, and the order consistency of baselines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,20 +27,27 @@ def difference(low, high, p):
 
 
 def test_a_model_is_better_than_a_baseline_where_p_is_below_5_percent_and_the_interval_above_0():
-    better = against_baseline(difference(0.01, 0.1, 0.02), "sharper")
+    better = against_baseline(difference(0.01, 0.1, 0.02), "sharper", 0.02)
     assert (better.verdict, better.shown) == ("better than sharper, the best baseline", True)
     for unknown in (difference(0.0, 0.1, 0.05), difference(0.01, 0.1, 0.05), difference(0.0, 0.1, 0.04)):
-        against = against_baseline(unknown, "sharper")
+        against = against_baseline(unknown, "sharper", unknown.p)
         assert (against.verdict, against.shown) == ("not shown to be better than sharper", False)
-    worse = against_baseline(difference(-0.1, -0.01, 0.02), "sharper")
+    worse = against_baseline(difference(-0.1, -0.01, 0.02), "sharper", 0.04)
     assert (worse.verdict, worse.shown) == ("worse than sharper, a baseline", False)
+
+
+def test_a_model_of_many_or_behind_the_luckiest_of_many_baselines_needs_a_corrected_p():
+    for gap in (difference(0.01, 0.1, 0.02), difference(-0.1, -0.01, 0.02)):
+        against = against_baseline(gap, "sharper", 0.06)
+        assert (against.verdict, against.shown) == ("not shown to be better than sharper", False)
+        assert (against.p, against.p_corrected) == (0.02, 0.06)
 
 
 def test_without_an_interval_nothing_is_shown():
     answers = pair_answers(1)
     (unknown,) = compare({"a": answers, "b": answers}, BootstrapConfig(0, 20))
     assert unknown.interval is None
-    assert not against_baseline(unknown, "sharper").shown
+    assert not against_baseline(unknown, "sharper", unknown.p).shown
 
 
 def answers_of(rows):
@@ -76,3 +85,35 @@ def test_a_baseline_has_no_order_consistency_of_the_model_whose_rows_it_answers(
     assert {baseline.order_consistency.value for baseline in baselines.values()} == {None}
     assert against.baseline in baselines
     assert against.baseline != "random"
+
+
+def coin(series, random):
+    """A model that tosses coins, about photos whose statistics are drawn at random: it equals all baselines."""
+    rows = pair_answers(series, int(random.integers(2**31)), ties=0.0).assign(weight=1.0, preference=1.0)
+    rows = rows.assign(margin=random.normal(size=len(rows)), preference=random.choice([0.0, 1.0], len(rows)))
+    answers = answers_of(rows)
+    count = len(answers.photos)
+    statistics = ("pixels", "encoded_bytes", "file_bytes", "brightness", "sharpness")
+    drawn = {name: random.permutation(count).astype(float) for name in statistics}
+    return replace(answers, photos=answers.photos.assign(**drawn))
+
+
+def test_p_of_a_model_behind_is_corrected_for_all_baselines():
+    answers = coin(12, np.random.default_rng(3))
+    _, against = baseline_agreements(answers, 0.5)
+    assert against.value < 0
+    assert against.p < against.p_corrected
+    # a model that is ahead has no luck to be corrected for
+    ahead = replace(answers, rows=answers.rows.assign(margin=answers.rows["preference"] - 0.5))
+    _, against = baseline_agreements(ahead, 0.5)
+    assert against.p == against.p_corrected < 0.05
+    assert against.shown
+
+
+@pytest.mark.slow
+def test_a_coin_is_called_worse_than_a_baseline_in_at_most_5_percent_of_sets():
+    worse = 0
+    for seed in range(60):
+        _, against = baseline_agreements(coin(12, np.random.default_rng(seed)), 0.5)
+        worse += against.verdict.startswith("worse")
+    assert worse <= 8  # the 99.5 % point of a binomial of 60 and 5 %; it was 13 %

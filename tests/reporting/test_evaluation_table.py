@@ -26,7 +26,7 @@ def evaluated(models):
         (difference,) = compare({"model": answers, "baseline": first}, CONFIG)
         agreement = pair_agreement(answers, CONFIG) if pairs else vote_agreement(answers, CONFIG, VoteScale("score"))
         facts = {"fingerprint": "f", "model_type": "m", "trained_on": None, "photos_seen_in_training": None}
-        against = against_baseline(difference, "sharper")
+        against = against_baseline(difference, "sharper", difference.p)
         kind = PairModel if pairs else VoteModel
         records[name] = kind(**dict(agreement), **facts, against_best_baseline=against)
     return EvaluatedSet(
@@ -80,14 +80,14 @@ def test_too_few_labels_show_nothing():
     assert "with 4 series no difference between models can be shown" in lines_of(models)
 
 
-def test_a_difference_has_its_corrected_p_and_the_one_from_a_baseline_its_own():
+def test_a_difference_has_its_corrected_p_and_so_has_the_one_from_a_baseline():
     a = pair_answers(60, noise=0.3)
     models = {"a": a, "b": with_noise(a, "margin", 3.0), "c": with_noise(a, "margin", 0.5)}
     lines = lines_of(models)
     (between,) = [line for line in lines if line.startswith("a against b: ")]
     assert ", p (corrected) < 0.001; a better" in between
     (against,) = [line for line in lines if line.startswith("b: worse than sharper")]
-    assert "p < 0.001)" in against
+    assert "p (corrected) < 0.001)" in against
     assert "(corrected)" not in against
 
 

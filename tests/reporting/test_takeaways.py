@@ -53,7 +53,7 @@ def test_the_corrected_score_stands_in_the_table_and_in_the_ranking_with_its_int
 
 def test_types_that_a_model_is_not_shown_to_see_are_listed_apart_from_those_that_it_prefers_degraded():
     text = takeaways(summary_of({"a": {"blur": 1.0, "jpeg": 0.55, "noise": 0.1}}))
-    assert "Not shown to see (interval not above 50 %): all of jpeg 55.0 % [" in text
+    assert "Not shown to see (above 50 % is not shown): all of jpeg 55.0 % [" in text
     assert "Prefers the degraded photo (below 50 %, corrected for all types or levels): all of noise 10.0 % [" in text
     low, _ = jeffreys_interval(unweighted([[1.0]] * 40))
     assert f"Strongest on blur: 100.0 % [{100 * low:.1f}, 100.0]. Weakest on noise: 10.0 % [" in text
@@ -64,13 +64,24 @@ def test_types_that_a_model_is_not_shown_to_see_are_listed_apart_from_those_that
 
 def test_a_type_that_one_model_sees_is_no_blind_spot_of_all_models():
     text = takeaways(summary_of({"a": {"blur": 1.0, "jpeg": 0.5}, "b": {"blur": 0.5, "jpeg": 1.0}}))
-    assert "None: on each of 4 types and levels" in text
+    assert "None: on each type at least one model is shown to be above 50 %" in text
+
+
+def test_a_type_whose_interval_lies_above_50_percent_by_luck_alone_stays_a_blind_spot():
+    summary = summary_of({"a": {"blur": 1.0, "jpeg": 0.7}})
+    assert summary.models["a"].by_degradation["jpeg"].interval[0] > 0.5
+    assert "all of jpeg" not in takeaways(summary)
+    text = takeaways(changed(summary, "models.a.by_degradation.jpeg", p_chance=0.2, verdict="not shown"))
+    assert "Not shown to see (above 50 % is not shown): all of jpeg 70.0 % [" in text
+    assert "- all of jpeg: at best a, 70.0 % [" in text.split("## Blind spots of all models")[1]
 
 
 def test_types_whose_intervals_do_not_separate_are_not_called_different():
     text = takeaways(summary_of({"a": {"blur": 0.8, "jpeg": 0.75}}))
-    assert "No difference shown between them" in text
+    assert "No difference shown between them (p = " in text
     assert "Only one model" in text
+    shown = takeaways(summary_of({"a": {"blur": 1.0, "jpeg": 0.5}}))
+    assert "A difference is shown between them (p = 0.0003, corrected for every two types)." in shown
 
 
 def test_a_baseline_that_is_not_beaten_is_named():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from iqbench.benchmark.chance import ALL, ChanceTests, chance_fields
+from iqbench.benchmark.chance import ALL, IDENTITY, REENCODE, ChanceTests, chance_fields, reencoded
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables
 from iqbench.results.model_summary import (
     Controls,
@@ -26,9 +26,6 @@ UNCALIBRATED = "P(original better), uncalibrated: sigmoid of the raw margin; eac
 
 PROPORTION, VERDICT_CONFIDENCE, LEGACY_CONFIDENCE = (0.0, 1.0), (0.5, 1.0), (0.0, 2.0)
 """The least and the largest value of a proportion, and of both confidences; see `iqbench.protocol.decide`."""
-
-IDENTITY, REENCODE = "identity", "reencode"
-"""The levels of the controls."""
 
 
 class ModelAccuracies:
@@ -201,13 +198,19 @@ def tested_accuracies(
     ]
 
 
-def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
-    """Return the results on the two controls."""
-    judged = controls[controls["status"] == "ok"]
-    identical, reencoded = (judged[judged["degradation_level"] == level] for level in (IDENTITY, REENCODE))
-    reencoded = reencoded[reencoded["cluster"].isin(bootstrap.index)]
+def control_results(name: str, controls: pd.DataFrame, bootstrap: Bootstrap, chance: ChanceTests) -> Controls:
+    """Return the results on the two controls.
+
+    Args:
+        name: The name of the model.
+        controls: Its rows about controls.
+        bootstrap: The clusters of the photos.
+        chance: The tests against 50 %.
+    """
+    identical = controls[(controls["status"] == "ok") & (controls["degradation_level"] == IDENTITY)]
     failed = controls[controls["status"] != "ok"]["degradation_level"].value_counts()
-    ties = int(identical["prediction"].isna().sum())
+    ties, rows = int(identical["prediction"].isna().sum()), reencoded(controls, bootstrap)
+    accuracy = bootstrap.proportion(Accuracy, rows["cluster"], rows["correct"].to_numpy(np.float64))
     return Controls(
         identity=IdentityControl(
             pairs=len(identical),
@@ -216,10 +219,9 @@ def control_results(controls: pd.DataFrame, bootstrap: Bootstrap) -> Controls:
             all_tie=ties == len(identical) if len(identical) else None,
             all_tie_reason=None if len(identical) else NO_PAIR,
         ),
-        reencode=bootstrap.proportion(
-            ReencodeControl,
-            reencoded["cluster"],
-            reencoded["correct"].to_numpy(np.float64),
+        reencode=ReencodeControl(
+            **dict(accuracy),
+            **chance_fields(chance.reencoded.get((name,)), accuracy.value, accuracy.interval),
             failed=int(failed.get(REENCODE, 0)),
         ),
     )

@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 
 from iqbench.benchmark.tables import BenchmarkSample
+from iqbench.statistics.bootstrap import Bootstrap
 from iqbench.statistics.estimate import ALPHA, ChanceVerdict, Interval
 
 ALL = "all"
+
+IDENTITY, REENCODE = "identity", "reencode"
+"""The levels of the controls."""
 
 CHANCE = 0.5
 
@@ -17,7 +21,7 @@ Key = tuple[object, ...]
 
 
 class ChanceTests:
-    """The tests of all models, in three families: types with all pairs, levels of ladders, and strata.
+    """The tests of all models, in four families: types with all pairs, levels of ladders, strata, re-encoded photos.
 
     A coin is called better or worse than chance in at most 5 % of benchmarks per family, however many models,
     types, levels and strata there are.
@@ -37,6 +41,7 @@ class ChanceTests:
             asked.assign(statistic=statistic, third=asked["original"].map(third)) for statistic, third in thirds.items()
         ]
         self.strata = self._family(divided, ["model_name", "statistic", "third", "ladder"])
+        self.reencoded = self._family([reencoded(sample.controls, sample.bootstrap)], ["model_name"])
 
     def _family(self, tables: Sequence[pd.DataFrame], keys: list[str]) -> dict[Key, float]:
         """Return the corrected p-value of each group of rows in at least two clusters."""
@@ -55,6 +60,12 @@ class ChanceTests:
         _, corrected = self._sample.flips.test(sums[:, several])
         tested = [name for name, enough in zip(names, several, strict=True) if enough]
         return dict(zip(tested, corrected.tolist(), strict=True))
+
+
+def reencoded(controls: pd.DataFrame, bootstrap: Bootstrap) -> pd.DataFrame:
+    """Return the judged controls of a photo and its JPEG, of photos that have a pair that counts."""
+    judged = (controls["status"] == "ok") & (controls["degradation_level"] == REENCODE)
+    return controls[judged & controls["cluster"].isin(bootstrap.index)]
 
 
 def chance_fields(p: float | None, accuracy: float | None, interval: Interval | None) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.accuracies import IDENTITY, REENCODE, tested_accuracies
-from iqbench.benchmark.chance import ChanceTests
+from iqbench.benchmark.accuracies import tested_accuracies
+from iqbench.benchmark.chance import IDENTITY, REENCODE, ChanceTests
 from iqbench.benchmark.tables import CONTROL, ModelTables
 from iqbench.records import value_or_reason
 from iqbench.results.diagnostics_summary import Confidence, Stratum, TypeCalibration, Visibility

@@ -34,6 +34,7 @@ from iqbench.benchmark.ranking import Standings
 from iqbench.benchmark.repeat_sample import repeatability
 from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
+from iqbench.benchmark.type_contrasts import type_contrasts
 from iqbench.benchmark.verdict_table import adjacent_rows, cluster_choice_of, protocol_of, verdict_rows
 from iqbench.interfaces import ClusterChoice
 from iqbench.records import value_or_reason
@@ -44,12 +45,15 @@ from iqbench.results.model_summary import (
     Repeatability,
     RepeatSample,
     SecondAnswers,
+    TypeContrast,
     TypeMistakes,
 )
 from iqbench.results.reader import Run
 from iqbench.results.summary import BootstrapSettings, Counts, FailedJob, RowCounts, RunRecord, Summary
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import ALPHA, NO_PAIR
+
+ONE_TYPE = "fewer than two types were judged"
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,14 @@ class ModelParts:
         facts: Facts about the runs.
         labels: The third of each original by image statistic.
         chance: The tests against 50 %.
+        contrasts: The strongest and the weakest type of each model.
     """
 
     sample: BenchmarkSample
     facts: RunFacts
     labels: Mapping[str, "pd.Series[str]"]
     chance: ChanceTests
+    contrasts: Mapping[str, TypeContrast]
 
 
 def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config: BootstrapConfig) -> BenchmarkResults:
@@ -133,7 +139,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     """
     baselines = baseline_verdicts(sample.asked, sample.protocol, sample.bootstrap.config.seed)
     against, labels = BaselineComparisons(sample, baselines), thirds(sample.judged)
-    parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels))
+    parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels), type_contrasts(sample))
     models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
     comparisons = comparisons_of(sample)
     together = Combinations(sample)
@@ -193,10 +199,12 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         macro=accuracies.macro(),
         groups=accuracies.groups(),
         by_degradation=accuracies.by_degradation(),
+        type_contrast=parts.contrasts.get(name),
+        type_contrast_reason=None if name in parts.contrasts else ONE_TYPE,
         severity=severity_steps(tables, bootstrap, chance),
         by_severity=type_severity_steps(tables, bootstrap),
         by_level=level_accuracies(tables, bootstrap),
-        controls=control_results(tables.controls, bootstrap),
+        controls=control_results(name, tables.controls, bootstrap, chance),
         calibration=raw_calibration(judged, bootstrap),
         confidence=confidence(judged, types, bootstrap),
         against_baselines=against,

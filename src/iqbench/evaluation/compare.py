@@ -26,26 +26,32 @@ TOO_FEW = "with so few labels no difference can be shown"
 
 
 def compare(
-    answers: Mapping[str, pd.DataFrame], config: BootstrapConfig, tie_worth: float = 0.5
+    answers: Mapping[str, pd.DataFrame],
+    config: BootstrapConfig,
+    tie_worth: float = 0.5,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[ModelComparison]:
     """Return the difference of every two judges: in accuracy on pairs, or in SRCC with votes.
 
-    All of them see the same flips or resamples, and p-values are corrected for all of them. On pairs of independent
-    series the signs of series are flipped; where photos are shared, and for SRCC, photos are resampled. A pair that
-    a judge owes an answer is a tie, and a photo that it owes a score has its average one, so it does not pay to refuse
-    what is difficult.
+    All of them see the same flips or resamples, and p-values are corrected for all that are compared. On pairs of
+    independent series the signs of series are flipped; where photos are shared, and for SRCC, photos are resampled. A
+    pair that a judge owes an answer is a tie, and a photo that it owes a score has its average one, so it does not pay
+    to refuse what is difficult.
 
     Args:
         answers: As for `iqbench.evaluation.agreement.pair_agreement`, or `vote_agreement`, by the name of the judge.
         config: The seed and the number of resamples.
         tie_worth: The accuracy of a tie.
+        pairs: The judges that are compared; None for every two.
 
     Raises:
         UsageError: If two tables hold different labels.
     """
     if len(answers) < 2:
         return []
-    judges = list(combinations(range(len(answers)), 2))
+    names = list(answers)
+    pairs = list(combinations(names, 2)) if pairs is None else pairs
+    judges = [(names.index(a), names.index(b)) for a, b in pairs]
     if "first" in next(iter(answers.values())):
         tables = [pair_answers(table) for table in answers.values()]
         _check_same(tables, ["series", "first", "second"], ["preference", "weight"])
@@ -54,7 +60,7 @@ def compare(
         tables = [with_average_answers(vote_answers(table)) for table in answers.values()]
         _check_same(tables, ["photo"], ["true"])
         differences = srcc_differences(tables, judges, config)
-    return _comparisons(list(combinations(answers, 2)), differences)
+    return _comparisons(pairs, differences)
 
 
 def _check_same(tables: Sequence[pd.DataFrame], keys: list[str], labels: list[str]) -> None:

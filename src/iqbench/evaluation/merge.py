@@ -5,11 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from iqbench.errors import UsageError
-from iqbench.evaluation.summarize import Evaluation, differences
-from iqbench.results.evaluation_summary import EvaluatedSet
+from iqbench.evaluation.summarize import Evaluation, against_baseline, differences
+from iqbench.results.agreement_summary import AgainstBestBaseline
+from iqbench.results.evaluation_summary import EvaluatedSet, PairModel, VoteModel
+from iqbench.statistics.step_down import holm
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +54,28 @@ def _compared(evaluations: Sequence[Evaluation]) -> EvaluatedSet:
     tables = {evaluation.model_name: evaluation.predictions for evaluation in evaluations}
     return first.result.model_copy(
         update={
-            "models": {evaluation.model_name: evaluation.result.first_model for evaluation in evaluations},
+            "models": _corrected({evaluation.model_name: evaluation.result.first_model for evaluation in evaluations}),
             "baselines_answer_the_rows_of": first.model_name,
             "differences": differences(tables, first.photos, tie_worth),
         }
     )
+
+
+def corrected_for_models(against: Sequence[AgainstBestBaseline]) -> list[AgainstBestBaseline]:
+    """Return the differences of some models from their best baselines, with p corrected for all of them (Holm)."""
+    tested = [gap for gap in against if gap.p_corrected is not None]
+    corrected = iter(holm(np.array([gap.p_corrected for gap in tested], dtype=np.float64)).tolist())
+    return [
+        gap if gap.p_corrected is None else against_baseline(gap, str(gap.baseline), next(corrected)) for gap in against
+    ]
+
+
+def _corrected(models: dict[str, PairModel | VoteModel]) -> dict[str, PairModel | VoteModel]:
+    gaps = corrected_for_models([model.against_best_baseline for model in models.values()])
+    return {
+        name: model.model_copy(update={"against_best_baseline": gap})
+        for (name, model), gap in zip(models.items(), gaps, strict=True)
+    }
 
 
 def _with_unique_names(evaluations: Sequence[Evaluation]) -> list[Evaluation]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from iqbench.baselines import baseline_answers, best_baseline
+from iqbench.baselines import RANDOM, baseline_answers, best_baseline
 from iqbench.evaluation.agreement import pair_agreement, vote_agreement
 from iqbench.evaluation.answers import unanswered, with_clusters
 from iqbench.evaluation.compare import TOO_CLOSE, compare
@@ -32,6 +32,10 @@ from iqbench.results.evaluation_summary import (
     VoteModel,
 )
 from iqbench.statistics.bootstrap import BootstrapConfig
+from iqbench.statistics.estimate import ALPHA
+
+MODEL = "model"
+"""The name of the model among the baselines."""
 
 NO_BASELINE = "no baseline has a value"
 NO_VALUE = "no_value"
@@ -162,26 +166,46 @@ def baseline_agreements(
             b=None,
             p=None,
             p_reason=NO_BASELINE,
+            p_corrected=None,
+            p_corrected_reason=NO_BASELINE,
             least_difference_reason=NO_BASELINE,
             left_out=len(answers.rows),
             baseline=None,
             shown=False,
             verdict=TOO_CLOSE,
         )
-    (difference,) = compare({"model": answers.rows, best: baseline_rows[best]}, BOOTSTRAP, tie_worth)
-    return baselines, against_baseline(difference, best)
+    candidates = [name for name, judge in baselines.items() if name != RANDOM and _headline(judge) is not None]
+    judges = {MODEL: answers.rows} | {name: baseline_rows[name] for name in candidates}
+    (difference,) = compare(judges, BOOTSTRAP, tie_worth, [(MODEL, best)])
+    if difference.p is None or (difference.value or 0) >= 0:
+        return baselines, against_baseline(difference, best, difference.p)
+    family = compare(judges, BOOTSTRAP, tie_worth, [(MODEL, name) for name in candidates])
+    return baselines, against_baseline(difference, best, family[candidates.index(best)].p_corrected)
 
 
-def against_baseline(difference: PairedDifference, baseline: str) -> AgainstBestBaseline:
-    """Return the difference from a baseline with its verdict."""
+def against_baseline(difference: PairedDifference, baseline: str, p_corrected: float | None) -> AgainstBestBaseline:
+    """Return the difference from a baseline with its verdict.
+
+    Args:
+        difference: The model minus the baseline.
+        baseline: The name of the baseline.
+        p_corrected: p corrected for the family of the claim; see `AgainstBestBaseline`.
+    """
     verdicts = {
         "a": f"better than {baseline}, the best baseline",
         "b": f"worse than {baseline}, a baseline",
         None: f"not shown to be better than {baseline}",
     }
     fields = {name: getattr(difference, name) for name in PairedDifference.model_fields}
-    ahead = difference.ahead
-    return AgainstBestBaseline(**fields, baseline=baseline, shown=ahead == "a", verdict=verdicts[ahead])
+    ahead = difference.ahead if p_corrected is not None and p_corrected < ALPHA else None
+    return AgainstBestBaseline(
+        **fields,
+        p_corrected=p_corrected,
+        p_corrected_reason=difference.p_reason,
+        baseline=baseline,
+        shown=ahead == "a",
+        verdict=verdicts[ahead],
+    )
 
 
 def differences(

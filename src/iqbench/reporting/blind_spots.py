@@ -9,6 +9,11 @@ from iqbench.statistics.estimate import AccuracyAgainstChance, Estimate
 
 CHANCE = 0.5
 
+NO_BLIND_SPOT = (
+    "None: on each type at least one model is shown to be above 50 %, and on each level at least one model's interval "
+    "lies above it."
+)
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -43,6 +48,17 @@ def prefers_damage(condition: Condition) -> bool:
     return condition.accuracy.verdict == "below chance"
 
 
+def is_seen(condition: Condition) -> bool:
+    """Return whether a model is shown to see a condition.
+
+    A type is seen where its accuracy is above 50 % after correction for all types of all models; a level, which counts
+    only where its type is seen, where its own interval lies above 50 %.
+    """
+    if condition.is_type:
+        return condition.accuracy.verdict == "above chance"
+    return lies_above(condition.accuracy, CHANCE)
+
+
 def conditions(model: ModelSummary) -> list[Condition]:
     """Return the degradation types, then the levels of all ladders, that a model has an accuracy on."""
     types = [Condition(f"all of {kind}", kind, True, cell) for kind, cell in model.by_degradation.items()]
@@ -61,7 +77,7 @@ def without_nested(chosen: Sequence[Condition]) -> list[Condition]:
 
 
 def blind_spots(summary: Summary) -> list[BlindSpot]:
-    """Return the conditions on which no model's interval lies above 50 %, each with the best model."""
+    """Return the conditions that no model is shown to see, each with the best model on it."""
     by_name: dict[str, dict[str, Condition]] = {}
     for model_name, model in summary.models.items():
         for condition in conditions(model):
@@ -70,7 +86,7 @@ def blind_spots(summary: Summary) -> list[BlindSpot]:
     unseen = [
         models[best[name]]
         for name, models in by_name.items()
-        if not any(lies_above(condition.accuracy, CHANCE) for condition in models.values())
+        if not any(is_seen(condition) for condition in models.values())
     ]
     return [BlindSpot(condition, best[condition.name]) for condition in without_nested(unseen)]
 

@@ -16,6 +16,7 @@ from iqbench.reporting.table import unfinished
 from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
 from iqbench.reporting.voter_lines import voter_lines
 from iqbench.results.agreement_summary import (
+    AgainstBestBaseline,
     ClusterBootstrap,
     ModelComparison,
     PairAgreement,
@@ -218,7 +219,7 @@ def _size(difference: PairedDifference) -> str:
         return f"{shown(difference.value)}{unit}, {difference.interval_reason}"
     low, high = map(shown, difference.interval)
     p = f"p {p_text(difference.p)}"
-    if isinstance(difference, ModelComparison):
+    if isinstance(difference, ModelComparison | AgainstBestBaseline):
         p = f"p (corrected) {p_text(difference.p_corrected)}"
     count = difference.left_out
     left_out = f"; {count:,} label{'s' * (count != 1)} left out" if count else ""

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from iqbench.benchmark.cross_pairs import PARTNERS
-from iqbench.reporting.blind_spots import blind_spots
+from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots
 from iqbench.reporting.comparisons import comparison_figures
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
 from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
@@ -85,6 +85,7 @@ def _verdict(content: ReportContent) -> Values:
         "ranked_by": RANKED_BY[content.summary.ranked_by],
         "warnings": warnings,
         "blind_spots": blind_spots(content.summary),
+        "no_blind_spot": NO_BLIND_SPOT,
         "ceilings": ceiling_lines(content.summary),
         "photo_counts": {model.photos for model in content.summary.models.values()},
     }

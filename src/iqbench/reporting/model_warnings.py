@@ -66,8 +66,9 @@ def _like_baseline(model: ModelSummary) -> Iterator[str]:
 
 
 def _compression_detector(model: ModelSummary) -> Iterator[str]:
-    accuracy = model.controls.reencode.value
-    if accuracy is not None and accuracy >= COMPRESSION_DETECTOR:
+    control = model.controls.reencode
+    accuracy = control.value
+    if accuracy is not None and accuracy >= COMPRESSION_DETECTOR and control.verdict == "above chance":
         yield (
             f"prefers the original to its JPEG of quality 95, which looks the same, in {percent(accuracy)} % of pairs: "
             "it may detect compression, not damage"

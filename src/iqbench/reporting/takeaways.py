@@ -1,11 +1,11 @@
 """KEY_TAKEAWAYS.md: the findings of a run in words, each with its numbers."""
 
 from iqbench.reporting.blind_spots import (
-    CHANCE,
+    NO_BLIND_SPOT,
     Condition,
     blind_spots,
     conditions,
-    lies_above,
+    is_seen,
     prefers_damage,
     without_nested,
 )
@@ -166,33 +166,32 @@ def _model(summary: Summary, name: str) -> list[str]:
 
 
 def _strengths(model: ModelSummary) -> list[str]:
-    known = {kind: cell.value for kind, cell in model.by_degradation.items() if cell.value is not None}
     if model.overall.value == 1.0:
         return [f"Right in all {model.overall.n} pairs{bracketed_interval(model.overall)}."]
-    if len(known) < 2:
-        return [f"{escape_markdown(kind)}: {_accuracy_text(cell)}." for kind, cell in model.by_degradation.items()]
-    ranked = sorted(known, key=lambda kind: -known[kind])
-    (strongest, strong), (weakest, weak) = ((kind, model.by_degradation[kind]) for kind in (ranked[0], ranked[-1]))
+    contrast = model.type_contrast
+    if contrast is None:
+        cells = {kind: cell for kind, cell in model.by_degradation.items() if cell.value is not None}
+        return [f"{escape_markdown(kind)}: {_accuracy_text(cell)}." for kind, cell in cells.items()]
+    strong, weak = (model.by_degradation[kind] for kind in (contrast.strongest, contrast.weakest))
     line = (
-        f"Strongest on {escape_markdown(strongest)}: {_accuracy_text(strong)}. "
-        f"Weakest on {escape_markdown(weakest)}: {_accuracy_text(weak)}."
+        f"Strongest on {escape_markdown(contrast.strongest)}: {_accuracy_text(strong)}. "
+        f"Weakest on {escape_markdown(contrast.weakest)}: {_accuracy_text(weak)}."
     )
-    apart = weak.interval is not None and lies_above(strong, weak.interval[1])
-    apart = apart and (strong.verdict == "above chance" or weak.verdict == "below chance")
-    return [line if apart else f"{line} No difference shown between them: the intervals overlap."]
+    if contrast.p_corrected is None:
+        return [f"{line} No difference shown between them: {contrast.p_corrected_reason}."]
+    p = f"p = {contrast.p_corrected:.2g}, corrected for every two types"
+    return [f"{line} {'A difference is shown' if contrast.shown else 'No difference shown'} between them ({p})."]
 
 
 def _weaknesses(model: ModelSummary) -> list[str]:
     """Return where the model prefers the damage or is not shown to see it; a level only if its type is not listed."""
     worse = [condition for condition in conditions(model) if prefers_damage(condition)]
     uncertain = [
-        condition
-        for condition in conditions(model)
-        if not prefers_damage(condition) and not lies_above(condition.accuracy, CHANCE)
+        condition for condition in conditions(model) if not prefers_damage(condition) and not is_seen(condition)
     ]
     findings = {
         "Prefers the degraded photo (below 50 %, corrected for all types or levels)": worse,
-        "Not shown to see (interval not above 50 %)": uncertain,
+        "Not shown to see (above 50 % is not shown)": uncertain,
     }
     return [f"{finding}: {_listed(chosen)}." for finding, chosen in findings.items() if chosen]
 
@@ -236,8 +235,7 @@ def _blind_spots(summary: Summary) -> list[str]:
     ]
     judged = {condition.name for model in summary.models.values() for condition in conditions(model)}
     if not lines:
-        none = f"None: on each of {len(judged)} types and levels at least one model's interval lies above 50 %."
-        lines = [none if judged else "No pair was judged."]
+        lines = [NO_BLIND_SPOT if judged else "No pair was judged."]
     nobody = summary.nobody_right.overall
     if nobody.value is not None:
         share = f"{percent(nobody.value)} %{bracketed_interval(nobody)}"

@@ -177,9 +177,16 @@ class PairedDifference(Estimate):
 
 
 class AgainstBestBaseline(PairedDifference):
-    """The difference from the best baseline. ``shown`` is True where p is below 5 % and the interval above 0."""
+    """The difference from the best baseline. ``shown`` is True where ``p_corrected`` is below 5 % and a model ahead.
+
+    ``p_corrected`` is corrected for all models of the set (Holm). The best baseline has the most luck of all, which
+    is no help to a model that is ahead of it; p of a model behind it is corrected for all baselines as well (step-down
+    max-T).
+    """
 
     baseline: str | None
+    p_corrected: float | None
+    p_corrected_reason: str | None = None
     shown: bool
     verdict: str
 

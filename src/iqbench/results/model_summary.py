@@ -5,7 +5,7 @@ from pydantic import Field
 from iqbench.records import ONE_PAIR, Record, without_interval
 from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
 from iqbench.statistics.calibration import Calibration
-from iqbench.statistics.estimate import Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
+from iqbench.statistics.estimate import ALPHA, Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
 
 LARGEST = "the largest of the sample"
 """Why a number has no interval."""
@@ -69,6 +69,23 @@ class TypeSeverityStep(Accuracy):
     levels: list[str]
 
 
+class TypeContrast(Record):
+    """The types on which a model is most and least accurate, and p of "as accurate on one as on the other".
+
+    p is corrected for every two types of all models, so it holds though these two were chosen afterwards.
+    """
+
+    strongest: str
+    weakest: str
+    p_corrected: float | None
+    p_corrected_reason: str | None = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the model is shown to be more accurate on one than on the other."""
+        return self.p_corrected is not None and self.p_corrected < ALPHA
+
+
 class IdentityControl(Record):
     """Pairs of a photo and an identical copy, which should tie."""
 
@@ -79,8 +96,8 @@ class IdentityControl(Record):
     all_tie_reason: str | None = None
 
 
-class ReencodeControl(Accuracy):
-    """Pairs of a photo and its JPEG of quality 95."""
+class ReencodeControl(AccuracyAgainstChance):
+    """Pairs of a photo and its JPEG of quality 95; p is corrected for all models."""
 
     failed: int
 
@@ -254,6 +271,8 @@ class ModelSummary(Record):
     macro: MacroAccuracy
     groups: dict[str, Accuracy]
     by_degradation: dict[str, PairStatistics]
+    type_contrast: TypeContrast | None
+    type_contrast_reason: str | None = None
     severity: dict[str, list[SeverityStep]]
     by_severity: dict[str, list[TypeSeverityStep]]
     by_level: dict[str, dict[str, Accuracy]]

@@ -26,7 +26,8 @@ class SignFlips:
 
     If a difference is 0, each cluster's difference could as well have the other sign. The statistic of the
     observed signs is compared with that of all combinations, or with a fixed sample of them; two standard errors of
-    that sample are added to each p-value. The smallest p-value is 2^(1 - clusters), or 3 in `FLIPS`.
+    that sample are added to each p-value. The smallest p-value is 2^(1 - clusters), or 3 in `FLIPS`. Few clusters of
+    which a rare one goes strongly the other way make more false claims; the README of the package tells how many.
 
     Args:
         clusters: Number of clusters.
