@@ -48,7 +48,8 @@ class _Score(NamedTuple):
         baseline: The baseline that gives the lowest score.
         draws: The score in the sample and in each resample, each by the baseline that is the lowest there.
         pairs: The number of pairs in which that baseline chooses.
-        clusters: The number of clusters in which it is right, or wrong, whichever are fewer.
+        clusters: The number of clusters in which a baseline is right, or wrong, the fewest over all baselines, since a
+            resample may choose any.
         room: What clusters could take from the score and add to it that were not drawn.
         asked: The number of each pair that the model was asked about, as bytes.
     """
@@ -177,6 +178,7 @@ class CorrectedScores:
         drawn = ratio(*(self._bootstrap.drawn(table.reshape(shape)) for table in (gains, counts)))
         scores = drawn.reshape(-1, len(names), 2).sum(axis=2)
         lowest = int(np.argmin(scores[0].round(9)))
+        fewest = int((counts > 0).sum(axis=0).min())
         gains, counts = gains[:, lowest], counts[:, lowest]
         present, accuracies = (counts > 0).sum(axis=0), 0.5 + gains.sum(axis=0) / counts.sum(axis=0)
         reach = unseen_reach(present, deviation_mass(2 * gains, counts))
@@ -184,7 +186,7 @@ class CorrectedScores:
             names[lowest],
             _unbiased(scores, lowest),
             int(counts.sum()),
-            int(present.min()),
+            fewest,
             np.array([reach @ accuracies, reach @ (1 - accuracies)]),
             asked,
         )
