@@ -73,7 +73,7 @@ def killed_everywhere(folder: Path, sample: int, *arguments: str) -> tuple[list[
     (folder / "photos").mkdir()
     for number in range(2):
         Image.fromarray(noisy_gradient(60, 80, seed=number)).save(folder / "photos" / f"{number}.png")
-    common = ("degradation=blur", "engine.workers=0", "data=folder", f"data.root={folder / 'photos'}")
+    common = ("engine.workers=0", "data=folder", f"data.root={folder / 'photos'}")
     command = [sys.executable, "-c", PROGRAM, str(folder), str(sample), *arguments, *common]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-3000:]
@@ -83,7 +83,7 @@ def killed_everywhere(folder: Path, sample: int, *arguments: str) -> tuple[list[
 
 @pytest.mark.slow
 def test_a_benchmark_killed_at_any_step_goes_on_with_the_same_command(tmp_path: Path) -> None:
-    steps, chosen, faults = killed_everywhere(tmp_path, SAMPLE, "model=iqa")
+    steps, chosen, faults = killed_everywhere(tmp_path, SAMPLE, "model=iqa", "degradation=blur")
     assert {"fsync", "COMMIT", "sqlite3.connect .results.sqlite.new", "os.rename .status.json.tmp"} < set(steps)
     assert faults == []
     assert len(chosen) >= SAMPLE
@@ -91,8 +91,10 @@ def test_a_benchmark_killed_at_any_step_goes_on_with_the_same_command(tmp_path: 
 
 @pytest.mark.slow
 def test_a_sweep_killed_at_any_step_goes_on_with_the_same_command(tmp_path: Path) -> None:
-    steps, chosen, faults = killed_everywhere(tmp_path, SAMPLE // 2, "-m", "model=contrast,sharpness")
-    assert {"os.rename .sweep.json.tmp", "os.rename .status.json.tmp"} < set(steps)
+    steps, chosen, faults = killed_everywhere(
+        tmp_path, SAMPLE // 2, "-m", "model=contrast,sharpness", "degradation=exposure"
+    )
+    assert {"os.rename .sweep.json.tmp", "os.rename .status.json.tmp", "os.rename comparisons.parquet"} < set(steps)
     assert faults == []
     assert len(chosen) >= SAMPLE // 2
 
