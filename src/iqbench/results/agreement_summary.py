@@ -185,7 +185,7 @@ class AgainstBestBaseline(PairedDifference):
     """
 
     baseline: str | None
-    p_corrected: float | None
+    p_corrected: float | None = without_interval(P_VALUE)
     p_corrected_reason: str | None = None
     shown: bool
     verdict: str

@@ -5,7 +5,7 @@ from pydantic import Field
 from iqbench.records import ONE_PAIR, Record, without_interval
 from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
 from iqbench.statistics.calibration import Calibration
-from iqbench.statistics.estimate import ALPHA, Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
+from iqbench.statistics.estimate import ALPHA, P_VALUE, Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
 
 LARGEST = "the largest of the sample"
 """Why a number has no interval."""
@@ -77,7 +77,7 @@ class TypeContrast(Record):
 
     strongest: str
     weakest: str
-    p_corrected: float | None
+    p_corrected: float | None = without_interval(P_VALUE)
     p_corrected_reason: str | None = None
 
     @property
