@@ -28,9 +28,6 @@ COLUMNS = 64
 LARGEST_ACCURACY, LARGEST_SRCC = 1.0, 2.0
 """The largest possible differences."""
 
-UNSEEN = 0.5
-"""The weight of what was not drawn, in independent units."""
-
 Flags = NDArray[np.bool_]
 Judges = tuple[int, int]
 
@@ -216,10 +213,6 @@ def _resampled(bootstrap: PairBootstrap, gaps: Array, weight: Array) -> Tests:
 
 
 def _unseen(gaps: Array, units: Array) -> Array:
-    """Return the share of independent units that may be of a kind that was not drawn, with 97.5 % confidence.
-
-    The more the pairs that were drawn deviate from each other, the better they tell what pairs do.
-    """
+    """Return what independent units could add that were not drawn; pairs of one unit deviate alike."""
     deviations = np.nanmean(np.abs(gaps - np.nanmedian(gaps, axis=0)), axis=0) * units
-    share: Array = (1 - (ALPHA / 2) ** (1 / units)) * UNSEEN / (UNSEEN + deviations)
-    return share
+    return unseen_reach(units, deviations)
