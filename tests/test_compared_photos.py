@@ -44,6 +44,7 @@ def pictures_in_agreement(out: Path) -> int:
     return len(re.findall('<img src="data:image/jpeg', section))
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_the_pairs_and_a_report_keeps_them_when_the_photos_are_gone(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     outcome = run(*sweep(photos, out))

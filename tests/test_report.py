@@ -86,6 +86,7 @@ def test_a_model_that_was_run_twice_counts_once_and_is_compared_with_itself(fold
     }
 
 
+@pytest.mark.slow
 def test_the_exports_of_several_runs_need_a_folder_of_their_own(folder: Path, tmp_path: Path) -> None:
     common = ("data=folder", f"data.root={folder}", "degradation=blur", "engine.workers=0")
     for name in ("contrast", "sharpness"):

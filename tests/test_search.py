@@ -73,6 +73,7 @@ def test_a_search_without_optuna_names_the_extra(monkeypatch: pytest.MonkeyPatch
     assert "hydra/launcher=ray: the plugin is not installed: pip install 'iqbench[ray]'" in outcome.last_line
 
 
+@pytest.mark.slow
 def test_a_sweep_of_trainings_names_the_best_job(common: tuple[str, ...], tmp_path: Path) -> None:
     outcome = run("train", "-m", "model=siamese,ava", *common)
     assert outcome.exit_code == 0, outcome.err

@@ -52,6 +52,7 @@ def test_any_split_merges_to_the_bytes_of_one_run(
         assert (tmp_path / name).read_bytes() == expected, name
 
 
+@pytest.mark.slow
 def test_runs_of_single_shards_can_be_put_together_later(
     seven: Path, complete_exports: dict[str, bytes], tmp_path: Path
 ) -> None:

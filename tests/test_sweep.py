@@ -162,6 +162,7 @@ def test_an_interrupted_sweep_merges_what_there_is_and_goes_on(
     assert whole(root)
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_interrupted_between_two_jobs_is_not_complete(
     common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,7 @@ def test_models_that_were_asked_about_other_photos_have_no_place_and_each_row_it
     assert "Models that were asked about different photos have no place" in takeaways(summary)
 
 
+@pytest.mark.slow
 def test_the_best_model_per_type_is_chosen_on_other_photos():
     rows = noisy([f"coin {at}" for at in range(8)], 20, seed=0)
     margins = np.random.default_rng(0).normal(size=len(rows))

@@ -60,6 +60,7 @@ def test_thirds_of_the_originals_show_where_a_change_is_no_damage():
     assert parts["low"].by_ladder["blur"].p_chance == pytest.approx(1 - (1 - 2 / 2**10) ** 3, abs=0.003)
 
 
+@pytest.mark.slow
 def test_a_coin_is_rarely_called_worse_than_chance_on_any_third():
     random, below = np.random.default_rng(0), 0
     for _ in range(20):
