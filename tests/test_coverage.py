@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proof.coverage.cells import at_least, at_most
+from proof.coverage import benchmark_claims, evaluation, gate, intervals, power, reports
+from proof.coverage.cells import SimulatedTable, at_least, at_most
 from proof.coverage.gate import TYPES, lost
 from proof.coverage.judges import right_pairs, suited_right
 
 PROOF = Path(__file__).parent / "proof" / "coverage"
+TABLES = [table for part in (intervals, benchmark_claims, reports, gate, evaluation, power) for table in part.TABLES]
 
 
 def test_a_bar_grants_the_luck_of_one_simulation_in_200() -> None:
@@ -41,6 +43,15 @@ def test_simulated_falls_are_as_large_as_they_are_said_to_be(where: str) -> None
     assert falls[:, TYPES == "crop_center"].mean() == pytest.approx(0.1, abs=0.01)
     assert falls.mean() == pytest.approx(0.1 * 2 / 27 if where == "type" else 0.1, abs=0.01)
     assert (falls.any(axis=1).mean() < 0.3) == (where != "all")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", TABLES, ids=[table.name for table in TABLES])
+def test_each_table_simulates_what_its_bars_are_about(table: SimulatedTable) -> None:
+    cells = list(table.cells(quick=True))
+    shares = [table.simulate(**cell | {"runs": 2}) for cell in (cells[0], cells[-1])]
+    assert table.bars.keys() <= shares[0].keys() | shares[1].keys()
+    assert all(share >= 0 for simulated in shares for share in simulated.values())
 
 
 @pytest.mark.slow

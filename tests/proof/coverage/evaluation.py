@@ -98,7 +98,7 @@ def baselines(series: int, models: int, strong: bool, runs: int) -> dict[str, fl
         gaps = []
         for _ in range(models):
             rows = answered(table, quality * strong, 1.0, random)
-            gaps.append(baseline_agreements(Predictions(rows, None, photos, VoteScale("score")), 0.5)[1])
+            gaps.append(baseline_agreements(Predictions(rows, None, photos, VoteScale("score"), "look"), 0.5)[1])
         verdicts = [gap.verdict for gap in corrected_for_models(gaps)]
         better += any(verdict.startswith("better") for verdict in verdicts)
         worse += any(verdict.startswith("worse") for verdict in verdicts)
