@@ -12,9 +12,12 @@ from iqbench.benchmark.against_baselines import BaselineComparisons
 from iqbench.benchmark.chance import ChanceTests
 from iqbench.benchmark.comparisons import Comparisons
 from iqbench.benchmark.diagnostics import thirds
+from iqbench.benchmark.tables import BenchmarkSample
 from iqbench.statistics.estimate import ALPHA, Accuracy
-from proof.coverage.cells import Cell, SimulatedTable, at_most
-from proof.coverage.judges import PAIRS, suited_right, verdicts
+from proof.coverage.cells import Cell, SimulatedTable, at_least, at_most
+from proof.coverage.judges import PAIRS, Array, suited_right, verdicts
+
+RESAMPLES = 400
 
 
 def chance(photos: int, judges: int, spread: float, runs: int) -> dict[str, float]:
@@ -46,22 +49,29 @@ def baselines(photos: int, judges: int, accuracy: float, runs: int) -> dict[str,
     """
     claims = 0
     for run in range(runs):
-        random = np.random.default_rng(run)
-        table = verdicts(suited_right(np.full(judges, accuracy), photos, random))
-        per_pair = (photos, PAIRS)
-        sides = {
-            "encoded_bytes": random.random(per_pair) < accuracy,
-            "brightness": random.random(per_pair) < 0.5,
-            "sharpness": random.random(per_pair) < 0.5,
-        }
-        for statistic, is_right in sides.items():
-            less = np.tile(np.where(is_right, -1.0, 1.0).ravel(), judges)
-            table[f"variant_{statistic}"] = table[f"original_{statistic}"] + less
-        sample = sample_of(table, resamples=1)
-        against = BaselineComparisons(sample, baseline_verdicts(sample.asked, sample.protocol, run))
+        sample, of_baselines = _with_baselines(photos, np.full(judges, accuracy), accuracy, run)
+        against = BaselineComparisons(sample, of_baselines)
         of_models = (against.of_model(name) for name in sample.models)
         claims += any(gap.beaten for model in of_models for gap in (model.overall, *model.by_degradation.values()))
     return {"beaten": claims / runs}
+
+
+def _with_baselines(
+    photos: int, accuracies: Array, larger_file: float, run: int, resamples: int = 1
+) -> tuple[BenchmarkSample, pd.DataFrame]:
+    """Return judges, and the verdicts of "larger file" of that accuracy and of the coins "brighter" and "sharper"."""
+    random, per_pair = np.random.default_rng(run), (photos, PAIRS)
+    table = verdicts(suited_right(accuracies, photos, random))
+    sides = {
+        "encoded_bytes": random.random(per_pair) < larger_file,
+        "brightness": random.random(per_pair) < 0.5,
+        "sharpness": random.random(per_pair) < 0.5,
+    }
+    for statistic, is_right in sides.items():
+        less = np.tile(np.where(is_right, -1.0, 1.0).ravel(), len(accuracies))
+        table[f"variant_{statistic}"] = table[f"original_{statistic}"] + less
+    sample = sample_of(table, resamples=resamples)
+    return sample, baseline_verdicts(sample.asked, sample.protocol, run)
 
 
 def baseline_cells(quick: bool) -> Iterator[Cell]:
@@ -69,6 +79,27 @@ def baseline_cells(quick: bool) -> Iterator[Cell]:
     for photos, judges, accuracy in product((8,) if quick else (8, 50), (1, 8), (0.5, 0.9)):
         runs = 40 if quick else 150 if judges == 1 or photos == 8 else 60
         yield {"photos": photos, "judges": judges, "accuracy": accuracy, "runs": runs}
+
+
+def corrected(photos: int, judges: int, highest: float, runs: int) -> dict[str, float]:
+    """Return how often judges are told apart by the corrected score, all of 70 %, or the first of ``highest``."""
+    apart, pairs = 0, judges * (judges - 1) / 2
+    found = 0.0
+    for run in range(runs):
+        accuracies = np.array([highest, *np.full(judges - 1, 0.7)])
+        against = BaselineComparisons(*_with_baselines(photos, accuracies, 0.9, run, RESAMPLES))
+        better = [gap.better for gap in against.corrected.pairwise()]
+        apart += any(better)
+        found += sum(map(bool, better)) / pairs
+    return {"any": apart / runs, "pairs": found / runs}
+
+
+def corrected_cells(quick: bool) -> Iterator[Cell]:
+    """Yield the cells of photos, judges and the accuracy of the best one."""
+    for photos, judges in product((8, 50) if quick else (8, 15, 50), (2,) if quick else (2, 8)):
+        for highest in (0.7,) if judges > 2 or photos == 8 else (0.7, 0.85):
+            runs = (60 if photos == 8 else 20) if quick else 400 if photos == 8 else 200
+            yield {"photos": photos, "judges": judges, "highest": highest, "runs": runs}
 
 
 def equal(photos: int, judges: int, accuracy: float, runs: int) -> dict[str, float]:
@@ -142,6 +173,18 @@ TABLES = (
         baselines,
         baseline_cells,
         {"beaten": (at_most(0.05),)},
+    ),
+    SimulatedTable(
+        "corrected",
+        "Equal judges are told apart by the corrected score in at most 5 % of benchmarks, unequal ones mostly.",
+        corrected,
+        corrected_cells,
+        {
+            "any": (
+                at_most(0.05, lambda cell: cell["highest"] == 0.7),
+                at_least(0.5, lambda cell: cell["highest"] == 0.85 and cell["photos"] == 50),
+            )
+        },
     ),
     SimulatedTable(
         "equal",
