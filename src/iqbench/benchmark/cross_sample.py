@@ -81,14 +81,13 @@ def score_cross_sample(store: Store, task: BenchmarkTask, sample: SampleEncoding
         if photo in own and {photo, original} <= sha256.keys()
     }
     missing = sorted(planned - store.crossed_photos(len(degraded)))
-    if not missing:
-        return store.update_cross_pairs([], keep=planned)
-    _encode_missing(task, sample, {name: sha256[name] for key in missing for name in key[:2]})
     rows: list[CrossPairRow] = []
-    with one_torch_thread():
-        for key in track(missing, "pairs of different photos", len(missing)):
-            rows += _compare(task, sample.by_name, key, degraded)
-    return store.update_cross_pairs(rows, keep=planned)
+    if missing:
+        _encode_missing(task, sample, {name: sha256[name] for key in missing for name in key[:2]})
+        with one_torch_thread():
+            for key in track(missing, "pairs of different photos", len(missing)):
+                rows += _compare(task, sample.by_name, key, degraded)
+    store.update_cross_pairs(rows, keep=planned)
 
 
 def _contents(store: Store, files: Sequence[PhotoFile]) -> dict[str, str]:
