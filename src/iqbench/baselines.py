@@ -32,7 +32,7 @@ class StatisticBaseline(NamedTuple):
     statistic: str
     """A field of `iqbench.inference.image_statistics.ImageStatistics`, or ``file_bytes``."""
     needs_file: bool = False
-    """Whether every picture must be a file, so that a benchmark's copies, which are made in memory, have no value."""
+    """True if every picture must be a file, so that a benchmark's copies, which are made in memory, have no value."""
 
 
 STATISTICS = (

@@ -106,7 +106,7 @@ class Job:
 
     @property
     def is_sweep(self) -> bool:
-        """Whether the job belongs to a sweep."""
+        """True if the job belongs to a sweep."""
         return self.root is not None
 
     @classmethod

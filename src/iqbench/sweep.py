@@ -124,7 +124,7 @@ class Status:
     exit_code: int = 1
     error: str = "did not finish"
     has_results: bool = False
-    """Whether the results in the folder are those of this job, and not of an earlier one."""
+    """True if the results in the folder are those of this job, and not of an earlier one."""
 
     def write(self) -> None:
         """Write the status file."""

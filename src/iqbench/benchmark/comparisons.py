@@ -66,7 +66,7 @@ class Comparisons:
 
     @property
     def same_pairs(self) -> bool:
-        """Whether all models that gave an answer were asked about the same pairs, so that they can be ranked."""
+        """True if all models that gave an answer were asked about the same pairs, so that they can be ranked."""
         missing = [np.isnan(values) for values in self._correct.values()]
         return not any(lost.any() and not lost.all() for lost in missing)
 

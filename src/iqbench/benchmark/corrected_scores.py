@@ -37,7 +37,7 @@ class _Side(NamedTuple):
 
     @property
     def enough(self) -> bool:
-        """Whether enough clusters have such a pair."""
+        """True if enough clusters have such a pair."""
         return int((self.counts > 0).sum()) >= MIN_CLUSTERS
 
 

@@ -44,7 +44,7 @@ class Margins(NamedTuple):
 
     @property
     def finite(self) -> bool:
-        """Whether neither is NaN or infinite."""
+        """True if neither is NaN or infinite."""
         return math.isfinite(self.forward) and math.isfinite(self.backward)
 
 
@@ -60,7 +60,7 @@ class PendingPhoto:
 
     @property
     def is_encoded(self) -> bool:
-        """Whether every picture has been encoded, or has failed."""
+        """True if every picture has been encoded, or has failed."""
         return self._remaining == 0
 
     def receive(self, position: int, encoding: Tensor | Failure) -> None:

@@ -8,7 +8,7 @@ from iqbench.results.summary import CorrectedDifference, ModelDifference, Ranked
 
 @dataclass(frozen=True)
 class Standings:
-    """What models are ranked by.
+    """The results that models are ranked by.
 
     Args:
         accuracies: The accuracy of each model over all pairs.

@@ -27,7 +27,7 @@ class BenchmarkTask:
 
     @property
     def is_network(self) -> bool:
-        """Whether the model is a network, whose batches are encoded by the inference threads."""
+        """True if the model is a network, whose batches are encoded by the inference threads."""
         return isinstance(self.model, nn.Module)
 
     @property

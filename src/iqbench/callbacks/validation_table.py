@@ -16,7 +16,7 @@ class KeepsAnswers(Protocol):
     answers: Float64[Tensor, "n 4"]
     """One row per example: index, prediction, label, loss."""
     learns_pairs: bool
-    """Whether predictions are margins and labels preferences; otherwise both are mean votes."""
+    """True if predictions are margins and labels preferences; otherwise both are mean votes."""
 
 
 def validation_table(trainer: Trainer, model: LightningModule) -> pd.DataFrame | None:

@@ -47,7 +47,7 @@ class LabelledPhotos(LightningDataModule, ABC):
     evaluated_on: ClassVar[str] = "test"
     """The split that a model is evaluated on by default."""
     has_series: ClassVar[bool] = False
-    """Whether each photo has a `PhotoFile.series`."""
+    """True if each photo has a `PhotoFile.series`."""
 
     def __init__(self, cache: str, limit: int | None, seed: int, cluster: ClusterChoice = "look") -> None:
         super().__init__()

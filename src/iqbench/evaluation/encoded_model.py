@@ -51,7 +51,7 @@ class EncodedModel:
 
     @property
     def has_scores(self) -> bool:
-        """Whether the model scores photos; otherwise it only compares them."""
+        """True if the model scores photos; otherwise it only compares them."""
         return isinstance(self.model, Scorer)
 
     def places(self, files: Sequence[PhotoFile]) -> Places:

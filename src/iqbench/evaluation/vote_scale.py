@@ -26,7 +26,7 @@ class PredictsVotes(Protocol):
 
 
 class VoteScale(NamedTuple):
-    """What a model predicts, and the reason if it does not predict votes.
+    """The kind of a model's predictions, and the reason if it does not predict votes.
 
     ``shares`` of ratings, or their ``mean``; a ``score`` on another scale; or only the ``preference``
     for a photo over others.

@@ -81,7 +81,7 @@ class WorkerProcess:
         """Items in its hands, the current one first."""
         self.is_ready = False
         self.since = time.monotonic()
-        """When it started or took up its current item."""
+        """The time at which it started or took up its current item."""
 
     def give(self, index: int) -> None:
         """Hand over an item to compute."""

@@ -57,7 +57,7 @@ class ListAgreement(NamedTuple):
 
     @property
     def ranks_were_ids(self) -> bool:
-        """Whether the mistake explains the labels. Swapped labels are excluded: there RATIO explains none."""
+        """True if the mistake explains the labels. Swapped labels are excluded: there RATIO explains none."""
         explained = self.by_rank >= EXPLAINS * self.rankable and self.telling_by_rank >= EXPLAINS * self.telling
         return self.telling >= CERTAIN and explained
 

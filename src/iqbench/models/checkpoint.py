@@ -51,7 +51,7 @@ class Weights:
 
     @property
     def is_head(self) -> bool:
-        """Whether the backbone's tensors are missing: it is then the packaged backbone."""
+        """True if the backbone's tensors are missing: it is then the packaged backbone."""
         return not any(name.startswith(BACKBONE) for name in self.state)
 
 

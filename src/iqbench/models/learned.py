@@ -88,7 +88,7 @@ class Learned(LightningModule, ABC):
             batch_statistics = "kept" if batch_statistics == "auto" else batch_statistics
             weights = "none"
         self.is_head_on_packaged_backbone = weights == "packaged" and frozen and unfreeze_every is None
-        """Whether its head alone is a complete checkpoint, since the package has the rest."""
+        """True if its head alone is a complete checkpoint, since the package has the rest."""
         self.backbone = Backbone(backbone, weights, size, batch_statistics)
         if frozen:
             self.backbone.open(0)
@@ -98,7 +98,7 @@ class Learned(LightningModule, ABC):
         self.recipe: dict[str, Any] = {}
         """The config of the training, by which a resumed run is checked."""
         self.learns_pairs = True
-        """Whether the last validation was of pairs; else it was of votes."""
+        """True if the last validation was of pairs; else it was of votes."""
         self._answers: list[Float64[Tensor, "n 4"]] = []
         self.answers: Float64[Tensor, "n 4"] = torch.empty(0, 4, dtype=torch.float64)
         """The last validation, one row per example: its index, prediction, label and loss."""

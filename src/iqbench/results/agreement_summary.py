@@ -89,7 +89,7 @@ class PairCounts(Record):
 
 
 class PairAgreement(Agreement):
-    """How well a judge agrees with preferences between two photos.
+    """The agreement of a judge with preferences between two photos.
 
     ``voter_agreement`` is the share of voters who agree with the judge. A voter in the judge's place would reach
     ``one_voter_agreement``, the chance to agree with another voter; no judge exceeds ``best_voter_agreement``, that
@@ -126,7 +126,7 @@ class VoteCounts(Record):
 
 
 class VoteAgreement(Agreement):
-    """How well a judge agrees with votes on single photos, and on pairs made from them.
+    """The agreement of a judge with votes on single photos, and on pairs made from them.
 
     ``reliability`` is the SRCC of as many other voters with these, and ``ceiling`` that of the best possible judge.
     """

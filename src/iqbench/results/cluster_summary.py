@@ -67,5 +67,5 @@ class Clusters(Record):
 
     @property
     def suspicious(self) -> bool:
-        """Whether the largest cluster is so large that wrong links may have made it."""
+        """True if the largest cluster is so large that wrong links may have made it."""
         return self.largest > LARGE * self.photos and self.largest * self.clusters > UNEVEN * self.photos

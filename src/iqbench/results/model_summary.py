@@ -82,7 +82,7 @@ class TypeContrast(Record):
 
     @property
     def shown(self) -> bool:
-        """Whether the model is shown to be more accurate on one than on the other."""
+        """True if the model is shown to be more accurate on one than on the other."""
         return self.p_corrected is not None and self.p_corrected < ALPHA
 
 

@@ -48,7 +48,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether every planned photo has its rows."""
+        """True if every planned photo has its rows."""
         return len(self.photos) == len(self.identity["photos"])
 
     @property

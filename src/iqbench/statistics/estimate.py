@@ -152,7 +152,7 @@ class Difference(Estimate):
 
     @property
     def shown(self) -> bool:
-        """Whether the corrected p-value is below `ALPHA`."""
+        """True if the corrected p-value is below `ALPHA`."""
         return self.p_corrected is not None and self.p_corrected < ALPHA
 
 

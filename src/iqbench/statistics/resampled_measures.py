@@ -50,7 +50,7 @@ class PairBootstrap:
         self._first, self._second = np.split(places, 2)
         memberships = np.unique(np.stack([np.tile(self._series, 2), places]), axis=1).shape[1]
         self.divided = memberships == len(photos)
-        """Whether no photo is in two series."""
+        """True if no photo is in two series."""
         keys = [pairs.get(f"{side}_cluster", pairs[side]).to_numpy(str) for side in ("first", "second")]
         clusters, of_sides = np.unique(np.concatenate(keys), return_inverse=True)
         self.unit_of_series = _joined_series(np.tile(self._series, 2), of_sides)
@@ -127,10 +127,10 @@ class PhotoBootstrap:
         self.units = len(names)
         """The number of clusters."""
         self.unit_weights: Weights = Bootstrap(names.tolist(), config).weights
-        """How often each cluster is in the sample and in each resample."""
+        """The number of times that each cluster was drawn, a row for the sample and each resample."""
         alone = np.array_equal(self._cluster, np.arange(self.units))
         self.weights: Weights = self.unit_weights if alone else self.unit_weights[:, self._cluster]
-        """How often each photo is in the sample and in each resample."""
+        """The number of times that each photo was drawn, a row for the sample and each resample."""
 
     def sums(self, values: Array) -> Array:
         """Return the sum of one value per photo in each cluster."""

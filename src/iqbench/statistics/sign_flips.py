@@ -43,7 +43,7 @@ class SignFlips:
 
     @property
     def exact(self) -> bool:
-        """Whether all combinations are used."""
+        """True if all combinations are used."""
         return self.clusters <= EXACT_CLUSTERS
 
     @property
