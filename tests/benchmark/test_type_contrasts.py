@@ -55,3 +55,16 @@ def test_models_that_see_all_types_alike_have_no_weakest_one_in_95_percent_of_be
         correct = (random.random(len(table)) < 0.9).astype(float)
         claims += any(contrast.shown for contrast in contrasts(table.assign(correct=correct)).values())
     assert claims <= 11  # the 99.5 % point of a binomial of 100 and 5 %
+
+
+@pytest.mark.slow
+def test_a_type_that_models_see_30_points_worse_is_their_weakest_in_80_percent_of_benchmarks_of_50_photos() -> None:
+    random, runs = np.random.default_rng(0), 40
+    table = pd.concat([standard_suite(np.ones((50, 27)), name) for name in "abc"], ignore_index=True)
+    accuracy = np.where(table["degradation_type"] == "exposure", 0.6, 0.9)
+    found = 0
+    for _ in range(runs):
+        correct = (random.random(len(table)) < accuracy).astype(float)
+        of_models = contrasts(table.assign(correct=correct)).values()
+        found += sum(contrast.shown and contrast.weakest == "exposure" for contrast in of_models)
+    assert found >= 0.8 * 3 * runs
