@@ -37,7 +37,10 @@ def test_one_model_on_a_folder_leaves_every_export_and_a_row_for_every_cell(fold
     assert len(rows) == photos * 29
     assert len(pairs_of(tmp_path / "out")) == photos * 27
     assert set(rows["status"]) == {"ok"}
-    assert (rows.loc[rows["degradation_level"] == "identity", "correct"] == 0.5).all()
+    controls = rows[rows["degradation_type"] == "control"]
+    assert (controls["margin"].astype(float)[controls["degradation_level"] == "identity"] == 0).all()
+    assert controls["correct"].isna().all()
+    assert (controls["prediction"] == "").all()
     assert "iqa" in outcome.out
 
 

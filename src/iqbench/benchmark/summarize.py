@@ -58,7 +58,7 @@ ONE_TYPE = "fewer than two types were judged"
 
 @dataclass(frozen=True)
 class BenchmarkResults:
-    """The summary of some runs and their verdict table."""
+    """The summary of some runs, and their verdict table as `counted` returns it."""
 
     summary: Summary
     table: pd.DataFrame
@@ -124,7 +124,18 @@ def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config
     table["probability"] = probabilities(table)
     tables = Tables(table, adjacent_rows(runs), cross_answers(runs, table))
     sample = BenchmarkSample(tables, protocol_of(runs), config)
-    return BenchmarkResults(summarize(sample, _facts(runs, failed_jobs, table)), table)
+    return BenchmarkResults(summarize(sample, _facts(runs, failed_jobs, table)), counted(sample, table))
+
+
+def counted(sample: BenchmarkSample, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdict table for readers: the mean of ``correct`` is the accuracy.
+
+    ``correct`` is the worth of each pair that counts, that of a tie where the model owes an answer. Rows of controls
+    have neither ``correct`` nor ``prediction``, which somebody might average; their ``margin`` remains.
+    """
+    controls = table.index.isin(sample.controls.index)
+    correct = sample.asked["correct"].reindex(table.index)
+    return table.assign(correct=correct, prediction=table["prediction"].mask(controls))
 
 
 def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
