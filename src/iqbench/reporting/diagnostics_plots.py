@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from iqbench.reporting.plot_style import FAINT, GRID, INK, LINES, MARKERS, drawable, save_png
+from iqbench.reporting.plot_style import FAINT, GRID, INK, LINES, MARKERS, drawable, save_figure
 from iqbench.reporting.text_format import percent
 from iqbench.results.summary import Summary
 
@@ -76,7 +76,7 @@ def _figure(width: float, height: float) -> Figure:
 
 def _png(figure: Figure) -> bytes:
     file = io.BytesIO()
-    save_png(figure, file)
+    save_figure(figure, file)
     return file.getvalue()
 
 

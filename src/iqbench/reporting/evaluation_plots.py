@@ -12,7 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from iqbench.reporting.evaluation_table import heading
-from iqbench.reporting.plot_style import FAINT, INK, LINES, MARKERS, drawable, save_png
+from iqbench.reporting.plot_style import FAINT, INK, LINES, MARKERS, drawable, save_figure
 from iqbench.reporting.text_format import percent
 from iqbench.reporting.voter_lines import voters
 from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
@@ -48,7 +48,7 @@ def agreement_plot(summary: EvaluationSummary, rows: Rows, path: Path) -> None:
         else:
             tables = {name: rows[result.data, result.split, result.labels, name] for name in result.models}
             _vote_section(part, result, tables)
-    save_png(figure, path)
+    save_figure(figure, path)
 
 
 def _height(result: EvaluatedSet) -> float:

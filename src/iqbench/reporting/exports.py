@@ -17,7 +17,7 @@ from iqbench.records import record_json
 from iqbench.reporting.gallery import stored_pictures
 from iqbench.reporting.html import report_page
 from iqbench.reporting.html_sections import ReportContent
-from iqbench.reporting.plots import accuracy_heatmap
+from iqbench.reporting.plots import accuracy_plot
 from iqbench.reporting.takeaways import takeaways
 from iqbench.results import FILE_NAME
 from iqbench.results.comparison_pictures import FILE_NAME as COMPARISONS
@@ -70,7 +70,7 @@ def export(
         write_csv(place / "manifest.csv", _manifest_table(runs))
         (place / "summary.json").write_text(record_json(summary), encoding="utf-8", newline="\n")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")
-        accuracy_heatmap(summary, place / "accuracy.png")
+        accuracy_plot(summary, place / "accuracy.png")
         if pictures:
             write_comparison_pictures(place / COMPARISONS, pictures)
         compared = {picture.key: picture for picture in pictures}

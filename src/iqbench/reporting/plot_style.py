@@ -2,8 +2,9 @@
 
 import warnings
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Literal
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from iqbench.reporting.text_format import one_line
@@ -28,8 +29,22 @@ def drawable(name: str, longest: int = LONGEST_NAME) -> str:
     return name.replace("$", r"\$")
 
 
-def save_png(figure: Figure, file: Path | IO[bytes]) -> None:
-    """Write a figure as PNG. The same figure gives the same bytes, so no software version is stored."""
-    with warnings.catch_warnings():
+FigureKind = Literal["png", "pdf", "svg"]
+"""Formats of figures: pixels, or vectors."""
+
+_WITHOUT_DATE: dict[FigureKind, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+"""Metadata that are left out, because they change with the day or the version."""
+
+_VECTORS: dict[Any, Any] = {"svg.hashsalt": "iqbench", "svg.fonttype": "none", "pdf.fonttype": 42}
+"""Settings of vector figures: the same names of elements each time, and text that stays text."""
+
+
+def save_figure(figure: Figure, file: Path | IO[bytes], kind: FigureKind = "png") -> None:
+    """Write a figure. The same figure gives the same bytes."""
+    with warnings.catch_warnings(), rc_context(_VECTORS):
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name may use any script
-        figure.savefig(file, format="png", metadata={"Software": None})
+        figure.savefig(file, format=kind, metadata=_WITHOUT_DATE[kind])
