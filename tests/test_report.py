@@ -100,3 +100,26 @@ def test_the_exports_of_several_runs_need_a_folder_of_their_own(folder: Path, tm
     outcome = run("report", *folders, "--out", tmp_path / "file" / "x")
     assert outcome.exit_code == 74
     assert "cannot be created" in outcome.last_line
+
+
+@pytest.mark.slow
+def test_files_for_a_paper_are_written_beside_the_exports(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run("bench", "model=contrast", "data=folder", f"data.root={folder}", "degradation=exposure", f"out={out}")
+    usual = {path.name for path in out.iterdir()}
+    outcome = run("report", out, "--format", "latex,csv,pdf,svg")
+    assert outcome.exit_code == 0, outcome.err
+    files = {"leaderboard.tex", "leaderboard.csv", "accuracy.pdf", "accuracy.svg", "ladders.pdf", "ladders.svg"}
+    assert {path.name for path in out.iterdir()} == usual | files
+    assert all(str(out / name) in outcome.out.replace("\n", "") for name in files)
+    first = {name: (out / name).read_bytes() for name in files}
+    assert run("report", out, "--format", "latex,csv,pdf,svg").exit_code == 0
+    assert {name: (out / name).read_bytes() for name in files} == first
+
+
+def test_a_wrong_format_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    outcome = run("report", tmp_path / "missing", "--format", "latex,pfd")
+    assert outcome.exit_code == 2
+    assert outcome.last_line == (
+        "iqbench.report: --format pfd: no such format. Did you mean 'pdf'? There are: latex, pdf, svg, csv"
+    )

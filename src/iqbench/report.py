@@ -11,25 +11,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="iqbench.report",
         description="Write the exports of a run or a sweep again, or of several runs together, without their photos.",
-        epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00",
+        epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00 --format latex,pdf",
     )
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the exports; default: DIR, if only one")
+    parser.add_argument(
+        "--format",
+        metavar="LIST",
+        help="files for a paper, besides the usual exports: latex (leaderboard.tex), pdf and svg (figures), csv "
+        "(leaderboard.csv), separated by commas",
+    )
     arguments = parser.parse_args()
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:
         parser.error("several folders need a folder for their exports: add --out FOLDER, such as --out results/merged")
     from iqbench.reporting.exports import export
+    from iqbench.reporting.paper import chosen_formats, write_paper
     from iqbench.reporting.table import print_table
     from iqbench.sweep import jobs
 
     with exit_on_error("iqbench.report"):
+        formats = [] if arguments.format is None else chosen_formats(arguments.format)
         sweeps = [jobs(folder) for folder in folders]
         failed_jobs = [job for failed, _ in sweeps for job in failed]
         sources = [source for _, sources in sweeps for source in sources]
-        print_table(export(out or folders[0], failed_jobs, sources, kept=folders))
+        place = out or folders[0]
+        summary = export(place, failed_jobs, sources, kept=folders)
+        print_table(summary)
+        for path in write_paper(summary, place, formats):
+            print(path)  # noqa: T201 - the answer of the command
 
 
 if __name__ == "__main__":

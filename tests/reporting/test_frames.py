@@ -23,6 +23,14 @@ def test_baselines_stand_below_the_models():
     assert table.loc["baseline: random"].tolist() == [50.0, 50.0]
 
 
+def test_the_leaderboard_has_a_row_per_model_and_no_baseline():
+    table = frames.leaderboard(summary())
+    assert list(table.index) == ["a", "b"]
+    assert table[["jpeg", "blur"]].to_numpy().tolist() == [[50.0, 90.0], [75.0, 60.0]]
+    assert table.loc["a", "corrected_from"] < 40 < table.loc["a", "corrected_to"]
+    assert table["photos"].tolist() == [40, 40]
+
+
 def test_margins_and_mistakes_have_a_column_or_a_row_per_model():
     table = frames.margins(summary())
     assert table.loc[("blur", 1, "1")].round(6).to_dict() == {"a": 0.8, "b": 0.2}

@@ -16,12 +16,22 @@ def overall(summary: Summary) -> pd.DataFrame:
         low, high = model.overall.interval or (None, None)
         row: dict[str, Any] = {"model": ranked.model, "place": ranked.place, "last_place": ranked.last_place}
         row |= {"corrected_place": ranked.corrected_place, "corrected_last_place": ranked.corrected_last_place}
-        row |= {"accuracy": model.overall.value, "corrected": model.against_baselines.corrected.value}
-        row |= {"from": low, "to": high, "macro": model.macro.value}
+        corrected = model.against_baselines.corrected
+        row |= {"accuracy": model.overall.value, "from": low, "to": high, "corrected": corrected.value}
+        row |= dict(zip(("corrected_from", "corrected_to"), corrected.interval or (None, None), strict=True))
+        row |= {"macro": model.macro.value, "photos": model.photos}
         rows.append(row | {group: accuracy.value for group, accuracy in model.groups.items()})
     table = pd.DataFrame(rows).set_index("model")
-    shares = table.columns.drop(["place", "last_place", "corrected_place", "corrected_last_place"])
+    shares = table.columns.drop(["place", "last_place", "corrected_place", "corrected_last_place", "photos"])
     return table.assign(**{name: _percent(table[name]) for name in shares})
+
+
+def leaderboard(summary: Summary) -> pd.DataFrame:
+    """Return `overall` with the accuracy in % on each degradation type: a row per model, the best first.
+
+    There is no row of a control or a baseline, so that the mean of a column is one over models.
+    """
+    return overall(summary).join(by_degradation(summary))
 
 
 def by_degradation(summary: Summary) -> pd.DataFrame:
