@@ -1,5 +1,6 @@
 """The accuracy plot of a run: a heatmap by model and degradation type, and curves over severity."""
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -31,17 +32,28 @@ BASELINE_GAP = 0.15
 
 
 def accuracy_heatmap(summary: Summary, path: Path) -> None:
-    """Write a PNG: the accuracy table in colours, and below it accuracy over severity for each type.
+    """Write `accuracy_figure` as a PNG. The same summary gives the same bytes."""
+    save_png(accuracy_figure(summary), path)
 
-    The same summary gives the same bytes.
-    """
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        save_png(self, content)
+        return content.getvalue()
+
+
+def accuracy_figure(summary: Summary) -> Figure:
+    """Return a figure: the accuracy table in colours, and below it accuracy over severity for each type."""
     types = type_order(summary)
     rows = len(summary.models) + len(summary.baselines)
     panels = max(1, math.ceil(len(types) / PANELS_PER_ROW))
     heights = [1.5 + 0.55 * rows, 0.7 + 2.3 * panels]
     width = max(10.5, 3.2 + 0.95 * (len(types) + 2))
     layout = ConstrainedLayoutEngine(wspace=0.06, hspace=0.04)
-    figure = Figure(figsize=(width, sum(heights)), dpi=150, layout=layout, facecolor="white")
+    figure = NotebookFigure(figsize=(width, sum(heights)), dpi=150, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     upper, lower = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).ravel().tolist()
     _heatmap(upper.subplots(), summary, types)
@@ -55,7 +67,7 @@ def accuracy_heatmap(summary: Summary, path: Path) -> None:
     if axes[:1] and summary.models:
         handles, names = _legend(axes, types)
         lower.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    save_png(figure, path)
+    return figure
 
 
 def _heatmap(axis: Axes, summary: Summary, types: list[str]) -> None:
