@@ -11,7 +11,7 @@ from typing import Any
 import hydra
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
+from hydra._internal.utils import _locate, create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
@@ -199,7 +199,7 @@ def _target(node: DictConfig, key: str) -> Any:
     if not isinstance(name, str):
         raise UsageError(f"{key}._target_={name}: must name a class or function, such as package.module.Name")
     try:
-        return hydra.utils.get_object(name)
+        return _locate(name)
     except (ImportError, AttributeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UsageError(f"{key}._target_={name}: cannot be imported ({reason})") from error

@@ -84,13 +84,9 @@ class NetworkScorer(nn.Module, Scorer):
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, Tensor):
-        value = value.detach().cpu()
-    if not isinstance(value, str | bytes) and np.size(value) == 1:
-        try:
-            return float(np.asarray(value).reshape(-1)[0])
-        except (TypeError, ValueError):
-            pass
+    number = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    if number.size == 1 and number.dtype.kind in "biuf":
+        return float(number.reshape(-1)[0])
     raise TypeError(f"the function gave {type(value).__name__}; a score is one number")
 
 

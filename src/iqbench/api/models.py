@@ -1,6 +1,7 @@
 """The models that a program gives: a name, a file, a class's name, an object, or several of them."""
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,7 +107,11 @@ def are_several(models: Any) -> bool:
 
 def _of_object(model: QualityModel, name: str, source: Any) -> NamedModel:
     target = f"{source.__module__}.{source.__qualname__}"
-    return NamedModel(name.strip("<>").lower(), OmegaConf.create({"_target_": target}), model)
+    found: Any = sys.modules.get(source.__module__)
+    for part in source.__qualname__.split("."):
+        found = getattr(found, part, None)
+    key = "_target_" if found is source else "object"  # what no config could name, such as a lambda
+    return NamedModel(name.strip("<>").lower(), OmegaConf.create({key: target}), model)
 
 
 def _checked_name(name: object) -> str:

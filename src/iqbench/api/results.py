@@ -19,7 +19,7 @@ from iqbench.results.summary import Summary
 class BenchmarkResult:
     """The result of `iqbench.benchmark`.
 
-    In the tables shares are in %, differences in percentage points, and ``_from`` and ``_to`` the ends of 95 % intervals.
+    In the tables shares are in %, and differences in percentage points. ``_from`` and ``_to`` are 95 % intervals.
     """
 
     summary: Summary
@@ -94,7 +94,9 @@ class BenchmarkResult:
         """Return the size of the benchmark, and what is missing, on one line."""
         summary, failed = self.summary, self.summary.counts.pairs.failed
         variants = self.pairs.groupby("model_name")["degraded"].nunique().max() // max(1, summary.photos)
-        counts = [f"{len(summary.models)} models", f"{summary.photos} photos", f"{variants} degraded copies of each"]
+        sizes = {"model": len(summary.models), "photo": summary.photos}
+        counts = [f"{size} {name}{'s' * (size != 1)}" for name, size in sizes.items()]
+        counts.append(f"{variants} degraded copies of each")
         counts += [f"{failed} pairs failed"] * bool(failed)
         notes = [unfinished(summary.complete, summary.missing_shards)]
         notes += [f"{one_line(job.job)} failed: {one_line(job.error)}" for job in summary.failed_jobs]

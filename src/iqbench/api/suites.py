@@ -48,8 +48,11 @@ def _named(names: list[str]) -> DictConfig:
             raise UsageError(
                 f"suite={name}: no such damage.{did_you_mean(name, choices)} There are: {', '.join(choices)}"
             )
-    nodes = [config.compose("bench", [f"degradation={name}"]).degradation for name in dict.fromkeys(names)]
-    return DictConfig(OmegaConf.to_container(OmegaConf.merge(*nodes)))
+    types: dict[str, Any] = {}
+    for name in names:
+        node: Any = OmegaConf.to_container(config.compose("bench", [f"degradation={name}"]).degradation)
+        types |= node
+    return DictConfig(types)
 
 
 def _of_mapping(damage: Mapping[Any, Any]) -> tuple[DictConfig, list[Variant] | None]:

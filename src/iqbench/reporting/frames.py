@@ -39,7 +39,9 @@ def by_degradation(summary: Summary) -> pd.DataFrame:
 
 def ranking(summary: Summary) -> pd.DataFrame:
     """Return the table of the console without its baselines: `overall`, and the accuracy in % on each type."""
-    return overall(summary).join(by_degradation(summary), rsuffix="_type")
+    table = overall(summary)
+    types = by_degradation(summary).rename(columns=lambda kind: f"{kind}_type" if kind in table else kind)
+    return table.join(types)
 
 
 def by_type(summary: Summary) -> pd.DataFrame:
