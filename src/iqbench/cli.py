@@ -16,10 +16,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from iqbench import config as configuration
 from iqbench.config import CONF_DIR, MARK, SCHEMAS, defaults, register_schemas
-from iqbench.config_errors import check_targets, explain, explain_group
+from iqbench.config_errors import check_targets, explain, explain_group, explain_yaml
 from iqbench.config_help import described
 from iqbench.config_tree import print_tree
 from iqbench.errors import (
@@ -80,6 +81,8 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
+    except YAMLError as error:
+        stop(program, explain_yaml(error), UsageError.exit_code)
     except ValueError as error:
         if "No trials are completed" in str(error):  # Optuna asks for the best trial
             stop(program, "all trials of the search failed, for the reasons above", IqbenchError.exit_code)

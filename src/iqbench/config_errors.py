@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from iqbench.config import CONF_DIR, choices_of, defaults
 from iqbench.errors import UsageError, did_you_mean
@@ -62,6 +62,15 @@ def explain_group(arguments: Sequence[str]) -> str:
         if choices and not {*choice.split(",")} <= {*choices}:
             return f"{argument}: a group is chosen by a name. There are: {', '.join(choices)}"
     return "a group is chosen by a name, such as model=siamese"
+
+
+def explain_yaml(error: YAMLError) -> str:
+    """Return one line for a file that is no YAML: the file, the line, and the reason."""
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    if mark is None:
+        return f"a config file is not YAML ({' '.join(str(error).split())[:160]})"
+    problem = getattr(error, "problem", None) or "cannot be read"
+    return f"{mark.name}, line {mark.line + 1}: not YAML ({problem})"
 
 
 def _explain_missing_choice(path: str, options: Sequence[str]) -> str:
@@ -126,8 +135,10 @@ def check_target_of(file: Path, group: str) -> None:
     """
     try:
         content = OmegaConf.to_container(OmegaConf.load(file))
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise UsageError(f"{file}: not YAML ({' '.join(str(error).split())[:160]})") from error
+    except YAMLError as error:
+        raise UsageError(explain_yaml(error)) from error
+    except (OSError, ValueError, OmegaConfBaseException) as error:
+        raise UsageError(f"{file}: cannot be read ({' '.join(str(error).split())[:160]})") from error
     if isinstance(content, dict) and "defaults" in content:
         return
     if group == "degradation":
