@@ -29,7 +29,7 @@ from iqbench.api.suites import suite_of
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.ladder import suite
-from iqbench.errors import LockedError, UsageError
+from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import Photo, Scorer
 from iqbench.photos import read
 
@@ -384,6 +384,18 @@ def test_a_folder_that_another_run_uses_is_refused(folder: Path, tmp_path: Path)
     (tmp_path / "out").mkdir()
     with lock(tmp_path / "out"), pytest.raises(LockedError):
         quick("contrast", folder, out=tmp_path / "out")
+
+
+def test_the_photos_own_folder_is_refused_for_results_and_stays_as_it_is(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is the photos' own folder; choose one in it or beside it"):
+        quick("contrast", folder, out=folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["a.png", "b.png", "c.png"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskError, match="cannot be used"):
+        quick("contrast", folder, out=tmp_path / "file" / "out")
 
 
 UNGUARDED = """

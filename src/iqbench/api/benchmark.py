@@ -24,7 +24,7 @@ from iqbench.api.suites import suite_of
 from iqbench.api.workers import is_starting_worker, why_without_workers
 from iqbench.benchmark.comparison_pictures import Catalogue
 from iqbench.cli import Job
-from iqbench.errors import DiskError, Stopped, as_disk_error
+from iqbench.errors import DiskError, Stopped, UsageError, as_disk_error
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoListing, Variant
 from iqbench.progress import progress_bars
@@ -55,11 +55,11 @@ def benchmark(model: Any, photos: Any, suite: Any, options: Options) -> Benchmar
         sys.exit('iqbench.benchmark: put the call below the line if __name__ == "__main__":')
     models = named_models(model)
     with _folder(options.out) as folder, progress_bars(options.progress), _random_state():
-        data, listing = data_of(photos, options.limit, options.seed, folder)
-        degradation, variants = suite_of(suite)
-        runs = [_Run(each, data, listing, degradation, variants, options) for each in models]
         with as_disk_error():
-            folder.mkdir(parents=True, exist_ok=True)
+            _prepare(folder, photos)
+            data, listing = data_of(photos, options.limit, options.seed, folder)
+            degradation, variants = suite_of(suite)
+            runs = [_Run(each, data, listing, degradation, variants, options) for each in models]
             _run_all(runs, folder) if are_several(model) else runs[0].start(Job(folder))
         return _result(folder, None if options.out is None else folder)
 
@@ -118,6 +118,18 @@ class _Run:
         return why_without_workers(engine.torch_device, self.model.model, request.suite())
 
 
+def _prepare(folder: Path, photos: Any) -> None:
+    """Create the folder of the results, and mark it: no file in it is ever taken for a photo.
+
+    Raises:
+        UsageError: If it is the photos' own folder.
+    """
+    if isinstance(photos, str | Path) and Path(photos).expanduser().resolve() == folder.resolve():
+        raise UsageError(f"out={folder}: is the photos' own folder; choose one in it or beside it")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / config.MARK).touch()
+
+
 def _run_all(runs: list[_Run], root: Path) -> None:
     """Run every model in its own folder, and export their results together. A model that fails stops no other.
 
@@ -129,6 +141,7 @@ def _run_all(runs: list[_Run], root: Path) -> None:
             name = re.sub(r"[^\w.-]+", "_", run.model.name)[:60]
             folder = root / f"{number}_{name}"
             folder.mkdir(exist_ok=True)
+            (folder / config.MARK).touch()
             run.start(Job(folder, root, number))
         sweep.finish(root)
         failed, sources = sweep.jobs(root)
