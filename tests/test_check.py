@@ -357,3 +357,10 @@ def test_a_damaged_summary_or_one_of_another_version_is_refused(tmp_path: Path, 
     (now / "summary.json").unlink()
     assert run("check", now, "--baseline", before).last_line == outcome.last_line
     assert all(fact in outcome.last_line for fact in [str(before / "summary.json"), *facts])
+
+
+def test_two_models_of_different_names_are_told_how_to_share_one(tmp_path: Path) -> None:
+    outcome = check(tmp_path, rows(0.0).assign(model_name="new"), rows(0.0))
+    assert outcome.exit_code == 2
+    assert "model 'a' is in the reference run but not in this run, which holds 'new'" in outcome.last_line
+    assert outcome.last_line.endswith("give both runs one name, such as name=a")

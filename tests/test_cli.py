@@ -2,20 +2,29 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from unittest import mock
 
 import pytest
+import torch
 
+import iqbench
 from fixtures.command_line import TINY, run
+from iqbench.__main__ import PROGRAMS
 from iqbench.config import CONF_DIR
+from iqbench.inference.engine_config import EngineConfig
 
 MISTAKES = {
     "modle=siamese": "Did you mean 'model'?",
     "+typo=1": "typo: no such key",
+    "model=siamese,ava": "several values; add -m to run them one after the other",
+    "data.limit=1,2": "several values; add -m",
+    "model=glob(*)": "several values; add -m",
     "model=siamse": "Did you mean 'siamese'? There are: ",
     "model.bakbone=x": "Did you mean 'backbone'?",
     "+model.typo=1": "model.typo: iqbench.models.siamese.Siamese has no such setting",
@@ -216,3 +225,88 @@ def test_help_shows_two_examples_and_imports_nothing_heavy(program: str) -> None
 def test_every_choice_that_help_lists_has_a_comment_saying_what_it_is() -> None:
     for path in CONF_DIR.glob("*/*.yaml"):
         assert path.read_text().startswith("#"), path
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("bench", ("model=iqa", "data=folder")),
+        ("train", ("model=ava", "data=ava")),
+        ("evaluate", ("protocol=legacy", "data=pairs")),
+    ],
+)
+def test_help_describes_each_setting_of_the_chosen_parts(program: str, arguments: tuple[str, ...]) -> None:
+    listing = run(program, *arguments, "--help").out.partition("Settings of the chosen ones")[2]
+    settings = [line for line in listing.splitlines() if re.match(r" *[a-z]\w*: ", line)]
+    assert len(settings) > 5
+    of_lightning = re.compile(r" {4}(?!_)|  plugins|experiment:|debug:|hparams_search:")  # callbacks and loggers
+    undescribed = [line for line in settings if "  # " not in line and not of_lightning.match(line)]
+    assert undescribed == []
+
+
+def test_help_shows_the_comments_of_the_users_own_files(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    own = "# My judge.\n_target_: mine.Judge\nwidth: 3  # layers, at least 1\nname: 'a # b'\n"
+    own += "sizes: {a: 1, b: [2, 3]} # px\n"
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(own)
+    listing = run("bench", "--config-dir", tmp_path / "conf", "model=mine", "model.width=4", "--help").out
+    assert re.search(r"^model: +# My judge\.$", listing, re.MULTILINE)
+    assert re.search(r"^  width: 4 +# layers, at least 1$", listing, re.MULTILINE)
+    assert re.search(r"^  name: 'a # b'$", listing, re.MULTILINE)
+    assert re.search(r"^  sizes: \{a: 1, b: \[2, 3\]\} +# px$", listing, re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", ["bench", "train", "evaluate", "doctor", "report", "check", "plan", "verify"])
+def test_every_program_tells_its_version(program: str) -> None:
+    outcome = run(program, "--version")
+    assert (outcome.exit_code, outcome.out) == (0, f"iqbench.{program} {iqbench.__version__}\n")
+
+
+def test_iqbench_itself_lists_every_program_with_an_example() -> None:
+    listing = run("__main__").out
+    scripts = tomllib.loads((CONF_DIR.parent / "pyproject.toml").read_text())["project"]["scripts"]
+    for name in scripts:
+        assert name == "iqbench" or f"python -m {name.replace('-', '.')} " in listing
+    assert {program.name for program in PROGRAMS} == {name.partition("-")[2] for name in scripts if "-" in name}
+    assert run("__main__", "--version").out == f"iqbench {iqbench.__version__}\n"
+    mistake = run("__main__", "train", "model=ava")
+    assert mistake.exit_code == 2
+    assert mistake.last_line.endswith("give it to a program: python -m iqbench.train model=ava")
+
+
+YAMLS = {
+    (
+        "model",
+        "weights: {contrast: 1.0}\n",
+    ): "has no _target_, which names the class, such as _target_: mine.Brightness",
+    ("model", "- a list\n"): "has no _target_",
+    ("model", "a: [\n"): "mine.yaml, line 2: not YAML (expected the node content, but found",
+    ("data", "root: photos\n"): "has no _target_, which names the class, such as _target_: mine.MyPhotos",
+    (
+        "degradation",
+        "sigma: [1]\n",
+    ): "must hold the type as its one key, with _target_ below it, such as noise: {_target_",
+    ("degradation", "soft: {sigma: [1]}\n"): "must hold the type as its one key, with _target_ below it",
+    ("degradation", "_target_: mine.soft\n"): "must hold the type as its one key, with _target_ below it",
+}
+
+
+@pytest.mark.parametrize(("group", "content"), YAMLS)
+def test_a_users_own_file_without_a_class_is_named(tmp_path: Path, group: str, content: str) -> None:
+    (tmp_path / "conf" / group).mkdir(parents=True)
+    file = tmp_path / "conf" / group / "mine.yaml"
+    file.write_text(content)
+    outcome = run("bench", "--config-dir", tmp_path / "conf", f"{group}=mine", f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert str(file) in outcome.last_line
+    assert YAMLS[group, content] in outcome.last_line
+    assert len(outcome.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("cuda", "mps", "kind"), [(True, False, "cuda"), (False, True, "mps"), (False, False, "cuda")])
+def test_gpu_is_whichever_this_machine_has(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, kind: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    engine = EngineConfig.for_api("gpu", batch_size=1, workers=0)
+    assert engine.torch_device.type == kind

@@ -62,6 +62,14 @@ def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IQBENCH_TRAINING", str(tmp_path / "training"))
 
 
+@pytest.mark.slow
+def test_own_models_are_benchmarked_in_a_notebook(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IQBENCH_PHOTOS", str(folder))
+    assert {"image/png", "text/html"} <= output_types("own_models", tmp_path)
+
+
 def test_no_notebook_is_without_a_test() -> None:
-    tested = {"explore_model_behavior", "failure_cases", "training_history"}
+    tested = {"explore_model_behavior", "failure_cases", "own_models", "training_history"}
     assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == tested

@@ -8,9 +8,9 @@ import pytest
 
 from fixtures.command_line import run
 from fixtures.systems import needs_pipes
-from iqbench.provenance import iqbench_version
 from iqbench.results import FILE_NAME
 from iqbench.results.schema import PAIRS
+from iqbench.version import iqbench_version
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,59 @@ from iqbench.sweep import Status, recorded
 if TYPE_CHECKING:
     from iqbench.benchmark.comparison_pictures import Catalogue
     from iqbench.benchmark.plan import Plan
-    from iqbench.interfaces import PhotoFile, Variant
+    from iqbench.interfaces import PhotoFile, PhotoListing, QualityModel, Variant
     from iqbench.results.summary import FailedJob, Summary
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A benchmark that somebody asks for, from the command line or from Python.
+
+    Args:
+        config: The config of the run. A part that is given as an object below is described in it, and not built.
+        model: The model, None if the config builds it.
+        listing: The photos, None if the config lists them.
+        variants: The variants of each photo without the controls, None if the config makes them.
+    """
+
+    config: DictConfig
+    model: "QualityModel | None" = None
+    listing: "PhotoListing | None" = None
+    variants: "Sequence[Variant] | None" = None
+
+    def photos(self) -> "PhotoListing":
+        """Return the photos.
+
+        Raises:
+            UsageError: If there are none, or the config cannot be used.
+        """
+        if self.listing is not None:
+            return self.listing
+        listing: PhotoListing = configuration.build(self.config.data, "data").photos()
+        return listing
+
+    def suite(self) -> "list[Variant]":
+        """Return the variants, with the controls.
+
+        Raises:
+            UsageError: If the config cannot be used.
+        """
+        from iqbench.degradations.control import controls
+
+        return (_degraded(self.config) if self.variants is None else list(self.variants)) + controls()
+
+    def judge(self) -> "QualityModel":
+        """Return the model.
+
+        Raises:
+            UsageError: If the config cannot be used.
+        """
+        if self.model is not None:
+            return self.model
+        model: QualityModel = configuration.build(self.config.model, "model")
+        return model
 
 
 def main() -> None:
@@ -34,7 +84,7 @@ def job(config: DictConfig) -> None:
     current = cli.Job.current()
     with recorded(current) as status:
         cli.prepare(config, current, "bench")
-        summary = bench(config, current.folder, status)
+        summary = bench(Request(config), current.folder, status)
         if not current.is_sweep:
             show(summary, current.folder)
         check_failures(summary, config.max_failures)
@@ -48,11 +98,11 @@ def show(summary: "Summary", folder: Path) -> None:
     log.info("results: %s", folder)
 
 
-def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
+def bench(request: Request, folder: Path, status: Status) -> "Summary":
     """Score every planned pair, store the answers in ``folder``, export them, and return the summary.
 
     Args:
-        config: The config of the run.
+        request: What is judged, and by which model.
         folder: The folder of the store and the exports.
         status: The job's status, which is told when the store in the folder is this run's.
 
@@ -65,9 +115,10 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
     from iqbench.results.store import Store
     from iqbench.results.store_files import set_aside
 
+    config = request.config
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")
-    plan = _plan(config, folder)
+    plan = _plan(request, folder)
     with lock(folder):
         if config.fresh:
             set_aside(folder)
@@ -87,7 +138,7 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
         return export(folder)
 
 
-def _plan(config: DictConfig, folder: Path) -> "Plan":
+def _plan(request: Request, folder: Path) -> "Plan":
     """Return the plan of a run: everything that can fail on a wrong config fails here, before a photo is read."""
     import torch
 
@@ -98,26 +149,26 @@ def _plan(config: DictConfig, folder: Path) -> "Plan":
     from iqbench.inference.self_test import self_test
     from iqbench.results.reader import recorded_identity
 
+    config = request.config
     engine = configuration.build(config.engine, "engine")
     protocol = configuration.build(config.protocol, "protocol")
-    listing = configuration.build(config.data, "data").photos()
+    listing = request.photos()
     files = shard_of(listing.files, config.shard, config.shards)
-    variants = _suite(config)
+    variants = request.suite()
     digests = rehearse(variants)
     torch.manual_seed(config.seed)  # the random weights of an untrained network are the same in a resumed run
-    model = engine.place(configuration.build(config.model, "model"))
+    model = engine.place(request.judge())
     self_test(model, engine.torch_device)
     engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
     task = BenchmarkTask(model, files, variants, autotune(engine, model))
     return make_plan(config, task, listing, protocol, digests)
 
 
-def _suite(config: DictConfig) -> "list[Variant]":
-    from iqbench.degradations.control import controls
+def _degraded(config: DictConfig) -> "list[Variant]":
     from iqbench.degradations.ladder import suite
 
     kinds = config.degradation.items()
-    return suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in kinds}) + controls()
+    return suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in kinds})
 
 
 def merge(root: Path, failed_jobs: "Sequence[FailedJob]", sources: Sequence[Path]) -> "Summary":
@@ -146,9 +197,9 @@ def _catalogue(jobs: Sequence[Path]) -> "Catalogue":
             source = OmegaConf.to_yaml(OmegaConf.create([config.data, config.degradation]))
             if source not in seen:
                 seen.add(source)
-                listed = configuration.build(config.data, "data").photos().files
-                files = {file.name: file for file in listed} | files
-                variants = {variant.key: variant for variant in _suite(config)} | variants
+                request = Request(config)
+                files = {file.name: file for file in request.photos().files} | files
+                variants = {variant.key: variant for variant in request.suite()} | variants
         except (OSError, ValueError, YAMLError, IqbenchError, OmegaConfBaseException) as error:
             log.warning("%s: no pictures from its photos (%s)", job_folder, " ".join(str(error).split())[:160])
     return Catalogue(files, variants)

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.conf import RuntimeConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from iqbench import config as configuration
 from iqbench.config import CONF_DIR, MARK, SCHEMAS, defaults, register_schemas
-from iqbench.config_errors import explain, explain_group
+from iqbench.config_errors import check_targets, explain, explain_group, explain_yaml
+from iqbench.config_help import described
 from iqbench.config_tree import print_tree
 from iqbench.errors import (
     DiskError,
@@ -31,6 +34,7 @@ from iqbench.errors import (
     substitute_unencodable,
 )
 from iqbench.training.processes import is_main_process
+from iqbench.version import iqbench_version
 
 GOES_ON = "finished photos are kept, the same command resumes the run"
 
@@ -48,9 +52,13 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         interrupted: The advice after an interruption.
     """
     substitute_unencodable(sys.stdout)
+    program = f"iqbench.{config_name}"
+    if "--version" in sys.argv[1:]:  # Hydra would print its own
+        sys.stdout.write(f"{program} {iqbench_version()}\n")
+        return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
     register_schemas()
-    program = f"iqbench.{config_name}"
+    OmegaConf.register_new_resolver("iqbench.settings", _settings, replace=True)
     mistakes: list[IqbenchError] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that open files are closed
 
@@ -73,6 +81,8 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
+    except YAMLError as error:
+        stop(program, explain_yaml(error), UsageError.exit_code)
     except ValueError as error:
         if "No trials are completed" in str(error):  # Optuna asks for the best trial
             stop(program, "all trials of the search failed, for the reasons above", IqbenchError.exit_code)
@@ -103,6 +113,8 @@ class Job:
     overrides: list[str] = field(default_factory=list)
     choices: dict[str, str] = field(default_factory=dict)
     """The chosen name of each group, such as ``model: siamese``."""
+    config_dirs: list[str] = field(default_factory=list)
+    """The user's own config folders, in which choices were looked up as well."""
 
     @property
     def is_sweep(self) -> bool:
@@ -113,11 +125,28 @@ class Job:
     def current(cls) -> "Job":
         """Return the running job."""
         config = HydraConfig.get()
-        overrides, choices = list(config.overrides.task), dict(config.runtime.choices)
+        given = list(config.overrides.task), dict(config.runtime.choices), own_config_dirs(config.runtime)
         if config.mode != hydra.types.RunMode.MULTIRUN:
-            return cls(Path(config.runtime.output_dir), None, 0, overrides, choices)
+            return cls(Path(config.runtime.output_dir), None, 0, *given)
         root = Path(config.sweep.dir).absolute()
-        return cls(Path(config.runtime.output_dir), root, int(config.job.num), overrides, choices)
+        return cls(Path(config.runtime.output_dir), root, int(config.job.num), *given)
+
+
+def own_config_dirs(runtime: RuntimeConf) -> list[str]:
+    """Return the user's own config folders of a Hydra run: ``--config-dir`` and ``hydra.searchpath``."""
+    own = ("command-line", "hydra.searchpath")
+    return [f"{source.schema}://{source.path}" for source in runtime.config_sources if source.provider.startswith(own)]
+
+
+def _settings(*, _root_: DictConfig) -> str:
+    """Return the settings for ``--help``; the templates in conf/ call it as ``${iqbench.settings:}``."""
+    config = _root_.copy()
+    with open_dict(config):
+        del config["hydra"]
+    runtime = _root_.hydra.runtime
+    folders = [CONF_DIR, *(Path(folder.removeprefix("file://")) for folder in own_config_dirs(runtime))]
+    choices = {str(group): choice for group, choice in runtime.choices.items()}
+    return described(config, choices, folders, _root_.hydra.job.config_name).replace("$", "$$")
 
 
 def prepare(config: DictConfig, job: Job, config_name: str) -> None:
@@ -168,7 +197,7 @@ def _given(config: DictConfig, job: Job, config_name: str) -> dict[str, Any]:
     overrides = OverridesParser.create().parse_overrides(job.overrides)
     named = {override.key_or_group for override in overrides if not override.is_delete()}
     choice = job.choices.get("model")
-    files = configuration.compose(config_name, [f"model={choice}"] if choice else [])
+    files = configuration.compose(config_name, [f"model={choice}"] if choice else [], job.config_dirs)
     defaults, values = _plain(files.model), _plain(config.model)
     return {key: value for key, value in values.items() if f"model.{key}" in named or defaults.get(key, ...) != value}
 
@@ -192,6 +221,7 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
             raise UsageError(f"{key}: no such key.{did_you_mean(key, keys)} There are: {', '.join(keys)}")
     if not str(config.out).strip():
         raise UsageError("out: empty; give a folder, such as out=results/mine")
+    check_targets(job.choices, job.config_dirs)
     files = defaults(job.overrides, config_name)
     configuration.check(config, files)
     for override in OverridesParser.create().parse_overrides(job.overrides):

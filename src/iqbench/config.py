@@ -1,16 +1,21 @@
 """The config files: their folder, their valid keys, and objects built from their nodes."""
 
 import inspect
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import _locate, create_config_search_path
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from iqbench.errors import IqbenchError, UsageError, did_you_mean
@@ -113,9 +118,9 @@ SCHEMAS: dict[str, type] = {
 
 
 def register_schemas() -> None:
-    """Register the schemas with Hydra."""
+    """Register the schemas with Hydra, under names that no other program in this process uses."""
     for name, schema in SCHEMAS.items():
-        ConfigStore.instance().store(name=f"{name}_schema", node=schema)
+        ConfigStore.instance().store(name=f"iqbench_{name}_schema", node=schema)
 
 
 SEEDS = range(2**32)
@@ -194,7 +199,7 @@ def _target(node: DictConfig, key: str) -> Any:
     if not isinstance(name, str):
         raise UsageError(f"{key}._target_={name}: must name a class or function, such as package.module.Name")
     try:
-        return hydra.utils.get_object(name)
+        return _locate(name)
     except (ImportError, AttributeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UsageError(f"{key}._target_={name}: cannot be imported ({reason})") from error
@@ -221,20 +226,62 @@ def _arguments(target: Any) -> list[str]:
     return []
 
 
-def defaults(arguments: Sequence[str], config_name: str) -> DictConfig:
-    """Return the config with the groups that ``arguments`` choose, without any other override."""
+def defaults(arguments: Sequence[str], config_name: str, config_dirs: Sequence[str] = ()) -> DictConfig:
+    """Return the config with the groups that ``arguments`` choose, without any other override.
+
+    Args:
+        arguments: Overrides.
+        config_name: The name of the config file.
+        config_dirs: The user's own config folders, whose choices count too.
+    """
+    folders = [CONF_DIR, *(Path(folder.removeprefix("file://")) for folder in config_dirs)]
     choices = []
     for argument in arguments:
         group, _, choice = argument.partition("=")
-        options = {path.stem for path in (CONF_DIR / group).glob("*.yaml")} if group else set()
+        options = {path.stem for folder in folders for path in (folder / group).glob("*.yaml")} if group else set()
         choices += [f"{group}={name}" for name in choice.split(",")[:1] if name in options]
-    return compose(config_name, choices)
+    return compose(config_name, choices, config_dirs)
 
 
-def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    """Compose a config, outside of Hydra's main function too."""
-    if GlobalHydra.instance().is_initialized():
-        return hydra.compose(config_name, list(overrides))
+_composing = threading.Lock()
+"""Held while the state that all Hydra programs of this process share is not as they left it."""
+
+
+def compose(config_name: str, overrides: Sequence[str], config_dirs: Sequence[str] = ()) -> DictConfig:
+    """Compose a config from iqbench's own files, whatever else uses Hydra in this process.
+
+    A program that calls iqbench may run under Hydra itself. Its search path, job and version base are not used here,
+    and are left as they were. So ``${hydra:...}`` in the config is this program's only inside `iqbench.cli.launch`.
+
+    Args:
+        config_name: The name of the config file: ``bench``, ``train``, ...
+        overrides: Overrides, as on the command line.
+        config_dirs: The user's own config folders, such as ``file:///home/me/myconf``.
+
+    Raises:
+        HydraException: If an override cannot be used; see `iqbench.config_errors.explain`.
+    """
+    with _composing, _own_hydra():
+        search_path = create_config_search_path(str(CONF_DIR))
+        for folder in config_dirs:
+            search_path.prepend("command-line", folder, anchor="schema")
+        loader = ConfigLoaderImpl(search_path)
+        config = loader.load_configuration(config_name, list(overrides), RunMode.RUN, from_shell=False)
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+@contextmanager
+def _own_hydra() -> Iterator[None]:
+    """Register the schemas and set Hydra's version base; restore both."""
+    store, before = ConfigStore.instance().repo, version.getbase()
+    registered = set(store)
     register_schemas()
-    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(config_name, list(overrides))
+    version.setbase("1.3")
+    try:
+        yield
+    finally:
+        version.VersionBase.instance().version_base = before
+        for name in {f"iqbench_{name}_schema.yaml" for name in SCHEMAS} - registered:
+            del store[name]

@@ -1,13 +1,17 @@
 """One-line explanations of Hydra's errors: the wrong override, the reason, and the valid choices."""
 
+import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
 from iqbench.config import CONF_DIR, choices_of, defaults
-from iqbench.errors import did_you_mean
+from iqbench.errors import UsageError, did_you_mean
 
 TYPES = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
 
@@ -38,6 +42,10 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         return f"{error.override}: cannot be read ({reason}); quote special characters, such as 'out=\"a=b\"'"
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
     override = _wrong_override(text, arguments)
+    if "Ambiguous value" in text or "requires --multirun" in text:
+        return (
+            f"{override}: several values; add -m to run them one after the other, or quote a value that holds a comma"
+        )
     if "could not be converted" in text:
         wanted = re.search(r"converted to (\w+)", text)
         return f"{override}: must be {TYPES.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
@@ -56,6 +64,15 @@ def explain_group(arguments: Sequence[str]) -> str:
     return "a group is chosen by a name, such as model=siamese"
 
 
+def explain_yaml(error: YAMLError) -> str:
+    """Return one line for a file that is no YAML: the file, the line, and the reason."""
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    if mark is None:
+        return f"a config file is not YAML ({' '.join(str(error).split())[:160]})"
+    problem = getattr(error, "problem", None) or "cannot be read"
+    return f"{mark.name}, line {mark.line + 1}: not YAML ({problem})"
+
+
 def _explain_missing_choice(path: str, options: Sequence[str]) -> str:
     group, _, choice = path.rpartition("/")
     if extra := PLUGINS.get(path):
@@ -72,6 +89,14 @@ def _explain_unknown_key(override: str, arguments: Sequence[str], config_name: s
     return f"{override or key}: no such key.{hint} There are: {', '.join(keys)}"
 
 
+def _config_dirs(arguments: Sequence[str]) -> list[str]:
+    """Return the folder of ``--config-dir``; Hydra no longer knows it once it has raised."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    given = parser.parse_known_args(arguments)[0].config_dir
+    return [f"file://{Path(given).absolute()}"] if given else []
+
+
 def _wrong_override(text: str, arguments: Sequence[str]) -> str:
     """Return the override that an error quotes, or whose key it names."""
     overrides = [argument for argument in arguments if "=" in argument]
@@ -85,6 +110,46 @@ def _wrong_override(text: str, arguments: Sequence[str]) -> str:
     return ""
 
 
+EXAMPLES = {"model": "mine.Brightness", "data": "mine.MyPhotos", "degradation": "mine.noise_ladder"}
+"""A ``_target_`` for each group that users add files to."""
+
+
+def check_targets(choices: Mapping[str, str], config_dirs: Sequence[str]) -> None:
+    """Refuse a user's own config file that names no class or function.
+
+    Raises:
+        UsageError: With the file and an example.
+    """
+    for group, choice in choices.items():
+        for folder in config_dirs:
+            file = Path(folder.removeprefix("file://")) / group / f"{choice}.yaml"
+            if group in EXAMPLES and file.is_file():
+                check_target_of(file, group)
+
+
+def check_target_of(file: Path, group: str) -> None:
+    """Refuse a config file without ``_target_``; of a degradation, without one below each type.
+
+    Raises:
+        UsageError: If it is no YAML, or a ``_target_`` is missing.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(file))
+    except YAMLError as error:
+        raise UsageError(explain_yaml(error)) from error
+    except (OSError, ValueError, OmegaConfBaseException) as error:
+        raise UsageError(f"{file}: cannot be read ({' '.join(str(error).split())[:160]})") from error
+    if isinstance(content, dict) and "defaults" in content:
+        return
+    if group == "degradation":
+        types = content.items() if isinstance(content, dict) else ()
+        if not types or not all(isinstance(node, dict) and "_target_" in node for _, node in types):
+            example = f"noise: {{_target_: {EXAMPLES[group]}, std: [5, 10]}}"
+            raise UsageError(f"{file}: must hold the type as its one key, with _target_ below it, such as {example}")
+    elif not isinstance(content, dict) or "_target_" not in content:
+        raise UsageError(f"{file}: has no _target_, which names the class, such as _target_: {EXAMPLES[group]}")
+
+
 def _choices_with(group: str, key: str) -> list[str]:
     """Return the choices of a group whose files have that key."""
     paths = sorted((CONF_DIR / group).glob("*.yaml")) if group else []
@@ -93,6 +158,6 @@ def _choices_with(group: str, key: str) -> list[str]:
 
 def keys_below(parent: str, arguments: Sequence[str], config_name: str) -> list[str]:
     """Return the keys below ``parent`` in the config files, with the chosen groups but no other override."""
-    config = defaults(arguments, config_name)
+    config = defaults(arguments, config_name, _config_dirs(arguments))
     node = OmegaConf.select(config, parent) if parent else config
     return [str(key) for key in node if key != "_target_"] if isinstance(node, DictConfig) else []

@@ -51,8 +51,8 @@ def audit_labels(config: DictConfig) -> "LabelAudit":
     from iqbench.label_audit.findings import findings
     from iqbench.label_audit.phototriage import is_named_like
     from iqbench.label_audit.sharpness import sharpness_findings
-    from iqbench.provenance import iqbench_version
     from iqbench.results.label_audit_summary import SEVERITIES, LabelAudit
+    from iqbench.version import iqbench_version
 
     if config.sample < 0:
         raise UsageError(f"sample={config.sample}: photos or pairs of each split, at least 0")

@@ -1,20 +1,34 @@
-"""Compare two photo files, or score one, in two calls."""
+"""Compare, score or rank photos in one call."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, overload
 
+import numpy as np
+import pandas as pd
 import torch
-from hydra.errors import HydraException
-from jaxtyping import Float
-from omegaconf import OmegaConf
-from torch import Tensor
+from jaxtyping import Float, Float64
+from PIL import Image
+from torch import Tensor, nn
 
-from iqbench import cli, config, photos
-from iqbench.config_errors import explain
+from iqbench import config
+from iqbench.api.models import NamedModel, named_model, with_checkpoint
+from iqbench.api.pictures import is_picture, pixels_of
 from iqbench.errors import UsageError
+from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import Preference, QualityModel, Scorer
+
+Picture = str | Path | Image.Image | np.ndarray | Tensor
+"""One photo: a path, an image of PIL, an array (height, width, 3) or a tensor (3, height, width) of uint8."""
+
+Pictures = list[Any] | tuple[Any, ...]
+"""Several photos."""
+
+GPU_BATCH_SIZE = 32
+"""Photos encoded together on a GPU. On a CPU each is encoded by itself, which is as fast and gives equal bits."""
 
 
 @dataclass(frozen=True)
@@ -28,56 +42,138 @@ class Comparison:
     margin: float
     probability: float
 
+    @classmethod
+    def of(cls, margin: float) -> "Comparison":
+        """Return the comparison that a margin expresses."""
+        probability = 1 / (1 + math.exp(-margin)) if margin > -700 else 0.0
+        return cls(Preference.of(margin), margin, probability)
+
 
 class Judge:
-    """A model that takes photo files.
+    """A model that takes photos: paths, images of PIL, arrays or tensors, one or a list of them.
+
+    A list gives the numbers that its photos give one by one: to the last bit on a CPU. On a GPU the size of a batch
+    is always the same, so they agree there too.
 
     Args:
-        model: A quality model, ready on its device.
-        device: The device.
+        named: The model, by its name.
+        model: The quality model, ready on its device.
+        engine: The engine config.
     """
 
-    def __init__(self, model: QualityModel, device: torch.device) -> None:
-        self.model = model
-        self.device = device
+    def __init__(self, named: NamedModel, model: QualityModel, engine: EngineConfig) -> None:
+        self.named, self.model, self._engine = named, model, engine
+        self.device = engine.torch_device
 
     @classmethod
-    def load(cls, name: str, checkpoint: str | None, device: str) -> "Judge":
+    def load(cls, model: Any, checkpoint: str | Path | None, device: str) -> "Judge":
         """See `iqbench.load`."""
-        overrides = [f"model={name}"]
-        try:
-            node = config.compose("bench", overrides).model
-        except HydraException as error:
-            raise UsageError(explain(error, overrides, "bench")) from error
+        named = named_model(model)
         if checkpoint is not None:
-            OmegaConf.update(node, "checkpoint", checkpoint, force_add=True)
-            cli.adopt_checkpoint(node, given={})
-        settings = EngineConfig.for_api(device, batch_size=1, workers=0)
-        return cls(settings.place(config.build(node, "model")), settings.torch_device)
+            named = with_checkpoint(named, checkpoint)
+        engine = EngineConfig.for_api(device, batch_size=1, workers=0)
+        if engine.torch_device.type != "cpu":
+            engine = replace(engine, batch_size=GPU_BATCH_SIZE)
+        built = config.build(named.settings, "model") if named.model is None else named.model
+        return cls(named, engine.place(built), engine)
 
-    def compare(self, first: str | Path, second: str | Path) -> Comparison:
-        """Return the preferred photo of two, compared in both orders.
+    @overload
+    def compare(self, first: Picture, second: Picture) -> Comparison: ...
+
+    @overload
+    def compare(self, first: Pictures, second: Pictures) -> list[Comparison]: ...
+
+    def compare(self, first: Any, second: Any) -> Comparison | list[Comparison]:
+        """Return the preferred photo of two, compared in both orders; of two lists, that of each two photos.
 
         Raises:
+            UsageError: If there is no such photo, or the lists differ in length.
             PhotoError: If a photo cannot be read.
         """
-        a, b = self._encode(first), self._encode(second)
-        with torch.inference_mode():
-            margin = float(self.model.margin(a, b) - self.model.margin(b, a)) / 2
-        return Comparison(Preference.of(margin), margin, 1 / (1 + math.exp(-margin)))
+        if is_picture(first) != is_picture(second):
+            raise UsageError("compare: one photo and several; give two photos, or two lists of equal length")
+        if is_picture(first):
+            return self._compare([first], [second])[0]
+        return self._compare(list(first), list(second))
 
-    def score(self, photo: str | Path) -> float:
-        """Return a photo's score on the model's own scale; higher is better.
+    @overload
+    def score(self, photo: Picture) -> float: ...
+
+    @overload
+    def score(self, photo: Pictures) -> Float64[np.ndarray, "n"]: ...
+
+    def score(self, photo: Any) -> float | Float64[np.ndarray, "n"]:
+        """Return a photo's score on the model's own scale; higher is better. Of a list, the score of each photo.
 
         Raises:
-            PhotoError: If the photo cannot be read.
-            UsageError: If the model has no scores.
+            UsageError: If there is no such photo, or the model has no scores.
+            PhotoError: If a photo cannot be read.
         """
-        if not isinstance(self.model, Scorer):
-            raise UsageError(f"{type(self.model).__name__} compares photos and has no score for one; use compare")
-        return float(self._encode(photo))
+        self._check_scores()
+        scores = self._encode([photo] if is_picture(photo) else photo)[:, 0].double().numpy()
+        return float(scores[0]) if is_picture(photo) else scores
 
-    def _encode(self, photo: str | Path) -> Float[Tensor, "1 d"]:
-        prepared = self.model.prepare(photos.read(Path(photo)).pixels)
+    def rank(self, photos: Iterable[Picture]) -> pd.DataFrame:
+        """Return photos from best to worst: ``position`` in the list, ``photo``, and the number that ranks them.
+
+        That is ``score`` of a model with scores, else ``margin``, the mean margin over all the other photos.
+
+        Raises:
+            UsageError: If there is no such photo.
+            PhotoError: If a photo cannot be read.
+        """
+        pictures = list(photos)
+        encodings = self._encode(pictures)
+        if isinstance(self.model, Scorer):
+            name, values = "score", encodings[:, 0].double().numpy()
+        else:
+            name, values = "margin", self._mean_margins(encodings)
+        table = pd.DataFrame({"position": range(len(pictures)), "photo": [_label(each) for each in pictures]})
+        return table.assign(**{name: values}).sort_values(name, ascending=False, kind="stable", ignore_index=True)
+
+    def _compare(self, first: list[Any], second: list[Any]) -> list[Comparison]:
+        if len(first) != len(second):
+            raise UsageError(f"compare: {len(first)} and {len(second)} photos; give two lists of equal length")
+        encodings = self._encode([*first, *second])
+        return [Comparison.of(margin) for margin in self._margins(encodings[: len(first)], encodings[len(first) :])]
+
+    def _margins(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> list[float]:
+        """Return the margin of each pair, one pair at a time, so that no bit depends on the others."""
         with torch.inference_mode():
-            return self.model.encode(prepared.unsqueeze(0).to(self.device))
+            pairs = zip(first.to(self.device), second.to(self.device), strict=True)
+            each = ((a.unsqueeze(0), b.unsqueeze(0)) for a, b in pairs)
+            return [float(self.model.margin(a, b) - self.model.margin(b, a)) / 2 for a, b in each]
+
+    def _mean_margins(self, encodings: Float[Tensor, "n d"]) -> Float64[np.ndarray, "n"]:
+        n = len(encodings)
+        firsts = encodings.repeat_interleave(n, dim=0)
+        margins = np.array(self._margins(firsts, encodings.repeat(n, 1))).reshape(n, n)
+        return np.asarray(margins.sum(axis=1) / max(1, n - 1))
+
+    def _encode(self, pictures: Iterable[Any]) -> Float[Tensor, "n d"]:
+        encodings: dict[int, Tensor] = {}
+        batcher: Batcher[int] = Batcher(self.model.encode, self._engine, network=isinstance(self.model, nn.Module))
+        with batcher:
+            for at, picture in enumerate(pictures):
+                encodings |= _answered(batcher.put(at, self.model.prepare(pixels_of(picture))))
+            encodings |= _answered(batcher.flush())
+        return torch.stack([encodings[at] for at in sorted(encodings)]) if encodings else torch.zeros(0, 1)
+
+    def _check_scores(self) -> None:
+        if not isinstance(self.model, Scorer):
+            raise UsageError(
+                f"{type(self.model).__name__} compares photos and has no score for one; use compare or rank"
+            )
+
+
+def _answered(encoded: Iterator[tuple[int, Any]]) -> dict[int, Tensor]:
+    answers = {}
+    for at, encoding in encoded:
+        if not isinstance(encoding, Tensor):
+            raise UsageError(f"the model gives no answer about photo {at}: {encoding.error}")
+        answers[at] = encoding.cpu()
+    return answers
+
+
+def _label(picture: Any) -> str:
+    return str(picture) if isinstance(picture, str | Path) else f"{type(picture).__name__}"

@@ -100,6 +100,22 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(_bytes_of(path, STANDARD_LIMITS)).hexdigest()
 
 
+def of_image(image: Image.Image, limits: Limits = STANDARD_LIMITS) -> Photo:
+    """Return a picture that is in memory as a photo, by the rules of files: upright, on white, in sRGB.
+
+    Raises:
+        PhotoError: If it is too large or too small, or Pillow cannot load it.
+    """
+    try:
+        _check_size(image.size, limits)
+        image.load()
+        return _pixels(image, getattr(image, "tag_v2", {}), [])
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises many types of error on damaged files, which it reads this late
+        raise PhotoError("corrupt", f"damaged or cut short: {_plain(error)}") from error
+
+
 def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[str, ...]]:
     """Return the first picture in a file's bytes, with white under transparency, and notes on minor problems.
 
@@ -155,18 +171,27 @@ def _decoded(data: bytes, limits: Limits) -> tuple[Photo, list[str]]:
     # The first picture of a raw file is a thumbnail, marked as a reduced version of another picture.
     if Tag.DNGVersion in tags or tags.get(Tag.NewSubfileType, 0) & 1:
         raise PhotoError("unsupported_format", _RAW)
-    width, height = image.size
+    _check_size(image.size, limits)
+    image.load()
+    if image.format == "PNG" and b"IEND\xaeB`\x82" not in data:
+        raise PhotoError("corrupt", "damaged or cut short: the end mark is missing")
+    return _pixels(image, tags, notes), notes
+
+
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
     if width * height > limits.max_pixels:
         raise PhotoError("too_many_pixels", f"{width} x {height} px; at most {limits.max_pixels:,} are permitted")
     if min(width, height) < limits.min_side:
         raise PhotoError("too_small", f"{width} x {height} px; each side needs at least {limits.min_side}")
-    image.load()
-    if image.format == "PNG" and b"IEND\xaeB`\x82" not in data:
-        raise PhotoError("corrupt", "damaged or cut short: the end mark is missing")
+
+
+def _pixels(image: Image.Image, tags: Mapping[int, Any], notes: list[str]) -> Photo:
+    """Return a loaded image as a photo, and note what could not be used."""
     flat = _flat(_eight_bit(_upright(image, notes), tags))
     pixels = np.ascontiguousarray(_to_srgb(flat, image.info.get("icc_profile"), notes))
     pixels.flags.writeable = False
-    return pixels, notes
+    return pixels
 
 
 def _upright(image: Image.Image, notes: list[str]) -> Image.Image:

@@ -1,12 +1,26 @@
 """Progress bar on stderr."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 T = TypeVar("T")
+
+_shown = ContextVar("shown", default=True)
+
+
+@contextmanager
+def progress_bars(shown: bool) -> Iterator[None]:
+    """Show or hide the progress bars of this thread."""
+    token = _shown.set(shown)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
@@ -22,7 +36,7 @@ def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not _shown.get()) as progress:
         yield from progress.track(items, total=total, description=_encodable(description, console.encoding))
 
 

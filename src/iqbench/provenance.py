@@ -4,9 +4,7 @@ import hashlib
 import inspect
 import json
 import platform
-import re
 from collections.abc import Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -15,6 +13,7 @@ import torch
 from torch import nn
 
 from iqbench.interfaces import SHA_DIGITS, QualityModel
+from iqbench.version import UNKNOWN, distribution_version, iqbench_version
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -24,37 +23,12 @@ VERSIONED = ("torch", "torchvision", "timm", "numpy", "pillow")
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 """The distributions that provide OpenCV."""
 
-UNKNOWN = "unknown"
-
 
 @runtime_checkable
 class Trained(Protocol):
     """A model that records its training provenance."""
 
     trained_on: dict[str, Any]
-
-
-def iqbench_version() -> str:
-    """Return the version of the running code: that of its checkout, else of the installed package.
-
-    A checkout comes first, because the metadata of an editable install keep the version of the day it was installed.
-    """
-    project = _PACKAGE.parent.parent / "pyproject.toml"
-    if project.is_file():
-        text = project.read_text(encoding="utf-8")
-        if re.search(r'^name = "iqbench"$', text, re.MULTILINE) and (
-            version := re.search(r'^version = "([^"]+)"$', text, re.MULTILINE)
-        ):
-            return version[1]
-    return distribution_version("iqbench")
-
-
-def distribution_version(name: str) -> str:
-    """Return the version of an installed distribution, ``unknown`` if it is not installed under that name."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return UNKNOWN
 
 
 def versions() -> dict[str, str]:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from iqbench.errors import exit_on_error
+from iqbench.version import iqbench_version
 
 
 def main() -> None:
@@ -13,6 +14,7 @@ def main() -> None:
         description="Write the exports of a run or a sweep again, or of several runs together, without their photos.",
         epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00 --format latex,pdf",
     )
+    parser.add_argument("--version", action="version", version=f"iqbench.report {iqbench_version()}")
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
     )

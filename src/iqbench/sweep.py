@@ -64,14 +64,7 @@ class MergeSweep(Callback):
 
     @contextmanager
     def _running(self, root: Path) -> Iterator[None]:
-        from iqbench.io import lock
-
-        root.mkdir(parents=True, exist_ok=True)
-        with lock(root):
-            if (root / FILE_NAME).exists():
-                raise UsageError(f"{root}: holds a single run, not a sweep; choose another out=")
-            mark = uuid.uuid4().hex
-            write_text(root / SWEEP_FILE, json.dumps({"mark": mark, "through": False}))
+        with started(root):
             self.is_running = True
             try:
                 yield
@@ -88,7 +81,7 @@ class MergeSweep(Callback):
         try:
             with as_disk_error():
                 if not self.is_running:
-                    write_text(root / SWEEP_FILE, json.dumps({"mark": _mark(root), "through": True}))
+                    finish(root)
                 failed, sources = jobs(root)
                 get_method(self.show)(get_method(self.export)(root, failed, sources))
             log.info("results: %s", root)
@@ -102,6 +95,29 @@ class MergeSweep(Callback):
             exit_code = failed[0].exit_code
             log.error("%d jobs failed: %s", len(failed), ", ".join(job.job for job in failed))
         return exit_code
+
+
+@contextmanager
+def started(root: Path) -> Iterator[None]:
+    """Lock the root of a sweep, and write the id of this sweep, by which its jobs are recognised.
+
+    Raises:
+        LockedError: If another run is writing there.
+        UsageError: If the folder holds a single run.
+    """
+    from iqbench.io import lock
+
+    root.mkdir(parents=True, exist_ok=True)
+    with lock(root):
+        if (root / FILE_NAME).exists():
+            raise UsageError(f"{root}: holds a single run, not a sweep; choose another out=")
+        write_text(root / SWEEP_FILE, json.dumps({"mark": uuid.uuid4().hex, "through": False}))
+        yield
+
+
+def finish(root: Path) -> None:
+    """Record that the last job of a sweep has ended."""
+    write_text(root / SWEEP_FILE, json.dumps({"mark": _mark(root), "through": True}))
 
 
 class JobStatus(Record):

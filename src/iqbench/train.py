@@ -125,7 +125,7 @@ def what_next(config: DictConfig, current: cli.Job, checkpoint: str) -> list[str
     model = [f"model={choice}", f"model.checkpoint={checkpoint}"]
     commands = [["bench", *model]]
     if configuration.describes(config.data, "data", LabelledPhotos):
-        files = configuration.compose("train", [f"model={choice}", f"data={data}"])
+        files = configuration.compose("train", [f"model={choice}", f"data={data}"], current.config_dirs)
         changed = [key for key in config.data if key != "seed" and config.data[key] != files.data[key]]
         place = [f"data={data}", *(f"data.{key}={config.data[key]}" for key in changed)]
         seed = [f"seed={config.seed}"] if config.seed != files.seed else []

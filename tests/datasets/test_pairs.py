@@ -356,3 +356,35 @@ def test_all_labels_include_pairs_that_no_split_contains(folder: Path) -> None:
 def test_shares_that_leave_a_split_empty_are_refused(val: float, test: float) -> None:
     with pytest.raises(UsageError, match=r"^data\.(validation|test)_share"):
         pair_list(None, val, test)
+
+
+def test_paths_are_relative_to_the_root_or_absolute_in_it(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "linked").symlink_to(folder)
+    rows = [["a.jpg", str(folder / "sub" / "d.jpg")], [str(tmp_path / "linked" / "b.jpg"), "c.jpg"]]
+    file = listed(tmp_path / "out", *rows)
+    assert read_comparisons(file, folder) == [Comparison("a.jpg", "sub/d.jpg", 1), Comparison("b.jpg", "c.jpg", 1)]
+    data = PairList(str(file), 0.2, 0.2, cache="unused", limit=None, seed=0, root=str(folder))
+    assert {photo.path.resolve() for photo in data.all_labels.photos} == {(folder / name).resolve() for name in PHOTOS}
+    beside = listed(folder, ["a.jpg", str(folder / "b.jpg")])
+    assert read_comparisons(beside) == [Comparison("a.jpg", "b.jpg", 1)]
+
+
+@pytest.mark.parametrize("outside", ["out/e.jpg", "out/missing.jpg", "in2/a.jpg"])
+def test_an_absolute_path_outside_of_the_root_is_refused_whether_it_exists_or_not(
+    folder: Path, tmp_path: Path, outside: str
+) -> None:
+    file = listed(folder, ["a.jpg", str(tmp_path / outside)])
+    with pytest.raises(
+        UsageError, match=r"must be relative to data\.root or lie in it; data\.root=DIR names the folder"
+    ):
+        read_comparisons(file, folder)
+
+
+@pytest.mark.parametrize(
+    ("root", "reason"), [("nowhere", "no such folder"), ("in/a.jpg", "is a file; give its folder")]
+)
+def test_a_root_that_is_no_folder_is_named(folder: Path, tmp_path: Path, root: str, reason: str) -> None:
+    file = listed(folder, ["a.jpg", "b.jpg"])
+    data = PairList(str(file), 0.2, 0.2, cache="unused", limit=None, seed=0, root=str(tmp_path / root))
+    with pytest.raises(UsageError, match=f"data.root={tmp_path / root}: {reason}"):
+        data.read()

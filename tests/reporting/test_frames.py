@@ -24,7 +24,7 @@ def test_baselines_stand_below_the_models():
 
 
 def test_the_leaderboard_has_a_row_per_model_and_no_baseline():
-    table = frames.leaderboard(summary())
+    table = frames.ranking(summary())
     assert list(table.index) == ["a", "b"]
     assert table[["jpeg", "blur"]].to_numpy().tolist() == [[50.0, 90.0], [75.0, 60.0]]
     assert table.loc["a", "corrected_from"] < 40 < table.loc["a", "corrected_to"]

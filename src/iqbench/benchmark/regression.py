@@ -74,7 +74,11 @@ def regressions(now: pd.DataFrame, before: pd.DataFrame, seed: int = 0) -> list[
     """
     now, before = _unique_pairs(now), _unique_pairs(before)
     for name in sorted(set(before["model_name"]) - set(now["model_name"])):
-        raise UsageError(f"model {name!r} is in the reference run but not in this run; benchmark it too")
+        others = ", ".join(map(repr, sorted(set(now["model_name"]))))
+        raise UsageError(
+            f"model {name!r} is in the reference run but not in this run, which holds {others or 'none'}; benchmark it "
+            f"too, or, to compare two versions of one model, give both runs one name, such as name={name}"
+        )
     pairs = before.merge(now, on=["model_name", *CELL], suffixes=("_before", "_now"), how="inner")
     for name in dict.fromkeys(before["model_name"]):
         if not (pairs["model_name"] == name).any():

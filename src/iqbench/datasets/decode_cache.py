@@ -16,7 +16,7 @@ from iqbench.datasets.decode_check import DecodeResult, decode_all
 from iqbench.interfaces import PhotoFile
 from iqbench.io import atomic_write
 from iqbench.progress import track
-from iqbench.provenance import distribution_version, iqbench_version
+from iqbench.version import distribution_version, iqbench_version
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class PairList(LabelledPhotos):
-    """Pairs from a CSV with the header ``better,worse`` and an optional ``weight``; paths are relative to the file.
+    """Pairs from a CSV with the header ``better,worse`` and an optional ``weight``, whose photos lie in one folder.
 
     The order within a pair is random, so a constant answer is right in about half of them. Photos
     that are connected by pairs, directly or through others, are one series, and no series is divided
@@ -37,6 +37,8 @@ class PairList(LabelledPhotos):
         cache: See `LabelledPhotos`.
         limit: See `LabelledPhotos`.
         seed: See `LabelledPhotos`; also the seed of the order within pairs.
+        root: The folder of the photos, to which paths are relative, None for that of the file. Absolute paths must
+            lie in it.
         cluster: See `LabelledPhotos`. A series is named after its first photo; one that holds most pairs, as in a
             list of arbitrary pairs, is no series for the benchmark.
 
@@ -57,6 +59,7 @@ class PairList(LabelledPhotos):
         limit: int | None,
         seed: int,
         cluster: ClusterChoice = "series",
+        root: str | None = None,
     ) -> None:
         super().__init__(cache, limit, seed, cluster)
         for name, share in (("validation_share", validation_share), ("test_share", test_share)):
@@ -65,6 +68,7 @@ class PairList(LabelledPhotos):
         if validation_share + test_share >= 1:
             raise UsageError("data.validation_share + data.test_share: must be less than 1, the rest is for training")
         self.file = file
+        self.root = root
         self.validation_share = validation_share
         self.test_share = test_share
 
@@ -81,7 +85,13 @@ class PairList(LabelledPhotos):
                 "relative to it, as data.file=list.csv"
             )
         file = Path(str(self.file)).expanduser()
-        comparisons = read_comparisons(file)
+        given = None if self.root is None else Path(str(self.root)).expanduser()
+        if given is not None and not given.is_dir():
+            raise UsageError(
+                f"data.root={self.root}: {'is a file; give its folder' if given.exists() else 'no such folder'}"
+            )
+        root = given or file.parent
+        comparisons = read_comparisons(file, given)
         names = sorted({name for comparison in comparisons for name in comparison[:2]})
         position = {name: index for index, name in enumerate(names)}
         better = np.array([position[comparison.better] for comparison in comparisons])
@@ -97,7 +107,7 @@ class PairList(LabelledPhotos):
         ]
         return PairTable(
             photos=tuple(
-                PhotoFile(display_name(name), file.parent / name, series=series_names[number])
+                PhotoFile(display_name(name), root / name, series=series_names[number])
                 for name, number in zip(names, series.tolist(), strict=True)
             ),
             first=np.where(better_first, better, worse),

@@ -1,4 +1,4 @@
-"""Parser of a CSV of comparisons, with a better and a worse photo per row. Paths must stay in the CSV's folder."""
+"""Parser of a CSV of comparisons, with a better and a worse photo per row. Paths must stay in one folder."""
 
 import csv
 import io
@@ -18,17 +18,21 @@ _MIN_WEIGHT, _MAX_WEIGHT = 1e-6, 1e6
 
 
 class Comparison(NamedTuple):
-    """A row of the list. The paths are relative to its folder, with links resolved, so each file has one name."""
+    """A row of the list. The paths are relative to the root, with links resolved, so each file has one name."""
 
     better: str
     worse: str
     weight: float
 
 
-def read_comparisons(file: Path) -> list[Comparison]:
+def read_comparisons(file: Path, root: Path | None = None) -> list[Comparison]:
     """Return the comparisons in a CSV with the header ``better,worse`` and an optional ``weight``.
 
     Two rows may contradict each other, as people do.
+
+    Args:
+        file: The list.
+        root: The folder of the photos, None for that of the list. Paths are relative to it, or absolute and in it.
 
     Raises:
         UsageError: If the file or its header cannot be read, or a row is wrong: a wrong number of
@@ -41,7 +45,7 @@ def read_comparisons(file: Path) -> list[Comparison]:
     if header not in (_HEADER, [*_HEADER, "weight"]):
         errors.raise_if_any()
         raise UsageError(f"{file}: line 1: {_header_error(header)}")
-    paths = _PathResolver(file)
+    paths = _PathResolver(file.parent if root is None else root, is_given=root is not None)
     first: dict[tuple[str, str], int] = {}
     comparisons = []
     for line, row in rows:
@@ -112,40 +116,49 @@ class _ResolvedPath(NamedTuple):
 
 
 class _PathResolver:
-    """Resolves the paths of photos in a list's folder, each path once."""
+    """Resolves the paths of photos in one folder, each path once."""
 
-    def __init__(self, file: Path) -> None:
-        self._root = file.parent.resolve()
+    def __init__(self, root: Path, is_given: bool) -> None:
+        self._given, self._root = root.absolute(), root.resolve()
+        self._place = "data.root" if is_given else "the list's folder"
         self._resolved: dict[str, _ResolvedPath] = {}
 
     def resolve(self, cell: str) -> _ResolvedPath:
         """Return the path in a cell with links resolved, or the reason why it is refused."""
         if cell not in self._resolved:
-            error = _path_error(cell)
+            error = self._path_error(cell)
             self._resolved[cell] = _ResolvedPath("", error) if error else self._on_disk(cell)
         return self._resolved[cell]
 
     def _on_disk(self, cell: str) -> _ResolvedPath:
+        outside = _is_absolute(cell) and not Path(cell).is_relative_to(self._given)
         try:
             target = (self._root / cell).resolve(strict=True)
             is_file = target.is_file()
         except (OSError, RuntimeError):  # RuntimeError: a link to itself
-            return _ResolvedPath("", f"is {quoted(cell)}: no such photo")
+            return _ResolvedPath("", self._not_in(cell) if outside else f"is {quoted(cell)}: no such photo")
         if not target.is_relative_to(self._root):
-            return _ResolvedPath("", f"is {quoted(cell)}, a link that leads out of the list's folder")
+            reason = f"is {quoted(cell)}, a link that leads out of {self._place}"
+            return _ResolvedPath("", self._not_in(cell) if outside else reason)
         if not is_file:
             return _ResolvedPath("", f"is {quoted(cell)}, which is not a file")
         return _ResolvedPath(target.relative_to(self._root).as_posix(), "")
 
+    def _path_error(self, cell: str) -> str:
+        """Return the reason why a path is refused, whatever is on the disk; empty if it is accepted."""
+        if not cell:
+            return "is empty"
+        if "\\" in cell:
+            return f"is {quoted(cell)}: write folders with /"
+        if _is_absolute(cell) and not Path(cell).is_absolute():  # of another system
+            return self._not_in(cell)
+        if ".." in PurePosixPath(cell).parts:
+            return f"is {quoted(cell)}: must not leave {self._place}"
+        return ""
 
-def _path_error(cell: str) -> str:
-    """Return the reason why a path is refused on every system, whatever is on the disk; empty if it is accepted."""
-    if not cell:
-        return "is empty"
-    if "\\" in cell:
-        return f"is {quoted(cell)}: write folders with /"
-    if cell.startswith("/") or re.match("[A-Za-z]:", cell):
-        return f"is {quoted(cell)}: must be relative to the list's folder"
-    if ".." in PurePosixPath(cell).parts:
-        return f"is {quoted(cell)}: must not leave the list's folder"
-    return ""
+    def _not_in(self, cell: str) -> str:
+        return f"is {quoted(cell)}: must be relative to {self._place} or lie in it; data.root=DIR names the folder"
+
+
+def _is_absolute(cell: str) -> bool:
+    return cell.startswith("/") or re.match("[A-Za-z]:", cell) is not None

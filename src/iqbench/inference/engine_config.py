@@ -28,7 +28,8 @@ class EngineConfig:
     """How inference uses the machine. No field changes a verdict by more than a rounding error.
 
     Args:
-        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        device: ``auto`` (an NVIDIA GPU if there is one, else the CPU), ``cpu``, ``gpu`` (``cuda``, or ``mps`` on a
+            Mac), ``cuda``, ``cuda:1``, ``mps``.
         precision: Precision of a network: ``fp32``, ``bf16`` or ``fp16``.
         batch_size: Pictures encoded together, or ``auto``: see `iqbench.inference.autotuning.autotune`.
         workers: Processes that decode and degrade, 0 for none, or ``auto``.
@@ -83,8 +84,11 @@ class EngineConfig:
         """
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = self.device
+        if name == "gpu":
+            name = "mps" if not torch.cuda.is_available() and torch.backends.mps.is_available() else "cuda"
         try:
-            device = torch.device(self.device)
+            device = torch.device(name)
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]

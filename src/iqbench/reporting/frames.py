@@ -1,15 +1,17 @@
 """A run's summary as data frames, for notebooks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from iqbench.reporting.table import type_order
-from iqbench.results.summary import Summary
+from iqbench.results.summary import CorrectedDifference, ModelDifference, Summary
+from iqbench.statistics.estimate import Estimate
 
 
 def overall(summary: Summary) -> pd.DataFrame:
-    """Return each model's place, accuracy in % with its interval, and means over types and groups, the best first."""
+    """Return each model's places, accuracy and corrected score in %, with intervals, and means, the best first."""
     rows = []
     for ranked in summary.ranking:
         model = summary.models[ranked.model]
@@ -26,14 +28,6 @@ def overall(summary: Summary) -> pd.DataFrame:
     return table.assign(**{name: _percent(table[name]) for name in shares})
 
 
-def leaderboard(summary: Summary) -> pd.DataFrame:
-    """Return `overall` with the accuracy in % on each degradation type: a row per model, the best first.
-
-    There is no row of a control or a baseline, so that the mean of a column is one over models.
-    """
-    return overall(summary).join(by_degradation(summary))
-
-
 def by_degradation(summary: Summary) -> pd.DataFrame:
     """Return the accuracy in % of models, and of baselines below them, on each degradation type."""
     types = type_order(summary)
@@ -41,6 +35,79 @@ def by_degradation(summary: Summary) -> pd.DataFrame:
     cells |= {f"baseline: {name}": {**baseline.by_degradation} for name, baseline in summary.baselines.items()}
     accuracy = [[row[kind].value if kind in row else None for kind in types] for row in cells.values()]
     return pd.DataFrame(accuracy, list(cells), types, dtype=float).mul(100).round(1)
+
+
+def ranking(summary: Summary) -> pd.DataFrame:
+    """Return the leaderboard: `overall`, and the accuracy in % on each type, the best model first.
+
+    There is no row of a control or a baseline, so the mean of a column is one over models.
+    """
+    table = overall(summary)
+    types = by_degradation(summary).rename(columns=lambda kind: f"{kind}_type" if kind in table else kind)
+    return table.join(types)
+
+
+def by_type(summary: Summary) -> pd.DataFrame:
+    """Return each model's accuracy in % on each type, and its difference from the best baseline in points."""
+    rows = []
+    for ranked in summary.ranking:
+        model = summary.models[ranked.model]
+        for kind in type_order(summary):
+            if kind in model.by_degradation:
+                accuracy, gap = model.by_degradation[kind], model.against_baselines.by_degradation[kind]
+                row: dict[str, Any] = {"model": ranked.model, "type": kind, **_with_interval("accuracy", accuracy)}
+                row |= {"pairs": accuracy.n, "verdict": accuracy.verdict, "best_baseline": gap.baseline}
+                rows.append(row | _with_interval("over_baseline", gap) | {"beaten": gap.beaten})
+    return _in_percent(pd.DataFrame(rows).set_index(["model", "type"]), ("accuracy", "over_baseline"))
+
+
+def by_level(summary: Summary) -> pd.DataFrame:
+    """Return each model's accuracy in % and its mean margin at each level of each ladder, mild to severe."""
+    rows = []
+    for ranked in summary.ranking:
+        for ladder, steps in summary.models[ranked.model].severity.items():
+            for step in steps:
+                row: dict[str, Any] = {"model": ranked.model, "type": step.degradation_type, "ladder": ladder}
+                row |= {"severity": step.severity, "level": step.level, **_with_interval("accuracy", step)}
+                rows.append(row | {"pairs": step.n, "margin": step.avg_margin})
+    return _in_percent(pd.DataFrame(rows).set_index(["model", "ladder", "severity"]), ("accuracy",))
+
+
+def comparisons(summary: Summary) -> pd.DataFrame:
+    """Return the paired differences of every two models in points, with p-values, by accuracy and corrected score."""
+    families: dict[str, Sequence[ModelDifference | CorrectedDifference]]
+    families = {"accuracy": summary.pairwise, "corrected score": summary.corrected_pairwise}
+    rows = [
+        {"a": pair.a, "b": pair.b, "measure": measure, **_with_interval("difference", pair)}
+        | {"p": pair.p, "p_corrected": pair.p_corrected, "better": pair.better, "verdict": pair.verdict}
+        for measure, pairs in families.items()
+        for pair in pairs
+    ]
+    ends = ["difference", "difference_from", "difference_to"]
+    columns = ["a", "b", "measure", *ends, "p", "p_corrected", "better", "verdict"]
+    return _in_percent(pd.DataFrame(rows, columns=columns), ("difference",))
+
+
+def baselines(summary: Summary) -> pd.DataFrame:
+    """Return the accuracy of the baselines in %: over all pairs with its interval, the mean over types, each type."""
+    rows = {
+        name: _with_interval("accuracy", baseline.overall)
+        | {"macro": baseline.macro.value}
+        | {kind: accuracy.value for kind, accuracy in baseline.by_degradation.items()}
+        for name, baseline in summary.baselines.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index").apply(_percent).rename_axis("baseline")
+
+
+def _with_interval(name: str, estimate: Estimate) -> dict[str, Any]:
+    low, high = estimate.interval or (None, None)
+    return {name: estimate.value, f"{name}_from": low, f"{name}_to": high}
+
+
+def _in_percent(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return the table with some values and their intervals in %."""
+    columns = [f"{name}{end}" for name in names for end in ("", "_from", "_to")]
+    return table.assign(**{column: _percent(table[column]) for column in columns})
 
 
 def margins(summary: Summary) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from iqbench.errors import UsageError, did_you_mean
 from iqbench.io import atomic_batch
 from iqbench.reporting.exports import write_csv
-from iqbench.reporting.frames import by_degradation, leaderboard
+from iqbench.reporting.frames import by_degradation, ranking
 from iqbench.reporting.plots import save_accuracy_table, save_ladders
 from iqbench.reporting.text_format import UNKNOWN, one_line, percent, tie_worth
 from iqbench.results.summary import Summary
@@ -53,7 +53,7 @@ def _write_latex(summary: Summary, place: Path) -> None:
 
 
 def _write_leaderboard(summary: Summary, place: Path) -> None:
-    write_csv(place / "leaderboard.csv", leaderboard(summary).reset_index())
+    write_csv(place / "leaderboard.csv", ranking(summary).reset_index())
 
 
 def _write_pdf(summary: Summary, place: Path) -> None:

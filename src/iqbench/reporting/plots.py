@@ -1,5 +1,6 @@
 """The accuracy plot of a run: a heatmap by model and degradation type, and a panel per ladder."""
 
+import io
 from pathlib import Path
 
 from matplotlib import colormaps
@@ -31,18 +32,29 @@ BASELINE_GAP = 0.15
 """Extra space between the rows of the models and those of the baselines."""
 
 
-def accuracy_plot(summary: Summary, path: Path) -> None:
-    """Write a PNG: the accuracy table in colours, and below it the accuracy along each ladder.
+class NotebookFigure(Figure):
+    """A figure that a notebook shows without pyplot."""
 
-    The same summary gives the same bytes.
-    """
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        save_figure(self, content)
+        return content.getvalue()
+
+
+def accuracy_figure(summary: Summary) -> Figure:
+    """Return a figure: the accuracy table in colours, and below it the accuracy along each ladder."""
     width, upper_height = _table_size(summary)
     heights = [upper_height, _ladders_height(summary)]
     figure = _figure(width, sum(heights))
     upper, lower = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).ravel().tolist()
     _draw_table(upper.subplots(), summary, type_order(summary))
     draw_ladders(lower, summary)
-    save_figure(figure, path, "png")
+    return figure
+
+
+def accuracy_plot(summary: Summary, path: Path) -> None:
+    """Write `accuracy_figure` as a PNG. The same summary gives the same bytes."""
+    save_figure(accuracy_figure(summary), path)
 
 
 def save_accuracy_table(summary: Summary, path: Path, kind: FigureKind) -> None:
@@ -61,7 +73,7 @@ def save_ladders(summary: Summary, path: Path, kind: FigureKind) -> None:
 
 def _figure(width: float, height: float) -> Figure:
     layout = ConstrainedLayoutEngine(wspace=0.06, hspace=0.04)
-    figure = Figure(figsize=(width, height), dpi=150, layout=layout, facecolor="white")
+    figure = NotebookFigure(figsize=(width, height), dpi=150, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 
 from iqbench.errors import UsageError
-from iqbench.provenance import UNKNOWN, iqbench_version
 from iqbench.results import FILE_NAME
 from iqbench.results.schema import FORMAT, TABLES, planned_cells
 from iqbench.results.tables import Table
+from iqbench.version import UNKNOWN, iqbench_version
 
 
 def recorded_identity(folder: Path) -> dict[str, Any]:

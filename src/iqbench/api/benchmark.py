@@ -1,0 +1,211 @@
+"""The benchmark as a call: the same run as ``python -m iqbench.bench``, from objects instead of a command line."""
+
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from omegaconf import DictConfig
+from torch import nn
+
+from iqbench import bench, config, sweep
+from iqbench.api.models import NamedModel, are_several, named_models
+from iqbench.api.results import BenchmarkResult
+from iqbench.api.sources import data_of
+from iqbench.api.suites import suite_of
+from iqbench.api.workers import is_starting_worker, why_without_workers
+from iqbench.benchmark.comparison_pictures import Catalogue
+from iqbench.cli import Job
+from iqbench.errors import DiskError, Stopped, UsageError, as_disk_error
+from iqbench.inference.engine_config import EngineConfig
+from iqbench.interfaces import PhotoListing, Variant
+from iqbench.progress import progress_bars
+from iqbench.reporting.exports import export
+
+log = bench.log
+
+
+@dataclass(frozen=True)
+class Options:
+    """The settings of a benchmark besides models, photos and damage; see `iqbench.benchmark`."""
+
+    out: str | Path | None
+    device: str
+    workers: int | str
+    batch_size: int | str
+    precision: str
+    seed: int
+    limit: int | None
+    gallery: int
+    fresh: bool
+    progress: bool
+
+
+def benchmark(model: Any, photos: Any, suite: Any, options: Options) -> BenchmarkResult:
+    """See `iqbench.benchmark`."""
+    if is_starting_worker():
+        sys.exit('iqbench.benchmark: put the call below the line if __name__ == "__main__":')
+    models = named_models(model)
+    with _folder(options.out) as folder, progress_bars(options.progress), _random_state():
+        with as_disk_error():
+            _prepare(folder, photos)
+            data, listing = data_of(photos, options.limit, options.seed, folder)
+            degradation, variants = suite_of(suite)
+            runs = [_Run(each, data, listing, degradation, variants, options) for each in models]
+            _run_all(runs, folder) if are_several(model) else runs[0].start(Job(folder))
+        return _result(folder, None if options.out is None else folder)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The run of one model."""
+
+    model: NamedModel
+    data: DictConfig
+    listing: PhotoListing | None
+    degradation: DictConfig
+    variants: list[Variant] | None
+    options: Options
+
+    def start(self, job: Job) -> None:
+        """Run it in the folder of a job.
+
+        Raises:
+            IqbenchError: If it cannot run, and the job belongs to no sweep.
+        """
+        with sweep.recorded(job) as status, _given_back(self.model):
+            request = self.request(job.folder)
+            summary = bench.bench(request, job.folder, status)
+            for name, entry in summary.models.items():
+                if failures := ", ".join(f"{rows} {reason}" for reason, rows in sorted(entry.failures.items())):
+                    log.warning("%s: rows failed: %s; see status and error of result.pairs", name, failures)
+
+    def request(self, folder: Path) -> bench.Request:
+        """Return the run as the command line would ask for it, with the objects that were given.
+
+        Raises:
+            UsageError: If a setting cannot be used.
+        """
+        options = self.options
+        composed = config.compose("bench", [])
+        files = composed.copy()
+        composed.model, composed.data, composed.degradation = self.model.settings, self.data, self.degradation
+        composed.name, composed.out, composed.fresh = self.model.name, str(folder), options.fresh
+        composed.seed, composed.gallery = options.seed, options.gallery
+        composed.engine.device, composed.engine.precision = options.device, options.precision
+        composed.engine.batch_size, composed.engine.workers = options.batch_size, options.workers
+        config.check(composed, files)
+        request = bench.Request(composed, self.model.model, self.listing, self.variants)
+        engine: EngineConfig = config.build(composed.engine, "engine")
+        if reason := self._why_without_workers(engine, request):
+            log.warning("%s: photos are prepared in this process, without workers: %s", self.model.name, reason)
+            composed.engine.workers = 0
+        elif self.model.runs_here and options.workers == "auto":
+            composed.engine.workers = 0
+        return request
+
+    def _why_without_workers(self, engine: EngineConfig, request: bench.Request) -> str:
+        if engine.worker_count == 0:
+            return ""
+        return why_without_workers(engine.torch_device, self.model.model, request.suite())
+
+
+def _prepare(folder: Path, photos: Any) -> None:
+    """Create the folder of the results, and mark it: no file in it is ever taken for a photo.
+
+    Raises:
+        UsageError: If it is the photos' own folder.
+    """
+    if isinstance(photos, str | Path) and Path(photos).expanduser().resolve() == folder.resolve():
+        raise UsageError(f"out={folder}: is the photos' own folder; choose one in it or beside it")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / config.MARK).touch()
+
+
+def _run_all(runs: list[_Run], root: Path) -> None:
+    """Run every model in its own folder, and export their results together. A model that fails stops no other.
+
+    Raises:
+        IqbenchError: If no model has results.
+    """
+    with sweep.started(root):
+        for number, run in enumerate(runs):
+            name = re.sub(r"[^\w.-]+", "_", run.model.name)[:60]
+            folder = root / f"{number}_{name}"
+            folder.mkdir(exist_ok=True)
+            (folder / config.MARK).touch()
+            run.start(Job(folder, root, number))
+        sweep.finish(root)
+        failed, sources = sweep.jobs(root)
+        if not sources:
+            raise Stopped("; ".join(f"{job.job}: {job.error}" for job in failed))
+        request = runs[0].request(root)
+        files, variants = request.photos().files, request.suite()
+        catalogue = Catalogue({file.name: file for file in files}, {variant.key: variant for variant in variants})
+        export(root, failed, sources, catalogue=lambda: catalogue)
+
+
+def _result(folder: Path, kept: Path | None) -> BenchmarkResult:
+    from iqbench.results.summary import read_summary
+
+    rows = pd.read_parquet(folder / "unified_results.parquet")
+    is_control = (rows["degradation_group"] == "control").to_numpy()
+    return BenchmarkResult(
+        summary=read_summary(folder),
+        pairs=rows[~is_control].reset_index(drop=True),
+        controls=rows[is_control].reset_index(drop=True),
+        takeaways=(folder / "KEY_TAKEAWAYS.md").read_text(encoding="utf-8"),
+        folder=kept,
+        page=(folder / "report.html").read_text(encoding="utf-8"),
+    )
+
+
+@contextmanager
+def _folder(out: str | Path | None) -> Iterator[Path]:
+    """Yield the folder of the results; a temporary one, which is removed, where none was given."""
+    if out is not None:
+        yield Path(out).expanduser()
+        return
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="iqbench-"))
+    except OSError as error:
+        raise DiskError(f"no temporary folder ({error.strerror}); give out=FOLDER") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _random_state() -> Iterator[None]:
+    """Give the program its random numbers back: a run seeds torch's generators."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):
+        yield
+
+
+@contextmanager
+def _given_back(given: NamedModel) -> Iterator[None]:
+    """Give a network back as it came: on its device, with each of its modules in its mode."""
+    network: Any = given.model
+    if not isinstance(network, nn.Module) or len(given.settings) > 1:
+        yield
+        return
+    modes = {module: module.training for module in network.modules()}
+    tensor = next(chain(network.parameters(), network.buffers()), None)
+    device = None if tensor is None else tensor.device
+    try:
+        yield
+    finally:
+        if device is not None:
+            network.to(device)
+        for module, mode in modes.items():
+            module.training = mode
