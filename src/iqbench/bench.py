@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -96,6 +96,7 @@ def _plan(config: DictConfig, folder: Path) -> "Plan":
     from iqbench.degradations.rehearsal import rehearse
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.self_test import self_test
+    from iqbench.provenance import fingerprint
     from iqbench.results.reader import recorded_identity
 
     engine = configuration.build(config.engine, "engine")
@@ -105,11 +106,14 @@ def _plan(config: DictConfig, folder: Path) -> "Plan":
     variants = _suite(config)
     digests = rehearse(variants)
     torch.manual_seed(config.seed)  # the random weights of an untrained network are the same in a resumed run
-    model = engine.place(configuration.build(config.model, "model"))
+    model = configuration.build(config.model, "model")
+    settings: Any = OmegaConf.to_container(config.model, resolve=True)
+    model_fingerprint = fingerprint(model, settings)  # before it is used, since a model may remember what it has seen
+    engine.place(model)
     self_test(model, engine.torch_device)
     engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
     task = BenchmarkTask(model, files, variants, autotune(engine, model))
-    return make_plan(config, task, listing, protocol, digests)
+    return make_plan(config, task, listing, protocol, digests, model_fingerprint)
 
 
 def _suite(config: DictConfig) -> "list[Variant]":
