@@ -258,6 +258,20 @@ def test_objects_of_one_state_have_one_digest_and_others_another(make: Callable[
     assert state_digest(make(1.0)) == state_digest(make(1.0)) != state_digest(make(2.0))
 
 
+def test_paths_in_attributes_count_by_content_and_words_of_a_vocabulary_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Judge(words=["data", "test"], file=tmp_path / "a.bin", text=str(tmp_path / "b.bin"))
+    digests = [state_digest(judge)]
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_text("1")
+        digests.append(state_digest(judge))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    assert len(set(digests)) == 3
+    assert state_digest(judge) == digests[-1]
+
+
 def test_what_cannot_be_described_counts_by_its_class_and_never_fails() -> None:
     class Stubborn:
         def __reduce_ex__(self, protocol: Any) -> Any:

@@ -25,6 +25,9 @@ MAX_DEPTH = 100
 _BOOKKEEPING = frozenset(vars(nn.Module())) | {"_is_torch_compile"}
 """Attributes that every module has. What counts of them is described by itself."""
 
+_PATH_MARKS = frozenset("/\\.")
+"""Characters of which a text needs one to count as the path of a file."""
+
 _PLAIN = (bool, int, float, str, tuple, Tensor, np.ndarray)
 """Kinds of class attributes that count: a list or dict of a class is often a cache."""
 
@@ -40,9 +43,9 @@ def state_digest(value: object) -> bytes:
     """Return a digest of the state of an object: the same in every process, on every device.
 
     An object is described by its class, the user's own code of that class, and all that a pickle would hold: of a
-    module its parameters, buffers, extra state and other attributes. A text that names a file counts by the file's
-    content. Of what cannot be pickled only the class counts. Attributes that are None, and tensors that were computed
-    in inference mode, are left out, since they are what a model remembers and not what it is.
+    module its parameters, buffers, extra state and other attributes. The path of a file counts by the file's content.
+    Of what cannot be pickled only the class counts. Attributes that are None, and tensors that were computed in
+    inference mode, are left out, since they are what a model remembers and not what it is.
 
     Example:
         >>> state_digest({"a": np.zeros(2), "b": (1, "x")}) == state_digest({"b": (1, "x"), "a": np.zeros(2)})
@@ -131,7 +134,9 @@ class _Walk:
         kind = type(value).__name__
         if isinstance(value, str | PurePath):
             text = str(value)
-            return _hash("content", content) if (content := content_digest(text)) else _hash("text", text)
+            is_path = not _PATH_MARKS.isdisjoint(text)  # else a word of a vocabulary could be a folder's name
+            content = content_digest(text) if is_path or isinstance(value, PurePath) else None
+            return _hash("content", content) if content else _hash("text", text)
         if isinstance(value, torch.device | RemovableHandle):  # where it is, and a number of the process
             return _hash(kind)
         if isinstance(value, torch.dtype | ModuleType | BuiltinFunctionType):
