@@ -168,7 +168,7 @@ def test_the_baselines_follow_from_the_labels_and_the_files(
 def test_the_photos_keep_their_columns_and_those_that_came_later_are_last(triage: Path, tmp_path: Path) -> None:
     assert evaluate(tmp_path / "out", "model=bright", f"data.root={triage}", "split=val").exit_code == 0
     columns = ["photo", "sha256", "file_bytes", "width", "height", "brightness", "sharpness", "notes", "status"]
-    columns += ["error", "seen_in_training", "data", "encoded_bytes", "look", "cluster"]
+    columns += ["error", "seen_in_training", "data", "encoded_bytes", "look", "cluster", "near_copy_in_training"]
     assert rows_of(tmp_path / "out", "photos.csv").columns.tolist() == columns
 
 

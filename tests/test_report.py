@@ -33,7 +33,7 @@ def test_runs_that_do_not_belong_together_are_not_mixed(
 
 
 @pytest.mark.slow
-def test_two_models_of_one_name_get_their_fingerprints_as_suffix(folder: Path, tmp_path: Path) -> None:
+def test_what_differs_stands_behind_the_name_of_two_models_of_one_name(folder: Path, tmp_path: Path) -> None:
     for seed, width in enumerate((8, 16)):
         outcome = run(
             "bench",
@@ -50,7 +50,12 @@ def test_two_models_of_one_name_get_their_fingerprints_as_suffix(folder: Path, t
         assert outcome.exit_code == 0, outcome.err
     outcome = run("report", tmp_path / "both")
     assert outcome.exit_code == 0, outcome.err
-    assert len(set(re.findall(r"siamese@[0-9a-f]{8}", outcome.out))) == 2
+    names = ["siamese@head_width=16", "siamese@head_width=8"]
+    assert set(re.findall(r"siamese@head_width=(?:16|8)", outcome.out)) == set(names)
+    assert sorted(json.loads((tmp_path / "both" / "summary.json").read_text())["models"]) == names
+    for file in ("report.html", "KEY_TAKEAWAYS.md", "unified_results.csv"):
+        text = (tmp_path / "both" / file).read_text(encoding="utf-8").replace("\\", "")
+        assert all(name in text for name in names), file
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -147,6 +147,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     from iqbench.degradations.rehearsal import rehearse
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.self_test import self_test
+    from iqbench.provenance import fingerprint
     from iqbench.results.reader import recorded_identity
 
     config = request.config
@@ -157,11 +158,14 @@ def _plan(request: Request, folder: Path) -> "Plan":
     variants = request.suite()
     digests = rehearse(variants)
     torch.manual_seed(config.seed)  # the random weights of an untrained network are the same in a resumed run
-    model = engine.place(request.judge())
+    model = request.judge()
+    settings: Any = OmegaConf.to_container(config.model, resolve=True)
+    model_fingerprint = fingerprint(model, settings)  # before it is used, since a model may remember what it has seen
+    model = engine.place(model)
     self_test(model, engine.torch_device)
     engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
     task = BenchmarkTask(model, files, variants, autotune(engine, model))
-    return make_plan(config, task, listing, protocol, digests)
+    return make_plan(config, task, listing, protocol, digests, model_fingerprint)
 
 
 def _degraded(config: DictConfig) -> "list[Variant]":

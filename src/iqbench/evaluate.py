@@ -49,6 +49,8 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     Raises:
         IqbenchError: If a part of the config cannot be used.
     """
+    import torch
+
     from iqbench.datasets.labelled import LabelledPhotos, photos_of
     from iqbench.evaluation.predict import Questions, Task, predict
     from iqbench.evaluation.splits import labels_of
@@ -56,8 +58,10 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.self_test import self_test
     from iqbench.io import lock
-    from iqbench.provenance import training_provenance
+    from iqbench.provenance import fingerprint
     from iqbench.reporting.evaluation_exports import check_same, export
+    from iqbench.reporting.model_warnings import not_held_out
+    from iqbench.training_provenance import training_provenance
 
     settings = configuration.build(config.engine, "engine")
     questions = Questions(config.pairs_per_photo, config.min_difference, config.anchors, config.seed)
@@ -67,39 +71,48 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
         raise UsageError(f"data: {config.data._target_.rpartition('.')[2]} has photos but no labels; use {labelled}")
     data = configuration.build(config.data, "data")
     split, table = labels_of(data, config.split)
-    model = settings.place(configuration.build(config.model, "model"))
+    torch.manual_seed(config.seed)  # the random weights of an untrained network are those of the benchmark
+    model = configuration.build(config.model, "model")
+    model_settings: Any = OmegaConf.to_container(config.model, resolve=True)
+    model_fingerprint = fingerprint(model, model_settings)  # before it is used, as in the benchmark
+    settings.place(model)
     self_test(model, settings.torch_device)
     settings = autotune(settings, model)
     task = Task(table, questions, protocol, data.cluster)
-    run = identify(config, model, task, (data.title, split))
+    run = identify(config, model, model_fingerprint, task, (data.title, split))
     log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
     if training_data := training_provenance(model).get("what"):
         log.info("%s: training data: %s", config.name, training_data)
     with lock(folder):
         check_same(folder, run.identity)
         answers = predict(model, task, settings, config.name)
-        if seen := int(answers.photos["seen_in_training"].sum()):
-            log.warning("NOT HELD OUT: %s was trained on %d of these %d photos", config.name, seen, len(answers.photos))
-        return export(folder, summarize(answers, run))
+        evaluation = summarize(answers, run)
+        if notice := not_held_out(evaluation.result.first_model, f"{len(answers.photos)} photos"):
+            log.warning("NOT HELD OUT: %s %s", config.name, notice)
+        return export(folder, evaluation)
 
 
-def identify(config: DictConfig, model: "QualityModel", task: "Task", data: tuple[str, str]) -> "EvaluationRun":
+def identify(
+    config: DictConfig, model: "QualityModel", model_fingerprint: str, task: "Task", data: tuple[str, str]
+) -> "EvaluationRun":
     """Return what the answers depend on, and what a reader wants to know besides.
 
     Args:
         config: The whole config.
         model: The judge.
+        model_fingerprint: Its fingerprint, from before it was used.
         task: The labels, the questions and the protocol.
         data: The names of the data set and the split.
     """
     from iqbench.evaluation.splits import fingerprint as fingerprint_of_labels
-    from iqbench.provenance import Trained, fingerprint, training_provenance, versions
+    from iqbench.provenance import versions
     from iqbench.results.evaluation_summary import EvaluationDetails, EvaluationIdentity, EvaluationRun
+    from iqbench.training_provenance import Trained, training_provenance
 
     settings: Any = OmegaConf.to_container(config, resolve=True)
     identity = EvaluationIdentity(
         model_name=config.name,
-        model_fingerprint=fingerprint(model, settings["model"]),
+        model_fingerprint=model_fingerprint,
         data=data[0],
         split=data[1],
         labels=fingerprint_of_labels(task.table),

@@ -1,18 +1,18 @@
-"""Provenance: the fingerprint of a model, the versions that results depend on, and the photos seen in training."""
+"""Provenance: the fingerprint of a model, and the versions that results depend on."""
 
 import hashlib
-import inspect
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-import hydra
-import torch
 from torch import nn
 
-from iqbench.interfaces import SHA_DIGITS, QualityModel
+from iqbench.custom_code import custom_code, is_own
+from iqbench.file_contents import with_contents
+from iqbench.interfaces import QualityModel
+from iqbench.object_state import dense_bytes, is_plain, state_digest
 from iqbench.version import UNKNOWN, distribution_version, iqbench_version
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -22,13 +22,6 @@ VERSIONED = ("torch", "torchvision", "timm", "numpy", "pillow")
 
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 """The distributions that provide OpenCV."""
-
-
-@runtime_checkable
-class Trained(Protocol):
-    """A model that records its training provenance."""
-
-    trained_on: dict[str, Any]
 
 
 def versions() -> dict[str, str]:
@@ -49,58 +42,29 @@ def versions() -> dict[str, str]:
 def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     """Return an identifier of what a model computes: 12 hex digits of its settings, weights and custom code.
 
-    The path of a checkpoint does not count: a checkpoint that is moved is still the same model.
+    A setting that names a file counts by the file's content, so a model whose checkpoint is moved is still the same.
+    Of other people's models all counts that they hold; see `iqbench.object_state`. Call it before the model is used or
+    moved to a device, since a model may remember what it has seen.
     """
     digest = hashlib.sha256()
-    relevant = {key: value for key, value in settings.items() if key != "checkpoint"}
+    built_by_us = is_own(str(settings.get("_target_", ""))) and len(settings) > 1  # not a bare object in Python
+    own = built_by_us and is_own(type(model).__module__)
+    relevant = {key: settings[key] for key in settings if key != "checkpoint"} if own else with_contents(settings)
     digest.update(json.dumps(relevant, sort_keys=True, default=str).encode())
     digest.update(custom_code(settings).encode())
-    if isinstance(model, nn.Module):
+    if not own:
+        digest.update(state_digest(model))
+    elif isinstance(model, nn.Module):
         for name, value in sorted(model.state_dict().items()):
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(dense_bytes(value) if is_plain(value) else state_digest(value))
     return digest.hexdigest()[:12]
 
 
-def custom_code(settings: object) -> str:
-    """Return a digest of the user's own code that settings call: 12 hex digits of its files, "" if there is none.
-
-    iqbench's own code is identified by its version instead. Files that the user's files import do not count.
-    """
-    modules = {inspect.getmodule(hydra.utils.get_object(target)) for target in _targets(settings)}
-    files = {str(module.__file__) for module in modules if module and getattr(module, "__file__", None)}
-    custom = sorted(file for file in files if not Path(file).is_relative_to(_PACKAGE))
-    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in custom)).hexdigest()[:12] if custom else ""
-
-
-def _targets(settings: object) -> Iterator[str]:
-    if isinstance(settings, Mapping):
-        if isinstance(settings.get("_target_"), str):
-            yield settings["_target_"]
-        for value in settings.values():
-            yield from _targets(value)
-    elif isinstance(settings, list):
-        for value in settings:
-            yield from _targets(value)
-
-
 def with_code_digest(settings: Any) -> Any:
-    """Return a part of the config with the digest of its custom code under ``code``, if it has any."""
+    """Return settings of custom code with its digest under ``code``, and the content of the files that they name.
+
+    Settings of iqbench's own code are returned as they are.
+    """
     digest = custom_code(settings)
-    return {**settings, "code": digest} if digest else settings
-
-
-def training_provenance(model: object) -> dict[str, Any]:
-    """Return what a model was trained on, without the list of photos; empty if it does not record it."""
-    trained_on = model.trained_on if isinstance(model, Trained) else {}
-    return {key: value for key, value in trained_on.items() if key != "photos"}
-
-
-def photos_seen_in_training(model: object) -> frozenset[str]:
-    """Return the sha256 of the photos that a model was trained on, `SHA_DIGITS` hex digits of each."""
-    return frozenset(model.trained_on.get("photos", []) if isinstance(model, Trained) else [])
-
-
-def was_seen(sha256: str | None, seen: frozenset[str]) -> bool:
-    """Return whether a photo is among the photos seen in training."""
-    return sha256 is not None and sha256[:SHA_DIGITS] in seen
+    return {**with_contents(settings), "code": digest} if digest else settings

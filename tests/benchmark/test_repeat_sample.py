@@ -13,6 +13,7 @@ from fixtures.tiny_models import siamese
 from iqbench.benchmark.pairs import score_pairs
 from iqbench.benchmark.repeat_sample import repeatability, score_repeat_sample
 from iqbench.benchmark.task import BenchmarkTask
+from iqbench.benchmark.verdict_table import with_distinct_models
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite
@@ -75,6 +76,19 @@ def test_a_steady_model_says_the_same_again(files, tmp_path):
     }
     assert other_runs.largest_change is None
     assert other_runs.largest_change_reason == "no pair was judged by a second run"
+
+
+def test_one_model_in_two_precisions_or_under_two_names_is_two_rows_and_each_has_its_own_repeats(files, tmp_path):
+    half = judged(siamese(), files, tmp_path / "half", replace(ENGINE, precision="bf16"))
+    full = judged(siamese(), files, tmp_path / "full")
+    renamed = replace(full, identity={**full.identity, "model_name": "other"})
+    runs = with_distinct_models([half, full, full, renamed])
+    names = ["m@precision=bf16", "m@precision=fp32", "m@precision=fp32", "other"]
+    assert [run.identity["model_name"] for run in runs] == names
+    samples = {name: sample for name, (sample, _) in repeatability(runs, names).items()}
+    assert [samples[name].precision_before for name in names[1:]] == ["fp32"] * 3
+    assert samples[names[0]].precision_before == "bf16"
+    assert samples["other"].pairs == len(VARIANTS)
 
 
 def test_a_model_that_remembers_is_found_out(files, tmp_path):

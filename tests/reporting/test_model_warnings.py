@@ -45,6 +45,13 @@ def test_a_model_that_changes_its_verdicts_is_named():
     assert "repeat sample" in line
 
 
+def test_near_copies_of_training_photos_are_named_apart_from_the_training_photos():
+    near = changed(model_of({"blur": 0.9}), "", near_copies_of_training_photos=2)
+    assert warned(near, "not held out: it was trained on near-copies of 2 of these photos")
+    both = changed(near, "", photos_seen_in_training=7)
+    assert warned(both, "not held out: it was trained on 7 of these photos and was trained on near-copies of 2 others")
+
+
 def test_a_model_that_knows_identical_copies_apart_fails_the_identity_control():
     (line,) = warned(model_of({"blur": 0.9}, identity_ties=False), "identity control")
     assert "40 of 40 pairs" in line

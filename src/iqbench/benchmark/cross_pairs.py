@@ -53,15 +53,17 @@ def cross_answers(runs: Sequence[Run], verdicts: pd.DataFrame) -> pd.DataFrame:
         verdicts: Their verdict table, which has the names of models and photos among all runs.
     """
     names = named_photos(runs).set_index(["name", "sha256"])["distinct_name"]
-    models = verdicts.drop_duplicates("model_fingerprint").set_index("model_fingerprint")["model_name"]
+    models = set(verdicts["model_name"])
     protocol, answers = protocol_of(runs), []
     for run in runs:
+        if run.identity["model_name"] not in models:  # it judged no pair
+            continue
         stored = run.cross_pairs
         copies = stored["photo"].map(run.photos.set_index("name")["sha256"].astype("str"))
         forward, backward = (stored[side].to_numpy(np.float64) for side in ("forward", "backward"))
         rows = pd.DataFrame(
             {
-                "model_name": models.get(run.identity["model_fingerprint"]),
+                "model_name": run.identity["model_name"],
                 "original": _named(stored["original"], stored["original_sha256"], names),
                 "photo": _named(stored["photo"], copies, names),
                 "variant": stored["variant"],

@@ -1,7 +1,7 @@
 """The plan of a run: its work, what its results depend on, and further details for readers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,15 +13,9 @@ from iqbench.errors import UsageError
 from iqbench.inference.worker import PhotoRecord
 from iqbench.interfaces import PhotoFile, PhotoListing
 from iqbench.protocol import Protocol
-from iqbench.provenance import (
-    fingerprint,
-    photos_seen_in_training,
-    training_provenance,
-    versions,
-    was_seen,
-    with_code_digest,
-)
+from iqbench.provenance import versions, with_code_digest
 from iqbench.results.schema import PhotoRow, VariantRow
+from iqbench.training_provenance import NEAR_COPY, TrainingPhotos, training_provenance
 
 PLACE_SETTINGS = ("out", "paths", "print_config", "shard", "shards", "fresh")
 """Settings about where a run takes place, which its results do not depend on: the shards of a run are one run."""
@@ -74,9 +68,16 @@ class Plan:
         return str(self.details["trained_on"].get("what", ""))
 
     def photo_row(self, record: PhotoRecord) -> PhotoRow:
-        """Return the row of a photo with its series, marked if the model saw the photo in training."""
-        seen = was_seen(record.sha256, photos_seen_in_training(self.task.model))
+        """Return the row of a photo with its series, marked if the model saw the photo or a near-copy in training."""
+        seen = self._training_photos.include(record.sha256)
+        if not seen and self._training_photos.resemble(record.look):
+            record = replace(record, notes="; ".join(filter(None, [record.notes, NEAR_COPY])))
         return PhotoRow.of(record, seen, self._series[record.name])
+
+    @cached_property
+    def _training_photos(self) -> TrainingPhotos:
+        """The photos that the model has seen in training."""
+        return TrainingPhotos.of(self.task.model)
 
     @cached_property
     def _series(self) -> dict[str, str]:
@@ -85,7 +86,12 @@ class Plan:
 
 
 def make_plan(
-    config: DictConfig, task: BenchmarkTask, listing: PhotoListing, protocol: Protocol, digests: Mapping[str, str]
+    config: DictConfig,
+    task: BenchmarkTask,
+    listing: PhotoListing,
+    protocol: Protocol,
+    digests: Mapping[str, str],
+    model_fingerprint: str,
 ) -> Plan:
     """Return the plan of a run.
 
@@ -95,12 +101,13 @@ def make_plan(
         listing: All photos of the source, of which this run may score a shard, and the files that were ignored.
         protocol: The rule for verdicts.
         digests: The digest of each variant, as `iqbench.degradations.rehearsal.rehearse` returns them.
+        model_fingerprint: The fingerprint of the model, from before it was used.
     """
     settings = OmegaConf.to_container(config, resolve=True)
     assert isinstance(settings, dict)
     identity = {
         "model_name": config.name,
-        "model_fingerprint": fingerprint(task.model, settings["model"]),
+        "model_fingerprint": model_fingerprint,
         "degradation": {kind: with_code_digest(node) for kind, node in settings["degradation"].items()},
         "variants": dict(digests),
         "protocol": {key: value for key, value in asdict(protocol).items() if key != "margin"},

@@ -1,6 +1,6 @@
 """The repeat sample: photos that a model scores twice, to measure its repeatability."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 import numpy as np
@@ -53,34 +53,32 @@ def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Set[str]) -> 
         )
 
 
-def repeatability(
-    runs: Sequence[Run], fingerprints: Mapping[str, str]
-) -> dict[str, tuple[RepeatSample, SecondAnswers]]:
+def repeatability(runs: Sequence[Run], names: Sequence[str]) -> dict[str, tuple[RepeatSample, SecondAnswers]]:
     """Return for each model the differences of its second answers, in the repeat sample and between runs.
 
     Args:
         runs: The runs. A pair that two of them hold was answered twice.
-        fingerprints: The models' fingerprints by name.
+        names: The names of the models, each of which stands for one model in one precision.
     """
     protocol = protocol_of(runs)
     repeats = pd.concat([_repeat_differences(run, protocol) for run in runs], ignore_index=True)
     others = _run_differences(runs, protocol)
-    precisions = {run.identity["model_fingerprint"]: run.identity["precision"] for run in runs}
+    precisions = {run.identity["model_name"]: run.identity["precision"] for run in runs}
     return {
         name: (
             RepeatSample(
-                **dict(_second_answers(repeats, fingerprint, "no repeat sample: the run was stopped")),
+                **dict(_second_answers(repeats, name, "no repeat sample: the run was stopped")),
                 precision=REPEAT_PRECISION,
-                precision_before=precisions[fingerprint],
+                precision_before=precisions[name],
             ),
-            _second_answers(others, fingerprint, "no pair was judged by a second run"),
+            _second_answers(others, name, "no pair was judged by a second run"),
         )
-        for name, fingerprint in fingerprints.items()
+        for name in names
     }
 
 
-def _second_answers(differences: pd.DataFrame, fingerprint: str, reason: str) -> SecondAnswers:
-    model = differences[differences["model_fingerprint"] == fingerprint]
+def _second_answers(differences: pd.DataFrame, name: str, reason: str) -> SecondAnswers:
+    model = differences[differences["model_name"] == name]
     return SecondAnswers(
         largest_change=float(model["change"].max()) if len(model) else None,
         largest_change_reason=None if len(model) else reason,
@@ -93,15 +91,13 @@ def _repeat_differences(run: Run, protocol: Protocol) -> pd.DataFrame:
     first = run.pairs[(run.pairs["reference"] == ORIGINAL) & (run.pairs["status"] == "ok")]
     both = first.merge(run.repeats, on=["photo", "variant"], suffixes=("", "_repeat"))
     second = both[["forward_repeat", "backward_repeat"]].set_axis(["forward", "backward"], axis=1)
-    return _differences(both[["forward", "backward"]], second, protocol).assign(
-        model_fingerprint=run.identity["model_fingerprint"]
-    )
+    return _differences(both[["forward", "backward"]], second, protocol).assign(model_name=run.identity["model_name"])
 
 
 def _run_differences(runs: Sequence[Run], protocol: Protocol) -> pd.DataFrame:
     answers = repeated_pairs(runs)
     first = answers.groupby(PAIR_KEY, sort=False)[["forward", "backward"]].transform("first")
-    differences = _differences(first, answers, protocol).assign(model_fingerprint=answers["model_fingerprint"])
+    differences = _differences(first, answers, protocol).assign(model_name=answers["model_name"])
     return differences[answers.duplicated(PAIR_KEY)]
 
 

@@ -9,29 +9,33 @@ import pandas as pd
 
 from iqbench.results.reader import Run
 from iqbench.results.summary import RunRecord
+from iqbench.training_provenance import NEAR_COPY
 
 
 @dataclass(frozen=True)
 class ModelOrigin:
-    """The training data of a model, and how many photos of the runs were in it."""
+    """The training data of a model, how many photos of the runs were in it, and how many more look like one in it."""
 
     trained_on: str | None
     photos_seen_in_training: int
+    near_copies_of_training_photos: int = 0
 
 
-def model_origins(runs: Sequence[Run], fingerprints: dict[str, str]) -> dict[str, ModelOrigin]:
+def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelOrigin]:
     """Return the origin of each model.
 
     Args:
         runs: The runs.
-        fingerprints: The fingerprint of each model.
+        names: The name of each model.
     """
     origins = {}
-    for name, fingerprint in fingerprints.items():
-        of_model = [run for run in runs if run.identity["model_fingerprint"] == fingerprint]
-        seen = pd.concat([run.photos for run in of_model]).query("seen_in_training == 1")
+    for name in names:
+        of_model = [run for run in runs if run.identity["model_name"] == name]
+        photos = pd.concat([run.photos for run in of_model])
+        seen, near = photos["seen_in_training"].astype(bool), photos["notes"].str.endswith(NEAR_COPY)
         trained_on = of_model[0].details["trained_on"].get("what")
-        origins[name] = ModelOrigin(trained_on, int(seen["sha256"].nunique()))
+        counts = (int(photos.loc[which, "sha256"].nunique()) for which in (seen, near))
+        origins[name] = ModelOrigin(trained_on, *counts)
     return origins
 
 

@@ -205,6 +205,7 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         fingerprint=str(first["model_fingerprint"]),
         trained_on=origin.trained_on,
         photos_seen_in_training=origin.photos_seen_in_training,
+        near_copies_of_training_photos=origin.near_copies_of_training_photos,
         photos=int(tables.asked["original"].nunique()),
         overall=accuracies.overall(),
         macro=accuracies.macro(),
@@ -242,15 +243,14 @@ def _repeatability(tables: ModelTables, facts: RunFacts) -> Repeatability:
 
 
 def _facts(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], table: pd.DataFrame) -> RunFacts:
-    models = table.drop_duplicates("model_name")
-    fingerprints = dict(zip(models["model_name"].astype(str), models["model_fingerprint"].astype(str), strict=True))
+    names = [str(name) for name in table["model_name"].unique()]
     return RunFacts(
         iqbench=runs[0].identity["versions"]["iqbench"],
         complete=all(run.complete for run in runs),
         records=run_records(runs),
         failed_jobs=failed_jobs,
-        origins=model_origins(runs, fingerprints),
-        repeat_samples=repeatability(runs, fingerprints),
+        origins=model_origins(runs, names),
+        repeat_samples=repeatability(runs, names),
         mistakes=failures(table, max(run.details["config"]["gallery"] for run in runs)),
         cluster=cluster_choice_of(runs),
         looks=max((run.details.get("looks", []) for run in runs), key=len),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from iqbench.io import natural_order
 from iqbench.protocol import Protocol, decide
 from iqbench.results import FILE_NAME
 from iqbench.results.compatibility import damage_difference
+from iqbench.results.distinct_names import Namesake, distinct_names
 from iqbench.results.reader import Run, read_store
 from iqbench.results.schema import COMPUTED, ORIGINAL, VERDICT_COLUMNS
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 def read_runs(folders: Sequence[Path]) -> list[Run]:
     """Return every run in the folders, or below a folder that holds none itself, in the order of their paths.
 
+    Each model has a name of its own in the identity of its runs; see `with_distinct_models`.
+
     Raises:
         UsageError: If there is no run, a store is damaged, or the runs cannot share a table.
     """
@@ -36,7 +40,21 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
         raise UsageError(f"{', '.join(map(str, folders))}: no photo has been judged yet")
     _check_compatible(runs)
     _warn_of_cluster_choices(runs)
-    return runs
+    return with_distinct_models(runs)
+
+
+def with_distinct_models(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with a ``model_name`` that stands for one model in one precision; see `distinct_names`."""
+    namesakes = []
+    for run in runs:
+        identity, precision = run.identity, {"precision": run.identity.get("precision")}
+        settings = run.details.get("config", {}).get("model") or {}
+        mark = f"{identity['model_fingerprint']} {precision['precision']}"
+        namesakes.append(Namesake(identity["model_name"], {**settings, **precision}, mark))
+    return [
+        replace(run, identity={**run.identity, "model_name": name})
+        for run, name in zip(runs, distinct_names(namesakes), strict=True)
+    ]
 
 
 def _stores(folder: Path) -> list[Path]:
@@ -88,11 +106,13 @@ def protocol_of(runs: Sequence[Run]) -> Protocol:
 def verdict_rows(runs: Sequence[Run]) -> pd.DataFrame:
     """Return the verdict table of the runs.
 
-    Models of one name but different fingerprints get distinct names, as do photos of one name but
-    different content. A pair that several runs hold is taken from the first. ``cluster`` names the cluster of the
-    photo among all photos of the runs.
+    Photos of one name but different content get distinct names. A pair that several runs of a model hold is taken from
+    the first. ``cluster`` names the cluster of the photo among all photos of the runs.
+
+    Args:
+        runs: The runs, with distinct names of models.
     """
-    answers = _with_distinct_names(_with_clusters(_answers(runs), runs))
+    answers = _with_distinct_photos(_with_clusters(_answers(runs), runs))
     answers["degraded"] = answers["original"] + "#" + answers["variant"]
     answers = answers.drop_duplicates(PAIR_KEY, ignore_index=True)
     return _in_suite_order(_with_verdicts(answers, runs)).drop(columns=["variant", "run"])
@@ -103,7 +123,7 @@ def adjacent_rows(runs: Sequence[Run]) -> pd.DataFrame:
 
     The columns and names are those of `verdict_rows`.
     """
-    answers = _with_distinct_names(_with_clusters(_answers(runs, adjacent=True), runs))
+    answers = _with_distinct_photos(_with_clusters(_answers(runs, adjacent=True), runs))
     answers = answers.drop_duplicates(["model_name", "model_fingerprint", "original", "variant"], ignore_index=True)
     return _with_verdicts(answers, runs)
 
@@ -173,11 +193,8 @@ def _with_clusters(answers: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     return answers.merge(cluster, on=["original", "photo_sha256"], how="left")
 
 
-def _with_distinct_names(answers: pd.DataFrame) -> pd.DataFrame:
-    return answers.assign(
-        model_name=_distinct(answers["model_name"], answers["model_fingerprint"]),
-        original=_distinct(answers["original"], answers["photo_sha256"]),
-    )
+def _with_distinct_photos(answers: pd.DataFrame) -> pd.DataFrame:
+    return answers.assign(original=_distinct(answers["original"], answers["photo_sha256"]))
 
 
 def _distinct(names: pd.Series, marks: pd.Series) -> pd.Series:

@@ -22,8 +22,9 @@ from iqbench.datasets.sampler import SeededRow
 from iqbench.degradations.ladder import planned_pairs
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoFile, Preference, Variant, Votes
+from iqbench.interfaces import Labels, Pairs, PhotoFile, Preference, Variant, Votes
 from iqbench.progress import track
+from iqbench.training_provenance import training_step
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class DegradedPhotos(LightningDataModule):
         self.learner = learner
         self.examples = examples
         self.votes = votes
-        by_content = _readable(files)
+        by_content, looks = _readable(files)
         if len(by_content) < 2:
             raise UsageError(f"data: {len(by_content)} readable photos; training needs one, validation another")
         hashes = list(by_content)
@@ -77,11 +78,8 @@ class DegradedPhotos(LightningDataModule):
         held_out = min(max(1, round(validation_share * len(ranked))), len(ranked) - 1)
         self.validation_files = [by_content[sha] for sha in sorted(ranked[:held_out])]
         self.training_files = [by_content[sha] for sha in sorted(ranked[held_out:])]
-        self.trained_on = {
-            "what": f"a demo, self-supervised on degraded copies of {len(ranked)} photos without any human label",
-            "labels": self.labels,
-            "photos": sorted(sha[:SHA_DIGITS] for sha in ranked),
-        }
+        what = f"a demo, self-supervised on degraded copies of {len(ranked)} photos without any human label"
+        self.trained_on = training_step(what, self.labels, looks.items())
 
     @property
     def labels(self) -> Labels:
@@ -216,14 +214,16 @@ def _name(file: PhotoFile, variant: Variant | None) -> str:
     return f"{file.name} {variant.key}" if variant else file.name
 
 
-def _readable(files: Sequence[PhotoFile]) -> dict[str, PhotoFile]:
-    """Return the distinct readable photos by their sha256, and log the unreadable ones."""
+def _readable(files: Sequence[PhotoFile]) -> tuple[dict[str, PhotoFile], dict[str, str | None]]:
+    """Return the distinct readable photos and their perceptual hashes by sha256, and log the unreadable photos."""
     results = dict(track(decode_all([file.path for file in files]), "decoding photos", len(files)))
     by_content: dict[str, PhotoFile] = {}
+    looks: dict[str, str | None] = {}
     for position, file in enumerate(files):
         sha = results[position].sha256
         if sha is None:
             log.warning("%s: left out of training: %s", file.name, results[position].error)
         else:
             by_content.setdefault(sha, file)
-    return by_content
+            looks[sha] = results[position].look
+    return by_content, looks

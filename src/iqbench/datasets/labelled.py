@@ -21,8 +21,9 @@ from iqbench.datasets.decode_cache import examine
 from iqbench.datasets.examples import Examples, Learner, PairExamples, VoteExamples
 from iqbench.datasets.folder import sample
 from iqbench.errors import UsageError
-from iqbench.interfaces import SHA_DIGITS, ClusterChoice, PhotoFile, PhotoListing, Split
+from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing, Split
 from iqbench.labels import LabelTable, PairTable, concatenate
+from iqbench.training_provenance import joined_provenance, training_step
 
 log = logging.getLogger(__name__)
 
@@ -118,12 +119,9 @@ class LabelledPhotos(LightningDataModule, ABC):
     def trained_on(self) -> dict[str, Any]:
         """The training provenance for the checkpoint: the data set, and the photos to train on and to validate with."""
         train, val = self.tables["train"], self.tables["val"]
-        shas = self.examined.loc[[photo.name for photo in photos_of([train, val])], "sha256"]
-        return {
-            "what": f"{self.title}, {len(train)} {train.kind}, chosen by {len(val)} others",
-            "labels": train.kind,
-            "photos": sorted({sha[:SHA_DIGITS] for sha in shas}),
-        }
+        photos = self.examined.loc[[photo.name for photo in photos_of([train, val])], ["sha256", "look"]]
+        what = f"{self.title}, {len(train)} {train.kind}, chosen by {len(val)} others"
+        return training_step(what, train.kind, photos.itertuples(index=False, name=None))
 
     def prepare_data(self) -> None:
         """Decode every photo once, so that all processes read the results from the cache."""
@@ -140,7 +138,7 @@ class LabelledPhotos(LightningDataModule, ABC):
                 raise UsageError(f"{self.title}: no labels are left in its {split} split; add photos")
         if self.trainer is not None and stage == "fit":
             model: Any = self.trainer.lightning_module
-            model.trained_on = self.trained_on
+            model.trained_on = joined_provenance(model.trained_on, self.trained_on)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the training examples, in an order that depends on the seed and the epoch alone."""

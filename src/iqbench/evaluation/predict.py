@@ -14,11 +14,11 @@ from iqbench.evaluation.predictions import mean_of_shares, pair_predictions, vot
 from iqbench.evaluation.vote_scale import PredictsVotes, VoteScale, vote_scale
 from iqbench.inference.encoding import Encodings, encode_photos
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.interfaces import SHA_DIGITS, ClusterChoice, QualityModel
+from iqbench.interfaces import ClusterChoice, QualityModel
 from iqbench.labels import LabelTable, PairTable, pairs_from_votes
 from iqbench.photos import synthetic_photo
 from iqbench.protocol import Protocol
-from iqbench.provenance import photos_seen_in_training, training_provenance
+from iqbench.training_provenance import TrainingPhotos, training_provenance
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ class Predictions:
     Args:
         rows: A row per label.
         made_pairs: A row per pair made from votes; None where the labels are pairs themselves.
-        photos: A row per photo; see `iqbench.inference.encoding.COLUMNS`, and ``seen_in_training`` and ``cluster``.
+        photos: A row per photo; see `iqbench.inference.encoding.COLUMNS`, and ``seen_in_training``,
+            ``near_copy_in_training`` and ``cluster``.
         scale: The scale of the predictions.
         cluster: What makes photos one cluster.
     """
@@ -124,7 +125,16 @@ def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:
 
 
 def _marked(encodings: Encodings, model: QualityModel, by: ClusterChoice) -> pd.DataFrame:
-    """Return the table of photos with a mark on those that training or checkpoint selection used, and the clusters."""
-    photos, seen = encodings.photos, photos_seen_in_training(model)
-    seen_in_training = photos["sha256"].str[:SHA_DIGITS].isin(seen).astype(bool)
-    return photos.assign(seen_in_training=seen_in_training, cluster=photo_clusters(photos, by))
+    """Return the table of photos with the clusters, and marks on those that training or checkpoint selection used.
+
+    A near-copy is of other bytes than any of these.
+    """
+    photos, training = encodings.photos, TrainingPhotos.of(model)
+    seen = pd.Series([training.include(sha) for sha in _without_na(photos["sha256"])], photos.index, dtype=bool)
+    near = pd.Series([training.resemble(look) for look in _without_na(photos["look"])], photos.index, dtype=bool)
+    clusters = photo_clusters(photos, by)
+    return photos.assign(seen_in_training=seen, cluster=clusters, near_copy_in_training=near & ~seen)
+
+
+def _without_na(texts: "pd.Series[str]") -> list[str | None]:
+    return [None if pd.isna(text) else text for text in texts]

@@ -96,6 +96,7 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
         trained_on=details.trained_on,
         photos_seen_in_training=seen,
         photos_seen_in_training_reason=UNKNOWN_TRAINING if seen is None else None,
+        near_copies_of_training_photos=int(answers.photos["near_copy_in_training"].sum()),
         against_best_baseline=against,
     )
     model = PairModel if isinstance(own, PairAgreement) else VoteModel
@@ -248,7 +249,7 @@ def _marked(table: pd.DataFrame, identity: EvaluationIdentity) -> pd.DataFrame:
 
 def _photo_columns(photos: pd.DataFrame) -> pd.DataFrame:
     """Return the photos with the oldest columns first, and without ``pixels``, which is width times height."""
-    last = [*(name for name in STATISTICS if name not in LONG_EXPORTED), "look", "cluster"]
+    last = [*(name for name in STATISTICS if name not in LONG_EXPORTED), "look", "cluster", "near_copy_in_training"]
     return photos[[*(name for name in photos if name not in last), *last]].drop(columns="pixels")
 
 

@@ -45,7 +45,7 @@ class Weights:
     family: str
     architecture: Architecture
     trained_on: dict[str, Any]
-    """Training provenance, as JSON: a description, the kind of labels, the sha256 prefixes of the photos."""
+    """Training provenance, as JSON; see `iqbench.training_provenance.joined_provenance`."""
     recipe: dict[str, Any] = field(default_factory=dict)
     """The config of the training, as JSON. Empty for an exported head."""
 
@@ -192,6 +192,9 @@ def _weights(state: Any, card: Any) -> Weights:
         tensors and all(isinstance(part, dict) for part in (weights.architecture, weights.trained_on, weights.recipe))
     ):
         raise TypeError("not a card and weights of iqbench")
+    if not all(isinstance(prefix, str) for prefix in weights.trained_on.get("photos", [])):
+        raise TypeError("not the sha256 prefixes of photos")
+    bytes.fromhex("".join(weights.trained_on.get("looks", [])))
     return weights
 
 

@@ -21,6 +21,7 @@ from iqbench.models.backbone import Backbone
 from iqbench.models.checkpoint import Architecture, Target, Weights, checkpoint_file, load_weights, read_weights
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
 from iqbench.preprocessing import Preprocessing, check_rule, view_count
+from iqbench.training_provenance import joined_provenance
 
 
 class Learned(LightningModule, ABC):
@@ -242,6 +243,11 @@ class Learned(LightningModule, ABC):
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         return [optimizer], make_schedules(optimizer, self.schedule_settings, steps)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the training provenance of a checkpoint that Lightning loads before the model's own."""
+        before = checkpoint.get("iqbench", {}).get("trained_on", {})
+        self.trained_on = joined_provenance(before, self.trained_on)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add family, architecture, training provenance and recipe to the checkpoint."""

@@ -12,6 +12,7 @@ from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
+from iqbench.reporting.model_warnings import not_held_out
 from iqbench.reporting.table import unfinished
 from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
 from iqbench.reporting.voter_lines import voter_lines
@@ -186,8 +187,8 @@ def _conclusions(model: PairModel | VoteModel) -> list[str]:
     against = model.against_best_baseline
     if against.baseline is not None:
         lines.append(f"{against.verdict} ({_size(against)})")
-    if seen := model.photos_seen_in_training:
-        lines.append(f"NOT HELD OUT: it was trained on {seen:,} of these photos")
+    if notice := not_held_out(model):
+        lines.append(f"NOT HELD OUT: it {notice}")
     if failures := model.counts.failures:
         worth = _worth_of_failures(model)
         lines.append("no answer in " + ", ".join(f"{count:,} {status}" for status, count in failures.items()) + worth)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from iqbench.reporting.blind_spots import CHANCE, lies_above
 from iqbench.reporting.text_format import one_line, percent
+from iqbench.results.evaluation_summary import EvaluatedModel
 from iqbench.results.model_summary import ModelSummary, RepeatSample, SecondAnswers
 
 COMPRESSION_DETECTOR = 0.9
@@ -21,9 +22,22 @@ def model_warnings(model: ModelSummary) -> list[str]:
     return [line for rule in WARNINGS for line in rule(model)]
 
 
+def not_held_out(model: ModelSummary | EvaluatedModel, photos: str = "photos") -> str:
+    """Return how many photos a model has seen in training, as a clause whose subject is the model; "" if none.
+
+    Args:
+        model: The model.
+        photos: The name of the photos, such as ``9 photos``.
+    """
+    seen, near = model.photos_seen_in_training, model.near_copies_of_training_photos
+    parts = [f"was trained on {seen:,} of these {photos}"] if seen else []
+    parts += [f"was trained on near-copies of {near:,} {'others' if seen else f'of these {photos}'}"] if near else []
+    return " and ".join(parts)
+
+
 def _seen_in_training(model: ModelSummary) -> Iterator[str]:
-    if model.photos_seen_in_training:
-        yield f"is not held out: it was trained on {model.photos_seen_in_training} of these photos"
+    if notice := not_held_out(model):
+        yield f"is not held out: it {notice}"
 
 
 def _position_bias(model: ModelSummary) -> Iterator[str]:

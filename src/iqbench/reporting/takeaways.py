@@ -162,6 +162,8 @@ def _model(summary: Summary, name: str) -> list[str]:
         lines.append(f"Trained on: {escape_markdown(model.trained_on)}.")
     if seen := model.photos_seen_in_training:
         lines.append(f"{seen} of {summary.photos} photos were in its training data: its numbers are not held out.")
+    if near := model.near_copies_of_training_photos:
+        lines.append(f"{near} of {summary.photos} photos are near-copies of its training photos, of other bytes.")
     return [f"- {line}" for line in lines]
 
 

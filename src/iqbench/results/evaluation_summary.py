@@ -30,6 +30,7 @@ class EvaluatedModel(Record):
     trained_on: dict[str, JsonValue] | None
     photos_seen_in_training: int | None
     photos_seen_in_training_reason: str | None = None
+    near_copies_of_training_photos: int = 0
     against_best_baseline: AgainstBestBaseline
 
     @property

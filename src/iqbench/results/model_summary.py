@@ -266,6 +266,7 @@ class ModelSummary(Record):
     fingerprint: str
     trained_on: str | None
     photos_seen_in_training: int
+    near_copies_of_training_photos: int = 0
     photos: int
     overall: PairStatistics
     macro: MacroAccuracy

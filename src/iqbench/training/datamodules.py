@@ -10,6 +10,7 @@ from iqbench import config as configuration
 from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.degradations.ladder import suite
 from iqbench.models.learned import Learned
+from iqbench.training_provenance import joined_provenance
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ def datamodule_for(config: DictConfig, model: Learned) -> LightningDataModule:
     degraded: Any = configuration.build(config.self_supervision, "self_supervision")(
         files=data.photos().files, variants=suite(degradations), learner=model, examples=examples
     )
-    model.trained_on = degraded.trained_on
+    model.trained_on = joined_provenance(model.trained_on, degraded.trained_on)
     log.info("This is %s.", degraded.trained_on["what"])
     log.info("%d photos to train on, %d to validate.", len(degraded.training_files), len(degraded.validation_files))
     return degraded  # type: ignore[no-any-return]
