@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from iqbench import provenance
-from iqbench.provenance import iqbench_version, versions
+from iqbench import version as iqbench_versions
+from iqbench.provenance import versions
+from iqbench.version import iqbench_version
 
 
 def installed(versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,7 +19,7 @@ def installed(versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None
             raise metadata.PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(provenance.metadata, "version", version)
+    monkeypatch.setattr(iqbench_versions.metadata, "version", version)
 
 
 def test_the_version_is_that_of_the_checkout_even_if_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_the_version_of_an_installed_package_is_that_of_its_metadata(
 ) -> None:
     package = tmp_path / "site-packages" / "iqbench"
     package.mkdir(parents=True)
-    monkeypatch.setattr(provenance, "_PACKAGE", package)
+    monkeypatch.setattr(iqbench_versions, "_PACKAGE", package)
     installed({"iqbench": "7.8.9"}, monkeypatch)
     assert iqbench_version() == "7.8.9"
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1.0"\n')
