@@ -232,7 +232,7 @@ def test_every_choice_that_help_lists_has_a_comment_saying_what_it_is() -> None:
     [
         ("bench", ("model=iqa", "data=folder")),
         ("train", ("model=ava", "data=ava")),
-        ("evaluate", ("protocol=legacy", "data=pairs")),
+        pytest.param("evaluate", ("protocol=legacy", "data=pairs"), marks=pytest.mark.slow),
     ],
 )
 def test_help_describes_each_setting_of_the_chosen_parts(program: str, arguments: tuple[str, ...]) -> None:

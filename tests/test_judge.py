@@ -141,6 +141,8 @@ def test_an_image_of_pil_is_read_as_its_file_is(tmp_path: Path, name: str) -> No
     with Image.open(tmp_path / "photo.png") as lazily:
         assert judge.score(lazily) == in_file
     assert judge.score(read(tmp_path / "photo.png").pixels) == in_file
+    if name == "turned":
+        assert iqbench.load(lambda array: float(array.shape[0])).score(image) == 64  # 48 as it is stored
 
 
 NO_PHOTOS: list[tuple[Any, str]] = [
