@@ -1,6 +1,7 @@
 """Evaluate a model against people's labels: ``python -m iqbench.evaluate model=iqa data=phototriage``."""
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     from iqbench.evaluation.splits import labels_of
     from iqbench.evaluation.summarize import summarize
     from iqbench.inference.autotuning import autotune
-    from iqbench.inference.self_test import self_test
+    from iqbench.inference.process_state import restored_process_state
+    from iqbench.inference.rehearsal import rehearse_model
     from iqbench.io import lock
     from iqbench.provenance import training_provenance
     from iqbench.reporting.evaluation_exports import check_same, export
@@ -67,20 +69,25 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
         raise UsageError(f"data: {config.data._target_.rpartition('.')[2]} has photos but no labels; use {labelled}")
     data = configuration.build(config.data, "data")
     split, table = labels_of(data, config.split)
-    model = settings.place(configuration.build(config.model, "model"))
-    self_test(model, settings.torch_device)
-    settings = autotune(settings, model)
-    task = Task(table, questions, protocol, data.cluster)
-    run = identify(config, model, task, (data.title, split))
-    log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
-    if training_data := training_provenance(model).get("what"):
-        log.info("%s: training data: %s", config.name, training_data)
-    with lock(folder):
-        check_same(folder, run.identity)
-        answers = predict(model, task, settings, config.name)
-        if seen := int(answers.photos["seen_in_training"].sum()):
-            log.warning("NOT HELD OUT: %s was trained on %d of these %d photos", config.name, seen, len(answers.photos))
-        return export(folder, summarize(answers, run))
+    with ExitStack() as model_code:
+        model_code.enter_context(restored_process_state())
+        model = settings.place(configuration.build(config.model, "model"))
+        settings = settings.for_model(model)
+        picture = rehearse_model(model, settings, photos_of([table]))
+        settings = autotune(settings, model, picture)
+        task = Task(table, questions, protocol, data.cluster)
+        run = identify(config, model, task, (data.title, split))
+        log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
+        if training_data := training_provenance(model).get("what"):
+            log.info("%s: training data: %s", config.name, training_data)
+        with lock(folder):
+            check_same(folder, run.identity)
+            answers = predict(model, task, settings, config.name, picture)
+            model_code.close()
+            if seen := int(answers.photos["seen_in_training"].sum()):
+                photos = len(answers.photos)
+                log.warning("NOT HELD OUT: %s was trained on %d of these %d photos", config.name, seen, photos)
+            return export(folder, summarize(answers, run))
 
 
 def identify(config: DictConfig, model: "QualityModel", task: "Task", data: tuple[str, str]) -> "EvaluationRun":
