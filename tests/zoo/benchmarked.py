@@ -1,28 +1,26 @@
 """One judge through the benchmark, in this process: its rows, or the line with which the run ends."""
 
-import contextlib
 import io
 import logging
 import multiprocessing
-import os
-import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import cv2
 import numpy as np
 import pandas as pd
-import torch
 from omegaconf import DictConfig
-from PIL import Image, ImageFile
+from PIL import Image
 
 from fixtures.photos import noisy_gradient
 from iqbench import bench, config, photos
+from iqbench.degradations.blur import blur_ladder
+from iqbench.degradations.control import controls
+from iqbench.degradations.crop import crop_center_ladder
+from iqbench.degradations.exposure import exposure_ladders
+from iqbench.degradations.ladder import suite
 from iqbench.errors import IqbenchError, as_disk_error
 from iqbench.results.reader import read_store
 from iqbench.sweep import Status
@@ -41,6 +39,7 @@ class Result:
 
     line: str
     pairs: pd.DataFrame
+    repeats: pd.DataFrame
     log: str
 
     def statuses(self) -> dict[str, set[str]]:
@@ -62,7 +61,7 @@ def _composed() -> DictConfig:
 
 
 def benchmark(judge: str, root: Path, out: Path, workers: int = 0, **arguments: Any) -> Result:
-    """Benchmark a judge of `zoo.odd_judges` on the photos in a folder. The exports are left out, as they take seconds."""
+    """Benchmark a judge of `zoo.odd_judges` on the photos in a folder, without the exports, which take seconds."""
     settings = _composed().copy()
     settings.model = {"_target_": f"zoo.odd_judges.{judge}", **arguments}
     settings.degradation, settings.data.root, settings.out = DEGRADATION, str(root), str(out)
@@ -71,7 +70,7 @@ def benchmark(judge: str, root: Path, out: Path, workers: int = 0, **arguments: 
     line, log = "", io.StringIO()
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
-    with mock.patch("iqbench.reporting.exports.export", lambda *_: None), contextlib.redirect_stderr(io.StringIO()):
+    with mock.patch("iqbench.reporting.exports.export", return_value=None):
         try:
             with as_disk_error():
                 bench.bench(settings, out, Status(out, None))
@@ -82,17 +81,13 @@ def benchmark(judge: str, root: Path, out: Path, workers: int = 0, **arguments: 
     assert not multiprocessing.active_children()
     assert "\n" not in line
     store = out / "results.sqlite"
-    return Result(line, read_store(store).pairs if store.exists() else pd.DataFrame(), log.getvalue())
+    tables = read_store(store) if store.exists() else None
+    none = pd.DataFrame()
+    return Result(line, tables.pairs if tables else none, tables.repeats if tables else none, log.getvalue())
 
 
 def means(root: Path) -> dict[tuple[str, str], float]:
     """The mean of each picture, by photo and variant, made without a judge."""
-    from iqbench.degradations.blur import blur_ladder
-    from iqbench.degradations.control import controls
-    from iqbench.degradations.crop import crop_center_ladder
-    from iqbench.degradations.exposure import exposure_ladders
-    from iqbench.degradations.ladder import suite
-
     kinds = {"blur": blur_ladder([2]), "exposure": exposure_ladders([-2], "encoded")}
     variants = suite({**kinds, "crop_center": crop_center_ladder([0.7])}) + controls()
     table = {}
@@ -102,33 +97,3 @@ def means(root: Path) -> dict[tuple[str, str], float]:
         for variant in variants:
             table[f"./{path.name}", variant.key] = float(variant.apply(pixels).mean(dtype=np.float64))
     return table
-
-
-@contextlib.contextmanager
-def restored() -> Iterator[None]:
-    """Put back what odd judges change for the whole process."""
-    folder, dtype, threads, cv2_threads = (
-        os.getcwd(),
-        torch.get_default_dtype(),
-        torch.get_num_threads(),
-        cv2.getNumThreads(),
-    )
-    pillow, errors = (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS), np.geterr()
-    grad, autocast = torch.is_grad_enabled(), torch.is_autocast_enabled("cpu")
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        os.chdir(folder)
-        torch.set_default_dtype(dtype)
-        torch.set_default_device(None)
-        torch.set_num_threads(threads)
-        cv2.setNumThreads(cv2_threads)
-        torch.set_grad_enabled(grad)
-        torch.set_autocast_enabled("cpu", autocast)
-        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = pillow
-        np.seterr(**errors)
-
-
-def seconds() -> float:
-    return time.perf_counter()

@@ -1,9 +1,10 @@
 """Odd judges: one idea each. Unless it must fail, a judge's score is the mean of the picture, however it gets it."""
 
 import os
-import sys
+import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -189,12 +190,12 @@ class OwnError(Exception):
     pass
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
-class Unpicklable(Exception):
+class UnpicklableError(Exception):
     def __reduce__(self) -> Any:
         raise TypeError("cannot be pickled")
 
@@ -209,8 +210,8 @@ def _errors(kind: str) -> BaseException:
         "file": lambda: FileNotFoundError(2, "No such file", "lens.json"),
         "permission": lambda: PermissionError(13, "Permission denied", "lens.json"),
         "attribute": lambda: AttributeError("no such thing"),
-        "unprintable": Unprintable,
-        "unpicklable": Unpicklable,
+        "unprintable": UnprintableError,
+        "unpicklable": UnpicklableError,
         "huge": lambda: ValueError("line\n" * 5_000_000),
         "undecodable": lambda: ValueError("caf\udce9 \0 \x1b[31m"),
         "iteration": StopIteration,
@@ -281,6 +282,23 @@ class NeedsLargePictures(MeanNetwork):
 # State
 
 
+def let_others_in() -> None:
+    """Wait until another thread has come in, or is not going to."""
+    if len(_inside) == 0:
+        _inside.append(True)
+        with suppress(threading.BrokenBarrierError):
+            _meeting.wait(0.01)
+        _meeting.reset()
+        _inside.clear()
+    else:
+        with suppress(threading.BrokenBarrierError):
+            _meeting.wait(0.01)
+
+
+_inside: list[bool] = []
+_meeting = threading.Barrier(2)
+
+
 class Hooked(MeanNetwork):
     """Keeps the features of a layer in itself, by a hook, as feature extractors do."""
 
@@ -294,21 +312,30 @@ class Hooked(MeanNetwork):
 
     def encode(self, inputs: Tensor) -> Tensor:
         self.identity(inputs.double())
-        torch.linalg.svd(torch.eye(60))  # gives another thread time to come in between
+        let_others_in()
         return self.features.mean(dim=(1, 2, 3)).unsqueeze(1)
 
 
+class SaysThreadSafeButIsHooked(Hooked):
+    thread_safe = True
+
+
 class RemembersItsBatch(MeanNetwork):
-    """Keeps its input in itself between the steps of one call, in ``encode`` and in ``margin``."""
+    """Keeps its input in itself between the steps of each call, in all three functions."""
+
+    def prepare(self, photo: Photo) -> Tensor:
+        self.current = super().prepare(photo)
+        let_others_in()
+        return self.current
 
     def encode(self, inputs: Tensor) -> Tensor:
         self.current = inputs.double()
-        torch.linalg.svd(torch.eye(60))
+        let_others_in()
         return self.current.mean(dim=(1, 2, 3)).unsqueeze(1)
 
     def margin(self, first: Tensor, second: Tensor) -> Tensor:  # type: ignore[misc]
         self.current = first
-        torch.linalg.svd(torch.eye(60))
+        let_others_in()
         return (self.current - second)[:, 0]
 
 
@@ -552,7 +579,6 @@ class Hidden(Mean):
 
     def __init__(self) -> None:
         self.scale = lambda mean: mean
-        sys.audit("zoo")
 
     def prepare(self, photo: Photo) -> Tensor:
         return self.scale(super().prepare(photo))

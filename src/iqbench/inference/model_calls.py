@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from iqbench.inference.failures import BrokenPromise
 from iqbench.interfaces import Photo, QualityModel
 
-
 _turn = threading.RLock()
 
 

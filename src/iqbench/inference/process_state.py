@@ -1,4 +1,4 @@
-"""The state of the process that a model may change for everybody: the folder, NumPy's, torch's and Python's settings."""
+"""The state of the process that a model may change for everybody: its folder and the settings of libraries."""
 
 import locale
 import os
@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ def restored_process_state() -> Iterator[None]:
     """
     with ExitStack() as stack:
         with suppress(OSError):  # the folder is gone
-            stack.callback(os.chdir, os.getcwd())
+            stack.callback(os.chdir, Path.cwd())
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(np.errstate())
         stack.enter_context(strict_pillow())

@@ -19,7 +19,7 @@ MAX_FILES = 20
 """Files that are tried, spread over all, until one of them is a photo that can be read."""
 
 PATIENCE = 4
-"""Photos about which a model may give no answer before it is refused. One that kills or hangs its worker counts twice."""
+"""Photos without an answer until the model is refused; one that kills or hangs its worker counts twice."""
 
 BATCH_SIZE = 4
 """Pictures in a batch, where the engine config says ``auto``."""

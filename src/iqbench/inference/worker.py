@@ -18,6 +18,7 @@ from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
 
+
 @dataclass(frozen=True)
 class PhotoRecord:
     """A photo as it was read, or the reason why it could not be read.
