@@ -67,7 +67,7 @@ class Broken(Voter):
 
 
 def test_shares_that_fail_or_are_no_tensor_are_one_line():
-    with pytest.raises(UsageError, match="^model Broken: shares fails on a photo"):
+    with pytest.raises(UsageError, match=r"^model Broken: shares fails on a photo"):
         scale(Broken(1.0, [1.0]))
     listed = Voter(10.0, [0.0] * 9 + [1.0])
     listed.votes = [[0.0] * 9 + [1.0]]

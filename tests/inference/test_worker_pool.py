@@ -305,3 +305,32 @@ def test_choosing_the_number_of_workers_survives_a_photo_that_kills_or_hangs(
     chosen = share_cores(auto, model, files, VARIANTS)
     assert chosen.workers in (1, 2)
     assert share_cores(chosen, model, files, VARIANTS) == chosen
+
+
+@dataclass
+class Unloadable(Numbers):
+    """Cannot be unpickled in a worker, as a class that only exists in the program's first file."""
+
+    def __reduce__(self) -> object:
+        return int, ("no number",)
+
+
+def test_a_worker_that_cannot_load_its_work_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("iqbench.inference.worker_pool.start_method", lambda: "forkserver")
+    monkeypatch.setattr("multiprocessing.get_context", lambda _: ForkedWithPacked())
+    with pytest.raises(UsageError, match=r"^a worker process cannot load its work \(ValueError: .*engine\.workers=0$"):
+        list(WorkerPool(2, timeout=60).in_order(Unloadable(5)))
+    assert not multiprocessing.active_children()
+
+
+class ForkedWithPacked:
+    """Forks workers, which is faster, but gives them their work as other workers get it."""
+
+    def __init__(self) -> None:
+        self.forking = multiprocessing.context.ForkContext()
+
+    def set_forkserver_preload(self, modules: list[str]) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.forking, name)
