@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,6 +110,7 @@ def bench(request: Request, folder: Path, status: Status) -> "Summary":
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
     from iqbench.benchmark.run import run_plan
+    from iqbench.inference.process_state import restored_process_state
     from iqbench.io import lock
     from iqbench.reporting.exports import export
     from iqbench.results.store import Store
@@ -118,24 +119,28 @@ def bench(request: Request, folder: Path, status: Status) -> "Summary":
     config = request.config
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")
-    plan = _plan(request, folder)
-    with lock(folder):
-        if config.fresh:
-            set_aside(folder)
-        store = Store(folder, plan.identity, plan.details, plan.variant_rows)
-        status.holds_results()
-        degraded = [variant for variant in plan.task.variants if variant.group != "control"]
-        log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))
-        if plan.training_data:
-            log.info("%s: training data: %s", config.name, plan.training_data)
-        try:
-            with closing(store):
-                run_plan(store, plan)
-        except BaseException:  # show the finished photos as an incomplete run, if that is possible
-            with suppress(IqbenchError, OSError):
-                export(folder)
-            raise
-        return export(folder)
+    with ExitStack() as model_code:
+        model_code.enter_context(restored_process_state())
+        plan = _plan(request, folder)
+        with lock(folder):
+            if config.fresh:
+                set_aside(folder)
+            store = Store(folder, plan.identity, plan.details, plan.variant_rows)
+            status.holds_results()
+            degraded = [variant for variant in plan.task.variants if variant.group != "control"]
+            log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))
+            if plan.training_data:
+                log.info("%s: training data: %s", config.name, plan.training_data)
+            try:
+                with closing(store):
+                    run_plan(store, plan)
+            except BaseException:  # show the finished photos as an incomplete run, if that is possible
+                model_code.close()
+                with suppress(IqbenchError, OSError):
+                    export(folder)
+                raise
+            model_code.close()
+            return export(folder)
 
 
 def _plan(request: Request, folder: Path) -> "Plan":
@@ -146,7 +151,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     from iqbench.benchmark.task import BenchmarkTask
     from iqbench.degradations.rehearsal import rehearse
     from iqbench.inference.autotuning import autotune
-    from iqbench.inference.self_test import self_test
+    from iqbench.inference.rehearsal import rehearse_model
     from iqbench.provenance import fingerprint
     from iqbench.results.reader import recorded_identity
 
@@ -162,9 +167,10 @@ def _plan(request: Request, folder: Path) -> "Plan":
     settings: Any = OmegaConf.to_container(config.model, resolve=True)
     model_fingerprint = fingerprint(model, settings)  # before it is used, since a model may remember what it has seen
     model = engine.place(model)
-    self_test(model, engine.torch_device)
+    engine = engine.for_model(model)
+    picture = rehearse_model(model, engine, files)
     engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
-    task = BenchmarkTask(model, files, variants, autotune(engine, model))
+    task = BenchmarkTask(model, files, variants, autotune(engine, model, picture))
     return make_plan(config, task, listing, protocol, digests, model_fingerprint)
 
 

@@ -134,14 +134,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
+MAX_MESSAGE = 10_000
+"""Characters of an exception's message that are looked at."""
+
+
 def one_line(error: BaseException) -> str:
-    """Return an exception as one line of at most 200 characters.
+    """Return an exception as one line of at most 200 printable characters.
 
     Example:
         >>> one_line(ValueError("a  b"))
         'ValueError: a b'
+        >>> one_line(StopIteration())
+        'StopIteration'
     """
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    try:
+        text = str(error)[:MAX_MESSAGE]  # a message may hold a whole file
+    except Exception:  # noqa: BLE001 - raised by the error's own __str__
+        text = "its message cannot be shown"
+    line = " ".join(f"{type(error).__name__}: {text}".split())[:200].removesuffix(":")
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 _ASCII = str.maketrans({"–": "-", "—": "-", "−": "-", "…": "...", "’": "'", "“": '"', "”": '"', "≤": "<=", "×": "x"})

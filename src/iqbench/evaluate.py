@@ -1,6 +1,7 @@
 """Evaluate a model against people's labels: ``python -m iqbench.evaluate model=iqa data=phototriage``."""
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     from iqbench.evaluation.splits import labels_of
     from iqbench.evaluation.summarize import summarize
     from iqbench.inference.autotuning import autotune
-    from iqbench.inference.self_test import self_test
+    from iqbench.inference.process_state import restored_process_state
+    from iqbench.inference.rehearsal import rehearse_model
     from iqbench.io import lock
     from iqbench.provenance import fingerprint
     from iqbench.reporting.evaluation_exports import check_same, export
@@ -72,24 +74,28 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     data = configuration.build(config.data, "data")
     split, table = labels_of(data, config.split)
     torch.manual_seed(config.seed)  # the random weights of an untrained network are those of the benchmark
-    model = configuration.build(config.model, "model")
-    model_settings: Any = OmegaConf.to_container(config.model, resolve=True)
-    model_fingerprint = fingerprint(model, model_settings)  # before it is used, as in the benchmark
-    settings.place(model)
-    self_test(model, settings.torch_device)
-    settings = autotune(settings, model)
-    task = Task(table, questions, protocol, data.cluster)
-    run = identify(config, model, model_fingerprint, task, (data.title, split))
-    log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
-    if training_data := training_provenance(model).get("what"):
-        log.info("%s: training data: %s", config.name, training_data)
-    with lock(folder):
-        check_same(folder, run.identity)
-        answers = predict(model, task, settings, config.name)
-        evaluation = summarize(answers, run)
-        if notice := not_held_out(evaluation.result.first_model, f"{len(answers.photos)} photos"):
-            log.warning("NOT HELD OUT: %s %s", config.name, notice)
-        return export(folder, evaluation)
+    with ExitStack() as model_code:
+        model_code.enter_context(restored_process_state())
+        model = configuration.build(config.model, "model")
+        model_settings: Any = OmegaConf.to_container(config.model, resolve=True)
+        model_fingerprint = fingerprint(model, model_settings)  # before it is used, as in the benchmark
+        model = settings.place(model)
+        settings = settings.for_model(model)
+        picture = rehearse_model(model, settings, photos_of([table]))
+        settings = autotune(settings, model, picture)
+        task = Task(table, questions, protocol, data.cluster)
+        run = identify(config, model, model_fingerprint, task, (data.title, split))
+        log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
+        if training_data := training_provenance(model).get("what"):
+            log.info("%s: training data: %s", config.name, training_data)
+        with lock(folder):
+            check_same(folder, run.identity)
+            answers = predict(model, task, settings, config.name, picture)
+            model_code.close()
+            evaluation = summarize(answers, run)
+            if notice := not_held_out(evaluation.result.first_model, f"{len(answers.photos)} photos"):
+                log.warning("NOT HELD OUT: %s %s", config.name, notice)
+            return export(folder, evaluation)
 
 
 def identify(

@@ -49,12 +49,16 @@ class QualityModel(Protocol):
 
     ``margin(a, b) = -margin(b, a)`` and ``margin(a, a) = 0``. The benchmark checks this: it scores
     both orders, combines the margins and reports how often they agree.
+
+    A model may change the arguments of its functions and keep state in itself: only one of its functions runs at a
+    time. A network whose class says ``thread_safe = True`` is encoded in several threads at once, which is faster on
+    a CPU.
     """
 
     def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
-        """Return the network input for a photo. Copy the photo before changing it: it is read-only.
+        """Return the network input for a photo, a tensor on the CPU. The photo is the model's own copy.
 
-        Runs on the CPU, in a worker process.
+        Runs on the CPU, in a worker process. An exception costs the rows of this picture.
         """
         ...
 
@@ -100,7 +104,10 @@ STANDARD_LIMITS = Limits(64_000_000, 32)
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo file that is not opened yet: its path, and its name in the results."""
+    """A photo file that is not opened yet: its path, and its name in the results.
+
+    The path is made absolute, because a model may change the current folder.
+    """
 
     name: str
     """Relative to its source and starting with ``./``, with undecodable bytes escaped."""
@@ -108,6 +115,10 @@ class PhotoFile:
     limits: Limits = STANDARD_LIMITS
     series: str = ""
     """The name of its series in a data set of series, "" elsewhere."""
+
+    def __post_init__(self) -> None:
+        if not self.path.is_absolute():
+            object.__setattr__(self, "path", self.path.absolute())
 
 
 ClusterChoice = Literal["look", "sha256", "series", "folder", "photo"]

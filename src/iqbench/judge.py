@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from jaxtyping import Float, Float64
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from iqbench import config
 from iqbench.api.models import NamedModel, named_model, with_checkpoint
 from iqbench.api.pictures import is_picture, pixels_of
 from iqbench.errors import UsageError
+from iqbench.inference import model_calls
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import Preference, QualityModel, Scorer
@@ -75,7 +76,8 @@ class Judge:
         if engine.torch_device.type != "cpu":
             engine = replace(engine, batch_size=GPU_BATCH_SIZE)
         built = config.build(named.settings, "model") if named.model is None else named.model
-        return cls(named, engine.place(built), engine)
+        placed = engine.place(built)
+        return cls(named, placed, engine.for_model(placed))
 
     @overload
     def compare(self, first: Picture, second: Picture) -> Comparison: ...
@@ -142,7 +144,11 @@ class Judge:
         with torch.inference_mode():
             pairs = zip(first.to(self.device), second.to(self.device), strict=True)
             each = ((a.unsqueeze(0), b.unsqueeze(0)) for a, b in pairs)
-            return [float(self.model.margin(a, b) - self.model.margin(b, a)) / 2 for a, b in each]
+            both = ((self._margin(a, b), self._margin(b, a)) for a, b in each)
+            return [(forward - backward) / 2 for forward, backward in both]
+
+    def _margin(self, first: Float[Tensor, "1 d"], second: Float[Tensor, "1 d"]) -> float:
+        return model_calls.margins(self.model.margin, first, second)[0]
 
     def _mean_margins(self, encodings: Float[Tensor, "n d"]) -> Float64[np.ndarray, "n"]:
         n = len(encodings)
@@ -152,10 +158,10 @@ class Judge:
 
     def _encode(self, pictures: Iterable[Any]) -> Float[Tensor, "n d"]:
         encodings: dict[int, Tensor] = {}
-        batcher: Batcher[int] = Batcher(self.model.encode, self._engine, network=isinstance(self.model, nn.Module))
+        batcher: Batcher[int] = Batcher(self.model, self._engine)
         with batcher:
             for at, picture in enumerate(pictures):
-                encodings |= _answered(batcher.put(at, self.model.prepare(pixels_of(picture))))
+                encodings |= _answered(batcher.put(at, model_calls.prepare(self.model, pixels_of(picture))))
             encodings |= _answered(batcher.flush())
         return torch.stack([encodings[at] for at in sorted(encodings)]) if encodings else torch.zeros(0, 1)
 

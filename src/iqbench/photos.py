@@ -10,13 +10,14 @@ import re
 import stat
 import struct
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
 from PIL.ExifTags import Base as Tag
 
 from iqbench.interfaces import STANDARD_LIMITS, Limits, Photo
@@ -40,6 +41,15 @@ _UPRIGHT |= {6: _TURN.ROTATE_270, 7: _TURN.TRANSVERSE, 8: _TURN.ROTATE_90}
 
 # Pillow's errors on broken EXIF and colour profiles. The photo can be decoded without them.
 _MALFORMED = (ArithmeticError, EOFError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+
+
+_PILLOW_LIMITS: tuple[tuple[Any, str, object], ...] = (
+    (ImageFile, "LOAD_TRUNCATED_IMAGES", False),
+    (Image, "MAX_IMAGE_PIXELS", 1024**3 // 4 // 3),
+    (PngImagePlugin, "MAX_TEXT_CHUNK", 1024**2),
+    (PngImagePlugin, "MAX_TEXT_MEMORY", 64 * 1024**2),
+)
+"""Pillow's settings for the whole process, with the values that it comes with."""
 
 
 class PhotoError(Exception):
@@ -126,7 +136,7 @@ def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[
         raise PhotoError("empty", "the file has no bytes")
     if reason := _refusal(data):
         raise PhotoError("unsupported_format", reason)
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, strict_pillow():
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
@@ -142,6 +152,19 @@ def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[
             raise PhotoError("corrupt", f"damaged or cut short: {_plain(error)}") from error
     pillow_warnings = (f"Pillow: {_plain(warning.message)}" for warning in caught)
     return pixels, tuple(dict.fromkeys((*pillow_warnings, *notes)))
+
+
+@contextmanager
+def strict_pillow() -> Iterator[None]:
+    """Decode by Pillow's own limits, whatever a model or another program in this process has set for itself."""
+    before = [(module, name, getattr(module, name)) for module, name, _ in _PILLOW_LIMITS]
+    try:
+        for module, name, value in _PILLOW_LIMITS:
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _bytes_of(path: Path, limits: Limits) -> bytes:

@@ -152,4 +152,4 @@ def _limited_aspect(photo: Photo) -> Photo:
 
 
 def _pixels(photo: Photo) -> UInt8[Tensor, "3 height width"]:
-    return torch.from_numpy(photo.copy()).permute(2, 0, 1)
+    return torch.from_numpy(np.require(photo, requirements=("C", "W"))).permute(2, 0, 1)

@@ -194,6 +194,8 @@ def test_the_answers_do_not_depend_on_batches_or_workers(files: list[PhotoFile],
 class SideBySide(nn.Module, Scorer):
     """A network of no weights that waits in its first batch until a second one is encoded at the same time."""
 
+    thread_safe = True
+
     def __init__(self) -> None:
         super().__init__()
         self.met, self.barrier = False, threading.Barrier(2)
@@ -330,8 +332,10 @@ class Writing(Brightness):
 
 def test_a_model_cannot_change_the_picture_that_others_look_at(files: list[PhotoFile]) -> None:
     rows, pairs = run(Writing(), files)
-    assert {(pair.status, pair.error.split(":")[0]) for pair in pairs} == {("prepare_error", "ValueError")}
-    assert {row.statistics for row in rows} == {None}
+    assert {(pair.status, pair.score_variant) for pair in pairs} == {("ok", 0.0)}
+    plain_rows, plain_pairs = run(Brightness(), files)
+    assert rows == plain_rows
+    assert [pair.variant_statistics for pair in pairs] == [pair.variant_statistics for pair in plain_pairs]
 
 
 def test_an_unreadable_photo_has_its_code_in_all_its_rows_and_costs_no_other(files: list[PhotoFile]) -> None:
@@ -425,16 +429,20 @@ def test_a_picture_that_does_not_fit_into_the_devices_memory_at_all_says_so(file
 @pytest.mark.parametrize(
     ("harm", "error"),
     [
-        ("bug", AttributeError),
         ("memory", MemoryError),
-        ("import", ImportError),
+        ("import", UsageError),
         ("disk", OSError),
         ("device", Stopped),
     ],
 )
-def test_a_bug_and_a_bad_machine_stop_the_run(files: list[PhotoFile], harm: str, error: type[Exception]) -> None:
+def test_a_bad_machine_stops_the_run(files: list[PhotoFile], harm: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         run(Failing(0.0, harm), files)
+
+
+def test_a_bug_costs_the_rows_that_show_it(files: list[PhotoFile]) -> None:
+    _, pairs = run(Failing(0.0, "bug"), files)
+    assert {(pair.status, pair.error) for pair in pairs} == {("model_error", "AttributeError: a bug")}
 
 
 class RefusingOneOrder(FirstPlaceLover):

@@ -59,7 +59,7 @@ class Broken(Scorer):
 
     def prepare(self, photo):
         Broken.calls += 1
-        if Broken.calls > 3:
+        if Broken.calls > 4:  # two in the rehearsal
             raise ValueError("no idea")
         import torch
         return torch.zeros(1)

@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 
 def scale(model, labels=None):
-    return vote_scale(model, {} if labels is None else {"labels": labels}, synthetic_photo(), CPU)
+    return vote_scale(model, {} if labels is None else {"labels": labels}, model.prepare(synthetic_photo()), CPU)
 
 
 def test_a_regressor_of_votes_predicts_shares_or_their_mean():
@@ -59,3 +59,21 @@ def test_votes_and_score_that_do_not_fit_together_are_refused():
     for bad in ([0.5] * 10, [1.0], [-1.0, 2.0] + [0.0] * 8, [float("nan")] * 10):
         with pytest.raises(UsageError, match="ten shares that sum to 1"):
             scale(Voter(10.0, bad))
+
+
+class Broken(Voter):
+    def shares(self, inputs):
+        raise KeyError("votes")
+
+
+def test_shares_that_fail_or_are_no_tensor_are_one_line():
+    with pytest.raises(UsageError, match=r"^model Broken: shares fails on a photo"):
+        scale(Broken(1.0, [1.0]))
+    listed = Voter(10.0, [0.0] * 9 + [1.0])
+    listed.votes = [[0.0] * 9 + [1.0]]
+    with pytest.raises(UsageError, match="ten shares that sum to 1"):
+        scale(listed)
+
+
+def test_without_a_photo_nothing_is_predicted():
+    assert vote_scale(Broken(1.0, [1.0]), {}, None, CPU).predicts == "mean"

@@ -24,9 +24,12 @@ from iqbench.photos import synthetic_photo
 AUTO = replace(EngineConfig.for_api("cpu", batch_size=1, workers=0), batch_size="auto")
 
 
+PICTURE = siamese().prepare(synthetic_photo())
+
+
 def test_on_a_cpu_the_size_of_batches_is_not_measured_since_bits_depend_on_it() -> None:
-    assert autotune(AUTO, siamese()).batch_size == CPU_BATCH_SIZE
-    assert autotune(replace(AUTO, batch_size=3), siamese()).batch_size == 3
+    assert autotune(AUTO, siamese(), PICTURE).batch_size == CPU_BATCH_SIZE
+    assert autotune(replace(AUTO, batch_size=3), siamese(), PICTURE).batch_size == 3
 
 
 def test_a_run_that_goes_on_keeps_its_size() -> None:
@@ -54,7 +57,7 @@ def test_on_a_gpu_the_fastest_size_is_taken(
 
     monkeypatch.setattr(autotuning, "_seconds", measured)
     monkeypatch.setattr(EngineConfig, "torch_device", SimpleNamespace(type="cuda"))
-    assert autotune(AUTO, siamese()).batch_size == size
+    assert autotune(AUTO, siamese(), PICTURE).batch_size == size
 
 
 @pytest.mark.parametrize(("lower", "warned"), [(0.5, False), (1.4, False), (7.04, True)])
@@ -64,14 +67,22 @@ def test_a_precision_that_is_only_imitated_is_warned_of(
     seconds = {"fp32": 1.0, "bf16": lower}
     monkeypatch.setattr(autotuning, "_seconds", lambda encode, picture, size, engine: seconds[engine.precision])
     with caplog.at_level(logging.WARNING):
-        autotune(replace(AUTO, precision="bf16"), siamese())
+        autotune(replace(AUTO, precision="bf16"), siamese(), PICTURE)
     assert ("engine.precision=bf16: 7.0 times slower than fp32" in caplog.text) is warned
     assert bool(caplog.records) is warned
 
 
+def test_without_a_photo_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(autotuning, "_seconds")
+    monkeypatch.setattr(EngineConfig, "torch_device", SimpleNamespace(type="cuda"))
+    engine = autotune(replace(AUTO, precision="bf16", compile=True), siamese(), None)
+    assert engine.batch_size == CPU_BATCH_SIZE
+
+
 def test_rules_have_no_precision_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(autotuning, "_seconds")
-    assert autotune(replace(AUTO, precision="bf16", compile=True), Rules({}, clipped=True)).batch_size == CPU_BATCH_SIZE
+    engine = replace(AUTO, precision="bf16", compile=True)
+    assert autotune(engine, Rules({}, clipped=True), torch.zeros(4)).batch_size == CPU_BATCH_SIZE
 
 
 def test_a_model_that_cannot_be_compiled_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +91,7 @@ def test_a_model_that_cannot_be_compiled_is_refused_in_one_line(monkeypatch: pyt
 
     monkeypatch.setattr(autotuning, "_seconds", no_compiler)
     with pytest.raises(UsageError, match=r"^engine\.compile=true: .*\(RuntimeError: no working C\+\+ compiler\)"):
-        autotune(replace(AUTO, compile=True), siamese())
+        autotune(replace(AUTO, compile=True), siamese(), PICTURE)
 
 
 class Folded(nn.Module, Scorer):
@@ -103,14 +114,15 @@ class Folded(nn.Module, Scorer):
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
 def test_each_network_of_a_sweep_is_compiled_with_its_weights_as_constants() -> None:
     engine = replace(AUTO, compile=True, batch_size=CPU_BATCH_SIZE)
+    picture = Folded().prepare(synthetic_photo())
     for _ in range(torch._dynamo.config.recompile_limit):
-        autotune(engine, engine.place(Folded()))
+        autotune(engine, engine.place(Folded()), picture)
     model = engine.place(Folded())  # not even the last of many models in one program is left as it is
-    autotune(engine, model)
-    batch = torch.stack([model.prepare(synthetic_photo())] * CPU_BATCH_SIZE)
+    autotune(engine, model, picture)
+    batch = torch.stack([picture] * CPU_BATCH_SIZE)
 
     def encoded(encode: Callable[[Tensor], Tensor]) -> Tensor:
-        return inference_threads(engine).submit(encode_batch, encode, batch, engine.torch_device, engine).result()
+        return inference_threads(engine).submit(encode_batch, encode, batch, engine).result()
 
     plain, compiled = encoded(model.encode), encoded(engine.encoder(model))
     torch.testing.assert_close(compiled, plain)

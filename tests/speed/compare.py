@@ -40,7 +40,7 @@ from iqbench.inference.batching import encode_batch, inference_threads
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.image_statistics import image_statistics
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
-from iqbench.photos import read
+from iqbench.photos import read, synthetic_photo
 
 RESNET = ("model.backbone=resnet50", "model.weights=none", "model.checkpoint=untrained")
 
@@ -56,7 +56,7 @@ class Candidate:
         self.variants = [*variants, *controls()]
         engine: EngineConfig = config.build(composed.engine, "engine")
         self.model: QualityModel = engine.place(config.build(composed.model, "model"))
-        self.engine = autotune(engine, self.model)
+        self.engine = autotune(engine, self.model, self.model.prepare(synthetic_photo()))
 
     def run(self, files: Sequence[PhotoFile]) -> None:
         """Score every pair as `iqbench.bench` does, controls included."""
@@ -113,7 +113,7 @@ def bare(candidate: Candidate, file: PhotoFile) -> Callable[[], None]:
     batch, encode = torch.stack([picture] * int(engine.batch_size)), engine.encoder(candidate.model)
 
     def bare_pass() -> None:
-        work = (encode_batch, encode, batch, engine.torch_device, engine)
+        work = (encode_batch, encode, batch, engine)
         for future in [inference_threads(engine).submit(*work) for _ in range(BARE_BATCHES)]:
             future.result()
 
@@ -152,8 +152,8 @@ def profile(overrides: Sequence[str], files: Sequence[PhotoFile], variants: Sequ
     batch = torch.stack(outputs[: int(engine.batch_size)])
     torch.set_num_threads(threads)
     encode = candidate.model.encode
-    encode_batch(encode, batch, engine.torch_device, engine)
-    each = seconds(lambda: encode_batch(encode, batch, engine.torch_device, engine)) / len(batch)
+    encode_batch(encode, batch, engine)
+    each = seconds(lambda: encode_batch(encode, batch, engine)) / len(batch)
     milliseconds = {step: 1000 * total / len(files) for step, total in spent.items()}
     return milliseconds | {f"encode (with {threads} threads)": 1000 * each * len(pictures) * threads}
 
@@ -216,7 +216,8 @@ def main() -> None:
     rate("siamese, Lite0", ["model=siamese"], files, options.many, options.rounds)
     if not options.quick:
         bf16_candidate = Candidate(["model=siamese", *RESNET, "engine.precision=bf16"], variants)
-        measured["bf16_seconds_over_fp32"] = precision_slowdown(bf16_candidate.engine, bf16_candidate.model)
+        picture = bf16_candidate.model.prepare(synthetic_photo())
+        measured["bf16_seconds_over_fp32"] = precision_slowdown(bf16_candidate.engine, bf16_candidate.model, picture)
         lower = "bf16" if measured["bf16_seconds_over_fp32"] < 1 else "fp32"
         if lower == "fp32":
             console.print("this processor only imitates bf16: compiled and measured in fp32 instead")

@@ -11,6 +11,7 @@ from iqbench import config
 from iqbench.inference.autotuning import autotune
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import QualityModel
+from iqbench.photos import synthetic_photo
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
     engine: EngineConfig = config.build(composed.engine, "engine")
     model: QualityModel = engine.place(config.build(composed.model, "model"))
     start = time.perf_counter()
-    autotune(engine, model)
+    autotune(engine, model, model.prepare(synthetic_photo()))
     sys.stdout.write(f"{time.perf_counter() - start}\n")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from iqbench import photos
 from iqbench.benchmark.pictures import detail_pair, each_whole, jpeg, middles, whole_pair
-from iqbench.inference.worker import RECOVERABLE
+from iqbench.inference.failures import raise_if_fatal
 from iqbench.interfaces import Photo, PhotoFile, Variant
 from iqbench.results.comparison_pictures import ComparisonPicture, ComparisonPictures, PairKey
 from iqbench.results.model_agreement import GmadPair, ModelAgreement, PairToLookAt
@@ -63,7 +63,8 @@ def _pictures(pairs: Sequence[PairToLookAt], catalogue: Catalogue) -> Iterator[C
             continue
         try:
             degraded = catalogue.variants[key].apply(photo)
-        except RECOVERABLE:
+        except BaseException as error:  # noqa: BLE001 - of other people's code
+            raise_if_fatal(error)
             continue
         same = original_sha256 == sha256
         whole = (whole_pair if same else each_whole)(original, degraded)

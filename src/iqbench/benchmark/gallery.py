@@ -15,7 +15,8 @@ from iqbench import photos
 from iqbench.benchmark.pictures import Picture, PicturePair, detail_pair, jpeg, shrunk, whole_pair
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
-from iqbench.inference.worker import RECOVERABLE
+from iqbench.inference import model_calls
+from iqbench.inference.failures import raise_if_fatal
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
 from iqbench.progress import track
 from iqbench.results.model_summary import Mistake, TypeMistakes
@@ -127,14 +128,16 @@ def _pictures(work: Iterable[tuple[PhotoFile, Sequence[Key]]], task: BenchmarkTa
             if sha256 != decoded.sha256:
                 continue
             try:
-                yield gallery_picture(key, decoded.pixels, variants[variant].apply(decoded.pixels), task.model)
-            except RECOVERABLE:
-                continue
+                picture = gallery_picture(key, decoded.pixels, variants[variant].apply(decoded.pixels), task.model)
+            except BaseException as error:  # noqa: BLE001 - of other people's code
+                raise_if_fatal(error)
+            else:
+                yield picture
 
 
 def gallery_picture(key: Key, original: Photo, degraded: Photo, model: QualityModel) -> GalleryPicture:
     """Return the pictures of one mistake: both photos whole, in detail, and as the model's input."""
-    view = input_view(model.prepare(original), model.prepare(degraded))
+    view = input_view(model_calls.prepare(model, original), model_calls.prepare(model, degraded))
     inputs = view.pictures or (None, None)
     whole, detail = whole_pair(original, degraded), detail_pair(original, degraded)
     return GalleryPicture(

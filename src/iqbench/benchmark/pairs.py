@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from iqbench.benchmark.task import BenchmarkTask
-from iqbench.inference.batching import NONFINITE, Batcher, compare_each
-from iqbench.inference.worker import UNKNOWN_CHANGE, Failure, PhotoRecord, PreparedPhoto
+from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, compare_each
+from iqbench.inference.failures import Failure
+from iqbench.inference.worker import UNKNOWN_CHANGE, PhotoRecord, PreparedPhoto
 from iqbench.interfaces import QualityModel, Scorer
 from iqbench.results.schema import PairRow
 
@@ -24,8 +25,6 @@ Pair = tuple[int, int]
 
 WAITING_PHOTOS = 4
 """Photos that may wait for a batch to fill, besides those that fill the batches."""
-
-NONFINITE_MARGIN = Failure("nonfinite", "the model's margin is NaN or infinity")
 
 
 class ScoredPhoto(NamedTuple):
@@ -99,7 +98,7 @@ def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
     The pairs are the original against every variant, and every level against the next one of its
     ladder. A pair that fails has a row with its status and error.
     """
-    batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.engine.encoder(task.model), task.engine, task.is_network)
+    batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.model, task.engine)
     waiting: deque[PendingPhoto] = deque()
     max_waiting = WAITING_PHOTOS + 2 * batcher.capacity // (len(task.variants) + 1)
     with batcher:

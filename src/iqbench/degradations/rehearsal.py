@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from iqbench.errors import UsageError, one_line
-from iqbench.inference.worker import RECOVERABLE
+from iqbench.inference.failures import raise_if_fatal
 from iqbench.interfaces import Photo, Variant
 from iqbench.photos import synthetic_photo
 
@@ -50,8 +50,11 @@ def _picture(variant: Variant) -> Photo:
     photo.flags.writeable = False  # as in a worker, where all variants share the original
     try:
         picture = variant.apply(photo)
-    except RECOVERABLE as error:
+    except BaseException as error:
+        raise_if_fatal(error)
         raise UsageError(f"degradation {variant.key}: fails on a synthetic photo ({one_line(error)})") from error
+    if not np.array_equal(photo, synthetic_photo()):
+        raise UsageError(f"degradation {variant.key}: changes the photo that it is given; let it change a copy")
     if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,)):
         kind = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
         raise UsageError(f"degradation {variant.key}: gave {kind}, promised is uint8 (height, width, 3)")

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from iqbench.inference.batching import compare_each
 from iqbench.inference.encoding import Encodings
-from iqbench.inference.worker import Failure
+from iqbench.inference.failures import Failure
 from iqbench.interfaces import PhotoFile, QualityModel, Scorer
 from iqbench.progress import track
 from iqbench.protocol import Protocol, combine_orders, orders_agree, verdict_signs

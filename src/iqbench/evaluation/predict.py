@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
+from jaxtyping import Shaped
 from torch import Tensor
 
 from iqbench.datasets.labelled import photos_of
@@ -16,7 +17,6 @@ from iqbench.inference.encoding import Encodings, encode_photos
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import ClusterChoice, QualityModel
 from iqbench.labels import LabelTable, PairTable, pairs_from_votes
-from iqbench.photos import synthetic_photo
 from iqbench.protocol import Protocol
 from iqbench.training_provenance import TrainingPhotos, training_provenance
 
@@ -86,7 +86,13 @@ class Predictions:
     cluster: ClusterChoice
 
 
-def predict(model: QualityModel, task: Task, settings: EngineConfig, description: str) -> Predictions:
+def predict(
+    model: QualityModel,
+    task: Task,
+    settings: EngineConfig,
+    description: str,
+    picture: Shaped[Tensor, "..."] | None,
+) -> Predictions:
     """Return the model's answer to every label; each photo is decoded and encoded once.
 
     Args:
@@ -94,6 +100,7 @@ def predict(model: QualityModel, task: Task, settings: EngineConfig, description
         task: The labels and the questions.
         settings: The engine config.
         description: The text beside the progress bar.
+        picture: A prepared photo, None if no photo can be read.
     """
     files, device = photos_of([task.table]), settings.torch_device
     if isinstance(task.table, PairTable):
@@ -102,7 +109,7 @@ def predict(model: QualityModel, task: Task, settings: EngineConfig, description
         scale = VoteScale("score", "the labels are no votes")
         return Predictions(rows, None, _marked(encodings, model, task.cluster), scale, task.cluster)
     questions = task.questions
-    scale = vote_scale(model, training_provenance(model), synthetic_photo(), device)
+    scale = vote_scale(model, training_provenance(model), picture, device)
     shares = _shares(model) if scale.predicts == "shares" and isinstance(model, PredictsVotes) else None
     encodings = encode_photos(model, files, settings, description, encode=shares)
     judge = EncodedModel(model, mean_of_shares(encodings) if shares else encodings, device, task.protocol)

@@ -12,7 +12,7 @@ from iqbench.evaluation.answers import PREDICTED_VOTES, TRUE_VOTES
 from iqbench.evaluation.encoded_model import EncodedModel
 from iqbench.hash_sampling import hash_order
 from iqbench.inference.encoding import Encodings
-from iqbench.inference.worker import Failure
+from iqbench.inference.failures import Failure
 from iqbench.labels import RATINGS, PairTable, VoteTable
 from iqbench.metrics.pairs import hits
 

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from iqbench.errors import UsageError
-from iqbench.interfaces import Photo, QualityModel, Scorer
+from iqbench.errors import UsageError, one_line
+from iqbench.inference.failures import raise_if_fatal
+from iqbench.interfaces import QualityModel, Scorer
 from iqbench.labels import mean_vote
 
 TOLERANCE = 1e-2
@@ -36,13 +37,15 @@ class VoteScale(NamedTuple):
     reason: str = ""
 
 
-def vote_scale(model: QualityModel, trained_on: Mapping[str, Any], photo: Photo, device: torch.device) -> VoteScale:
+def vote_scale(
+    model: QualityModel, trained_on: Mapping[str, Any], picture: Shaped[Tensor, "..."] | None, device: torch.device
+) -> VoteScale:
     """Return the scale of a model's predictions, from its answer about a photo.
 
     Args:
         model: The judge, on its device.
         trained_on: Its training provenance, as far as it is recorded.
-        photo: Any photo.
+        picture: Any prepared photo; None where no photo can be read, so that nothing is predicted.
         device: The model's device.
 
     Raises:
@@ -54,13 +57,22 @@ def vote_scale(model: QualityModel, trained_on: Mapping[str, Any], photo: Photo,
         return VoteScale("score", "the model's scores are not votes")
     if trained_on.get("labels") not in (None, "votes"):
         return VoteScale("score", f"the model was trained on {trained_on['labels']}, so its scores are not votes")
-    with torch.inference_mode():
-        inputs = model.prepare(photo).unsqueeze(0).to(device)
-        shares, score = model.shares(inputs), float(model.encode(inputs))
+    kind = type(model).__name__
+    inputs = None if picture is None else picture.unsqueeze(0).to(device)
+    try:
+        with torch.inference_mode():
+            shares, score = (None, 0.0) if inputs is None else (model.shares(inputs), float(model.encode(inputs)))
+    except Exception as error:
+        raise_if_fatal(error)
+        raise UsageError(f"model {kind}: shares fails on a photo ({one_line(error)})") from error
     if shares is None:
         return VoteScale("mean")
-    kind = type(model).__name__
-    if shares.shape != (1, 10) or not bool((shares >= 0).all()) or not np.isclose(float(shares.sum()), 1, atol=1e-3):
+    if (
+        not isinstance(shares, Tensor)
+        or shares.shape != (1, 10)
+        or not bool((shares >= 0).all())
+        or not np.isclose(float(shares.sum()), 1, atol=1e-3)
+    ):
         raise UsageError(f"model {kind}: shares must return ten shares that sum to 1, for each picture")
     if abs(float(mean_vote(shares.float())) - score) > TOLERANCE:
         raise UsageError(f"model {kind}: its score must be the mean of the votes that its shares predict")

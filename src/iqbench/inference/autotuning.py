@@ -8,15 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from iqbench.errors import UsageError, one_line
 from iqbench.inference.batching import encode_batch, inference_threads
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.inference.worker import RECOVERABLE, PhotoDataset
+from iqbench.inference.failures import raise_if_fatal
+from iqbench.inference.worker import PhotoDataset
 from iqbench.inference.worker_pool import available_cores
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
-from iqbench.photos import synthetic_photo
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,16 @@ AUTOTUNING_TIMEOUT = 20
 """Time budget for each autotuning photo, in seconds."""
 
 
-def autotune(engine: EngineConfig, model: QualityModel) -> EngineConfig:
+def autotune(engine: EngineConfig, model: QualityModel, picture: Shaped[Tensor, "..."] | None) -> EngineConfig:
     """Return the config with a batch size; warn of a slow precision; check that the model compiles.
 
-    ``batch_size: auto`` becomes `CPU_BATCH_SIZE` on a CPU. On a GPU the fastest of `GPU_BATCH_SIZES` is
-    measured with a synthetic photo; a size that does not fit into memory ends the search.
+    ``batch_size: auto`` becomes `CPU_BATCH_SIZE` on a CPU. On a GPU the fastest of `GPU_BATCH_SIZES` is measured; a
+    size that does not fit into memory ends the search.
 
     Args:
         engine: The engine config.
         model: The model, as `EngineConfig.place` returns it.
+        picture: A prepared photo of the run, None if no photo can be read: then nothing is measured.
 
     Raises:
         UsageError: If the model cannot be compiled on this machine.
@@ -55,9 +57,11 @@ def autotune(engine: EngineConfig, model: QualityModel) -> EngineConfig:
     if compiling and engine.torch_device.type == "cpu":
         ThreadPoolExecutor(1).submit(_detect_vector_instructions)
     if engine.batch_size == "auto":
-        engine = replace(engine, batch_size=_batch_size(engine, model))
+        engine = replace(engine, batch_size=_batch_size(engine, model, picture))
+    if picture is None:
+        return engine
     if engine.precision != "fp32" and isinstance(model, nn.Module):
-        slowdown = precision_slowdown(engine, model)
+        slowdown = precision_slowdown(engine, model, picture)
         if slowdown > SLOW_PRECISION:
             log.warning(
                 "engine.precision=%s: %.1f times slower than fp32 on this device, which only emulates it; "
@@ -67,10 +71,9 @@ def autotune(engine: EngineConfig, model: QualityModel) -> EngineConfig:
             )
     if compiling:
         torch.compiler.reset()  # else the limit of eight recompilations leaves the ninth model of a sweep uncompiled
-        picture = model.prepare(synthetic_photo())
         try:
             _seconds(engine.encoder(model), picture, int(engine.batch_size), engine)
-        except (RuntimeError, OSError) as error:  # from the compiler: uncompiled, the model has passed its self-test
+        except (RuntimeError, OSError) as error:  # from the compiler: uncompiled, the model has been rehearsed
             raise UsageError(
                 f"engine.compile=true: this model cannot be compiled on this machine ({one_line(error)}); "
                 "use engine.compile=false"
@@ -85,27 +88,31 @@ def _detect_vector_instructions() -> None:
     valid_vec_isa_list()
 
 
-def precision_slowdown(engine: EngineConfig, model: QualityModel) -> float:
-    """Return the time of a batch in the config's precision, relative to fp32.
+def precision_slowdown(engine: EngineConfig, model: QualityModel, picture: Shaped[Tensor, "..."]) -> float:
+    """Return the time of a batch in the config's precision, relative to fp32; 1 for a model that runs in one of them.
 
     It is more than 1 on a processor that only emulates the precision.
     """
-    picture, size = model.prepare(synthetic_photo()), int(engine.batch_size)
-    full, lower = (
-        _seconds(model.encode, picture, size, replace(engine, precision=precision))
-        for precision in ("fp32", engine.precision)
-    )
+    try:
+        full, lower = (
+            _seconds(model.encode, picture, int(engine.batch_size), replace(engine, precision=precision))
+            for precision in ("fp32", engine.precision)
+        )
+    except Exception as error:  # noqa: BLE001 - of other people's code
+        raise_if_fatal(error)
+        return 1.0
     return lower / full
 
 
-def _batch_size(engine: EngineConfig, model: QualityModel) -> int:
-    if engine.torch_device.type == "cpu" or not isinstance(model, nn.Module):
+def _batch_size(engine: EngineConfig, model: QualityModel, picture: Shaped[Tensor, "..."] | None) -> int:
+    if picture is None or engine.torch_device.type == "cpu" or not isinstance(model, nn.Module):
         return CPU_BATCH_SIZE
-    picture, best, fastest = model.prepare(synthetic_photo()), GPU_BATCH_SIZES[0], math.inf
+    best, fastest = GPU_BATCH_SIZES[0], math.inf
     for size in GPU_BATCH_SIZES:
         try:
             seconds = min(_seconds(model.encode, picture, size, engine) for _ in range(3)) / size
-        except RECOVERABLE:
+        except Exception as error:  # noqa: BLE001 - mostly out of memory
+            raise_if_fatal(error)
             break
         if seconds * MIN_SPEEDUP < fastest:
             best, fastest = size, seconds
@@ -118,7 +125,7 @@ def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, eng
 
     def timed() -> float:
         start = time.perf_counter()
-        encode_batch(encode, batch, engine.torch_device, engine).cpu()  # .cpu() waits for the device
+        encode_batch(encode, batch, engine).cpu()  # .cpu() waits for the device
         return time.perf_counter() - start
 
     return inference_threads(engine).submit(timed).result()
@@ -144,10 +151,18 @@ def share_cores(
     if len(files) < 2 or available_cores() < 2:
         return engine
     trial = replace(engine, workers=1, timeout=min(engine.timeout, AUTOTUNING_TIMEOUT))
-    prepared = trial.worker_pool(2).in_order(PhotoDataset(files[:2], variants, model))
-    first, second = [time.perf_counter() for _ in prepared]
-    size, picture, encode = int(engine.batch_size), model.prepare(synthetic_photo()), engine.encoder(model)
-    per_picture = min(_seconds(encode, picture, size, engine) for _ in range(2)) / size
+    times, pictures = [], []
+    for prepared in trial.worker_pool(2).in_order(PhotoDataset(files[:2], variants, model)):
+        times.append(time.perf_counter())
+        pictures += [stack.pictures[0] for stack in prepared.stacks]
+    if not pictures:
+        return engine
+    (first, second), size, encode = times, int(engine.batch_size), engine.encoder(model)
+    try:
+        per_picture = min(_seconds(encode, pictures[0], size, engine) for _ in range(2)) / size
+    except Exception as error:  # noqa: BLE001 - of other people's code; the rows will say it
+        raise_if_fatal(error)
+        return engine
     preparation, encoding = second - first, per_picture * (len(variants) + 1) * engine.threads_per_batch
     workers = math.ceil(available_cores() * preparation / (preparation + encoding))
     return replace(engine, workers=max(1, min(available_cores(), workers)))

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
@@ -10,15 +10,18 @@ from typing import Generic, Self, TypeVar
 
 import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
-from iqbench.errors import Stopped, one_line
+from iqbench.inference import model_calls
 from iqbench.inference.engine_config import PRECISIONS, EngineConfig
-from iqbench.inference.worker import RECOVERABLE, Failure
+from iqbench.inference.failures import Failure
+from iqbench.inference.placement import is_thread_safe
+from iqbench.interfaces import QualityModel, Scorer
 
 Tag = TypeVar("Tag")
 
 NONFINITE = Failure("nonfinite", "the model's encoding holds NaN or infinity")
+NONFINITE_MARGIN = Failure("nonfinite", "the model's margin is NaN or infinity")
 
 MAX_WAITING_BATCHES = 8
 """Pictures of all shapes that may wait, in batches. Beyond it, the largest group is encoded, full or not."""
@@ -54,10 +57,6 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
-"""The error of a device that answers no more until the program is started again."""
-
-
 class Batcher(Generic[Tag]):
     """A context manager that encodes pictures as soon as a batch of their shape is full.
 
@@ -69,20 +68,26 @@ class Batcher(Generic[Tag]):
     operation that it spread over the cores would wait for them, and its last bits would depend on their number.
 
     Args:
-        encode: The model's ``encode``, or a replacement.
-        engine: The engine config.
-        network: Whether the model is a network. Its batches are padded, and encoded by the inference threads.
-            Any other model treats each picture by itself, and is called in this thread.
+        model: The model. A network's batches are padded, and encoded by the inference threads. Any other model treats
+            each picture by itself, and is called in this thread.
+        engine: The engine config, as `EngineConfig.for_model` returns it.
+        encode: Called instead of the model's own ``encode``.
     """
 
-    def __init__(self, encode: Callable[[Tensor], Tensor], engine: EngineConfig, network: bool) -> None:
-        self._encode, self._engine = encode, engine
-        self._threads = inference_threads(engine) if network else None
-        self._device = engine.torch_device
+    def __init__(
+        self, model: QualityModel, engine: EngineConfig, encode: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        is_network = isinstance(model, nn.Module)
+        own = encode or engine.encoder(model)
+        self._encode = own if is_thread_safe(model) else model_calls.one_at_a_time(own, model)
+        self._engine = engine
+        self._threads = inference_threads(engine) if is_network else None
         self._size = int(engine.batch_size)
-        self._max_running = BATCHES_AHEAD * engine.inference_thread_count if network else 0
+        self._max_running = BATCHES_AHEAD * engine.inference_thread_count if is_network else 0
         self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
         self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
+        self._one_number = encode is None and isinstance(model, Scorer)
+        self._width: int | None = None
 
     def __enter__(self) -> Self:
         self._limit: AbstractContextManager[None] = nullcontext() if self._threads is None else one_torch_thread()
@@ -117,43 +122,54 @@ class Batcher(Generic[Tag]):
     def _submit(self, group: list[tuple[Tag, Tensor]]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
         tags, pictures = [tag for tag, _ in group], [picture for _, picture in group]
         group.clear()
-        padding = self._size - len(pictures) if self._threads else 0
-        batch = torch.stack(pictures + pictures[-1:] * padding)
-        if self._device.type == "cuda":
-            batch = batch.pin_memory()  # makes the copy to the device asynchronous
-        work = (self._encode, batch, self._device, self._engine)
         if self._threads is None:
-            yield from zip(tags, encode_each(*work), strict=False)
+            yield from self._checked(tags, encode_each(self._encode, pictures, self._engine))
             return
-        self._running.append((tags, self._threads.submit(encode_each, *work)))
+        pictures += pictures[-1:] * (self._size - len(pictures))
+        self._running.append((tags, self._threads.submit(encode_each, self._encode, pictures, self._engine)))
         while self._running and (len(self._running) > self._max_running or self._running[0][1].done()):
             yield from self._oldest()
 
     def _oldest(self) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
         tags, encodings = self._running.popleft()
-        yield from zip(tags, encodings.result(), strict=False)
+        yield from self._checked(tags, encodings.result())
+
+    def _checked(
+        self, tags: Sequence[Tag], encodings: Sequence[Tensor | Failure]
+    ) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
+        """Yield the encodings with their tags. All encodings of a model have one length, a scorer's one number."""
+        for tag, encoding in zip(tags, encodings, strict=False):  # what is left is padding
+            if isinstance(encoding, Failure):
+                yield tag, encoding
+                continue
+            width = len(encoding)
+            self._width = 1 if self._one_number else self._width or width
+            if width == self._width:
+                yield tag, encoding
+            else:
+                promise = "one number, its score" if self._one_number else f"{self._width} as for the first"
+                yield tag, Failure("model_error", f"encode gave {width} numbers for a picture, promised is {promise}")
 
 
 def encode_each(
-    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], device: torch.device, engine: EngineConfig
+    encode: Callable[[Tensor], Tensor], pictures: Sequence[Shaped[Tensor, "..."]], engine: EngineConfig
 ) -> list[Float[Tensor, "d"] | Failure]:
     """Return the encoding of each picture, or the reason why there is none.
 
-    A batch that fails is halved until the failing picture is alone, or the batch fits into memory.
+    A batch that fails is halved until the failing picture is alone, or the batch fits into memory. Each try gets a
+    batch of its own, since a model may change its input.
 
     Raises:
         Stopped: If the device is lost, for this picture and all others.
     """
     try:
-        return list(encode_batch(encode, batch, device, engine))
-    except DEVICE_FAULT as error:
-        raise Stopped(f"stopped: the device failed ({one_line(error)}); run the same command to resume") from error
-    except RECOVERABLE as error:
-        if len(batch) == 1:
-            return [Failure("model_error", one_line(error))]
-        middle = len(batch) // 2
-        halves = (batch[:middle], batch[middle:])
-        return [encoding for half in halves for encoding in encode_each(encode, half, device, engine)]
+        return list(encode_batch(encode, torch.stack(list(pictures)), engine))
+    except BaseException as error:  # noqa: BLE001 - of other people's code
+        failure = Failure.of("model_error", error)
+    if len(pictures) == 1:
+        return [failure]
+    middle = len(pictures) // 2
+    return [*encode_each(encode, pictures[:middle], engine), *encode_each(encode, pictures[middle:], engine)]
 
 
 @torch.inference_mode()
@@ -162,30 +178,27 @@ def compare_each(
 ) -> list[float | Failure]:
     """Return the model's margin of each pair, or the reason why there is none; see `encode_each`."""
     try:
-        margins = margin(first, second)
-        if margins.shape != (len(first),):
-            raise ValueError(f"margin gave shape {tuple(margins.shape)} for {len(first)} pairs")
-        return margins.double().tolist()
-    except RECOVERABLE as error:
-        if len(first) == 1:
-            return [Failure("model_error", one_line(error))]
-        middle = len(first) // 2
-        halves = (slice(middle), slice(middle, None))
-        return [answer for half in halves for answer in compare_each(margin, first[half], second[half])]
+        return [*model_calls.margins(margin, first, second)]
+    except BaseException as error:  # noqa: BLE001 - of other people's code
+        failure = Failure.of("model_error", error)
+    if len(first) == 1:
+        return [failure]
+    middle = len(first) // 2
+    halves = (slice(middle), slice(middle, None))
+    return [answer for half in halves for answer in compare_each(margin, first[half], second[half])]
 
 
 @torch.inference_mode()
 def encode_batch(
-    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], device: torch.device, engine: EngineConfig
+    encode: Callable[[Tensor], Tensor], batch: Shaped[Tensor, "n ..."], engine: EngineConfig
 ) -> Float[Tensor, "n d"]:
     """Return the encodings of a batch, computed in the precision of the config, as float32 or float64.
 
     Raises:
-        ValueError: If the model does not give one row per picture.
+        BrokenPromise: If the model does not give one row of floats per picture.
     """
-    dtype = PRECISIONS[engine.precision]
+    device, dtype = engine.torch_device, PRECISIONS[engine.precision]
+    if device.type == "cuda":
+        batch = batch.pin_memory()  # makes the copy to the device asynchronous
     with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
-        encodings = encode(batch.to(device, non_blocking=True))
-    if encodings.ndim != 2 or len(encodings) != len(batch):
-        raise ValueError(f"encode gave shape {tuple(encodings.shape)} for {len(batch)} pictures")
-    return encodings.double() if encodings.dtype == torch.float64 else encodings.float()
+        return model_calls.encodings(encode, batch.to(device, non_blocking=True))

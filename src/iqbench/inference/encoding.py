@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from iqbench import photos
-from iqbench.errors import one_line
+from iqbench.inference import model_calls
 from iqbench.inference.batching import NONFINITE, Batcher
 from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
-from iqbench.inference.worker import RECOVERABLE, Failure, PhotoRecord
+from iqbench.inference.worker import PhotoRecord
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
 from iqbench.progress import track
 
@@ -70,7 +71,7 @@ def encode_photos(
         description: The text beside the progress bar.
         encode: Called instead of the model's own ``encode``.
     """
-    batcher: Batcher[int] = Batcher(encode or settings.encoder(model), settings, network=isinstance(model, nn.Module))
+    batcher: Batcher[int] = Batcher(model, settings, encode)
     prepared = settings.worker_pool(len(files)).in_order(_PhotoRecords(files, model))
     records: list[PhotoRecord] = []
     encodings: dict[int, Tensor] = {}
@@ -138,9 +139,9 @@ class _PhotoRecords(Dataset[PreparedRecord]):
         if self.model is None:
             return None, None
         try:
-            return self.model.prepare(pixels), None
-        except RECOVERABLE as error:
-            return None, Failure("prepare_error", one_line(error))
+            return model_calls.prepare(self.model, pixels), None
+        except BaseException as error:  # noqa: BLE001 - of other people's code
+            return None, Failure.of("prepare_error", error)
 
 
 def _table(records: Sequence[PhotoRecord]) -> pd.DataFrame:

@@ -1,26 +1,21 @@
 """The engine config: device, precision, batch size, workers and inference threads."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from iqbench.errors import UsageError
+from iqbench.inference.placement import is_thread_safe, place
 from iqbench.inference.worker_pool import WorkerPool, available_cores
 from iqbench.interfaces import QualityModel
 
+log = logging.getLogger(__name__)
+
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@runtime_checkable
-class FoldsBatchNorm(Protocol):
-    """A module that can fold its batch normalisation into its convolutions, for inference."""
-
-    def fold_batch_norm(self) -> None:
-        """Fold the batch normalisation; training undoes it."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,8 @@ class EngineConfig:
         timeout: Seconds that a worker may take for one photo.
         channels_last: Whether pictures are kept in channels-last memory format.
         compile: Whether a network is compiled first.
-        inference_threads: Batches of a network that are encoded at the same time, or ``auto``: one per core on a CPU.
+        inference_threads: Batches of a network that are encoded at the same time, or ``auto``: one per core on a CPU
+            if the network is thread-safe, else one.
 
     Raises:
         UsageError: If a value is out of range, with its key.
@@ -96,15 +92,24 @@ class EngineConfig:
         return device
 
     def place(self, model: QualityModel) -> QualityModel:
-        """Return the model ready for inference: in eval mode, on the device, batch normalisation folded."""
-        if isinstance(model, nn.Module):
-            model.eval().to(self.torch_device)
-            if self.channels_last:
-                model.to(memory_format=torch.channels_last)
-            for module in model.modules():
-                if isinstance(module, FoldsBatchNorm):
-                    module.fold_batch_norm()
-        return model
+        """Return the model ready for inference; see `iqbench.inference.placement.place`."""
+        return place(model, self.torch_device, self.channels_last)
+
+    def for_model(self, model: QualityModel) -> Self:
+        """Return the config with one inference thread for a network that is not known to be thread-safe.
+
+        Its batches are encoded one after the other, each by all cores.
+        """
+        if not isinstance(model, nn.Module) or is_thread_safe(model):
+            return self
+        if self.inference_threads not in ("auto", 1):
+            log.warning(
+                "engine.inference_threads=%s: %s is encoded one batch at a time, because its class does not say "
+                "thread_safe = True, or it has hooks",
+                self.inference_threads,
+                type(model).__name__,
+            )
+        return replace(self, inference_threads=1)
 
     def with_recorded_batch_size(self, identity: Mapping[str, Any]) -> Self:
         """Return the config with the batch size of the run that is resumed, where ``batch_size`` is ``auto``."""

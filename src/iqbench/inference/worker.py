@@ -12,20 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from iqbench import photos
-from iqbench.errors import one_line
+from iqbench.inference import model_calls
+from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
-
-RECOVERABLE = (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
-"""Exceptions of a degradation or a model that cost one row. Every other exception stops the run."""
-
-
-class Failure(NamedTuple):
-    """The reason why a picture or a pair has no answer: a status for the results, and the error in one line."""
-
-    status: str
-    error: str
 
 
 @dataclass(frozen=True)
@@ -120,10 +111,10 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         failures: dict[int, Failure] = {}
         for position in range(len(self.variants) + 1):
             try:
-                picture = _read_only(self._picture(decoded.pixels, position))
-                pictures[position] = self.model.prepare(picture)
-            except RECOVERABLE as error:
-                failures[position] = Failure("prepare_error", one_line(error))
+                picture = self._picture(decoded.pixels, position)
+                pictures[position] = model_calls.prepare(self.model, picture)
+            except BaseException as error:  # noqa: BLE001 - of other people's code
+                failures[position] = Failure.of("prepare_error", error)
                 continue
             statistics[position] = image_statistics(picture)
             changes[position] = _input_change(pictures.get(0), pictures[position])
@@ -131,14 +122,10 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         return PreparedPhoto(record, _stacks(pictures), changes, statistics, failures)
 
     def _picture(self, original: Photo, position: int) -> Photo:
-        return self.variants[position - 1].apply(original) if position else original
-
-
-def _read_only(picture: Photo) -> Photo:
-    """Return a read-only view: a model that writes into its picture must not change its statistics."""
-    view = np.asarray(picture).view()
-    view.flags.writeable = False
-    return view
+        if not position:
+            return original
+        with np.errstate(all="warn", under="ignore"):  # NumPy's own settings, which a model may have changed
+            return np.asarray(self.variants[position - 1].apply(original))
 
 
 def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:
@@ -155,6 +142,6 @@ def _input_change(original: Tensor | None, picture: Tensor) -> InputChange:
     if original.dtype == picture.dtype == torch.uint8:  # same numbers as below, ten times as fast
         before, after = original.numpy().ravel(), picture.numpy().ravel()
         return InputChange(cv2.norm(before, after, cv2.NORM_L1) / before.size, cv2.norm(before, after, cv2.NORM_INF))
-    with np.errstate(invalid="ignore"):  # infinite inputs are refused later, as nonfinite
-        change = np.abs(original.detach().double().numpy() - picture.detach().double().numpy())
+    with np.errstate(all="ignore"):  # infinite inputs are refused later, as nonfinite
+        change = np.abs(original.double().numpy() - picture.double().numpy())
     return InputChange(float(change.mean()), float(change.max()))

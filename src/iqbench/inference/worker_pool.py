@@ -12,6 +12,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from typing import Any, Generic, Protocol, TypeVar
 
+from iqbench.errors import UsageError, one_line
 from iqbench.inference import messages
 from iqbench.inference.worker_process import POLL_SECONDS, STOP_SECONDS, Packed, WorkerProcess, start_method
 
@@ -25,6 +26,8 @@ START_SECONDS = 120
 
 MAX_ON_WINDOWS = 30
 """Largest number of workers on Windows, which waits for 63 events at most; each worker has two."""
+
+WITHOUT_WORKERS = "use engine.workers=0"
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -84,6 +87,21 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _packed(dataset: object) -> Packed:
+    """Return the dataset as workers get it that are not forked.
+
+    Raises:
+        UsageError: If it cannot be pickled.
+    """
+    try:
+        return Packed.of(dataset)
+    except Exception as error:
+        raise UsageError(
+            f"the model or a degradation cannot be pickled for a worker process ({one_line(error)}); "
+            f"define it at the top level of a module, or {WITHOUT_WORKERS}"
+        ) from error
+
+
 class _CannotStartError(Exception):
     """A worker died or hung before it was ready."""
 
@@ -111,7 +129,7 @@ class _Run(Generic[T]):
         try:
             method = start_method()
             context = multiprocessing.get_context(method)
-            dataset = self._dataset if method == "fork" else Packed.of(self._dataset)
+            dataset = self._dataset if method == "fork" else _packed(self._dataset)
             if method == "forkserver":
                 context.set_forkserver_preload([__name__, type(self._dataset).__module__])
             while self._waiting or self._suspects or any(worker.indexes for worker in self._workers):
@@ -187,6 +205,8 @@ class _Run(Generic[T]):
 
     def _take(self, worker: WorkerProcess, message: Any) -> list[tuple[int, T]]:
         if not worker.is_ready:
+            if message is not None:
+                raise UsageError(f"a worker process cannot load its work ({message}); {WITHOUT_WORKERS}")
             worker.is_ready = True
             return []
         error, item = message

@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any, Self
 
+from iqbench.errors import one_line
 from iqbench.inference import messages
 
 STOP_SECONDS = 5
@@ -136,11 +137,15 @@ def serve(connection: Connection, dataset: Any) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    reason = None
     if isinstance(dataset, Packed):
-        dataset = dataset.dataset()
+        try:
+            dataset = dataset.dataset()
+        except Exception as error:  # noqa: BLE001 - of other people's code; the parent says it
+            reason = one_line(error)
     _use_one_core()
     with suppress(EOFError, OSError):  # the parent is gone
-        messages.send(connection, messages.pack(None))
+        messages.send(connection, messages.pack(reason))
         while (index := connection.recv()) is not None:
             messages.send(connection, _answer(dataset, index))
 
@@ -173,10 +178,10 @@ def _use_one_core() -> None:
 
 def _portable(error: Exception) -> Exception:
     """Return an error that can be pickled, with the worker's traceback as a note."""
-    note = f"In a worker process:\n{''.join(traceback.format_exception(error))}"
+    note = f"In a worker process:\n{''.join(traceback.format_exception(error))}"  # shows an error without a text, too
     try:
         messages.unpack(messages.pack(error))
     except Exception:  # noqa: BLE001 - whatever its own pickling raises
-        error = RuntimeError(f"{type(error).__name__}: {error}")
+        error = RuntimeError(one_line(error))
     error.add_note(note)
     return error

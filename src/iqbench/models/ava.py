@@ -34,6 +34,8 @@ class Ava(Learned, Scorer):
         Talebi and Milanfar, *NIMA: Neural image assessment*, IEEE TIP 2018.
     """
 
+    thread_safe: ClassVar[bool] = True
+
     teachable: ClassVar[tuple[Labels, ...]] = ("votes", "pairs")
 
     def __init__(

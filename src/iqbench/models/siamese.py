@@ -29,6 +29,8 @@ class Siamese(Learned):
         Chang et al., *Automatic triage for a photo series*, SIGGRAPH 2016.
     """
 
+    thread_safe: ClassVar[bool] = True
+
     teachable: ClassVar[tuple[Labels, ...]] = ("pairs",)
 
     def __init__(self, head_width: int, dropout: float, checkpoint: str = "untrained", **shared: Any) -> None:

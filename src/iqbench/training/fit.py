@@ -62,10 +62,18 @@ def _readable_errors() -> Iterator[None]:
     except RuntimeError as error:
         if "DataLoader worker" not in str(error):
             raise
-        raise Stopped(
-            f"a loader process died ({' '.join(str(error).split())[:200]}); if memory is short, lower "
-            f"examples.workers or examples.batch_size. {CAN_RESUME.capitalize()}"
-        ) from error
+        raise Stopped(f"{_loader_failure(str(error))}. {CAN_RESUME.capitalize()}") from error
+
+
+def _loader_failure(text: str) -> str:
+    """Return why a loader process failed, and the way out. Loaders send their batches through shared memory."""
+    if any(sign in text for sign in ("No space left on device", "Bus error", "shared memory")):
+        return (
+            "shared memory (/dev/shm) is too small for the batches of the loader processes: give a container more "
+            "(docker run --shm-size=8g), or use examples.workers=0"
+        )
+    reason = " ".join(text.strip().splitlines()[-1].split())[:200]  # a traceback may come before it
+    return f"a loader process died ({reason}); if memory is short, lower examples.workers or examples.batch_size"
 
 
 def silence_lightning() -> None:

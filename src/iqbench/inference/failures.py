@@ -1,0 +1,60 @@
+"""What a model or a degradation raises: the failure of one row, or the end of the run."""
+
+import errno
+from typing import NamedTuple, Self
+
+import torch
+
+from iqbench.errors import Stopped, UsageError, one_line
+
+DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
+"""The error of a device that answers no more until the program is started again."""
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+_SIGTERM_CODE = 143
+"""The exit code of the handler of SIGTERM, which may interrupt a model's code."""
+
+
+class BrokenPromise(Exception):  # noqa: N818 - named after what happened
+    """A function of a model gave something else than `iqbench.interfaces.QualityModel` promises."""
+
+
+class Failure(NamedTuple):
+    """The reason why a picture or a pair has no answer: a status for the results, and the error in one line."""
+
+    status: str
+    error: str
+
+    @classmethod
+    def of(cls, status: str, error: BaseException) -> Self:
+        """Return the failure that an error of a model or a degradation is.
+
+        Raises:
+            BaseException: If the error ends the run; see `raise_if_fatal`.
+        """
+        raise_if_fatal(error)
+        return cls(status, str(error) if isinstance(error, BrokenPromise) else one_line(error))
+
+
+def raise_if_fatal(error: BaseException) -> None:
+    """Return if an error of a model or a degradation costs one row, whatever its class; else end the run.
+
+    Raises:
+        KeyboardInterrupt, MemoryError: As they are.
+        OSError: If the disk is full or read-only.
+        SystemExit: If SIGTERM raised it.
+        Stopped: If the code calls ``sys.exit``, or the device is lost, for this picture and all others.
+        UsageError: If an import is missing.
+    """
+    if isinstance(error, KeyboardInterrupt | MemoryError):
+        raise error
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        raise error
+    if isinstance(error, SystemExit):
+        if error.code == _SIGTERM_CODE:
+            raise error
+        raise Stopped(f"stopped: the model or a degradation calls sys.exit({error.code})") from error
+    if isinstance(error, DEVICE_FAULT):
+        raise Stopped(f"stopped: the device failed ({one_line(error)}); run the same command to resume") from error
+    if isinstance(error, ImportError):
+        raise UsageError(f"the model or a degradation cannot import what it needs: {one_line(error)}") from error
