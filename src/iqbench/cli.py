@@ -103,6 +103,8 @@ class Job:
     overrides: list[str] = field(default_factory=list)
     choices: dict[str, str] = field(default_factory=dict)
     """The chosen name of each group, such as ``model: siamese``."""
+    config_dirs: list[str] = field(default_factory=list)
+    """The folders of ``--config-dir``."""
 
     @property
     def is_sweep(self) -> bool:
@@ -114,10 +116,11 @@ class Job:
         """Return the running job."""
         config = HydraConfig.get()
         overrides, choices = list(config.overrides.task), dict(config.runtime.choices)
+        dirs = [source.path for source in config.runtime.config_sources if source.provider == "command-line"]
         if config.mode != hydra.types.RunMode.MULTIRUN:
-            return cls(Path(config.runtime.output_dir), None, 0, overrides, choices)
+            return cls(Path(config.runtime.output_dir), None, 0, overrides, choices, dirs)
         root = Path(config.sweep.dir).absolute()
-        return cls(Path(config.runtime.output_dir), root, int(config.job.num), overrides, choices)
+        return cls(Path(config.runtime.output_dir), root, int(config.job.num), overrides, choices, dirs)
 
 
 def prepare(config: DictConfig, job: Job, config_name: str) -> None:

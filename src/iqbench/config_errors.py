@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 
+from iqbench import commands
 from iqbench.config import CONF_DIR, choices_of, defaults
 from iqbench.errors import did_you_mean
 
@@ -34,8 +35,9 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
     if isinstance(error, OverrideParseException):
         if "=" not in error.override:
             return f"{error.override}: not a setting; use KEY=VALUE, such as model=siamese"
-        reason = str(error).splitlines()[0]
-        return f"{error.override}: cannot be read ({reason}); quote special characters, such as 'out=\"a=b\"'"
+        reason, (key, _, value) = str(error).splitlines()[0], error.override.partition("=")
+        quoted = commands.shell_quoted(commands.override(key, value))
+        return f"{error.override}: cannot be read ({reason}); if the value is meant as a text, write {quoted}"
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
     override = _wrong_override(text, arguments)
     if "could not be converted" in text:

@@ -7,7 +7,7 @@ from iqbench.errors import exit_on_error
 
 
 def main() -> None:
-    """Export the runs at or below one or several folders from their stores, and print the table."""
+    """Export the runs at or below one or several folders from their stores, or compare trainings; print the table."""
     parser = argparse.ArgumentParser(
         prog="iqbench.report",
         description="Write the exports of a run or a sweep again, or of several runs together, without their photos.",
@@ -21,11 +21,15 @@ def main() -> None:
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:
         parser.error("several folders need a folder for their exports: add --out FOLDER, such as --out results/merged")
+    from iqbench.reporting import training_table
     from iqbench.reporting.exports import export
     from iqbench.reporting.table import print_table
     from iqbench.sweep import jobs
 
     with exit_on_error("iqbench.report"):
+        if len(folders) == 1 and training_table.is_for(folders[0]):
+            training_table.show(training_table.export(folders[0], *jobs(folders[0])))
+            return
         sweeps = [jobs(folder) for folder in folders]
         failed_jobs = [job for failed, _ in sweeps for job in failed]
         sources = [source for _, sources in sweeps for source in sources]

@@ -22,6 +22,8 @@ from iqbench.models.checkpoint import Architecture, Target, Weights, checkpoint_
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
 from iqbench.preprocessing import Preprocessing, check_rule, view_count
 
+SHOWN_IN_BAR = ("val/loss", "val/accuracy", "val/srcc")
+
 
 class Learned(LightningModule, ABC):
     """A trainable model: a backbone, and a head that a subclass adds.
@@ -102,6 +104,8 @@ class Learned(LightningModule, ABC):
         self._answers: list[Float64[Tensor, "n 4"]] = []
         self.answers: Float64[Tensor, "n 4"] = torch.empty(0, 4, dtype=torch.float64)
         """The last validation, one row per example: its index, prediction, label and loss."""
+        self.validation_metrics: dict[str, float] = {}
+        """The metrics of the last validation, under the names in the log. Undefined ones are missing."""
 
     @property
     @abstractmethod
@@ -218,11 +222,10 @@ class Learned(LightningModule, ABC):
         _, predicted, true, losses = self.answers.numpy().T
         if not np.isfinite(losses).all():
             raise diverged(f"the validation loss of epoch {self.current_epoch} is not finite")
-        same: dict[str, Any] = {"sync_dist": distributed}  # the values are equal in all processes
-        self.log("val/loss", float(losses.mean()), prog_bar=True, **same)
-        for name, value in self.measures(predicted, true).items():
-            if value is not None:
-                self.log(f"val/{name}", value, prog_bar=name in ("accuracy", "srcc"), **same)
+        measures = {"loss": float(losses.mean()), **self.measures(predicted, true)}
+        self.validation_metrics = {f"val/{name}": value for name, value in measures.items() if value is not None}
+        for name, value in self.validation_metrics.items():  # equal in all processes
+            self.log(name, value, prog_bar=name in SHOWN_IN_BAR, sync_dist=distributed)
 
     def measures(self, predicted: Any, true: Any) -> dict[str, float | None]:
         """Return the validation metrics for pairs or for votes."""
