@@ -12,6 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from iqbench.errors import IqbenchError, UsageError, did_you_mean
 
@@ -58,6 +59,7 @@ class TrainSchema:
     callbacks: Any = None
     logger: Any = None
     paths: Any = None
+    demo: Any = None
     experiment: Any = None
     debug: Any = None
     hparams_search: Any = None
@@ -238,3 +240,16 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     register_schemas()
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return hydra.compose(config_name, list(overrides))
+
+
+def overrides_of(folder: Path) -> dict[str, str]:
+    """Return the overrides that a run was started with, as typed, by key: from the file that Hydra writes into it.
+
+    Empty if there is no such file.
+    """
+    try:
+        lines = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
+    except (OSError, YAMLError, OmegaConfBaseException):
+        return {}
+    overrides = [str(line).lstrip("+~").partition("=") for line in lines] if isinstance(lines, list) else []
+    return {key: value for key, _, value in overrides}

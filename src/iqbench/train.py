@@ -75,21 +75,24 @@ def train(config: DictConfig, current: cli.Job) -> "Outcome":
     from iqbench.training.next_commands import next_commands
     from iqbench.training.outcome import Outcome, compared_metrics, metric_of
     from iqbench.training.resume import checkpoint_to_resume, recipe
+    from iqbench.training.same_data import SameData
     from iqbench.training.trainer import make_trainer
 
     silence_lightning()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     if not configuration.describes(config.model, "model", Learned):
         raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
-    resume_from = checkpoint_to_resume(config, current.folder)
+    resumed = checkpoint_to_resume(config, current.folder)
     model: Learned = configuration.build(config.model, "model")
-    if resume_from is not None:
-        model.load_weights(str(resume_from))  # refuses another family or architecture before Lightning resumes
+    if resumed is not None:
+        model.load_weights(str(resumed.path))  # refuses another family or architecture before Lightning resumes
     model.recipe = recipe(config)
     record = ValidationRecord()
-    trainer = make_trainer(config, current.folder, [record])  # before the data: its mistakes are found in a second
+    trainer = make_trainer(
+        config, current.folder, [SameData(model, resumed), record]
+    )  # before the data: its mistakes are found in a second
     datamodule = datamodule_for(config, model)
-    fit(trainer, model, datamodule, resume_from)
+    fit(trainer, model, datamodule, resumed.path if resumed else None)
     checkpoint = kept_checkpoint(trainer, model, current.folder)
     commands = next_commands(config, current.choices, str(checkpoint), current.config_dirs) if checkpoint else []
     return Outcome(
@@ -126,7 +129,7 @@ def check_metric(outcome: "Outcome", current: cli.Job) -> None:
         UsageError: In a sweep.
     """
     if outcome.value is None:
-        message = f"optimized_metric={outcome.metric}: not logged, or undefined; val/loss always is"
+        message = f"optimized_metric={outcome.metric}: not logged, or undefined; val/loss is in every validation"
         if current.is_sweep:
             raise UsageError(message)
         log.warning("%s", message)

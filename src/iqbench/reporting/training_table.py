@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from yaml import YAMLError
 
+from iqbench.config import overrides_of
 from iqbench.io import atomic_write, natural_order
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.text_format import one_line
@@ -70,6 +68,11 @@ def show(sweep: TrainingSweep, console: Console | None = None) -> None:
     console.print(_table(sweep))
     for row in sweep.table[sweep.table["status"] == "failed"].to_dict("records"):
         console.print(Text(f"{one_line(row['job'])} failed: {one_line(row['error'])}"), soft_wrap=True)
+    kinds = {tuple(row.notna()) for _, row in sweep.table.filter(regex="^best/").iterrows() if row.notna().any()}
+    if len(kinds) > 1:
+        console.print(
+            f"some jobs have other metrics than others: their {sweep.metric} cannot be compared", soft_wrap=True
+        )
     if sweep.best is None:
         return
     job = sweep.table["job"].iloc[0]
@@ -91,7 +94,7 @@ def _compare(root: Path, failed: Sequence[FailedJob], outcomes: dict[Path, Outco
     ]
     rows += [{"job": job.job, "status": "failed", "error": job.error, "checkpoint": ""} for job in failed]
     folders = [*outcomes, *(root / job.job for job in failed)]
-    swept = _swept([_overrides(folder) for folder in folders])
+    swept = _swept([overrides_of(folder) for folder in folders])
     metric = next((outcome.metric for outcome in outcomes.values()), "val/loss")
     best_and_final = sorted({name for outcome in outcomes.values() for name in outcome.metrics}, key=_metric_order)
     columns = ["job", *swept, "value", "epoch", *best_and_final, "status", "error", "checkpoint"]
@@ -110,16 +113,6 @@ def _compare(root: Path, failed: Sequence[FailedJob], outcomes: dict[Path, Outco
 
 def _name(folder: Path, root: Path) -> str:
     return str(folder.relative_to(root)) if folder != root else folder.name
-
-
-def _overrides(folder: Path) -> dict[str, str]:
-    """Return the overrides of a job, from the file that Hydra writes into its folder."""
-    try:
-        lines = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
-    except (OSError, YAMLError, OmegaConfBaseException):
-        return {}
-    pairs = [str(line).lstrip("+~").partition("=") for line in lines] if isinstance(lines, list) else []
-    return {key: value for key, _, value in pairs}
 
 
 def _swept(overrides: Sequence[dict[str, str]]) -> dict[str, list[str]]:
@@ -145,10 +138,10 @@ def _table(sweep: TrainingSweep) -> Table:
     table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("job", overflow="fold")
     for key in sweep.settings:
-        table.add_column(Text(key.replace(".", ".\u200b")), overflow="fold")
+        table.add_column(Text("\n.".join(key.rsplit(".", 1))), overflow="fold")
     is_other_metric = f"best/{sweep.metric}" not in names
     for heading in [*([sweep.metric] * is_other_metric), "epoch", *(_heading(name) for name in names)]:
-        table.add_column(Text(heading), justify="right")
+        table.add_column(Text(heading.replace("/", "/\n")), justify="right", vertical="bottom")
     values = ["value"] * is_other_metric + ["epoch", *names]
     for row in sweep.table.to_dict("records"):
         cells = [Text(one_line(str(row[key]))) for key in ["job", *sweep.settings]]
