@@ -39,6 +39,9 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         quoted = commands.shell_quoted(commands.override(key, value))
         return f"{error.override}: cannot be read ({reason}); if the value is meant as a text, write {quoted}"
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
+    deleted = next((group for group in ("data", "model") if f"~{group}" in arguments), None)
+    if deleted and "Error resolving interpolation" in text:  # conf/demo is chosen by these two groups
+        return f"{deleted}: there is nothing in it; choose one: {', '.join(choices_of(deleted))}"
     override = _wrong_override(text, arguments)
     if "could not be converted" in text:
         wanted = re.search(r"converted to (\w+)", text)

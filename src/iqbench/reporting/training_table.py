@@ -65,6 +65,9 @@ def show(sweep: TrainingSweep, console: Console | None = None) -> None:
     In a file or a pipe the table is at least 120 columns wide.
     """
     console = console or wide_console(120)
+    jobs = f"{len(sweep.table)} training{'s' * (len(sweep.table) != 1)}"
+    title = f"{jobs}, best {sweep.metric} first; metrics at the best epoch, those of the last one in {TABLE_FILE}"
+    console.print(Text(title, "bold"), soft_wrap=True)
     console.print(_table(sweep))
     for row in sweep.table[sweep.table["status"] == "failed"].to_dict("records"):
         console.print(Text(f"{one_line(row['job'])} failed: {one_line(row['error'])}"), soft_wrap=True)
@@ -133,9 +136,7 @@ def _table(sweep: TrainingSweep) -> Table:
     names += [
         name for name in sweep.table.columns if name == "final/train/loss" or (name[:6] == "final/" and not names)
     ]
-    jobs = f"{len(sweep.table)} training{'s' * (len(sweep.table) != 1)}"
-    title = f"{jobs}, best {sweep.metric} first; metrics at the best epoch, all others in {TABLE_FILE}"
-    table = Table(title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("job", overflow="fold")
     for key in sweep.settings:
         table.add_column(Text("\n.".join(key.rsplit(".", 1))), overflow="fold")
