@@ -54,7 +54,7 @@ def test_a_training_of_33_steps_has_enough_points_for_a_curve(tmp_path: Path) ->
     points = history(tmp_path)["tag"].value_counts()
     for tag in ("gradient/head", "gradient/total", "weight_change/head", "timing/step_ms", "labels/first"):
         assert points[tag] == 33, tag
-    assert points.filter(regex=r"^lr-SGD/head").tolist() == [6]
+    assert points.filter(regex=r"^lr-SGD/head").tolist() == [7]
     assert points["train/loss"] == 6
 
 

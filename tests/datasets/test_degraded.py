@@ -161,7 +161,7 @@ def test_votes_fall_with_the_severity_and_the_photo_has_the_most(files: list[Pho
     assert means[None] == pytest.approx(7.0, abs=0.15)
     assert means["blur/4.0"] == pytest.approx(3.0, abs=0.15)
     assert sum(variant is None for variant, _ in dataset.voted) == 3  # once a ladder
-    assert all(v.sum().item() == pytest.approx(1.0) for _, v in dataset.pictures)
+    assert all(v.sum().item() == pytest.approx(1.0) for _, v in dataset.voted)
 
 
 @pytest.mark.parametrize("count", [0, 1])
