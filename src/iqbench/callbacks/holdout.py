@@ -100,7 +100,7 @@ def caption(row: dict[str, Any]) -> tuple[list[str], str]:
 
     Example:
         >>> caption({"first": "./a.jpg", "second": "./b.jpg", "true": 0.2, "predicted": 1.5, "deviation": -1.5})
-        (['better: ./b.jpg', 'worse: ./a.jpg'], 'label 0.80 for the left, margin -1.50')
+        (['./b.jpg', './a.jpg'], 'the left is better (label 0.80), margin -1.50')
         >>> caption({"photo": "./a.jpg", "true": 5.25, "predicted": 3.0, "deviation": -2.25})
         (['./a.jpg'], 'mean vote 5.25, predicted 3.00')
     """
@@ -110,10 +110,8 @@ def caption(row: dict[str, Any]) -> tuple[list[str], str]:
     if "first" not in row:
         return [], f"example {row['index']}: label {true:.2f}, predicted {predicted:.2f}"
     better, worse = ("first", "second") if true > 0.5 else ("second", "first")
-    label = max(true, 1 - true)
-    return [f"better: {row[better]}", f"worse: {row[worse]}"], (
-        f"label {label:.2f} for the left, margin {row['deviation']:.2f}"
-    )
+    numbers = f"the left is better (label {max(true, 1 - true):.2f}), margin {row['deviation']:.2f}"
+    return [str(row[better]), str(row[worse])], numbers
 
 
 def text_strip(width: int, texts: Sequence[tuple[int, int, str, int]]) -> UInt8[Tensor, "3 height width"]:
