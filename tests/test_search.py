@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 
 from fixtures.command_line import TINY, Outcome, run
+from iqbench.reporting.training_table import TABLE_FILE
 from iqbench.training.outcome import OUTCOME_FILE
 from iqbench.training.outcome import Outcome as TrainingOutcome
 
@@ -41,8 +43,10 @@ def test_a_search_optimises_the_metric_that_the_trainings_return(common: tuple[s
     assert set(best["best_params"]) == {  # type: ignore[call-overload]
         "model.optimizer.lr", "model.optimizer.backbone_lr", "model.dropout", "model.head_width",
     }  # fmt: skip
-    assert f"best val/accuracy: {best['best_value']:.4g}" in outcome.err
-    assert outcome.out == ""
+    assert f"best val/accuracy: {best['best_value']:.4g}" in outcome.out
+    table = pd.read_csv(tmp_path / "out" / TABLE_FILE)
+    assert set(best["best_params"]) <= set(table.columns)  # type: ignore[call-overload]
+    assert table["value"].is_monotonic_decreasing
     assert outcome.err.count("optimized_metric:") == 1  # the config tree is printed once
 
 
@@ -80,7 +84,9 @@ def test_a_sweep_of_trainings_names_the_best_job(common: tuple[str, ...], tmp_pa
     trained = outcomes(tmp_path / "out")
     assert list(trained) == ["0_siamese", "1_ava"]
     best = min(trained, key=lambda job: trained[job].value or 0.0)
-    assert f"best val/loss: {trained[best].value:.4g}, job {best} of 2" in outcome.err
+    assert f"best val/loss: {trained[best].value:.4g}, job {best} of 2" in outcome.out
+    assert outcome.out.count("python -m iqbench.") == 1  # of the best job only
+    assert "python -m" not in outcome.err
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def test_a_frozen_packaged_backbone_leaves_a_head_small_enough_to_share(folder: 
     [
         ("trainer.precision=bf17", "trainer: Precision 'bf17' is invalid"),
         ("trainer.accelerator=tpu", "trainer: "),
-        ("trainer.max_epochs=0", "PLACE: no checkpoint was written; is the folder writable, and trainer.max_epochs"),
+        ("trainer.max_epochs=0", "PLACE: no checkpoint was written, since no step was taken; are trainer.max_epochs"),
         ("trainer.max_epochs=-7", "trainer: "),
         ("trainer.accumulate_grad_batches=0", "trainer.accumulate_grad_batches=0: must be at least 1"),
         ("callbacks.steps.every_n_train_steps=-1", "callbacks: Invalid value for every_n_train_steps=-1"),

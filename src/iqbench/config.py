@@ -17,6 +17,7 @@ from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from iqbench.errors import IqbenchError, UsageError, did_you_mean
 
@@ -63,6 +64,7 @@ class TrainSchema:
     callbacks: Any = None
     logger: Any = None
     paths: Any = None
+    demo: Any = None
     experiment: Any = None
     debug: Any = None
     hparams_search: Any = None
@@ -285,3 +287,16 @@ def _own_hydra() -> Iterator[None]:
         version.VersionBase.instance().version_base = before
         for name in {f"iqbench_{name}_schema.yaml" for name in SCHEMAS} - registered:
             del store[name]
+
+
+def overrides_of(folder: Path) -> dict[str, str]:
+    """Return the overrides that a run was started with, as typed, by key: from the file that Hydra writes into it.
+
+    Empty if there is no such file.
+    """
+    try:
+        lines = OmegaConf.to_container(OmegaConf.load(folder / ".hydra" / "overrides.yaml"))
+    except (OSError, YAMLError, OmegaConfBaseException):
+        return {}
+    overrides = [str(line).lstrip("+~").partition("=") for line in lines] if isinstance(lines, list) else []
+    return {key: value for key, _, value in overrides}

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from iqbench import commands
 from iqbench.config import CONF_DIR, choices_of, defaults
 from iqbench.errors import UsageError, did_you_mean
 
@@ -38,9 +39,13 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
     if isinstance(error, OverrideParseException):
         if "=" not in error.override:
             return f"{error.override}: not a setting; use KEY=VALUE, such as model=siamese"
-        reason = str(error).splitlines()[0]
-        return f"{error.override}: cannot be read ({reason}); quote special characters, such as 'out=\"a=b\"'"
+        reason, (key, _, value) = str(error).splitlines()[0], error.override.partition("=")
+        quoted = commands.shell_quoted(commands.override(key, value))
+        return f"{error.override}: cannot be read ({reason}); if the value is meant as a text, write {quoted}"
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
+    deleted = next((group for group in ("data", "model") if f"~{group}" in arguments), None)
+    if deleted and "Error resolving interpolation" in text:  # conf/demo is chosen by these two groups
+        return f"{deleted}: there is nothing in it; choose one: {', '.join(choices_of(deleted))}"
     override = _wrong_override(text, arguments)
     if "Ambiguous value" in text or "requires --multirun" in text:
         return (

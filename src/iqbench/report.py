@@ -8,7 +8,7 @@ from iqbench.version import iqbench_version
 
 
 def main() -> None:
-    """Export the runs at or below one or several folders from their stores, and print the table."""
+    """Export the runs at or below one or several folders from their stores, or compare trainings; print the table."""
     parser = argparse.ArgumentParser(
         prog="iqbench.report",
         description="Write the exports of a run or a sweep again, or of several runs together, without their photos.",
@@ -29,6 +29,7 @@ def main() -> None:
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:
         parser.error("several folders need a folder for their exports: add --out FOLDER, such as --out results/merged")
+    from iqbench.reporting import training_table
     from iqbench.reporting.exports import export
     from iqbench.reporting.paper import chosen_formats, write_paper
     from iqbench.reporting.table import print_table
@@ -36,6 +37,9 @@ def main() -> None:
 
     with exit_on_error("iqbench.report"):
         formats = [] if arguments.format is None else chosen_formats(arguments.format)
+        if len(folders) == 1 and training_table.is_for(folders[0]):
+            training_table.show(training_table.export(folders[0], *jobs(folders[0])))
+            return
         sweeps = [jobs(folder) for folder in folders]
         failed_jobs = [job for failed, _ in sweeps for job in failed]
         sources = [source for _, sources in sweeps for source in sources]

@@ -1,7 +1,6 @@
 """Train a model: ``python -m iqbench.train model=siamese data=phototriage``."""
 
 import logging
-import shlex
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,14 +38,11 @@ def job(config: DictConfig) -> float | None:
     with _recorded(current):
         cli.prepare(config, current, "train")
         with alone_in(current.folder):
-            outcome = train(config, current.folder)
+            outcome = train(config, current)
             if is_main_process():
                 outcome.write(current.folder)
-        if outcome.checkpoint is None:
-            log.info("a trial of one batch: no checkpoint was kept")
-        else:
-            log.info("best checkpoint: %s", outcome.checkpoint)
-            for command in what_next(config, current, outcome.checkpoint):
+        if not current.is_sweep:  # a sweep shows those of its best job
+            for command in outcome.next_commands:
                 log.info("%s", command)
         check_metric(outcome, current)
         value = outcome.value
@@ -64,73 +60,66 @@ def alone_in(folder: Path) -> AbstractContextManager[None]:
     return lock(folder) if is_main_process() else nullcontext()
 
 
-def train(config: DictConfig, folder: Path) -> "Outcome":
-    """Train the model, and return its best checkpoint and metric. A ``fast_dev_run`` keeps no checkpoint.
+def train(config: DictConfig, current: cli.Job) -> "Outcome":
+    """Train the model, and return its best checkpoint and its metrics. A ``fast_dev_run`` keeps no checkpoint.
 
     Raises:
         UsageError: If the model or the data cannot be trained with, or the checkpoint to resume cannot be used.
     """
     import lightning
 
+    from iqbench.callbacks.validation_record import ValidationRecord
     from iqbench.models.learned import Learned
     from iqbench.training.datamodules import datamodule_for
     from iqbench.training.fit import fit, silence_lightning
-    from iqbench.training.outcome import Outcome, metric_of
+    from iqbench.training.next_commands import next_commands
+    from iqbench.training.outcome import Outcome, compared_metrics, metric_of
     from iqbench.training.resume import checkpoint_to_resume, recipe
+    from iqbench.training.same_data import SameData
     from iqbench.training.trainer import make_trainer
 
     silence_lightning()
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     if not configuration.describes(config.model, "model", Learned):
         raise UsageError(f"model={config.name}: follows rules, there is nothing to train; train siamese or ava")
-    resume_from = checkpoint_to_resume(config, folder)
+    resumed = checkpoint_to_resume(config, current.folder)
     model: Learned = configuration.build(config.model, "model")
-    if resume_from is not None:
-        model.load_weights(str(resume_from))  # refuses another family or architecture before Lightning resumes
+    if resumed is not None:
+        model.load_weights(str(resumed.path))  # refuses another family or architecture before Lightning resumes
     model.recipe = recipe(config)
-    trainer = make_trainer(config, folder)  # before the data: its mistakes are found in a second
+    record = ValidationRecord()
+    trainer = make_trainer(
+        config, current.folder, [SameData(model, resumed), record]
+    )  # before the data: its mistakes are found in a second
     datamodule = datamodule_for(config, model)
-    fit(trainer, model, datamodule, resume_from)
-    is_trial = config.trainer.get("fast_dev_run", False)
+    fit(trainer, model, datamodule, resumed.path if resumed else None)
+    checkpoint = kept_checkpoint(trainer, model, current.folder)
+    commands = next_commands(config, current.choices, str(checkpoint), current.config_dirs) if checkpoint else []
     return Outcome(
-        checkpoint=None if is_trial else str(best_checkpoint(trainer, model, folder)),
+        checkpoint=str(checkpoint) if checkpoint else None,
         metric=config.optimized_metric,
         value=metric_of(trainer, config.optimized_metric),
+        next_commands=commands,
+        **compared_metrics(trainer, record.validations),
     )
 
 
-def best_checkpoint(trainer: "Trainer", model: "Learned", folder: Path) -> Path:
-    """Return the best checkpoint. If only a head on the packaged backbone was trained, export the head beside it.
+def kept_checkpoint(trainer: "Trainer", model: "Learned", folder: Path) -> Path | None:
+    """Return the best checkpoint; the last one if nothing was validated, None if callbacks or a trial keep none.
+
+    If only a head on the packaged backbone was trained, export the head beside it.
 
     Raises:
-        UsageError: If no checkpoint was written.
+        UsageError: If no step was taken.
     """
     from iqbench.models.checkpoint import export_head, read_weights
+    from iqbench.training.checkpoints import find_checkpoint
 
-    best = Path(getattr(trainer.checkpoint_callback, "best_model_path", ""))
-    if not best.is_file():
-        raise UsageError(
-            f"{folder}: no checkpoint was written; is the folder writable, and trainer.max_epochs above 0?"
-        )
-    if model.is_head_on_packaged_backbone and trainer.is_global_zero:
-        export_head(best.with_name("head.safetensors"), read_weights(best))
-    return best
-
-
-def what_next(config: DictConfig, current: cli.Job, checkpoint: str) -> list[str]:
-    """Return the commands that benchmark and evaluate a checkpoint."""
-    from iqbench.datasets.labelled import LabelledPhotos
-
-    choice, data = current.choices["model"], current.choices["data"]
-    model = [f"model={choice}", f"model.checkpoint={checkpoint}"]
-    commands = [["bench", *model]]
-    if configuration.describes(config.data, "data", LabelledPhotos):
-        files = configuration.compose("train", [f"model={choice}", f"data={data}"], current.config_dirs)
-        changed = [key for key in config.data if key != "seed" and config.data[key] != files.data[key]]
-        place = [f"data={data}", *(f"data.{key}={config.data[key]}" for key in changed)]
-        seed = [f"seed={config.seed}"] if config.seed != files.seed else []
-        commands.append(["evaluate", *model, *place, *seed])
-    return [f"python -m iqbench.{shlex.join(command)}" for command in commands]
+    found = find_checkpoint(trainer, folder)
+    log.info("%s", found)
+    if found.path and model.is_head_on_packaged_backbone and trainer.is_global_zero:
+        export_head(found.path.with_name("head.safetensors"), read_weights(found.path))
+    return found.path
 
 
 def check_metric(outcome: "Outcome", current: cli.Job) -> None:
@@ -140,7 +129,7 @@ def check_metric(outcome: "Outcome", current: cli.Job) -> None:
         UsageError: In a sweep.
     """
     if outcome.value is None:
-        message = f"optimized_metric={outcome.metric}: not logged, or undefined; val/loss always is"
+        message = f"optimized_metric={outcome.metric}: not logged, or undefined; val/loss is in every validation"
         if current.is_sweep:
             raise UsageError(message)
         log.warning("%s", message)

@@ -5,6 +5,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from iqbench.commands import command
 from iqbench.errors import IncompleteResults, UsageError, exit_on_error
 from iqbench.results.summary import FailedJob
 from iqbench.version import iqbench_version
@@ -71,7 +72,7 @@ def _outdated(folder: Path, failed: list[FailedJob], sources: list[Path]) -> lis
         for name, content in exports.items()
         if not (folder / name).is_file() or (folder / name).read_bytes() != content
     }
-    return [f"{folder / name}: {state}; run python -m iqbench.report {folder}" for name, state in states.items()]
+    return [f"{folder / name}: {state}; run {command('report', folder)}" for name, state in states.items()]
 
 
 if __name__ == "__main__":

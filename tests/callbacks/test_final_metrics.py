@@ -9,7 +9,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from fixtures.tiny_models import siamese
 from fixtures.training_runs import FixedExamples, logged, pair_examples, train
-from iqbench.callbacks.final_metrics import FinalMetrics, final_metrics
+from iqbench.callbacks.final_metrics import FinalMetrics, final_metrics, shown_settings
 from iqbench.callbacks.history import history
 from iqbench.callbacks.holdout import Holdout
 
@@ -26,13 +26,25 @@ def comparison(folder: Path) -> tuple[dict[str, Any], set[str]]:
 
 def test_a_finished_training_is_compared_by_its_final_and_its_best_metrics(tmp_path: Path) -> None:
     model = siamese()
-    model.recipe = {"data": {"root": "DIR"}, "examples": {"augmentation": {"flip": 0.5}}, "seed": 3, "model": {"x": 1}}
+    model.recipe = {"examples": {"batch_size": 4, "workers": 2}, "seed": 3}
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(
+        "- model.dropout=0.0\n- +trainer.max_time=1\n- out=x\n- examples.workers=2"
+    )
     best = ModelCheckpoint(tmp_path, monitor="val/loss")
     train(tmp_path, model, pair_examples(), FinalMetrics(), best, max_epochs=2, enable_checkpointing=True)
     settings, metrics = comparison(tmp_path)
-    assert settings.items() >= {"optimizer/name": "SGD", "data/root": "DIR", "examples/augmentation/flip": 0.5}.items()
-    assert settings["seed"] == 3
-    assert "model/x" not in settings
+    assert settings == {
+        "model.backbone": "tiny",
+        "model.frozen": False,
+        "model.optimizer.name": "SGD",
+        "model.optimizer.lr": 0.1,
+        "model.optimizer.backbone_lr": 0.01,
+        "examples.batch_size": 4.0,
+        "seed": 3.0,
+        "model.dropout": 0.0,
+        "trainer.max_time": "1",
+    }
     names = {"final/train/loss", "final/val/loss", "final/val/accuracy", "final/val/constant_accuracy"}
     assert metrics == names | {"best/val/loss"}
     losses = logged(tmp_path, "val/loss")
@@ -59,3 +71,15 @@ def test_a_training_without_validation_or_without_steps_ends_well(tmp_path: Path
     assert comparison(tmp_path)[1] == {"final/train/loss"}
     train(tmp_path / "none", siamese(), pair_examples(), FinalMetrics(), max_epochs=0)
     assert not (tmp_path / "none" / "telemetry.parquet").exists()
+
+
+def test_the_columns_are_the_main_settings_and_those_of_the_command_line() -> None:
+    recipe = {"model": {"dropout": 0.5, "optimizer": {"lr": 1e-3}}, "examples": {"batch_size": 8}, "seed": 0}
+    assert shown_settings(recipe, {}) == {"model.optimizer.lr": 1e-3, "examples.batch_size": 8, "seed": 0}
+    given = {"model": "ava", "model.dropout": "5e-1", "callbacks.gradients.every_n_steps": "1", "hydra.job.chdir": "x"}
+    columns = shown_settings(recipe, given | {"out": "'a=b'", "print_config": "false", "outer": "1"})
+    assert {key: columns[key] for key in columns if key not in shown_settings(recipe, {})} == {
+        "model": "ava",
+        "model.dropout": 0.5,
+        "outer": "1",
+    }

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from fixtures.tiny_models import ava, pairs, siamese, votes
 from fixtures.training_runs import FixedExamples, logged, pair_examples, train, vote_examples
-from iqbench.callbacks.holdout import Holdout, contact_sheet, with_deviation
+from iqbench.callbacks.holdout import GAP, Holdout, text_strip, with_deviation
 from iqbench.interfaces import Pairs, Votes
 
 
@@ -61,9 +61,18 @@ def test_the_worst_pairs_stand_with_the_better_photo_left_and_the_worst_on_top(t
     rows = [(0.0, -1.0, 0.0), (3.0, -2.5, 1.0), (4.0, 4.0, 0.2)]
     train(tmp_path, with_answers(siamese(), *rows), data, Holdout(worst=2))
     fourth, fifth = data.validation_examples[3], data.validation_examples[4]
-    expected = contact_sheet([[fifth.second, fifth.first], [fourth.first, fourth.second]])
     (event,) = events(tmp_path).Images("hold_out/worst")
-    assert torch.equal(picture(event.encoded_image_string), expected)
+    sheet = picture(event.encoded_image_string)
+    side, caption = fifth.first.shape[1], text_strip(1, []).shape[1]
+    assert sheet.shape == (3, 2 * (side + caption) + GAP, 2 * side + GAP)
+    for row, pair in enumerate([(fifth.second, fifth.first), (fourth.first, fourth.second)]):
+        top = row * (side + caption + GAP)
+        for column, expected in enumerate(pair):
+            left = column * (side + GAP)
+            assert torch.equal(sheet[:, top : top + side, left : left + side], expected)
+        below = sheet[:, top + side : top + side + caption]
+        assert (below == 0).any()  # letters
+        assert (below == 255).any()
     assert text(tmp_path) == [
         "1. better `./4.jpg`, worse `nan`: margin -4.00\n1. better `1.0`, worse `./3.jpg`: margin -2.50"
     ]
@@ -87,15 +96,26 @@ def test_of_several_views_the_whole_frame_is_shown(tmp_path: Path) -> None:
     data.validation_examples = [example]
     train(tmp_path, model, data, Holdout(worst=3))
     (event,) = events(tmp_path).Images("hold_out/worst")
-    assert torch.equal(picture(event.encoded_image_string), first[0])
+    assert torch.equal(picture(event.encoded_image_string)[:, :8], first[0])
     assert text(tmp_path) == ["1. `NA.jpg`: 5.00 instead of 1.00"]
 
 
-def test_pictures_are_separated_by_thin_white_lines() -> None:
-    black = torch.zeros(3, 4, 4, dtype=torch.uint8)
-    result = contact_sheet([[black, black], [black, black]])
-    assert (result[0, 0] == 255).nonzero().flatten().tolist() == [4, 5]
-    assert (result[0, :, 0] == 255).nonzero().flatten().tolist() == [4, 5]
+@pytest.mark.parametrize("name", ["a" * 255 + "END.jpg", "ä模\U0001f600.jpg", "a\nb\tc", "\x00\x1b[31m", "`*_<b>", ""])
+def test_a_caption_stays_in_its_width_whatever_the_name(name: str) -> None:
+    strip = text_strip(100, [(50, 0, name, 50), (0, 1, "margin -1.50", 100)])
+    assert strip.shape == text_strip(100, []).shape
+    upper = strip.shape[1] // 2
+    assert (strip[:, :upper, :50] == 255).all()
+    assert (strip[:, upper:, :50] < 128).any()
+
+
+def test_a_long_name_keeps_its_end() -> None:
+    assert torch.equal(
+        text_strip(60, [(0, 0, "x" * 90 + "7.jpg", 60)]), text_strip(60, [(0, 0, "x" * 50 + "7.jpg", 60)])
+    )
+    assert not torch.equal(
+        text_strip(60, [(0, 0, "x" * 90 + "7.jpg", 60)]), text_strip(60, [(0, 0, "x" * 90 + "8.jpg", 60)])
+    )
 
 
 def test_votes_show_errors(tmp_path: Path) -> None:

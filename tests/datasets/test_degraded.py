@@ -154,14 +154,14 @@ def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
 def test_votes_fall_with_the_severity_and_the_photo_has_the_most(files: list[PhotoFile]) -> None:
     dataset = examples(files, labels="votes").val_dataloader().dataset
     assert isinstance(dataset, DegradedVotes)
-    means = {variant.key if variant else None: mean_vote(v.unsqueeze(0)).item() for variant, v in dataset.pictures}
+    means = {variant.key if variant else None: mean_vote(v.unsqueeze(0)).item() for variant, v in dataset.voted}
     assert means[None] > means["blur/1.0"] > means["blur/2.0"] > means["blur/4.0"]
     assert means[None] > means["exposure/-1"] > means["exposure/-2"]
     assert means["blur/4.0"] == means["exposure/-2"] == means["exposure/2"]
     assert means[None] == pytest.approx(7.0, abs=0.15)
     assert means["blur/4.0"] == pytest.approx(3.0, abs=0.15)
-    assert sum(variant is None for variant, _ in dataset.pictures) == 3  # once a ladder
-    assert all(v.sum().item() == pytest.approx(1.0) for _, v in dataset.pictures)
+    assert sum(variant is None for variant, _ in dataset.voted) == 3  # once a ladder
+    assert all(v.sum().item() == pytest.approx(1.0) for _, v in dataset.voted)
 
 
 @pytest.mark.parametrize("count", [0, 1])

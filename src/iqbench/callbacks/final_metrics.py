@@ -1,5 +1,6 @@
 """The results of a training: a table of all its scalars, and its row on TensorBoard's HPARAMS page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -9,11 +10,23 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from iqbench.callbacks.history import history
 from iqbench.callbacks.logging_steps import last_step, should_log, tensorboard_loggers
+from iqbench.config import overrides_of
 from iqbench.errors import UsageError
 from iqbench.io import atomic_write
 
-SETTINGS = ("data", "examples", "seed")
-"""Parts of the model's ``recipe`` that are logged beside its hyperparameters."""
+COLUMNS = (
+    "model.backbone",
+    "model.frozen",
+    "model.optimizer.name",
+    "model.optimizer.lr",
+    "model.optimizer.backbone_lr",
+    "examples.batch_size",
+    "seed",
+)
+"""Settings that the HPARAMS page always shows."""
+
+NO_COLUMNS = ("out", "print_config", "ckpt_path", "hydra", "callbacks", "logger", "paths", "examples.workers")
+"""Settings, with all below them, that it never shows, since they do not change the result."""
 
 
 @final
@@ -21,8 +34,9 @@ class FinalMetrics(Callback):
     """Writes the scalars to ``telemetry.parquet`` and fills TensorBoard's HPARAMS page at the end of a training.
 
     The page shows ``final/...``, the metrics of the last validation, and ``best/...``, the monitored
-    metric of the best checkpoint, beside the hyperparameters of model, data and examples. It shows the
-    first metrics that a run writes, so the logger must have ``default_hp_metric=False``.
+    metric of the best checkpoint, beside `COLUMNS` and every setting that was given on the command line, so
+    that the columns of a sweep are the swept settings. It shows the first metrics that a run writes, so the
+    logger must have ``default_hp_metric=False``.
     """
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -37,10 +51,35 @@ class FinalMetrics(Callback):
                 continue
             with atomic_write(Path(trainer.default_root_dir) / "telemetry.parquet") as temporary:
                 table.to_parquet(temporary, index=False)
-            recipe: dict[str, Any] = getattr(pl_module, "recipe", {})
-            settings = dict(pl_module.hparams) | {key: recipe[key] for key in SETTINGS if key in recipe}
+            recipe = {"model": dict(pl_module.hparams), **getattr(pl_module, "recipe", {})}
+            settings = shown_settings(recipe, overrides_of(Path(trainer.default_root_dir)))
             metrics = final_metrics(table) | _best(trainer)
             logger.log_hyperparams(settings, metrics, step=last_step(trainer))
+
+
+def shown_settings(recipe: Mapping[str, Any], overrides: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns of the HPARAMS page: `COLUMNS`, then what the command line sets.
+
+    Args:
+        recipe: The parts of the config that decide the result.
+        overrides: The command line, by key.
+
+    Example:
+        >>> recipe = {"model": {"backbone": "tiny", "dropout": 0.5, "losses": {"pairs": "a"}}, "seed": 3}
+        >>> shown_settings(recipe, {"model": "siamese", "model.dropout": "5e-1", "trainer.max_epochs": "2", "out": "x"})
+        {'model.backbone': 'tiny', 'seed': 3, 'model': 'siamese', 'model.dropout': 0.5, 'trainer.max_epochs': '2'}
+    """
+    hidden = [key for key in overrides if any(f"{key}.".startswith(f"{name}.") for name in NO_COLUMNS)]
+    columns: dict[str, Any] = {}
+    for key in dict.fromkeys([*COLUMNS, *(key for key in overrides if key not in hidden)]):
+        value: Any = recipe
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is None or isinstance(value, Mapping):  # no part of the recipe, or a whole group
+            value = overrides.get(key)
+        if value is not None:
+            columns[key] = value if isinstance(value, bool | int | float | str) else str(value)
+    return columns
 
 
 def final_metrics(table: pd.DataFrame) -> dict[str, float]:

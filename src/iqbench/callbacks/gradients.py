@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from iqbench.callbacks.logging_steps import check_interval, log_metrics, should_log
+from iqbench.callbacks.logging_steps import Interval, check_interval, log_metrics, should_log, steps_between
 
 HEAD = "head"
 """The optimiser's group whose parameters are also logged separately."""
@@ -37,13 +37,18 @@ class Gradients(Callback):
     NaN, and the weight change is 0, because the step is skipped.
 
     Args:
-        every_n_steps: Optimiser steps between two measurements; the first step is measured.
+        every_n_steps: Optimiser steps between two measurements, or ``auto``; the first step is measured.
     """
 
-    def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = check_interval("gradients", every_n_steps)
+    def __init__(self, every_n_steps: Interval) -> None:
+        self._interval = check_interval("gradients", every_n_steps)
+        self.every_n_steps = steps_between(self._interval, 0)
         self._step = 0
         self._snapshots: dict[str, _Snapshot] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Determine the interval, now that the length of the training is known."""
+        self.every_n_steps = steps_between(self._interval, float(trainer.estimated_stepping_batches))
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Log the gradient norms, and copy the weights."""

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from jaxtyping import UInt8
 from lightning import Callback, LightningModule, Trainer
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -17,6 +18,8 @@ from iqbench.interfaces import Pairs, Votes
 
 GAP = 2
 """White pixels between two pictures."""
+FONT_SIZE, LINE_HEIGHT = 12, 15
+"""Of the captions, in pixels."""
 QUANTILES = {"low": 0.1, "median": 0.5, "high": 0.9}
 
 
@@ -28,7 +31,8 @@ class Holdout(Callback):
     ``hold_out/margin_low``, ``_median`` and ``_high``. These margins have the sign of people's
     preference, so above 0 is right. For votes: the same for ``hold_out/errors``, predicted minus true
     mean vote. ``hold_out/worst`` shows the worst examples as prepared for the model, the worst on top
-    and the better photo of a pair on the left, and lists their names.
+    and the better photo of a pair on the left. Under each stand the names, the label and the prediction;
+    the page TEXT lists them, too.
 
     Args:
         worst: Number of worst examples; 0 for none.
@@ -91,23 +95,60 @@ def description(row: dict[str, Any]) -> str:
     return f"example {row['index']}: predicted {row['predicted']:.2f}, true {row['true']:.2f}"
 
 
-def contact_sheet(rows: Sequence[Sequence[UInt8[Tensor, "3 size size"]]]) -> UInt8[Tensor, "3 height width"]:
-    """Return rows of pictures as one picture, separated by white.
+def caption(row: dict[str, Any]) -> tuple[list[str], str]:
+    """Return the names under the pictures of an example, and the line with its label and prediction.
 
     Example:
-        >>> black = torch.zeros(3, 4, 4, dtype=torch.uint8)
-        >>> contact_sheet([[black, black], [black, black]]).shape
-        torch.Size([3, 10, 10])
+        >>> caption({"first": "./a.jpg", "second": "./b.jpg", "true": 0.2, "predicted": 1.5, "deviation": -1.5})
+        (['./b.jpg', './a.jpg'], 'the left is better (label 0.80), margin -1.50')
+        >>> caption({"photo": "./a.jpg", "true": 5.25, "predicted": 3.0, "deviation": -2.25})
+        (['./a.jpg'], 'mean vote 5.25, predicted 3.00')
     """
-    return _joined([_joined(row, dim=2) for row in rows], dim=1)
+    true, predicted = row["true"], row["predicted"]
+    if "photo" in row:
+        return [str(row["photo"])], f"mean vote {true:.2f}, predicted {predicted:.2f}"
+    if "first" not in row:
+        return [], f"example {row['index']}: label {true:.2f}, predicted {predicted:.2f}"
+    better, worse = ("first", "second") if true > 0.5 else ("second", "first")
+    numbers = f"the left is better (label {max(true, 1 - true):.2f}), margin {row['deviation']:.2f}"
+    return [str(row[better]), str(row[worse])], numbers
+
+
+def text_strip(width: int, texts: Sequence[tuple[int, int, str, int]]) -> UInt8[Tensor, "3 height width"]:
+    """Return a white strip with two lines of text.
+
+    Args:
+        width: Its width, in pixels.
+        texts: The left edge of each text in pixels, its line (0 or 1), the text, and the width that it may take. A
+            text that is wider loses its beginning, since the end of a name tells more.
+    """
+    font = ImageFont.load_default(FONT_SIZE)
+    strip = Image.new("RGB", (width, 2 * LINE_HEIGHT), "white")
+    draw = ImageDraw.Draw(strip)
+    for left, line, text, room in texts:
+        shown = text = " ".join(text.split())
+        while text and draw.textlength(shown, font) > room - GAP:
+            text = text[1:]
+            shown = f"...{text}"
+        draw.text((left + GAP, line * LINE_HEIGHT), shown, "black", font)
+    return torch.from_numpy(np.array(strip)).permute(2, 0, 1)
 
 
 def _write_examples(writer: SummaryWriter, worst: pd.DataFrame, examples: Any, step: int) -> None:
     rows: list[dict[str, Any]] = worst.to_dict("records")  # type: ignore[assignment]
     writer.add_text("hold_out/worst", "\n".join(f"1. {description(row)}" for row in rows), step)
     if examples is not None:
-        pictures = [_pictures(examples[row["index"]], row["true"]) for row in rows]
-        writer.add_image("hold_out/worst", contact_sheet(pictures), step)
+        sheets = [_captioned(_pictures(examples[row["index"]], row["true"]), row) for row in rows]
+        writer.add_image("hold_out/worst", _joined(sheets, dim=1), step)
+
+
+def _captioned(pictures: Sequence[UInt8[Tensor, "3 h w"]], row: dict[str, Any]) -> UInt8[Tensor, "3 height width"]:
+    """Return the pictures of an example side by side, with their names and its label and prediction below."""
+    sheet = _joined(pictures, dim=2)
+    names, numbers = caption(row)
+    lefts = [number * (pictures[0].shape[2] + GAP) for number in range(len(names))]
+    texts = [(left, 0, name, pictures[0].shape[2]) for left, name in zip(lefts, names, strict=True)]
+    return torch.cat([sheet, text_strip(sheet.shape[2], [*texts, (0, 1, numbers, sheet.shape[2])])], dim=1)
 
 
 def _pictures(example: Pairs | Votes, true: float) -> list[UInt8[Tensor, "3 size size"]]:

@@ -7,7 +7,16 @@ from jaxtyping import Float
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from iqbench.callbacks.logging_steps import check_interval, last_step, log_metrics, should_log, should_report
+from iqbench.callbacks.logging_steps import (
+    Interval,
+    check_interval,
+    last_step,
+    log_metrics,
+    should_log,
+    should_report,
+    steps_between,
+    total_batches,
+)
 from iqbench.interfaces import Pairs, Votes
 from iqbench.labels import mean_vote
 
@@ -22,12 +31,17 @@ class LabelDistribution(Callback):
     training processes, only the first one's batches count.
 
     Args:
-        every_n_steps: Batches between two reports; a shorter epoch has one report at its end.
+        every_n_steps: Batches between two reports, or ``auto``; a shorter epoch has one report at its end.
     """
 
-    def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = check_interval("label_shares", every_n_steps)
+    def __init__(self, every_n_steps: Interval) -> None:
+        self._interval = check_interval("label_shares", every_n_steps)
+        self.every_n_steps = steps_between(self._interval, 0)
         self._labels: list[Tensor] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Determine the interval, now that the length of the training is known."""
+        self.every_n_steps = steps_between(self._interval, total_batches(trainer))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Discard labels of the previous epoch that were not reported."""

@@ -1,6 +1,7 @@
 """Logging of callbacks: intervals, step numbers and loggers."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -21,15 +22,37 @@ def should_report(trainer: Trainer, batch_index: int, interval: int) -> bool:
     return batches % interval == 0 or (trainer.is_last_batch and batches < interval)
 
 
-def check_interval(callback: str, every_n_steps: int) -> int:
+Interval = int | Literal["auto"]
+"""Steps between two reports; ``auto``: about `REPORTS` in a training, at most `LONGEST` steps apart."""
+
+REPORTS = 30
+LONGEST = 50
+
+
+def check_interval(callback: str, every_n_steps: Interval) -> Interval:
     """Return ``every_n_steps``, checked.
 
     Raises:
-        UsageError: If it is less than one.
+        UsageError: If it is neither ``auto`` nor a whole number from one.
     """
-    if every_n_steps < 1:
-        raise UsageError(f"callbacks.{callback}.every_n_steps={every_n_steps}: must be at least 1")
+    if every_n_steps != "auto" and (not isinstance(every_n_steps, int) or every_n_steps < 1):
+        raise UsageError(f"callbacks.{callback}.every_n_steps={every_n_steps}: must be at least 1, or auto")
     return every_n_steps
+
+
+def steps_between(interval: Interval, total: float) -> int:
+    """Return the steps between two reports in a training of ``total`` steps, which may be infinite.
+
+    Example:
+        >>> steps_between("auto", 33), steps_between("auto", 165), steps_between("auto", 1e6), steps_between(7, 33)
+        (1, 5, 50, 7)
+    """
+    return max(1, int(min(total / REPORTS, LONGEST))) if interval == "auto" else interval
+
+
+def total_batches(trainer: Trainer) -> float:
+    """Return the batches of the whole training in this process, infinite if only time limits it."""
+    return float(trainer.estimated_stepping_batches) * trainer.accumulate_grad_batches
 
 
 def last_step(trainer: Trainer) -> int:

@@ -5,7 +5,16 @@ from typing import final
 
 from lightning import Callback, LightningModule, Trainer
 
-from iqbench.callbacks.logging_steps import check_interval, last_step, log_metrics, should_log, should_report
+from iqbench.callbacks.logging_steps import (
+    Interval,
+    check_interval,
+    last_step,
+    log_metrics,
+    should_log,
+    should_report,
+    steps_between,
+    total_batches,
+)
 from iqbench.interfaces import Pairs, Votes
 
 
@@ -20,14 +29,19 @@ class Timing(Callback):
     start of the workers. Validation is not counted, nor is the batch right after it within an epoch.
 
     Args:
-        every_n_steps: Batches between two reports; a shorter epoch has one report at its end.
+        every_n_steps: Batches between two reports, or ``auto``; a shorter epoch has one report at its end.
     """
 
-    def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = check_interval("timing", every_n_steps)
+    def __init__(self, every_n_steps: Interval) -> None:
+        self._interval = check_interval("timing", every_n_steps)
+        self.every_n_steps = steps_between(self._interval, 0)
         self._wait_start: float | None = None
         self._wait_and_step_start: tuple[float, float] | None = None
         self._reset()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Determine the interval, now that the length of the training is known."""
+        self.every_n_steps = steps_between(self._interval, total_batches(trainer))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start measuring the waiting time."""

@@ -5,7 +5,7 @@ these degradations, not people's preferences.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,17 +16,22 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from iqbench.datasets.contents import SplitContents, digest_of
 from iqbench.datasets.decode_check import decode_all
 from iqbench.datasets.examples import Examples, Learner, Preprocess, read_pixels
 from iqbench.datasets.sampler import SeededRow
 from iqbench.degradations.ladder import planned_pairs
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.interfaces import Labels, Pairs, PhotoFile, Preference, Variant, Votes
+from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoFile, Preference, Split, Variant, Votes
 from iqbench.progress import track
+from iqbench.tensor_cache import TensorCache
 from iqbench.training_provenance import training_step
 
 log = logging.getLogger(__name__)
+
+PICTURE_BYTES = 64 * 2**20
+"""Memory limit for prepared pictures, of each loader process: 440 pictures of 224 x 224 pixels."""
 
 
 class DegradedPhotos(LightningDataModule):
@@ -76,10 +81,21 @@ class DegradedPhotos(LightningDataModule):
         hashes = list(by_content)
         ranked = [hashes[position] for position in hash_order(hashes, seed)]
         held_out = min(max(1, round(validation_share * len(ranked))), len(ranked) - 1)
-        self.validation_files = [by_content[sha] for sha in sorted(ranked[:held_out])]
-        self.training_files = [by_content[sha] for sha in sorted(ranked[held_out:])]
+        shas: dict[Split, list[str]] = {"train": sorted(ranked[held_out:]), "val": sorted(ranked[:held_out])}
+        self.training_files, self.validation_files = ([by_content[sha] for sha in part] for part in shas.values())
+        self.contents: Mapping[Split, SplitContents] = {
+            split: SplitContents(
+                frozenset(sha[:SHA_DIGITS] for sha in part), len(self._dataset(files)), self._label_digest()
+            )
+            for (split, part), files in zip(shas.items(), (self.training_files, self.validation_files), strict=True)
+        }
+        """The contents of the photos to train and to validate with."""
         what = f"a demo, self-supervised on degraded copies of {len(ranked)} photos without any human label"
         self.trained_on = training_step(what, self.labels, looks.items())
+
+    def _label_digest(self) -> str:
+        levels = [f"{variant.key} {variant.ladder} {variant.amount}" for variant in self.variants]
+        return digest_of([self.labels, str(sorted(self.votes.items())), *levels])
 
     @property
     def labels(self) -> Labels:
@@ -113,6 +129,23 @@ class DegradedPhotos(LightningDataModule):
         return DegradedVotes(files, self.variants, prepare, self.votes, limit)
 
 
+class _Pictures:
+    """The prepared pictures of photos and their variants. They do not change, so they are kept while memory allows."""
+
+    def __init__(self, files: Sequence[PhotoFile], prepare: Preprocess) -> None:
+        self.files, self.prepare = files, prepare
+        self._cache = TensorCache(PICTURE_BYTES)
+
+    def __call__(self, photo: int, variant: Variant | None) -> Tensor:
+        """Return the picture of a variant of a photo, given by its index; of the photo itself for None."""
+
+        def prepared() -> Tensor:
+            pixels = read_pixels(self.files[photo])
+            return self.prepare(variant.apply(pixels) if variant else pixels)
+
+        return self._cache.get((photo, variant and variant.key), prepared)
+
+
 class DegradedPairs(Dataset[Pairs]):
     """Pairs of a photo and each variant, and of each level and the next harsher one.
 
@@ -123,7 +156,8 @@ class DegradedPairs(Dataset[Pairs]):
     def __init__(
         self, files: Sequence[PhotoFile], variants: Sequence[Variant], prepare: Preprocess, limit: int | None = None
     ) -> None:
-        self.files, self.prepare, self.limit = files, prepare, limit
+        self.limit = limit
+        self.files, self.pictures = files, _Pictures(files, prepare)
         self.contests: list[tuple[Variant | None, Variant]] = [
             (variants[milder - 1] if milder else None, variants[harsher - 1])
             for milder, harsher in planned_pairs([variant.ladder for variant in variants])
@@ -134,10 +168,8 @@ class DegradedPairs(Dataset[Pairs]):
 
     def __getitem__(self, index: SeededRow | int) -> Pairs:
         row, seed = index if isinstance(index, tuple) else (index, None)
-        file, (milder, harsher) = self.files[row // len(self.contests)], self.contests[row % len(self.contests)]
-        pixels = read_pixels(file)
-        better = self.prepare(milder.apply(pixels) if milder else pixels)
-        worse = self.prepare(harsher.apply(pixels))
+        milder, harsher = self.contests[row % len(self.contests)]
+        better, worse = (self.pictures(row // len(self.contests), variant) for variant in (milder, harsher))
         if seed is not None and seed // 2 % 2:
             better, worse = better.flip(-1), worse.flip(-1)
         weight = torch.tensor(1.0)
@@ -171,10 +203,11 @@ class DegradedVotes(Dataset[Votes]):
         votes: dict[str, float],
         limit: int | None = None,
     ) -> None:
-        self.files, self.prepare, self.limit = files, prepare, limit
+        self.limit = limit
+        self.files, self.pictures = files, _Pictures(files, prepare)
         harshest = {variant.ladder: variant.severity for variant in variants}
         drop = votes["original"] - votes["harshest"]
-        self.pictures: list[tuple[Variant | None, Tensor]] = [
+        self.voted: list[tuple[Variant | None, Tensor]] = [
             (None, vote_histogram(votes["original"], votes["spread"])) for _ in harshest
         ] + [
             (v, vote_histogram(votes["original"] - drop * v.severity / harshest[v.ladder], votes["spread"]))
@@ -182,19 +215,18 @@ class DegradedVotes(Dataset[Votes]):
         ]
 
     def __len__(self) -> int:
-        return len(range(len(self.files) * len(self.pictures))[: self.limit])
+        return len(range(len(self.files) * len(self.voted))[: self.limit])
 
     def __getitem__(self, index: SeededRow | int) -> Votes:
         row, seed = index if isinstance(index, tuple) else (index, 0)
-        file, (variant, histogram) = self.files[row // len(self.pictures)], self.pictures[row % len(self.pictures)]
-        pixels = read_pixels(file)
-        picture = self.prepare(variant.apply(pixels) if variant else pixels)
+        variant, histogram = self.voted[row % len(self.voted)]
+        picture = self.pictures(row // len(self.voted), variant)
         picture = picture.flip(-1) if seed % 2 else picture
         return Votes(picture, histogram, torch.tensor(1.0), torch.tensor(row))
 
     def names(self) -> dict[str, list[str]]:
         """Return the name of each example's picture."""
-        names = [_name(file, variant) for file in self.files for variant, _ in self.pictures]
+        names = [_name(file, variant) for file in self.files for variant, _ in self.voted]
         return {"photo": names[: self.limit]}
 
 

@@ -17,6 +17,7 @@ from lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from iqbench.datasets.cluster_choice import cluster_choice
+from iqbench.datasets.contents import SplitContents, contents_of
 from iqbench.datasets.decode_cache import examine
 from iqbench.datasets.examples import Examples, Learner, PairExamples, VoteExamples
 from iqbench.datasets.folder import sample
@@ -122,6 +123,12 @@ class LabelledPhotos(LightningDataModule, ABC):
         photos = self.examined.loc[[photo.name for photo in photos_of([train, val])], ["sha256", "look"]]
         what = f"{self.title}, {len(train)} {train.kind}, chosen by {len(val)} others"
         return training_step(what, train.kind, photos.itertuples(index=False, name=None))
+
+    @property
+    def contents(self) -> Mapping[Split, SplitContents]:
+        """The contents of the splits to train and to validate with."""
+        sha256: dict[Any, str] = self.examined["sha256"].to_dict()
+        return {split: contents_of(self.tables[split], sha256) for split in SPLITS if split != "test"}
 
     def prepare_data(self) -> None:
         """Decode every photo once, so that all processes read the results from the cache."""

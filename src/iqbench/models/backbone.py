@@ -88,13 +88,23 @@ class Backbone(nn.Module):
         """Set the training mode, except for frozen modules and for batch normalisation with kept statistics."""
         if mode:
             self.folded_net = ()
-        super().train(mode and any(parameter.requires_grad for parameter in self.parameters()))
+        super().train(mode and self.learns)
         for module in self.modules():
             parameters = list(module.parameters(recurse=False))
             kept = self.keeps_statistics and isinstance(module, _BatchNorm)
             if kept or (parameters and not any(parameter.requires_grad for parameter in parameters)):
                 module.eval()
         return self
+
+    @property
+    def learns(self) -> bool:
+        """True if a part of it is not frozen."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    @property
+    def is_constant(self) -> bool:
+        """True if the features of a picture do not change between calls: in evaluation, or if all of it is frozen."""
+        return not (self.training or (self.learns and torch.is_grad_enabled()))
 
     def forward(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n width"]:
         """Return the features of 8-bit RGB pictures, pooled in full precision."""

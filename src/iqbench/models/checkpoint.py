@@ -9,7 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Weights:
     """Training provenance, as JSON; see `iqbench.training_provenance.joined_provenance`."""
     recipe: dict[str, Any] = field(default_factory=dict)
     """The config of the training, as JSON. Empty for an exported head."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The contents of the data set, see `iqbench.datasets.contents`. Empty for an exported head, or a file of 0.3."""
 
     @property
     def is_head(self) -> bool:
@@ -187,9 +189,13 @@ def _read_safetensors(path: Path) -> Weights:
 
 def _weights(state: Any, card: Any) -> Weights:
     weights = Weights(dict(state), card["family"], card["architecture"], card["trained_on"], card.get("recipe", {}))
+    weights = replace(weights, data=card.get("data", {}))
     tensors = all(isinstance(value, Tensor) for value in weights.state.values())
     if not (
-        tensors and all(isinstance(part, dict) for part in (weights.architecture, weights.trained_on, weights.recipe))
+        tensors
+        and all(
+            isinstance(part, dict) for part in (weights.architecture, weights.trained_on, weights.recipe, weights.data)
+        )
     ):
         raise TypeError("not a card and weights of iqbench")
     if not all(isinstance(prefix, str) for prefix in weights.trained_on.get("photos", [])):

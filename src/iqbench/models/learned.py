@@ -19,9 +19,12 @@ from iqbench.metrics.pairs import constant_accuracy, pair_accuracy
 from iqbench.metrics.votes import plcc, rmse, srcc
 from iqbench.models.backbone import Backbone
 from iqbench.models.checkpoint import Architecture, Target, Weights, checkpoint_file, load_weights, read_weights
+from iqbench.models.feature_cache import FeatureCache
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
 from iqbench.preprocessing import Preprocessing, check_rule, view_count
 from iqbench.training_provenance import joined_provenance
+
+SHOWN_IN_BAR = ("val/loss", "val/accuracy", "val/srcc")
 
 
 class Learned(LightningModule, ABC):
@@ -98,11 +101,16 @@ class Learned(LightningModule, ABC):
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}
         """The config of the training, by which a resumed run is checked."""
+        self.data: dict[str, Any] = {}
+        """The contents of the data set of the training, by which a resumed run is checked too."""
         self.learns_pairs = True
         """True if the last validation was of pairs; else it was of votes."""
         self._answers: list[Float64[Tensor, "n 4"]] = []
         self.answers: Float64[Tensor, "n 4"] = torch.empty(0, 4, dtype=torch.float64)
         """The last validation, one row per example: its index, prediction, label and loss."""
+        self._feature_cache: FeatureCache | None = None
+        self.validation_metrics: dict[str, float] = {}
+        """The metrics of the last validation, under the names in the log. Undefined ones are missing."""
 
     @property
     @abstractmethod
@@ -144,7 +152,7 @@ class Learned(LightningModule, ABC):
         if self._source is not None:
             path, weights = self._source
             load_weights(self, path, weights, Target(self.family, self.architecture, self.hparams["weights"]))
-            self.trained_on = weights.trained_on
+            self.trained_on, self.data = weights.trained_on, weights.data
             self._source = None
 
     def _read(self, checkpoint: str) -> tuple[Path, Weights] | None:
@@ -166,12 +174,31 @@ class Learned(LightningModule, ABC):
         Of several views of a photo, the features of the first, the whole frame, are joined with the mean of the rest.
         """
         if pictures.ndim == 5:
-            of_views = self.backbone(pictures.flatten(0, 1)).float().unflatten(0, pictures.shape[:2])
+            of_views = self._encoded(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], -1)
             raw = torch.cat([of_views[:, 0], of_views[:, 1:].mean(dim=1)], dim=1)
         else:
-            raw = self.backbone(pictures).float()
+            raw = self._encoded(pictures)
         normalized: Tensor = self.normalize(raw)
         return normalized
+
+    def _encoded(self, pictures: UInt8[Tensor, "n 3 size size"]) -> Float[Tensor, "n d"]:
+        """Return the backbone's output. In a training on the CPU, equal pictures are encoded once where possible."""
+        if self._feature_cache is not None and pictures.device.type == "cpu" and self.backbone.is_constant:
+            return self._feature_cache(pictures, lambda some: self.backbone(some).float())
+        return cast(Tensor, self.backbone(pictures)).float()
+
+    def on_fit_start(self) -> None:
+        """Keep features from now on. On a GPU it is faster to compute them again."""
+        self._feature_cache = FeatureCache()
+
+    def _forget_features(self) -> None:
+        """Forget the features of a backbone that learns: they hold during one validation only."""
+        if self._feature_cache is not None and self.backbone.learns:
+            self._feature_cache.clear()
+
+    def on_fit_end(self) -> None:
+        """Free the memory of the features."""
+        self._feature_cache = None
 
     def on_train_start(self) -> None:
         """Unfreeze the stages of a resumed epoch, for which Lightning calls no epoch start."""
@@ -198,6 +225,7 @@ class Learned(LightningModule, ABC):
     def on_validation_epoch_start(self) -> None:
         """Clear the answers of the previous validation."""
         self._answers = []
+        self._forget_features()
 
     def validation_step(self, batch: Pairs | Votes, batch_index: int) -> None:
         """Collect the answers to one batch."""
@@ -212,6 +240,7 @@ class Learned(LightningModule, ABC):
         Raises:
             Stopped: If an answer is NaN or infinity.
         """
+        self._forget_features()
         mine = torch.cat(self._answers) if self._answers else torch.empty(0, 4, dtype=torch.float64, device=self.device)
         distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
         answers = torch.cat(gather_all_tensors(mine)) if distributed else mine
@@ -219,11 +248,10 @@ class Learned(LightningModule, ABC):
         _, predicted, true, losses = self.answers.numpy().T
         if not np.isfinite(losses).all():
             raise diverged(f"the validation loss of epoch {self.current_epoch} is not finite")
-        same: dict[str, Any] = {"sync_dist": distributed}  # the values are equal in all processes
-        self.log("val/loss", float(losses.mean()), prog_bar=True, **same)
-        for name, value in self.measures(predicted, true).items():
-            if value is not None:
-                self.log(f"val/{name}", value, prog_bar=name in ("accuracy", "srcc"), **same)
+        measures = {"loss": float(losses.mean()), **self.measures(predicted, true)}
+        self.validation_metrics = {f"val/{name}": value for name, value in measures.items() if value is not None}
+        for name, value in self.validation_metrics.items():  # equal in all processes
+            self.log(name, value, prog_bar=name in SHOWN_IN_BAR, sync_dist=distributed)
 
     def measures(self, predicted: Any, true: Any) -> dict[str, float | None]:
         """Return the validation metrics for pairs or for votes."""
@@ -256,6 +284,7 @@ class Learned(LightningModule, ABC):
             "architecture": self.architecture,
             "trained_on": self.trained_on,
             "recipe": self.recipe,
+            "data": self.data,
         }
 
 

@@ -56,6 +56,10 @@ def _readable_errors() -> Iterator[None]:
         yield
     except MisconfigurationException as error:  # such as a monitor that is never logged
         raise UsageError(f"trainer or callbacks: {' '.join(str(error).split())[:400]}") from error
+    except ValueError as error:  # Lightning knows the number of batches only now
+        if "val_check_interval" not in str(error):
+            raise
+        raise UsageError(f"trainer: {' '.join(str(error).split())[:300]}") from error
     except IqbenchError as error:  # a loader process puts its traceback before the message
         message = str(error).strip().splitlines()[-1]
         raise type(error)(message.removeprefix(f"iqbench.errors.{type(error).__name__}: ")) from error

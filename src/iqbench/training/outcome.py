@@ -1,31 +1,54 @@
-"""The outcome of a training, and the best outcome of a sweep."""
+"""The outcome of a training: its checkpoint, its metrics, and the commands that follow."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from pydantic import Field, ValidationError
 
+from iqbench.callbacks.validation_record import Validation
+from iqbench.errors import UsageError
 from iqbench.io import write_text
-from iqbench.records import Record
-
-log = logging.getLogger(__name__)
+from iqbench.records import Record, record_json
 
 OUTCOME_FILE = "outcome.json"
 """In the folder of a training."""
 
 
 class Outcome(Record):
-    """The best checkpoint of a training, and the value of its ``optimized_metric``; None if it was not logged."""
+    """What a training leaves: the checkpoint, and the metrics by which trainings are compared."""
 
     checkpoint: str | None
+    """The best checkpoint; the last one if nothing was validated, None if none was kept."""
     metric: str
+    """The name of the ``optimized_metric``."""
     value: float | None
+    """Its value, None if it was not logged."""
+    epoch: int | None = None
+    """The epoch of the best validation, counted from 0."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """``best/...``: the metrics of the best validation; ``final/...``: those of the last one and the training loss."""
+    next_commands: list[str] = Field(default_factory=list)
+    """The commands that benchmark and evaluate the checkpoint."""
 
     def write(self, folder: Path) -> None:
         """Write the outcome into the folder of its training."""
-        write_text(folder / OUTCOME_FILE, self.model_dump_json(indent=2))
+        write_text(folder / OUTCOME_FILE, record_json(self))
+
+
+def read_outcome(folder: Path) -> Outcome:
+    """Return the outcome of the training in a folder.
+
+    Raises:
+        UsageError: If the file is missing or damaged.
+    """
+    path = folder / OUTCOME_FILE
+    try:
+        return Outcome.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(f"{path}: cannot be read ({' '.join(str(error).split())[:120]}); train again") from error
 
 
 def metric_of(trainer: Trainer, name: str) -> float | None:
@@ -37,30 +60,34 @@ def metric_of(trainer: Trainer, name: str) -> float | None:
     return None if value is None or not value.isfinite() else float(value)
 
 
-def collect(root: Path, failed: Sequence[object], sources: Sequence[Path]) -> list[tuple[Path, Outcome]]:
-    """Return the outcomes of a sweep's jobs."""
-    return [(folder, Outcome.model_validate_json((folder / OUTCOME_FILE).read_bytes())) for folder in sources]
+def best_validation(trainer: Trainer, validations: Sequence[Validation]) -> Validation | None:
+    """Return the validation of the best checkpoint, by its monitored metric; None without such a metric."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor is not None:
+            name, sign = callback.monitor, 1 if callback.mode == "max" else -1
+            scored = [validation for validation in validations if name in validation["metrics"]]
+            return max(scored, key=lambda validation: sign * validation["metrics"][name], default=None)
+    return None
 
 
-def log_best(outcomes: Sequence[tuple[Path, Outcome]]) -> None:
-    """Log the job with the best metric, and its checkpoint."""
-    values = {folder: outcome for folder, outcome in outcomes if outcome.value is not None}
-    if not values:
-        return
-    metric = next(iter(values.values())).metric
-    folder, outcome = best(values, metric)
-    log.info("best %s: %.4g, job %s of %d", metric, outcome.value, folder.name, len(outcomes))
-    log.info("best checkpoint: %s", outcome.checkpoint)
+def compared_metrics(trainer: Trainer, validations: Sequence[Validation]) -> dict[str, Any]:
+    """Return the fields ``epoch`` and ``metrics`` of an `Outcome`."""
+    metrics: dict[str, float] = {}
+    best = best_validation(trainer, validations)
+    if best is not None:
+        metrics |= {f"best/{name}": value for name, value in best["metrics"].items()}
+    if validations:
+        metrics |= {f"final/{name}": value for name, value in validations[-1]["metrics"].items()}
+    if (loss := trainer.callback_metrics.get("train/loss")) is not None and loss.isfinite():
+        metrics["final/train/loss"] = float(loss)
+    return {"epoch": best and best["epoch"], "metrics": metrics}
 
 
-def best(outcomes: dict[Path, Outcome], metric: str) -> tuple[Path, Outcome]:
-    """Return the job with the lowest loss or error, or the highest value of any other metric.
+def lower_is_better(metric: str) -> bool:
+    """Return whether a metric is a loss or an error.
 
     Example:
-        >>> values = {"0_siamese": 0.61, "1_ava": 0.75}
-        >>> jobs = {Path(job): Outcome(checkpoint=None, metric="val/srcc", value=values[job]) for job in values}
-        >>> best(jobs, "val/srcc")[0].name, best(jobs, "val/loss")[0].name
-        ('1_ava', '0_siamese')
+        >>> lower_is_better("val/loss"), lower_is_better("val/srcc")
+        (True, False)
     """
-    sign = -1 if metric.endswith(("loss", "rmse")) else 1
-    return max(outcomes.items(), key=lambda item: sign * (item[1].value or 0.0))
+    return metric.endswith(("loss", "rmse"))
