@@ -34,10 +34,17 @@ def job(config: DictConfig) -> None:
     current = cli.Job.current()
     with recorded(current) as status:
         cli.prepare(config, current, "bench")
-        summary = bench(config, current.folder, status)
+        summary = bench(config, current.folder, status, _command(current))
         if not current.is_sweep:
             show(summary, current.folder)
         check_failures(summary, config.max_failures)
+
+
+def _command(current: cli.Job) -> str:
+    """Return the command that repeats a job in a new folder of results."""
+    from iqbench.benchmark.plan import PLACE_SETTINGS
+
+    return current.command("bench", without=PLACE_SETTINGS)
 
 
 def show(summary: "Summary", folder: Path) -> None:
@@ -48,13 +55,14 @@ def show(summary: "Summary", folder: Path) -> None:
     log.info("results: %s", folder)
 
 
-def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
+def bench(config: DictConfig, folder: Path, status: Status, command: str = "") -> "Summary":
     """Score every planned pair, store the answers in ``folder``, export them, and return the summary.
 
     Args:
         config: The config of the run.
         folder: The folder of the store and the exports.
         status: The job's status, which is told when the store in the folder is this run's.
+        command: The command that repeats the run, for the report; "" for a run from Python.
 
     Raises:
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
@@ -62,6 +70,7 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
     from iqbench.benchmark.run import run_plan
     from iqbench.io import lock
     from iqbench.reporting.exports import export
+    from iqbench.results.origin import Origin
     from iqbench.results.store import Store
     from iqbench.results.store_files import set_aside
 
@@ -71,7 +80,8 @@ def bench(config: DictConfig, folder: Path, status: Status) -> "Summary":
     with lock(folder):
         if config.fresh:
             set_aside(folder)
-        store = Store(folder, plan.identity, plan.details, plan.variant_rows)
+        origin = Origin.now(command, str(Path.cwd()))
+        store = Store(folder, plan.identity, plan.details, plan.variant_rows, origin)
         status.holds_results()
         degraded = [variant for variant in plan.task.variants if variant.group != "control"]
         log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))

@@ -1,9 +1,11 @@
 """Start a program under Hydra, check its config, and end it with one line after a user's mistake."""
 
 import os
+import re
+import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -103,6 +105,8 @@ class Job:
     overrides: list[str] = field(default_factory=list)
     choices: dict[str, str] = field(default_factory=dict)
     """The chosen name of each group, such as ``model: siamese``."""
+    config_folders: list[str] = field(default_factory=list)
+    """The folders that ``--config-dir`` named."""
 
     @property
     def is_sweep(self) -> bool:
@@ -114,10 +118,27 @@ class Job:
         """Return the running job."""
         config = HydraConfig.get()
         overrides, choices = list(config.overrides.task), dict(config.runtime.choices)
+        folders = [str(source.path) for source in config.runtime.config_sources if source.provider == "command-line"]
         if config.mode != hydra.types.RunMode.MULTIRUN:
-            return cls(Path(config.runtime.output_dir), None, 0, overrides, choices)
+            return cls(Path(config.runtime.output_dir), None, 0, overrides, choices, folders)
         root = Path(config.sweep.dir).absolute()
-        return cls(Path(config.runtime.output_dir), root, int(config.job.num), overrides, choices)
+        return cls(Path(config.runtime.output_dir), root, int(config.job.num), overrides, choices, folders)
+
+    def command(self, program: str, without: Collection[str] = ()) -> str:
+        """Return the command of this job alone, as a POSIX shell reads it.
+
+        Args:
+            program: The name of the program, such as ``bench``.
+            without: Settings, or groups of settings, that are left out.
+
+        Example:
+            >>> Job(Path(), overrides=["model=iqa", "out=a", "data.root='my photos'"]).command("bench", without=["out"])
+            'python -m iqbench.bench model=iqa \'data.root=\'"\'"\'my photos\'"\'"\'\''
+        """
+        left_out = ("hydra", *without)
+        kept = [text for text in self.overrides if re.split(r"[.=/@]", text.lstrip("+~"), maxsplit=1)[0] not in left_out]
+        folders = [word for folder in self.config_folders for word in ("--config-dir", folder)]
+        return shlex.join(["python", "-m", f"iqbench.{program}", *folders, *kept])
 
 
 def prepare(config: DictConfig, job: Job, config_name: str) -> None:

@@ -5,7 +5,9 @@ from rich.console import Console
 
 from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
-from iqbench.reporting.table import power_text, print_table, type_order
+from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.notices import power_text
+from iqbench.reporting.table import print_table
 
 STANDARD = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from iqbench.reporting import model_warnings
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.headline import is_demo
-from iqbench.reporting.table import ceiling_lines, looks_notice, unfinished
-from iqbench.reporting.text_format import and_list, percent
+from iqbench.reporting.notices import ceiling_lines, looks_notice, unfinished
+from iqbench.reporting.text_format import and_list, capitalized, percent
 from iqbench.results.summary import Summary
 
 SHOWN = 3
@@ -28,7 +28,13 @@ class Caution:
     @property
     def subject(self) -> str:
         """The names of the models in words, "" if it is about the benchmark."""
-        return and_list(self.models, "models")
+        names = and_list(self.models, "models")
+        return f"each of {names}" if len(self.models) > 1 else names
+
+    @property
+    def predicate(self) -> str:
+        """The clause, to be written right after the subject."""
+        return f" {self.text}" if self.models else self.text
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,16 @@ def cautions(summary: Summary) -> list[Caution]:
                 by_text.setdefault((rule.weight, line), []).append(ranked.model)
     of_models = [Caution(weight, tuple(names), text) for (weight, text), names in by_text.items()]
     return sorted(of_benchmark + of_models, key=lambda caution: -caution.weight)
+
+
+def more_cautions(number: int) -> str:
+    """Return the number of cautions that are not shown, in words.
+
+    Example:
+        >>> more_cautions(1), more_cautions(2)
+        ('1 lighter caution', '2 lighter cautions')
+    """
+    return f"{number} lighter caution{'s' * (number != 1)}"
 
 
 def _incomplete(summary: Summary) -> Iterator[str]:
@@ -83,7 +99,7 @@ def _demo(summary: Summary) -> Iterator[str]:
 
 def _looks(summary: Summary) -> Iterator[str]:
     if notice := looks_notice(summary):
-        yield notice
+        yield capitalized(notice)
 
 
 def _wrong_clusters(summary: Summary) -> Iterator[str]:
@@ -92,7 +108,7 @@ def _wrong_clusters(summary: Summary) -> Iterator[str]:
 
 
 def _ceilings(summary: Summary) -> Iterator[str]:
-    yield from ceiling_lines(summary)
+    yield from map(capitalized, ceiling_lines(summary))
 
 
 RULES = (

@@ -110,23 +110,3 @@ PHRASES = {
     "blur": Phrase("px", NUMBER, _blur),
 }
 """The phrases of the standard suite, by degradation type."""
-
-TYPES = {
-    "exposure": "exposure",
-    "crop_edge": "a cut-off edge",
-    "crop_corner": "a crop to one corner",
-    "crop_aspect": "a changed shape",
-    "crop_center": "a crop to the middle",
-    "jpeg": "JPEG compression",
-    "blur": "blur",
-}
-
-
-def type_in_words(kind: str) -> str:
-    """Return a degradation type as a photographer would say it; an unknown one keeps its name.
-
-    Example:
-        >>> type_in_words("crop_edge"), type_in_words("film grain")
-        ('a cut-off edge', 'film grain')
-    """
-    return TYPES.get(kind) or one_line(kind)

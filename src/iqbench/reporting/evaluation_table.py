@@ -12,7 +12,7 @@ from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
-from iqbench.reporting.table import unfinished
+from iqbench.reporting.notices import unfinished
 from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
 from iqbench.reporting.voter_lines import voter_lines
 from iqbench.results.agreement_summary import (

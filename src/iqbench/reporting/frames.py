@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from iqbench.reporting.table import type_order
+from iqbench.reporting.degradation_types import type_order
 from iqbench.results.summary import Summary
 
 

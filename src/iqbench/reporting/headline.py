@@ -3,7 +3,7 @@
 from iqbench.benchmark.comparisons import POINTS_TO_SHOW
 from iqbench.reporting.contest import Contest
 from iqbench.reporting.model_faults import FAULTS
-from iqbench.reporting.text_format import and_list, one_line, percent
+from iqbench.reporting.text_format import and_list, capitalized, one_line, percent
 from iqbench.reporting.weak_spots import weakness
 from iqbench.results.model_summary import ModelSummary
 from iqbench.results.summary import Summary
@@ -53,7 +53,8 @@ def _only_one(contest: Contest, name: str) -> str:
         return ""
     photos = _photos(contest.summary)
     if overall.value == 1.0:
-        return f"{one_line(name)} is right in all {overall.n:,} pairs of {photos}."
+        least = "" if overall.interval is None else f", at least {percent(overall.interval[0])} %"
+        return f"{one_line(name)} is right in all {overall.n:,} pairs ({photos}{least})."
     interval = "" if overall.interval is None else f"{'–'.join(map(percent, overall.interval))} %, "
     share = f"{percent(overall.value)} % of pairs ({interval}{photos})"
     return f"{one_line(name)} prefers the original to its damaged copy in {share}."
@@ -129,12 +130,10 @@ def _fault(contest: Contest) -> str:
     if not told:
         return ""
     fault = min((faults[name] for name in told), key=FAULTS.index)
-    names = [name for name in faults if name in told and faults[name] is fault]
-    clause = fault.clause(contest.model(names[0]))
-    if names == list(contest.summary.models) and fault.needs_leader:  # the finding has just named them
-        subject = {1: "It", 2: "Neither"}.get(len(names), "None of them")
-        return f"{subject} {clause if len(names) == 1 else clause.replace('is not', 'is', 1)}."
-    return fault.sentence(names, contest.summary.models)
+    having = {name: contest.model(name) for name in faults if name in told and faults[name] is fault}
+    if list(having) != list(contest.summary.models) or not fault.needs_leader:
+        return fault.sentence(having)
+    return fault.sentence(having, subject="It" if len(having) == 1 else "They")  # the finding has just named them
 
 
 def _advice(contest: Contest) -> str:
@@ -160,7 +159,7 @@ def _advice(contest: Contest) -> str:
     if contest.as_good_as_equal(sound):
         return "Take the faster one."
     needed = "" if _needed_to_rank(contest) else _needed(contest)
-    return f"{needed[:1].upper()}{needed[1:]}." if needed else ""
+    return f"{capitalized(needed)}." if needed else ""
 
 
 def _remedies(contest: Contest) -> str:

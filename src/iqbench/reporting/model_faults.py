@@ -1,8 +1,9 @@
 """The fault of a model that decides what may be concluded about it, for the headline of a report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from iqbench.reporting.degradation_types import type_in_words
 from iqbench.reporting.model_warnings import contradictions, second_answers
 from iqbench.reporting.text_format import and_list, one_line, percent
 from iqbench.results.model_summary import ModelSummary
@@ -25,7 +26,7 @@ class Fault:
         name: Its name.
         found_in: Returns whether a model has it.
         clause: Returns the clause about one model, whose subject is the model.
-        plural: The clause about several models.
+        plural: The clause about several models, or a function that returns it.
         counts: Whether the model's accuracy may be compared with others all the same.
         needs_leader: Whether it is told only of a model that no other one beats.
         remedy: What to do about it, "" if there is nothing but not to use the model.
@@ -34,16 +35,17 @@ class Fault:
     name: str
     found_in: Callable[[ModelSummary], bool]
     clause: Callable[[ModelSummary], str]
-    plural: str
+    plural: str | Callable[[Sequence[ModelSummary]], str]
     counts: bool = True
     needs_leader: bool = False
     remedy: str = ""
 
-    def sentence(self, names: Sequence[str], models: dict[str, ModelSummary]) -> str:
-        """Return the sentence about the models that have the fault."""
-        if len(names) == 1:
-            return f"{one_line(names[0])} {self.clause(models[names[0]])}."
-        return f"{and_list(names, 'models')} {self.plural}."
+    def sentence(self, models: Mapping[str, ModelSummary], subject: str = "") -> str:
+        """Return the sentence about the models that have the fault, whose subject are their names or another one."""
+        subject = subject or and_list(list(models), "models")
+        if len(models) == 1:
+            return f"{subject} {self.clause(next(iter(models.values())))}."
+        return f"{subject} {self.plural if isinstance(self.plural, str) else self.plural(list(models.values()))}."
 
 
 def fault_of(model: ModelSummary) -> Fault | None:
@@ -81,6 +83,21 @@ def _suspect(model: ModelSummary) -> str:
 
 def _is_not_above_chance(model: ModelSummary) -> bool:
     return model.overall.verdict != "above chance"
+
+
+def _seen_types(models: Sequence[ModelSummary]) -> list[str]:
+    """Return the types on which all of some models are shown to be above 50 %."""
+    return [
+        kind
+        for kind in models[0].by_degradation
+        if all(kind in model.by_degradation and model.by_degradation[kind].verdict == "above chance" for model in models)
+    ]
+
+
+def _sees_only(models: Sequence[ModelSummary]) -> str:
+    verb = "is" if len(models) == 1 else "are"
+    types = [type_in_words(kind) for kind in _seen_types(models)]
+    return f"{verb} shown to see only {and_list(types, 'types')}" if types else f"{verb} shown to see single types only"
 
 
 def _is_not_above_baselines(model: ModelSummary) -> bool:
@@ -156,6 +173,13 @@ FAULTS = (
         _changes_verdicts,
         lambda model: "gives other answers when it is asked again",
         "give other answers when they are asked again",
+    ),
+    Fault(
+        "sees some types only",
+        lambda model: _is_not_above_chance(model) and bool(_seen_types([model])),
+        lambda model: _sees_only([model]),
+        _sees_only,
+        needs_leader=True,
     ),
     Fault(
         "not above chance",

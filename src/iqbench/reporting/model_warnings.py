@@ -114,7 +114,7 @@ def _baseline_not_beaten(model: ModelSummary) -> Iterator[str]:
     lost = {kind: gap for kind, gap in gaps.items() if gap.beaten is False and not gap.ceiling}
     if lost:
         baselines = ", ".join(sorted({str(gap.baseline) for gap in lost.values()}))
-        yield f"not shown to beat the best baseline ({baselines}) on {', '.join(map(one_line, lost))}"
+        yield f"is not shown to beat the best baseline ({baselines}) on {', '.join(map(one_line, lost))}"
 
 
 def _unanswered(model: ModelSummary) -> Iterator[str]:

@@ -108,6 +108,16 @@ def one_line(name: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())
 
 
+def capitalized(sentence: str) -> str:
+    """Return a sentence with a capital at its start; the rest stays as it is.
+
+    Example:
+        >>> capitalized("on JPEG")
+        'On JPEG'
+    """
+    return sentence[:1].upper() + sentence[1:]
+
+
 LONGEST_LIST = 4
 """Names in a sentence; more are counted."""
 

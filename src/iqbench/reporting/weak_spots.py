@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from iqbench.reporting.blind_spots import CHANCE, lies_above
-from iqbench.reporting.damage_words import damage_in_words, type_in_words
+from iqbench.reporting.damage_words import damage_in_words
+from iqbench.reporting.degradation_types import type_in_words
 from iqbench.reporting.text_format import and_list, percent
 from iqbench.results.model_summary import ModelSummary, SeverityStep
 
