@@ -136,7 +136,9 @@ class Job:
             'python -m iqbench.bench model=iqa \'data.root=\'"\'"\'my photos\'"\'"\'\''
         """
         left_out = ("hydra", *without)
-        kept = [text for text in self.overrides if re.split(r"[.=/@]", text.lstrip("+~"), maxsplit=1)[0] not in left_out]
+        kept = [
+            text for text in self.overrides if re.split(r"[.=/@]", text.lstrip("+~"), maxsplit=1)[0] not in left_out
+        ]
         folders = [word for folder in self.config_folders for word in ("--config-dir", folder)]
         return shlex.join(["python", "-m", f"iqbench.{program}", *folders, *kept])
 

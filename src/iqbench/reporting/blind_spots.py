@@ -67,7 +67,9 @@ def conditions(model: ModelSummary) -> list[Condition]:
     """Return the degradation types, then the levels of all ladders, that a model has an accuracy on."""
     types = [Condition(f"all of {kind}", kind, True, cell) for kind, cell in model.by_degradation.items()]
     levels = [
-        Condition(f"{ladder} severity {step.severity} ({step.level})", step.degradation_type, False, step, ladder, step.level)
+        Condition(
+            f"{ladder} severity {step.severity} ({step.level})", step.degradation_type, False, step, ladder, step.level
+        )
         for ladder, steps in model.severity.items()
         for step in steps
     ]

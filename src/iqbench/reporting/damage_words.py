@@ -91,7 +91,6 @@ def _blur(sigma: str) -> str:
 NUMBER = r"(\d+(?:\.\d+)?)"
 
 
-
 class Phrase(NamedTuple):
     """The unit of a type's levels, the pattern of their names, and the phrase that its parts make."""
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from iqbench.reporting.html_templates import render
 from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.html_templates import render
 from iqbench.results.model_summary import Mistake, ModelSummary, TypeMistakes
 from iqbench.results.reader import Run
 from iqbench.results.schema import GalleryPicture

@@ -42,11 +42,9 @@ TERMS = {
     "margin": "How much a model prefers the original: above 0 it is right, below 0 wrong. Its scale differs by model.",
     "misordered": "Of two neighbouring levels, compared directly, the model prefers the harsher one.",
     "order consistency": "The share of pairs in which a model keeps its verdict when the two photos are swapped.",
-    "paired": "Both models judged the same photos, so easy and hard photos cancel out.",
     "place": "One plus the number of models that are shown to be better, up to the last place that is not excluded. "
     "Models that cannot be told apart share places.",
     "points": "Percentage points: from 80 % to 85 % are 5 points.",
-    "position bias": "A preference for the first or the second photo, whichever it is.",
     "precision": "The number format of the computation, such as fp32 or bf16.",
     "P-test": "How often the original of one photo is preferred to degraded copies of other photos.",
     "re-encoded": "Pairs of a photo and its JPEG of quality 95, which looks the same. A model that is right in nearly "

@@ -12,9 +12,9 @@ from iqbench.benchmark.cross_pairs import PARTNERS
 from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots, spot_in_words
 from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.comparisons import comparison_figures
+from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
 from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
-from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.notices import power_text, tie_rule

@@ -90,7 +90,9 @@ def _seen_types(models: Sequence[ModelSummary]) -> list[str]:
     return [
         kind
         for kind in models[0].by_degradation
-        if all(kind in model.by_degradation and model.by_degradation[kind].verdict == "above chance" for model in models)
+        if all(
+            kind in model.by_degradation and model.by_degradation[kind].verdict == "above chance" for model in models
+        )
     ]
 
 

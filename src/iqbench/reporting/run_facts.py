@@ -19,7 +19,9 @@ def facts(summary: Summary) -> str:
     if photos != summary.photos:
         judged += f" of {summary.photos:,} judged"
     pairs = summary.counts.pairs
-    answered = f"{pairs.ok:,} pairs" if pairs.ok == pairs.planned else f"{pairs.ok:,} of {pairs.planned:,} pairs answered"
+    answered = (
+        f"{pairs.ok:,} pairs" if pairs.ok == pairs.planned else f"{pairs.ok:,} of {pairs.planned:,} pairs answered"
+    )
     return (
         f"{models} model{'s' * (models != 1)}, {judged}, {answered}. Accuracy is the share of pairs in which a model "
         f"prefers the original to its degraded copy; {tie_rule(summary.protocol)}."
