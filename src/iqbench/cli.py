@@ -132,8 +132,8 @@ class Job:
             without: Settings, or groups of settings, that are left out.
 
         Example:
-            >>> Job(Path(), overrides=["model=iqa", "out=a", "data.root='my photos'"]).command("bench", without=["out"])
-            'python -m iqbench.bench model=iqa \'data.root=\'"\'"\'my photos\'"\'"\'\''
+            >>> Job(Path(), overrides=["model=iqa", "out=a", "data.root=my photos"]).command("bench", without=["out"])
+            "python -m iqbench.bench model=iqa 'data.root=my photos'"
         """
         left_out = ("hydra", *without)
         kept = [
