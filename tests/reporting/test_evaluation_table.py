@@ -132,7 +132,8 @@ def test_the_headline_says_who_leads_and_who_beats_the_best_baseline():
     expected = "a is not shown to agree with people better than the best baseline (sharper)."
     assert set_headline(with_baseline(alone, "")) == expected
     equal = evaluated({"a": a, "b": a})
-    start, best = "a and b cannot be told apart on these labels.", "with people better than the best baseline (sharper)."
+    start = "a and b cannot be told apart on these labels."
+    best = "with people better than the best baseline (sharper)."
     assert set_headline(with_baseline(equal, "")) == f"{start} They are not shown to agree {best}"
     assert set_headline(with_baseline(equal, "b")) == f"{start} b agrees {best}"
 
