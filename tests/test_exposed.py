@@ -90,7 +90,7 @@ def test_a_judge_that_is_right_for_the_wrong_reason_is_exposed(
     section = takeaways.split(f"## {judge}\n")[1].split("\n## ")[0]
     assert exposed[1:] in section  # there it begins with a capital
     cautions = (screen[1] / "report.html").read_text().split('<div class="cautions">')[1].split("</div>")[0]
-    assert re.search(f"<strong>{judge}</strong> [^<]*{re.escape(exposed)}", cautions)
+    assert re.search(rf"<strong>[^<]*\b{judge}\b[^<]*</strong> [^<]*{re.escape(exposed)}", cautions)
 
 
 def test_the_console_shows_the_heaviest_of_their_warnings(screen: tuple[Outcome, Path]) -> None:
