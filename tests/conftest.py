@@ -33,3 +33,9 @@ def folder(tmp_path: Path) -> Path:
 def files(folder: Path) -> list[PhotoFile]:
     """The photos of `folder`, as they are found there."""
     return list(Folder(str(folder), limit=None, seed=0).photos().files)
+
+
+@pytest.fixture(autouse=True)
+def one_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same date for every run, so that the reports of runs with the same results have the same bytes."""
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")

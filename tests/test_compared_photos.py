@@ -40,7 +40,7 @@ def keys(out: Path) -> set[tuple[str, str, str]]:
 
 def pictures_in_agreement(out: Path) -> int:
     page = (out / "report.html").read_text()
-    section = page.split("<h2>Agreement of two models</h2>")[1].split("<h2>")[0]
+    section = page.split('<h2 id="agreement">')[1].split("<h2")[0]
     return len(re.findall('<img src="data:image/jpeg', section))
 
 

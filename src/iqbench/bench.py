@@ -84,10 +84,17 @@ def job(config: DictConfig) -> None:
     current = cli.Job.current()
     with recorded(current) as status:
         cli.prepare(config, current, "bench")
-        summary = bench(Request(config), current.folder, status)
+        summary = bench(Request(config), current.folder, status, _command(current))
         if not current.is_sweep:
             show(summary, current.folder)
         check_failures(summary, config.max_failures)
+
+
+def _command(current: cli.Job) -> str:
+    """Return the command that repeats a job in a new folder of results."""
+    from iqbench.benchmark.plan import PLACE_SETTINGS
+
+    return current.command("bench", without=PLACE_SETTINGS)
 
 
 def show(summary: "Summary", folder: Path) -> None:
@@ -98,13 +105,14 @@ def show(summary: "Summary", folder: Path) -> None:
     log.info("results: %s", folder)
 
 
-def bench(request: Request, folder: Path, status: Status) -> "Summary":
+def bench(request: Request, folder: Path, status: Status, command: str = "") -> "Summary":
     """Score every planned pair, store the answers in ``folder``, export them, and return the summary.
 
     Args:
         request: What is judged, and by which model.
         folder: The folder of the store and the exports.
         status: The job's status, which is told when the store in the folder is this run's.
+        command: The command that repeats the run, for the report; "" for a run from Python.
 
     Raises:
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
@@ -113,19 +121,22 @@ def bench(request: Request, folder: Path, status: Status) -> "Summary":
     from iqbench.inference.process_state import restored_process_state
     from iqbench.io import lock
     from iqbench.reporting.exports import export
+    from iqbench.results.origin import Origin
     from iqbench.results.store import Store
     from iqbench.results.store_files import set_aside
 
     config = request.config
     if config.gallery < 0:
         raise UsageError(f"gallery={config.gallery}: must be 0 or more")
+    folder_of_program = str(Path.cwd())
     with ExitStack() as model_code:
         model_code.enter_context(restored_process_state())
         plan = _plan(request, folder)
         with lock(folder):
             if config.fresh:
                 set_aside(folder)
-            store = Store(folder, plan.identity, plan.details, plan.variant_rows)
+            origin = Origin.now(command, folder_of_program)
+            store = Store(folder, plan.identity, plan.details, plan.variant_rows, origin)
             status.holds_results()
             degraded = [variant for variant in plan.task.variants if variant.group != "control"]
             log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))

@@ -1,9 +1,10 @@
 """Start a program under Hydra, check its config, and end it with one line after a user's mistake."""
 
 import os
+import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from iqbench import commands
 from iqbench import config as configuration
 from iqbench.config import CONF_DIR, MARK, SCHEMAS, defaults, register_schemas
 from iqbench.config_errors import check_targets, explain, explain_group, explain_yaml
@@ -130,6 +132,23 @@ class Job:
             return cls(Path(config.runtime.output_dir), None, 0, *given)
         root = Path(config.sweep.dir).absolute()
         return cls(Path(config.runtime.output_dir), root, int(config.job.num), *given)
+
+    def command(self, program: str, without: Collection[str] = ()) -> str:
+        """Return the command of this job alone, as it is typed in a shell.
+
+        Args:
+            program: The name of the program, such as ``bench``.
+            without: Settings, or groups of settings, that are left out.
+
+        Example:
+            >>> Job(Path(), overrides=["model=iqa", "out=a", "data.root=my photos"]).command("bench", without=["out"])
+            "python -m iqbench.bench model=iqa 'data.root=my photos'"
+        """
+        left_out = ("hydra", *without)
+        kept = [
+            text for text in self.overrides if re.split(r"[.=/@]", text.lstrip("+~"), maxsplit=1)[0] not in left_out
+        ]
+        return commands.command(program, *commands.config_folders(self.config_dirs), *kept)
 
 
 def own_config_dirs(runtime: RuntimeConf) -> list[str]:

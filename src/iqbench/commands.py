@@ -28,6 +28,21 @@ def command(program: str, *arguments: str | Path) -> str:
     return " ".join(["python", "-m", f"iqbench.{program}", *map(shell_quoted, words)])
 
 
+def config_folders(folders: Sequence[str]) -> list[str]:
+    """Return the arguments that name the user's own config folders; Hydra takes one ``--config-dir``.
+
+    Args:
+        folders: The folders, such as ``file:///home/me/myconf``.
+
+    Example:
+        >>> config_folders(["file:///home/me/myconf"]), config_folders([])
+        (['--config-dir', '/home/me/myconf'], [])
+    """
+    if len(folders) == 1 and folders[0].startswith("file://"):
+        return ["--config-dir", folders[0].removeprefix("file://")]
+    return [override("hydra.searchpath", folders)] if folders else []
+
+
 def override(key: str, value: object) -> str:
     """Return ``key=value`` such that Hydra reads exactly this value, of this type.
 

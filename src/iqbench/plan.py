@@ -47,7 +47,7 @@ def plan(folder: Path, difference: float, photos: int | None = None) -> None:
     Raises:
         UsageError: If the folder holds no results, or too few photos to plan from.
     """
-    from iqbench.benchmark.comparisons import comparisons_of
+    from iqbench.benchmark.comparisons import FEWEST_CLUSTERS, comparisons_of
     from iqbench.benchmark.tables import BenchmarkSample, Tables
     from iqbench.benchmark.verdict_table import adjacent_rows, protocol_of, read_runs, verdict_rows
     from iqbench.reporting.plan_table import Pilot, PlanRow, print_plan
@@ -62,9 +62,9 @@ def plan(folder: Path, difference: float, photos: int | None = None) -> None:
     sample = BenchmarkSample(Tables(table, adjacent_rows(runs)), protocol_of(runs), BootstrapConfig(resamples=0))
     clusters = len(sample.bootstrap.index)
     pilot = Pilot(len(sample.models), int(sample.asked["original"].nunique()), clusters)
-    if clusters < MIN_PHOTOS:
+    if clusters < FEWEST_CLUSTERS:
         number = f"{clusters} {pilot.unit}"
-        raise UsageError(f"{folder}: {number} are too few to plan from; benchmark {MIN_PHOTOS} or more first")
+        raise UsageError(f"{folder}: {number} are too few to plan from; benchmark {FEWEST_CLUSTERS} or more first")
     comparisons: Comparisons = comparisons_of(sample)
     rows = []
     for kind in (None, *sample.types):
@@ -72,10 +72,6 @@ def plan(folder: Path, difference: float, photos: int | None = None) -> None:
         least = power.least_difference(photos or clusters)
         rows.append(PlanRow(kind or "all pairs", power.clusters_for(difference / 100), least if least <= 1 else None))
     print_plan(rows, difference, photos or clusters, pilot)
-
-
-MIN_PHOTOS = 6
-"""With fewer clusters no difference can be shown, so their spread says too little."""
 
 
 if __name__ == "__main__":

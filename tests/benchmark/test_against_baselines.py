@@ -8,7 +8,7 @@ from fixtures.verdict_tables import frame, on_files, row, sample_of, size_margin
 from iqbench.baselines import baseline_verdicts
 from iqbench.benchmark.against_baselines import BaselineComparisons
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import ceiling_lines
+from iqbench.reporting.notices import ceiling_lines
 from iqbench.results.model_summary import AgainstBaselines, ModelSummary
 from iqbench.results.summary import Summary
 

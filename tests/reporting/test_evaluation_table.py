@@ -9,6 +9,7 @@ from iqbench.evaluation.compare import compare
 from iqbench.evaluation.summarize import against_baseline
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.protocol import Protocol
+from iqbench.reporting.evaluation_headline import set_headline
 from iqbench.reporting.evaluation_table import notes
 from iqbench.results.cluster_summary import Clusters
 from iqbench.results.evaluation_summary import EvaluatedSet, PairModel, PhotoCounts, VoteModel
@@ -112,3 +113,41 @@ def test_changed_answers_have_an_interval(share):
     assert len(lines) == (share > 0)
     for line in lines:
         assert f"its answer changes in {100 * (1 - consistent.mean()):.1f} % [" in line
+
+
+def with_baseline(result, shown):
+    models = {
+        name: model.model_copy(
+            update={"against_best_baseline": model.against_best_baseline.model_copy(update={"shown": name in shown})}
+        )
+        for name, model in result.models.items()
+    }
+    return result.model_copy(update={"models": models})
+
+
+def test_the_headline_says_who_leads_and_who_beats_the_best_baseline():
+    a = pair_answers(40)
+    alone = evaluated({"a": a})
+    assert set_headline(with_baseline(alone, "a")) == "a agrees with people better than the best baseline (sharper)."
+    expected = "a is not shown to agree with people better than the best baseline (sharper)."
+    assert set_headline(with_baseline(alone, "")) == expected
+    equal = evaluated({"a": a, "b": a})
+    start = "a and b cannot be told apart on these labels."
+    best = "with people better than the best baseline (sharper)."
+    assert set_headline(with_baseline(equal, "")) == f"{start} They are not shown to agree {best}"
+    assert set_headline(with_baseline(equal, "b")) == f"{start} b agrees {best}"
+
+
+def test_a_model_that_is_shown_to_be_worse_is_no_leader_and_one_that_saw_the_photos_does_not_count():
+    a = pair_answers(40)
+    wrong = a.assign(margin=-a["margin"])
+    result = with_baseline(evaluated({"a": a, "b": wrong}), "a")
+    better = [pair.better for pair in result.differences]
+    assert better in (["a"], ["b"])
+    (leader,) = better
+    start = f"{leader} leads: none of the 2 models is shown to agree with people better."
+    assert set_headline(result).startswith(start)
+    seen = result.models[leader].model_copy(update={"photos_seen_in_training": 3})
+    text = set_headline(result.model_copy(update={"models": result.models | {leader: seen}}))
+    assert text.endswith(f"{leader} was trained on some of these photos, so its number does not count.")
+    assert "leads" not in text

@@ -4,7 +4,7 @@ from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
 from iqbench.reporting.html import report_page
 from iqbench.reporting.html_sections import ReportContent
-from iqbench.reporting.model_warnings import WARNINGS, model_warnings
+from iqbench.reporting.model_warnings import WARNINGS, Rule, model_warnings
 from iqbench.reporting.table import print_table
 from iqbench.reporting.takeaways import takeaways
 
@@ -64,12 +64,15 @@ def test_training_photos_position_bias_and_baselines_are_named():
     assert warned(model, "not held out: it was trained on 7 of these photos")
     assert warned(model, "position bias")
     assert warned(model, "2.5 % of pairs")
-    assert warned(model, "not shown to beat the best baseline (sharper) on blur")
+    assert warned(model, "is not shown to beat the best baseline (sharper) on blur")
 
 
 def test_a_warning_stands_in_the_table_in_the_takeaways_and_in_the_report(monkeypatch, tmp_path, capsys):
     (tmp_path / "plot.png").write_bytes(b"")
-    monkeypatch.setattr("iqbench.reporting.model_warnings.WARNINGS", (*WARNINGS, lambda _: ["is a scratch model"]))
+    monkeypatch.setattr(
+        "iqbench.reporting.model_warnings.WARNINGS",
+        (*WARNINGS, Rule(95, lambda _: iter(["is a scratch model"]), "a test")),
+    )
     summary = summary_of({"a": {"blur": 0.9}})
     print_table(summary)
     assert "a is a scratch model" in capsys.readouterr().out

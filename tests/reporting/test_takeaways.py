@@ -89,7 +89,7 @@ def test_a_baseline_that_is_not_beaten_is_named():
     against_blur = "models.a.against_baselines.by_degradation.blur"
     summary = changed(summary, against_blur, baseline="sharper", baseline_accuracy=0.95, value=-0.05, beaten=False)
     text = takeaways(summary)
-    assert "**Not shown to beat the best baseline (always-first, sharper) on blur, jpeg.**" in text
+    assert "**Is not shown to beat the best baseline (always-first, sharper) on blur, jpeg.**" in text
     assert "blur (sharper 95.0 %, difference -5.0 points [" in text
     sound = takeaways(summary_of({"a": {"blur": 0.9, "jpeg": 0.95}}))
     assert "Not shown to beat" not in sound

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from iqbench.errors import DiskError, UsageError
 from iqbench.io import write_text
 from iqbench.reporting import frames
+from iqbench.reporting.notices import unfinished
 from iqbench.reporting.plots import accuracy_figure
-from iqbench.reporting.table import unfinished
 from iqbench.reporting.text_format import one_line
 from iqbench.results.summary import Summary
 

@@ -23,6 +23,12 @@ NOT_BOTH = "no pair judged by both"
 ONLY_ONE = "only one model judged this type"
 NOTHING_SHOWN = "with so few photos no difference can be shown"
 
+POINTS_TO_SHOW = 0.05
+"""The difference between two models that a benchmark should be able to show."""
+
+FEWEST_CLUSTERS = 6
+"""With fewer clusters of photos no difference can be shown, so their spread says too little to plan from."""
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -110,16 +116,20 @@ class Comparisons:
 
     def least_difference(self) -> LeastDifference:
         """Return the difference that this sample shows with a power of 80 %: the median over all pairs of models."""
-        pairs = list(self._gaps)
-        if not pairs:
+        clusters, power = len(self._bootstrap.index), self.power()
+        planned = power.clusters_for(POINTS_TO_SHOW) if clusters >= FEWEST_CLUSTERS else None
+        if not self._gaps:
             return LeastDifference(
-                overall=None, reason="only one model was judged", by_degradation=dict.fromkeys(self._types)
+                overall=None,
+                reason="only one model was judged",
+                clusters_for_5_points=planned,
+                by_degradation=dict.fromkeys(self._types),
             )
-        clusters = len(self._bootstrap.index)
-        overall = _possible(self.power().least_difference(clusters))
+        overall = _possible(power.least_difference(clusters))
         return LeastDifference(
             overall=overall,
             reason=NOTHING_SHOWN if overall is None else None,
+            clusters_for_5_points=planned,
             by_degradation={kind: _possible(self.power(kind).least_difference(clusters)) for kind in self._types},
         )
 

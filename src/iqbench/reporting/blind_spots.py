@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from iqbench.reporting.damage_words import damage_in_words
+from iqbench.reporting.degradation_types import type_in_words
 from iqbench.results.model_summary import ModelSummary
 from iqbench.results.summary import Summary
 from iqbench.statistics.estimate import AccuracyAgainstChance, Estimate
@@ -23,6 +25,8 @@ class Condition:
     degradation_type: str
     is_type: bool
     accuracy: AccuracyAgainstChance
+    ladder: str = ""
+    level: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ def conditions(model: ModelSummary) -> list[Condition]:
     """Return the degradation types, then the levels of all ladders, that a model has an accuracy on."""
     types = [Condition(f"all of {kind}", kind, True, cell) for kind, cell in model.by_degradation.items()]
     levels = [
-        Condition(f"{ladder} severity {step.severity} ({step.level})", step.degradation_type, False, step)
+        Condition(
+            f"{ladder} severity {step.severity} ({step.level})", step.degradation_type, False, step, ladder, step.level
+        )
         for ladder, steps in model.severity.items()
         for step in steps
     ]
@@ -89,6 +95,15 @@ def blind_spots(summary: Summary) -> list[BlindSpot]:
         if not any(is_seen(condition) for condition in models.values())
     ]
     return [BlindSpot(condition, best[condition.name]) for condition in without_nested(unseen)]
+
+
+def spot_in_words(spot: BlindSpot, summary: Summary) -> str:
+    """Return the type or the level of a blind spot as a photographer would say it."""
+    condition = spot.condition
+    if condition.is_type:
+        return f"all of {type_in_words(condition.degradation_type)}"
+    threshold = summary.models[spot.best_model].thresholds.get(condition.ladder)
+    return damage_in_words(condition.ladder, condition.level, None if threshold is None else threshold.unit)
 
 
 def _accuracy(condition: Condition) -> float:

@@ -12,8 +12,9 @@ from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
 from iqbench.protocol import Protocol
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
+from iqbench.reporting.evaluation_headline import evaluation_headline
 from iqbench.reporting.model_warnings import not_held_out
-from iqbench.reporting.table import unfinished
+from iqbench.reporting.notices import unfinished
 from iqbench.reporting.text_format import decimal, one_line, p_text, percent, points, tie_worth
 from iqbench.reporting.voter_lines import voter_lines
 from iqbench.results.agreement_summary import (
@@ -32,8 +33,9 @@ Cells = dict[str, Text | str]
 
 
 def print_agreement(summary: EvaluationSummary, console: Console | None = None) -> None:
-    """Print a table for each set. In a file or a pipe it is at least 120 columns wide."""
+    """Print the headline, and a table for each set. In a file or a pipe it is at least 120 columns wide."""
     console = console or wide_console(120)
+    console.print(Text(evaluation_headline(summary), "bold"), soft_wrap=True)
     for result in summary.sets:
         console.print(agreement_table(result))
         for line in notes(result, summary.protocol):

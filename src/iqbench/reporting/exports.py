@@ -74,7 +74,9 @@ def export(
         if pictures:
             write_comparison_pictures(place / COMPARISONS, pictures)
         compared = {picture.key: picture for picture in pictures}
-        page = report_page(ReportContent(summary, place / "accuracy.png", stored_pictures(runs), compared))
+        origins = [(str(run.identity["model_name"]), run.origin) for run in runs]
+        content = ReportContent(summary, place / "accuracy.png", stored_pictures(runs), compared, origins)
+        page = report_page(content)
         (place / "report.html").write_text(page, encoding="utf-8", newline="\n")
     return summary
 

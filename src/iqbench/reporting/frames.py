@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from iqbench.reporting.table import type_order
+from iqbench.reporting.degradation_types import type_order
 from iqbench.results.summary import CorrectedDifference, ModelDifference, Summary
 from iqbench.statistics.estimate import Estimate
 

@@ -1,19 +1,20 @@
 """The gallery: each model's most confident mistakes with their pictures, as HTML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.html_templates import render
-from iqbench.reporting.table import type_order
-from iqbench.results.model_summary import Mistake, ModelSummary
+from iqbench.results.model_summary import Mistake, ModelSummary, TypeMistakes
 from iqbench.results.reader import Run
 from iqbench.results.schema import GalleryPicture
 from iqbench.results.summary import Summary
 
-MAX_FIGURES = 63
-"""Mistakes in one report, so that it stays a few megabytes however many models it compares."""
+MAX_FIGURES = 140
+"""Mistakes in one report: all that ``gallery=4`` keeps of five models, and fewer of each where there are more, so that
+a page stays below 20 megabytes however many models it compares."""
 
 Pictures = Mapping[tuple[str, str, str], GalleryPicture]
 """Pictures by model fingerprint, photo sha256 and variant."""
@@ -49,7 +50,7 @@ def gallery(summary: Summary, pictures: Pictures) -> Markup:
         pictures: The pictures of mistakes that the run stored.
     """
     types = type_order(summary)
-    most = max(1, MAX_FIGURES // max(1, len(summary.models) * len(types)))
+    most = figures_per_type(summary)
     models = {
         ranked.model: sorted(
             _by_type(summary.models[ranked.model], types, pictures, most),
@@ -57,7 +58,21 @@ def gallery(summary: Summary, pictures: Pictures) -> Markup:
         )
         for ranked in summary.ranking
     }
-    return render("gallery.html.j2", models=models)
+    kept = max((len(of_type.worst) for model in summary.models.values() for of_type in _mistakes(model)), default=0)
+    return render("gallery.html.j2", models=models, most=most, kept=kept)
+
+
+def figures_per_type(summary: Summary) -> int:
+    """Return how many mistakes of each model and type a report shows: all that are kept, unless they are too many."""
+    counts = [len(of_type.worst) for model in summary.models.values() for of_type in _mistakes(model)]
+    most = max(counts, default=1)
+    while most > 1 and sum(min(count, most) for count in counts) > MAX_FIGURES:
+        most -= 1
+    return most
+
+
+def _mistakes(model: ModelSummary) -> Iterable[TypeMistakes]:
+    return model.failures_by_type.values()
 
 
 def _by_type(model: ModelSummary, types: list[str], pictures: Pictures, most: int) -> list[GalleryType]:

@@ -1,6 +1,6 @@
 """The sections of report.html. A new one is an entry of `SECTIONS` and its template in sections/."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,16 +9,28 @@ from typing import Any
 from markupsafe import Markup
 
 from iqbench.benchmark.cross_pairs import PARTNERS
-from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots
+from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots, spot_in_words
+from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.comparisons import comparison_figures
+from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
 from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
-from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import RANKED_BY, accuracies, ceiling_lines, power_text, type_order
+from iqbench.reporting.notices import power_text, tie_rule
+from iqbench.reporting.run_facts import (
+    commands,
+    data_text,
+    facts,
+    seeds_text,
+    started,
+    suite_text,
+    versions_text,
+)
+from iqbench.reporting.table import RANKED_BY, accuracies
 from iqbench.results.comparison_pictures import ComparisonPictures
 from iqbench.results.model_summary import SeverityStep
+from iqbench.results.origin import Origin
 from iqbench.results.summary import Summary
 
 Values = dict[str, Any]
@@ -26,12 +38,14 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class ReportContent:
-    """The results that report.html renders: the summary, the accuracy plot, and the pictures."""
+    """The results that report.html renders: the summary, the accuracy plot, the pictures, and the runs' origins."""
 
     summary: Summary
     accuracy_plot: Path
     pictures: Pictures
     compared: ComparisonPictures = field(default_factory=dict)
+    origins: Sequence[tuple[str, Origin]] = ()
+    """The name of the model of each run, and the run's origin."""
 
     @cached_property
     def types(self) -> list[str]:
@@ -80,14 +94,29 @@ class LevelRow:
 
 
 def _verdict(content: ReportContent) -> Values:
-    warnings = {name: model_warnings(model) for name, model in content.summary.models.items()}
+    summary, found = content.summary, cautions(content.summary)
     return {
-        "ranked_by": RANKED_BY[content.summary.ranked_by],
-        "warnings": warnings,
-        "blind_spots": blind_spots(content.summary),
+        "facts": facts(summary),
+        "ranked_by": RANKED_BY[summary.ranked_by],
+        "cautions": found,
+        "shown": SHOWN,
+        "more": more_cautions(len(found) - SHOWN),
+        "blind_spots": [(spot_in_words(spot, summary), spot) for spot in blind_spots(summary)],
         "no_blind_spot": NO_BLIND_SPOT,
-        "ceilings": ceiling_lines(content.summary),
-        "photo_counts": {model.photos for model in content.summary.models.values()},
+        "photo_counts": {model.photos for model in summary.models.values()},
+    }
+
+
+def _provenance(content: ReportContent) -> Values:
+    summary = content.summary
+    return {
+        "data": data_text(summary),
+        "suite": suite_text(summary),
+        "tie_rule": tie_rule(summary.protocol),
+        "seeds": seeds_text(summary),
+        "versions": versions_text(summary),
+        "started": started(content.origins),
+        "commands": commands(content.origins),
     }
 
 
@@ -154,6 +183,6 @@ SECTIONS = (
     Section("Most confident mistakes", "mistakes", _mistakes),
     Section("Calibration and repeatability", "confidence", _confidence),
     Section("Accuracy by image statistics", "strata"),
-    Section("Provenance", "provenance"),
+    Section("Provenance", "provenance", _provenance),
 )
 """The sections of report.html, in their order on the page."""

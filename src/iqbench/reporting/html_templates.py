@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from iqbench.reporting.glossary import anchor, term
 from iqbench.reporting.text_format import one_line, p_value, percent, points
 from iqbench.statistics.estimate import Estimate
 
@@ -43,7 +44,9 @@ def _environment() -> jinja2.Environment:
         "cell": cell,
         "estimate": Estimate.of_fields,
         "jpeg": lambda data: data_uri(data, "jpeg"),
+        "anchor": anchor,
     }
+    environment.globals["term"] = term
     return environment
 
 

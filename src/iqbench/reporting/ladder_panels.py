@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.plot_style import FAINT, GRID, INK, LINES, MARKERS, drawable
-from iqbench.reporting.table import type_order
 from iqbench.results.model_summary import SeverityStep
 from iqbench.results.summary import Summary
 

@@ -1,6 +1,7 @@
 """Warnings: reasons not to take a model's accuracy at face value. Table, takeaways and report show the same ones."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from iqbench.reporting.blind_spots import CHANCE, lies_above
 from iqbench.reporting.text_format import one_line, percent
@@ -13,13 +14,16 @@ COMPRESSION_DETECTOR = 0.9
 PRECISION_AGREEMENT = 0.99
 """Smallest share of verdicts that a lower precision and fp32 must have in common."""
 
+SLIGHT_BIAS = 0.02
+"""Share of contradicted pairs up to which position bias hardly changes an accuracy."""
+
 MIN_TYPES = 3
 """With this many degradation types or more, a quality model should see more than one."""
 
 
 def model_warnings(model: ModelSummary) -> list[str]:
     """Return a model's warnings, each a clause whose subject is the model; none for a sound one."""
-    return [line for rule in WARNINGS for line in rule(model)]
+    return [line for rule in WARNINGS for line in rule.lines(model)]
 
 
 def not_held_out(model: ModelSummary | EvaluatedModel, photos: str = "photos") -> str:
@@ -41,9 +45,24 @@ def _seen_in_training(model: ModelSummary) -> Iterator[str]:
 
 
 def _position_bias(model: ModelSummary) -> Iterator[str]:
+    if contradictions(model) > SLIGHT_BIAS:
+        yield _bias_clause(model)
+
+
+def _slight_position_bias(model: ModelSummary) -> Iterator[str]:
+    if 0 < contradictions(model) <= SLIGHT_BIAS:
+        yield _bias_clause(model)
+
+
+def contradictions(model: ModelSummary) -> float:
+    """Return the share of pairs in which a model contradicts itself when the photos are swapped."""
     consistency = model.overall.order_consistency
-    if consistency is not None and consistency < 1:
-        yield f"contradicts itself in {percent(1 - consistency)} % of pairs when they are swapped (position bias)"
+    return 0.0 if consistency is None else 1 - consistency
+
+
+def _bias_clause(model: ModelSummary) -> str:
+    share = percent(contradictions(model))
+    return f"contradicts itself in {share} % of pairs when they are swapped (position bias)"
 
 
 def _identity_control(model: ModelSummary) -> Iterator[str]:
@@ -109,7 +128,7 @@ def _baseline_not_beaten(model: ModelSummary) -> Iterator[str]:
     lost = {kind: gap for kind, gap in gaps.items() if gap.beaten is False and not gap.ceiling}
     if lost:
         baselines = ", ".join(sorted({str(gap.baseline) for gap in lost.values()}))
-        yield f"not shown to beat the best baseline ({baselines}) on {', '.join(map(one_line, lost))}"
+        yield f"is not shown to beat the best baseline ({baselines}) on {', '.join(map(one_line, lost))}"
 
 
 def _unanswered(model: ModelSummary) -> Iterator[str]:
@@ -118,20 +137,36 @@ def _unanswered(model: ModelSummary) -> Iterator[str]:
         yield f"gives no answer in {share} % of pairs, which are worth as much as ties"
 
 
-WARNINGS: tuple[Callable[[ModelSummary], Iterator[str]], ...] = (
-    _seen_in_training,
-    _position_bias,
-    _identity_control,
-    _not_repeatable,
-    _precision_loss,
-    _like_baseline,
-    _compression_detector,
-    _single_type,
-    _no_opinion,
-    _unanswered,
-    _baseline_not_beaten,
+@dataclass(frozen=True)
+class Rule:
+    """A warning, and its weight among all cautions about a benchmark.
+
+    Args:
+        weight: Its weight; the heaviest cautions are shown first.
+        lines: Returns the clauses about a model, none for a sound one.
+        reason: Why it weighs so much.
+    """
+
+    weight: int
+    lines: Callable[[ModelSummary], Iterator[str]]
+    reason: str
+
+
+WARNINGS = (
+    Rule(90, _seen_in_training, "the model may know these photos by heart"),
+    Rule(85, _no_opinion, "there is no preference to measure"),
+    Rule(80, _position_bias, "half of what looks like a preference is the order of the photos"),
+    Rule(78, _identity_control, "differences between equal photos are noise, and enter every verdict"),
+    Rule(75, _not_repeatable, "another run gives another result"),
+    Rule(70, _unanswered, "the accuracy is about the pairs that were answered, and about ties"),
+    Rule(65, _like_baseline, "the model may see nothing but a file size or a brightness"),
+    Rule(50, _compression_detector, "it may detect a file's history, and not damage"),
+    Rule(45, _single_type, "it is a detector of one kind of damage"),
+    Rule(40, _precision_loss, "a setting changes verdicts, and can be changed back"),
+    Rule(30, _slight_position_bias, "few verdicts depend on the order"),
+    Rule(20, _baseline_not_beaten, "one number of many, and often a lack of photos"),
 )
-"""One rule per warning, in the order of the report."""
+"""One rule per warning, the heaviest first. Those of a whole benchmark are in `iqbench.reporting.cautions`."""
 
 
 def second_answers(model: ModelSummary) -> dict[str, SecondAnswers]:

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
+from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.ladder_panels import draw_ladders, panel_rows
 from iqbench.reporting.plot_style import FAINT, INK, FigureKind, drawable, save_figure
-from iqbench.reporting.table import accuracies, type_order
+from iqbench.reporting.table import accuracies
 from iqbench.reporting.text_format import percent
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.results.summary import Summary

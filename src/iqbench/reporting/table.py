@@ -7,18 +7,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.protocol import Protocol
+from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
-from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent, tie_worth
+from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.headline import headline
+from iqbench.reporting.notices import looks_notice, power_text, tie_rule, unfinished
+from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.results.summary import RankedModel, Summary
 from iqbench.statistics.estimate import Interval
-
-STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
-"""The order of the published table."""
-
 
 RANKED_BY = {
     "corrected score": "Ranked by the accuracy corrected for chance and baselines: 100 is a perfect judge, 0 a coin, "
@@ -42,12 +40,6 @@ def place_text(ranked: RankedModel, corrected: bool = False) -> str:
     if first is None:
         return "no place"
     return f"place {first}" + (f" to {last}" if last != first else "")
-
-
-def type_order(summary: Summary) -> list[str]:
-    """Return the degradation types of a run: the standard ones as published, then any others by name."""
-    types = {kind for model in summary.models.values() for kind in model.by_degradation}
-    return [kind for kind in STANDARD_TYPES if kind in types] + sorted(types.difference(STANDARD_TYPES))
 
 
 def accuracies(entry: ModelSummary | BaselineAccuracies, types: list[str]) -> list[float | None]:
@@ -130,91 +122,20 @@ def _caption(summary: Summary) -> Text:
     return Text("; ".join(parts))
 
 
-def power_text(summary: Summary) -> str:
-    """Return what difference of two models these photos can show."""
-    least, clusters = summary.least_difference, summary.clusters
-    sample = f"{summary.photos_judged} photos"
-    if clusters.clusters != clusters.photos:
-        sample += f" in {clusters.clusters} clusters"
-    if least.overall is None:
-        return f"with {sample} no difference between models can be shown"
-    return f"with {sample} only differences above {percent(least.overall)} points can be shown (80 % power)"
-
-
-def looks_notice(summary: Summary) -> str:
-    """Return a warning where photos were added after results could be seen, and "" where none were.
-
-    Adding photos until something shows makes a false claim more likely than 5 %. With k looks in all, a claim whose
-    p-value is below 5 % / k is safe (Bonferroni).
-    """
-    if not summary.looks:
-        return ""
-    looks = ", ".join(map(str, summary.looks))
-    bar = 5 / (len(summary.looks) + 1)
-    return (
-        f"photos were added after results for {looks} photos could be seen: to be safe from stopping at a lucky "
-        f"moment, trust only p below {bar:.2g} %"
-    )
-
-
-def ceiling_lines(summary: Summary) -> list[str]:
-    """Return for each baseline the types on which not even a perfect model could be shown to beat it."""
-    types: dict[str, set[str]] = {}
-    for model in summary.models.values():
-        for kind, gap in model.against_baselines.by_degradation.items():
-            if gap.ceiling:
-                types.setdefault(str(gap.baseline), set()).add(kind)
-    order = type_order(summary)
-    return [
-        f"on {', '.join(one_line(kind) for kind in order if kind in kinds)} the baseline {name} is at its ceiling: "
-        "there no model can be told from it"
-        for name, kinds in sorted(types.items())
-    ]
-
-
-def unfinished(complete: bool, missing_shards: Sequence[int]) -> str:
-    """Return a notice where planned photos or whole jobs are missing, and "" where nothing is.
-
-    Example:
-        >>> unfinished(True, []), unfinished(False, [1, 2])
-        ('', 'INCOMPLETE: shards 1, 2 are missing')
-        >>> unfinished(False, [])
-        'INCOMPLETE: the run was interrupted or a job failed; the same command resumes it'
-    """
-    if complete:
-        return ""
-    if missing_shards:
-        several = len(missing_shards) > 1
-        numbers = ", ".join(map(str, missing_shards))
-        return f"INCOMPLETE: shard{'s' * several} {numbers} {'are' if several else 'is'} missing"
-    return "INCOMPLETE: the run was interrupted or a job failed; the same command resumes it"
-
-
-def tie_rule(protocol: Protocol) -> str:
-    """Return the protocol's rule for ties, and for the order of the photos if only one order counts.
-
-    Example:
-        >>> tie_rule(Protocol("legacy", "original_first", tie_worth=0.0, tie_margin=0.0))
-        'a tie is wrong, and the original is always shown first (protocol legacy)'
-    """
-    rule = tie_worth(protocol.tie_worth)
-    if protocol.orders == "both":
-        return rule
-    return f"{rule}, and the original is always shown first (protocol {one_line(protocol.name)})"
-
-
 def print_table(summary: Summary, console: Console | None = None) -> None:
-    """Print the accuracy table and each model's warnings, at least 120 columns wide in a file or a pipe."""
+    """Print the headline, the accuracy table and the heaviest cautions, at least 120 columns wide in a pipe."""
     console = console or wide_console(120)
+    console.print(Text(headline(summary), "bold"), soft_wrap=True)
     console.print(accuracy_table(summary))
     for name, model in summary.models.items():
-        for line in model_warnings(model):
-            console.print(Text.assemble((one_line(name), "bold"), f" {line}"), soft_wrap=True)
         if model.overall.value == 1.0:
             right = f" is right in all {model.overall.n} pairs{bracketed_interval(model.overall)}"
             console.print(Text.assemble((one_line(name), "bold"), right), soft_wrap=True)
-    for line in ceiling_lines(summary):
-        console.print(line, soft_wrap=True)
+    found = cautions(summary)
+    for caution in found[:SHOWN]:
+        console.print(Text.assemble((caution.subject, "bold"), caution.predicate), soft_wrap=True)
+    if len(found) > SHOWN:
+        console.print(f"{more_cautions(len(found) - SHOWN)} in KEY_TAKEAWAYS.md", soft_wrap=True)
 
 
 def markdown_table(summary: Summary) -> list[str]:

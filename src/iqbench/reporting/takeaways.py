@@ -9,20 +9,14 @@ from iqbench.reporting.blind_spots import (
     prefers_damage,
     without_nested,
 )
+from iqbench.reporting.cautions import cautions
 from iqbench.reporting.cluster_notice import cluster_notice
+from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.diagnostics_text import diagnostic_lines
+from iqbench.reporting.headline import headline
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.table import (
-    RANKED_BY,
-    ceiling_lines,
-    looks_notice,
-    markdown_table,
-    place_text,
-    power_text,
-    tie_rule,
-    type_order,
-    unfinished,
-)
+from iqbench.reporting.notices import ceiling_lines, looks_notice, power_text, tie_rule, unfinished
+from iqbench.reporting.table import RANKED_BY, markdown_table, place_text
 from iqbench.reporting.text_format import bracketed_interval, complement, escape_markdown, percent, points
 from iqbench.results.model_summary import ModelSummary
 from iqbench.results.summary import CorrectedDifference, ModelDifference, Summary, TypeWinner
@@ -40,6 +34,7 @@ def takeaways(summary: Summary) -> str:
     sections = [
         ("# Key takeaways", _preface(summary)),
         ("## Accuracy in %", markdown_table(summary)),
+        ("## Cautions", _cautions(summary)),
         ("## Ranking", _ranking(summary)),
         ("## Best model by degradation type", _winners(summary)),
         *((f"## {escape_markdown(name)}", _model(summary, name)) for name in summary.models),
@@ -67,11 +62,19 @@ def _preface(summary: Summary) -> list[str]:
     notice = unfinished(summary.complete, summary.missing_shards)
     lines = [f"**{notice}.**", ""] if notice else []
     return [
+        f"**{escape_markdown(headline(summary))}**",
+        "",
         *lines,
         f"{len(summary.models)} model(s), {summary.photos_judged} of {summary.photos} photos judged, {pairs.ok} of "
         f"{pairs.planned} pairs. Accuracy is the share of pairs in which the model prefers the original to its "
         f"degraded copy; {tie_rule(summary.protocol)}. Brackets hold 95 % intervals over photos.",
     ]
+
+
+def _cautions(summary: Summary) -> list[str]:
+    """Return all cautions, the heaviest first; those of single models stand with their numbers in its section."""
+    lines = [escape_markdown(caution.subject + caution.predicate) for caution in cautions(summary)]
+    return [f"- {line}." for line in lines] or ["None."]
 
 
 def _ranking(summary: Summary) -> list[str]:

@@ -1,6 +1,7 @@
 """Format numbers and names the same way in every report."""
 
 import re
+from collections.abc import Sequence
 
 from iqbench.statistics.estimate import Difference, Estimate
 
@@ -105,6 +106,38 @@ def one_line(name: str) -> str:
         'a b c'
     """
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
+def capitalized(sentence: str) -> str:
+    """Return a sentence with a capital at its start; the rest stays as it is.
+
+    Example:
+        >>> capitalized("on JPEG")
+        'On JPEG'
+    """
+    return sentence[:1].upper() + sentence[1:]
+
+
+LONGEST_LIST = 4
+"""Names in a sentence; more are counted."""
+
+
+def and_list(names: Sequence[str], noun: str = "") -> str:
+    """Return names as a sentence lists them; of many the first ones and the number of the others.
+
+    Args:
+        names: The names.
+        noun: What they are, in the plural, for a number of others.
+
+    Example:
+        >>> and_list(["a"]), and_list(["a", "b", "c"]), and_list(list("abcdef"), "models")
+        ('a', 'a, b and c', 'a, b, c and 3 other models')
+    """
+    listed = [one_line(name) for name in names]
+    if len(listed) > LONGEST_LIST:
+        shown = LONGEST_LIST - 1
+        listed = [*listed[:shown], f"{len(listed) - shown} other {noun}".strip()]
+    return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)
 
 
 def escape_markdown(name: str) -> str:

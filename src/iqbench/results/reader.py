@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from iqbench.errors import UsageError
 from iqbench.results import FILE_NAME
+from iqbench.results.origin import Origin
 from iqbench.results.schema import FORMAT, TABLES, planned_cells
 from iqbench.results.tables import Table
 from iqbench.version import UNKNOWN, iqbench_version
@@ -45,6 +46,7 @@ class Run:
     repeats: pd.DataFrame
     cross_pairs: pd.DataFrame
     gallery: pd.DataFrame
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def complete(self) -> bool:
@@ -67,9 +69,17 @@ def read_store(path: Path) -> Run:
         with opened(path) as database:
             run = description(database, path)
             frames = {table.name: _frame(database, table) for table in TABLES}
-        return Run(path, run["identity"], run["details"], **frames)
+            origin = _origin(database)
+        return Run(path, run["identity"], run["details"], **frames, origin=origin)
     except (sqlite3.DatabaseError, pd.errors.DatabaseError, KeyError, ValueError) as error:
         raise UsageError(f"{path}: not a store of iqbench, or damaged ({str(error).splitlines()[0]})") from error
+
+
+def _origin(database: sqlite3.Connection) -> Origin:
+    """Return the origin of a run; an empty one of a store that has none, such as that of an older version."""
+    for (value,) in database.execute("SELECT value FROM run WHERE key = 'origin'"):
+        return Origin.model_validate_json(value)
+    return Origin()
 
 
 def _frame(database: sqlite3.Connection, table: Table) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from iqbench.io import replace as replace_file
 from iqbench.io import sync
 from iqbench.results import FILE_NAME
 from iqbench.results.growth import IDENTIFYING_COLUMNS, adds_variants, differences, looks_at_results
+from iqbench.results.origin import Origin
 from iqbench.results.reader import description
 from iqbench.results.schema import (
     CROSS_PAIRS,
@@ -55,6 +56,7 @@ class Store:
         details: Further information for readers. It need not agree with the store's, and replaces it only if its
             ``cluster`` differs: the exports of the same verdicts then have other clusters.
         variants: The variants of the suite.
+        origin: When and how the run was started; a store that exists keeps its own, unless the plan grows.
 
     Raises:
         UsageError: If the store holds another run, or is damaged.
@@ -62,9 +64,15 @@ class Store:
     """
 
     def __init__(
-        self, folder: Path, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]
+        self,
+        folder: Path,
+        identity: dict[str, Any],
+        details: dict[str, Any],
+        variants: Sequence[VariantRow],
+        origin: Origin | None = None,
     ) -> None:
         self.path = path = folder / FILE_NAME
+        self._origin = origin or Origin()
         try:
             if not path.exists() or is_unused(path):
                 self._create(identity, details, variants)
@@ -82,7 +90,7 @@ class Store:
             with closing(sqlite3.connect(new, isolation_level=None)) as self._database, self._transaction() as database:
                 for statement in (RUN_TABLE, *(table.create for table in TABLES)):
                     database.execute(statement)
-                _describe(database, identity, details, variants)
+                _describe(database, identity, details, variants, self._origin)
             sync(new)
             replace_file(new, self.path)
             sync(self.path.parent)
@@ -134,7 +142,7 @@ class Store:
         with self._transaction() as database:
             for table in ("run", "variants", "repeats"):  # the repeat sample must include the new variants
                 database.execute(f"DELETE FROM {table}")
-            _describe(database, identity, details, variants)
+            _describe(database, identity, details, variants, self._origin)
             stored = database.execute("SELECT DISTINCT reference, variant FROM pairs").fetchall()
             obsolete = [cell for cell in stored if cell not in planned]
             database.executemany("DELETE FROM pairs WHERE reference = ? AND variant = ?", obsolete)
@@ -262,9 +270,13 @@ def _upsert(database: sqlite3.Connection, table: Table, rows: Sequence[Any]) -> 
 
 
 def _describe(
-    database: sqlite3.Connection, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]
+    database: sqlite3.Connection,
+    identity: dict[str, Any],
+    details: dict[str, Any],
+    variants: Sequence[VariantRow],
+    origin: Origin,
 ) -> None:
-    content = {"format": FORMAT, "identity": identity, "details": details}
+    content = {"format": FORMAT, "identity": identity, "details": details, "origin": origin.model_dump()}
     database.executemany(
         "INSERT INTO run VALUES (?, ?)", [(key, json.dumps(value, sort_keys=True)) for key, value in content.items()]
     )

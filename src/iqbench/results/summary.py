@@ -109,11 +109,14 @@ class RankedModel(Record):
 class LeastDifference(Record):
     """The difference between two models that this sample shows with a power of 80 %, corrected for all pairs of models.
 
-    The median over all pairs of models; None where the sample can show no difference.
+    The median over all pairs of models; None where the sample can show no difference. ``clusters_for_5_points`` is the
+    number of clusters of photos that show a difference of 5 points, as `iqbench.plan` counts them; a single model
+    stands for two like it, and None means too few photos to plan from.
     """
 
     overall: float | None = without_interval(PLANNED)
     reason: str | None = None
+    clusters_for_5_points: int | None = without_interval(PLANNED, None)
     by_degradation: dict[str, float | None] = without_interval(PLANNED)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from omegaconf import DictConfig
 
 from iqbench import config as configuration
-from iqbench.commands import command, override
+from iqbench.commands import command, config_folders, override
 from iqbench.datasets.labelled import LabelledPhotos
 
 
@@ -21,7 +21,7 @@ def next_commands(
         config_dirs: The user's own config folders, such as ``file:///home/me/myconf``, in which the choices may lie.
     """
     choice, data = choices["model"], choices["data"]
-    common = _own_folders(config_dirs)
+    common = config_folders(config_dirs)
     common += [override("model", choice), override("model.checkpoint", checkpoint)]
     commands = [command("bench", *common)]
     if configuration.describes(config.data, "data", LabelledPhotos):
@@ -29,13 +29,6 @@ def next_commands(
         place = [override("data", data), *_changed(config, files)]
         commands.append(command("evaluate", *common, *place))
     return commands
-
-
-def _own_folders(config_dirs: Sequence[str]) -> list[str]:
-    """Return the arguments that name the user's own config folders; Hydra takes one ``--config-dir``."""
-    if len(config_dirs) == 1 and config_dirs[0].startswith("file://"):
-        return ["--config-dir", config_dirs[0].removeprefix("file://")]
-    return [override("hydra.searchpath", config_dirs)] if config_dirs else []
 
 
 def _changed(config: DictConfig, files: DictConfig) -> list[str]:

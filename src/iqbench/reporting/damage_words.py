@@ -1,0 +1,111 @@
+"""Levels of damage in the words of a photographer. A level that is not known keeps the names of its ladder."""
+
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple
+
+from iqbench.reporting.text_format import one_line
+
+NUMBERS = ("no", "one", "two", "three", "four", "five")
+SHARES = {Fraction(1, 10): "a tenth", Fraction(1, 5): "a fifth", Fraction(1, 4): "a quarter", Fraction(1, 2): "half"}
+
+STRONG_JPEG, LIGHT_JPEG = 20, 75
+"""Qualities up to which a compression is called strong, and from which it is called light."""
+
+STRONG_BLUR, SLIGHT_BLUR = 4.0, 1.0
+"""Standard deviations in pixels from which a blur is called strong, and up to which it is called slight."""
+
+SIDES = {"right": "on the right", "left": "on the left", "top": "at the top", "bottom": "at the bottom"}
+CORNERS = r"(?:top|bottom)_(?:left|right)"
+
+
+def damage_in_words(ladder: str, level: str, unit: str | None = None) -> str:
+    """Return a level of a ladder as a photographer would say it.
+
+    Args:
+        ladder: The ladder, such as ``exposure/brighter``.
+        level: The level in it, such as ``1``.
+        unit: The unit of its amount, if it is known. With another unit than that of the standard suite it is
+            somebody's own degradation of the same name, which keeps its names.
+
+    Example:
+        >>> damage_in_words("exposure/brighter", "1"), damage_in_words("exposure/darker", "-1.5")
+        ('one stop brighter', '1.5 stops darker')
+        >>> damage_in_words("crop_edge/right", "right_20pct")
+        'a fifth cut off on the right'
+        >>> damage_in_words("jpeg", "10"), damage_in_words("noise", "sigma_25")
+        ('strong JPEG compression (quality 10)', 'noise (sigma_25)')
+        >>> damage_in_words("blur", "9", unit="frames")
+        'blur (9)'
+    """
+    kind, _, direction = ladder.partition("/")
+    phrase = PHRASES.get(kind)
+    if phrase and unit in (None, phrase.unit) and (match := re.fullmatch(phrase.level, level)):
+        return phrase.words(*match.groups())
+    name = one_line(kind if not direction else f"{kind} {direction}")
+    return f"{name} ({one_line(level)})"
+
+
+def _exposure(sign: str, stops: str) -> str:
+    direction = "darker" if sign else "brighter"
+    number = float(stops)
+    if number == 0.5:
+        return f"half a stop {direction}"
+    counted = NUMBERS[int(number)] if number.is_integer() and number < len(NUMBERS) else f"{number:g}"
+    return f"{counted} stop{'s' * (number != 1)} {direction}"
+
+
+def _share(percent: str) -> str:
+    return SHARES.get(Fraction(percent) / 100, f"{percent} %")
+
+
+def _edge(side: str, percent: str) -> str:
+    return f"{_share(percent)} cut off {SIDES[side]}"
+
+
+def _corner(corner: str, percent: str) -> str:
+    return f"cropped to the {corner.replace('_', ' ')} corner ({percent} % of each side)"
+
+
+def _aspect(shape: str, percent: str) -> str:
+    side = "width" if shape == "tall" else "height"
+    return f"cropped to {percent} % of its {side}"
+
+
+def _center(percent: str) -> str:
+    return f"cropped to the middle ({percent} % of each side)"
+
+
+def _jpeg(quality: str) -> str:
+    strength = "strong " if int(quality) <= STRONG_JPEG else "light " if int(quality) >= LIGHT_JPEG else ""
+    return f"{strength}JPEG compression (quality {quality})"
+
+
+def _blur(sigma: str) -> str:
+    number = float(sigma)
+    strength = "strong " if number >= STRONG_BLUR else "slight " if number <= SLIGHT_BLUR else ""
+    return f"{strength}blur ({number:g} px)"
+
+
+NUMBER = r"(\d+(?:\.\d+)?)"
+
+
+class Phrase(NamedTuple):
+    """The unit of a type's levels, the pattern of their names, and the phrase that its parts make."""
+
+    unit: str
+    level: str
+    words: Callable[..., str]
+
+
+PHRASES = {
+    "exposure": Phrase("EV", rf"(-?){NUMBER}", _exposure),
+    "crop_edge": Phrase("% removed", rf"(right|left|top|bottom)_{NUMBER}pct", _edge),
+    "crop_corner": Phrase("% of a side kept", rf"({CORNERS})_{NUMBER}pct", _corner),
+    "crop_aspect": Phrase("% of a side kept", rf"(tall|wide)_{NUMBER}pct", _aspect),
+    "crop_center": Phrase("% of a side kept", rf"{NUMBER}pct", _center),
+    "jpeg": Phrase("quality", r"(\d+)", _jpeg),
+    "blur": Phrase("px", NUMBER, _blur),
+}
+"""The phrases of the standard suite, by degradation type."""

@@ -1,0 +1,48 @@
+import pytest
+
+from iqbench.config import compose
+from iqbench.degradations.ladder import suite
+from iqbench.reporting.damage_words import damage_in_words
+
+
+@pytest.mark.parametrize(
+    ("ladder", "level", "words"),
+    [
+        ("exposure/brighter", "1", "one stop brighter"),
+        ("exposure/darker", "-2", "two stops darker"),
+        ("exposure/brighter", "0.5", "half a stop brighter"),
+        ("exposure/darker", "-0.3", "0.3 stops darker"),
+        ("crop_edge/right", "right_20pct", "a fifth cut off on the right"),
+        ("crop_edge/bottom", "bottom_30pct", "30 % cut off at the bottom"),
+        ("crop_edge/bottom", "bottom_12.5pct", "12.5 % cut off at the bottom"),
+        ("crop_corner/top_left", "top_left_70pct", "cropped to the top left corner (70 % of each side)"),
+        ("crop_aspect/tall", "tall_60pct", "cropped to 60 % of its width"),
+        ("crop_aspect/wide", "wide_50pct", "cropped to 50 % of its height"),
+        ("crop_center", "60pct", "cropped to the middle (60 % of each side)"),
+        ("jpeg", "10", "strong JPEG compression (quality 10)"),
+        ("jpeg", "40", "JPEG compression (quality 40)"),
+        ("jpeg", "80", "light JPEG compression (quality 80)"),
+        ("blur", "1.0", "slight blur (1 px)"),
+        ("blur", "8.0", "strong blur (8 px)"),
+        ("noise", "10", "noise (10)"),
+        ("rain/heavy\n", "<b>", "rain heavy (<b>)"),
+        ("blur", "motion", "blur (motion)"),
+        ("exposure/brighter", "much", "exposure brighter (much)"),
+    ],
+)
+def test_a_level_is_told_as_a_photographer_says_it(ladder, level, words):
+    assert damage_in_words(ladder, level) == words
+
+
+def test_somebodys_own_degradation_of_a_known_name_keeps_its_names():
+    assert damage_in_words("exposure/brighter", "1", unit="minutes") == "exposure brighter (1)"
+
+
+def test_every_level_of_the_standard_suite_has_words_and_no_two_have_the_same():
+    from iqbench import config as configuration
+
+    nodes = compose("bench", []).degradation.items()
+    variants = suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in nodes})
+    words = [damage_in_words(variant.ladder, variant.level, variant.unit) for variant in variants]
+    assert len(set(words)) == len(variants) == 27
+    assert not any("_" in text or "pct" in text for text in words)
