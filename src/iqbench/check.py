@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqbench.errors import GotWorse, Undecided, UsageError, exit_on_error
+from iqbench.paths import argument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +22,8 @@ def main() -> None:
         epilog="exit codes: 0 no model got worse; 2 the runs cannot be compared; 4 a model got worse, or fails more; "
         "7 a fall of --worse-than points cannot be excluded",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a sweep's root")
-    parser.add_argument("--baseline", type=Path, metavar="OTHER_RUN", required=True, help="the reference run")
+    parser.add_argument("run", type=argument, metavar="RUN", help="a run's folder, or a sweep's root")
+    parser.add_argument("--baseline", type=argument, metavar="OTHER_RUN", required=True, help="the reference run")
     parser.add_argument(
         "--worse-than",
         type=_points,

@@ -1,9 +1,9 @@
 """Merge runs and write their exports again: ``python -m iqbench.report DIR``."""
 
 import argparse
-from pathlib import Path
 
 from iqbench.errors import exit_on_error
+from iqbench.paths import argument
 
 
 def main() -> None:
@@ -14,9 +14,11 @@ def main() -> None:
         epilog="example: python -m iqbench.report results/bench/2026-01-31_12-00-00",
     )
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
+        "folders", nargs="+", type=argument, metavar="DIR", help="a run's folder, or any folder above several"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the exports; default: DIR, if only one")
+    parser.add_argument(
+        "--out", type=argument, metavar="FOLDER", help="folder of the exports; default: DIR, if only one"
+    )
     arguments = parser.parse_args()
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from iqbench.datasets.parsing import LineErrors, quoted, read_text
 from iqbench.errors import UsageError
+from iqbench.paths import on_disk
 
 _HEADER = ["better", "worse"]
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -127,8 +128,10 @@ class _PathResolver:
 
     def _on_disk(self, cell: str) -> _ResolvedPath:
         try:
-            target = (self._root / cell).resolve(strict=True)
+            target = on_disk(self._root / cell).resolve(strict=True)
             is_file = target.is_file()
+        except UsageError as error:
+            return _ResolvedPath("", f"is {quoted(cell)}: {error}")
         except (OSError, RuntimeError):  # RuntimeError: a link to itself
             return _ResolvedPath("", f"is {quoted(cell)}: no such photo")
         if not target.is_relative_to(self._root):
