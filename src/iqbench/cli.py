@@ -76,6 +76,8 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         with as_disk_error(), until_the_end:
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
+        if mistake := _mistake_behind(error):  # out= cannot be used
+            stop(program, mistake, mistake.exit_code)
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
     except ValueError as error:
         if "No trials are completed" in str(error):  # Optuna asks for the best trial
@@ -95,12 +97,20 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         stop(program, mistakes[0], mistakes[0].exit_code)
 
 
+def _mistake_behind(error: BaseException | None) -> IqbenchError | None:
+    """Return the mistake that Hydra has wrapped into an error of its own, if there is one."""
+    while error is not None and not isinstance(error, IqbenchError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def prepare_paths(program: str) -> None:
     """Make the paths of the environment absolute, and the command line readable for Hydra.
 
     A path that cannot be used, or a current folder that somebody has removed, ends the program.
     """
     try:
+        Path.cwd()
         prepare_environment()
         sys.argv[1:] = readable(sys.argv[1:])
     except UsageError as error:

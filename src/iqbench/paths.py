@@ -67,7 +67,10 @@ def is_below_home(text: str) -> bool:
 def argument(text: str) -> Path:
     """Return a path on a command line of argparse, which prints the reason if it cannot be used."""
     try:
+        Path.cwd()
         return _found(expanded(text), "")
+    except FileNotFoundError as error:
+        raise argparse.ArgumentTypeError("the current folder no longer exists; change into another one") from error
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

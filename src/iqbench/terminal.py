@@ -16,20 +16,25 @@ def tolerate_lost_output() -> None:
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper) and isinstance(getattr(stream.buffer, "raw", None), io.RawIOBase):
+        if isinstance(stream, io.TextIOWrapper):
             setattr(sys, name, _lossy(stream))
     substitute_unencodable(sys.stdout)
     substitute_unencodable(sys.stderr)
 
 
 def _lossy(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    raw: Any = getattr(stream.buffer, "raw", None)
-    if isinstance(raw, _Lossy):
+    """Return a text stream on the same file that drops what cannot be written."""
+    raw: Any = getattr(stream.buffer, "raw", stream.buffer)  # PYTHONUNBUFFERED leaves out the buffer
+    if isinstance(raw, _Lossy) or not isinstance(raw, io.RawIOBase):
         return stream
+    stream.flush()
     lossy: Any = _Lossy(raw, stream)
-    buffer = io.BufferedWriter(lossy)
     return io.TextIOWrapper(
-        buffer, stream.encoding, stream.errors, line_buffering=stream.line_buffering, write_through=stream.write_through
+        lossy if raw is stream.buffer else io.BufferedWriter(lossy),
+        stream.encoding,
+        stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
     )
 
 
@@ -72,7 +77,7 @@ def substitute_unencodable(stream: TextIO) -> None:
         >>> stream.read()
         '67.6-89.4 ?'
     """
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+    if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
         codecs.register_error("iqbench.ascii", _nearest_ascii)
         stream.reconfigure(errors="iqbench.ascii")
 

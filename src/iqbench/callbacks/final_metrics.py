@@ -36,7 +36,7 @@ class FinalMetrics(Callback):
             except UsageError:  # a training without steps logs nothing
                 continue
             with atomic_write(Path(trainer.default_root_dir) / "telemetry.parquet") as temporary:
-                table.to_parquet(temporary, index=False)
+                temporary.write_bytes(table.to_parquet(index=False))
             recipe: dict[str, Any] = getattr(pl_module, "recipe", {})
             settings = dict(pl_module.hparams) | {key: recipe[key] for key in SETTINGS if key in recipe}
             metrics = final_metrics(table) | _best(trainer)

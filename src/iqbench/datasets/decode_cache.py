@@ -115,8 +115,8 @@ class DecodeCache:
         columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(_SCHEMA)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(self._file, shared=True) as temporary:
-                pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, write_page_checksum=True)
+            with atomic_write(self._file, shared=True) as temporary, temporary.open("wb") as file:
+                pq.write_table(pa.table(columns, schema=_SCHEMA), file, write_page_checksum=True)
         except OSError as error:
             log.warning("%s: cannot be written (%s); the next run decodes all photos again", self._file, error)
 

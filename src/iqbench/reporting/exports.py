@@ -68,7 +68,7 @@ def export(
         pictures = comparison_pictures(summary.agreement, earlier, catalogue)
     with atomic_batch(folder) as place:
         write_csv(place / "unified_results.csv", table)
-        table.to_parquet(place / "unified_results.parquet", index=False)
+        (place / "unified_results.parquet").write_bytes(table.to_parquet(index=False))
         write_csv(place / "manifest.csv", _manifest_table(runs))
         (place / "summary.json").write_text(record_json(summary), encoding="utf-8", newline="\n")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")

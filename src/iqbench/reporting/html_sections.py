@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from iqbench.benchmark.cross_pairs import PARTNERS
+from iqbench.datasets.passed_over import passed_over_text
 from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots
 from iqbench.reporting.comparisons import comparison_figures
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
@@ -141,6 +142,17 @@ def _confidence(content: ReportContent) -> Values:
     return {"plot": data_uri(reliability_plot(content.summary))}
 
 
+def _provenance(content: ReportContent) -> Values:
+    details = [run.details for run in content.summary.runs]
+    texts = [passed_over_text(_known(run, "ignored_files"), _known(run, "ignored_examples")) for run in details]
+    return {"passed_over": list(dict.fromkeys(filter(None, texts)))}
+
+
+def _known(details: Values, key: str) -> Values:
+    """Return a part of a run's details; {} if its store is older than the part."""
+    return details.get(key) or {}
+
+
 SECTIONS = (
     Section("Verdict", "verdict", _verdict),
     Section("Paired comparisons of models", "comparisons", _comparisons, lambda summary: bool(summary.pairwise)),
@@ -154,6 +166,6 @@ SECTIONS = (
     Section("Most confident mistakes", "mistakes", _mistakes),
     Section("Calibration and repeatability", "confidence", _confidence),
     Section("Accuracy by image statistics", "strata"),
-    Section("Provenance", "provenance"),
+    Section("Provenance", "provenance", _provenance),
 )
 """The sections of report.html, in their order on the page."""
