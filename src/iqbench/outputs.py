@@ -25,10 +25,10 @@ PICTURES = frozenset({"accuracy.png", "evaluation.png"})
 LOGGER_FOLDERS = frozenset({"wandb", "mlruns"})
 """Folders in which loggers of a training keep pictures."""
 
-SOFTWARE = "iqbench"
-"""The value of ``Software`` in every picture that iqbench draws."""
+STAMP = {"Source": "iqbench"}
+"""The metadata of every PNG that iqbench draws."""
 
-_STAMP = b"tEXtSoftware\0" + SOFTWARE.encode()
+_STAMP_BYTES = b"".join(f"tEXt{key}\0{value}".encode() for key, value in STAMP.items())
 _HEAD_BYTES = 512
 """Bytes in which the stamp stands: it comes before the pixels."""
 
@@ -52,4 +52,4 @@ def is_drawn(path: Path) -> bool:
     if path.suffix.lower() != ".png" or not path.is_file():  # opening a pipe blocks until there is a writer
         return False
     with path.open("rb") as file:
-        return _STAMP in file.read(_HEAD_BYTES)
+        return _STAMP_BYTES in file.read(_HEAD_BYTES)

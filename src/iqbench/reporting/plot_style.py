@@ -6,7 +6,7 @@ from typing import IO
 
 from matplotlib.figure import Figure
 
-from iqbench.outputs import SOFTWARE
+from iqbench.outputs import STAMP
 from iqbench.reporting.text_format import one_line
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -30,10 +30,10 @@ def drawable(name: str, longest: int = LONGEST_NAME) -> str:
 
 
 def save_png(figure: Figure, file: Path | IO[bytes]) -> None:
-    """Write a figure as PNG. The same figure gives the same bytes, so no version is stored.
+    """Write a figure as PNG. The same figure gives the same bytes, so no software version is stored.
 
     The picture says that iqbench drew it, so that it is never judged as a photo.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name may use any script
-        figure.savefig(file, format="png", metadata={"Software": SOFTWARE})
+        figure.savefig(file, format="png", metadata={"Software": None, **STAMP})
