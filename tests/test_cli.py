@@ -48,7 +48,7 @@ MISTAKES = {
     "degradation.jpeg.quality=[0]": "degradation.jpeg: quality must be whole numbers",
     "out=": "out: empty",
     "siamese": "siamese: not a setting; use KEY=VALUE, such as model=siamese",
-    "out=a=b": "out=a=b: cannot be read (mismatched input '=' expecting <EOF>); if the value is meant as a text, ",
+    "out='a": "out='a: cannot be read (LexerNoViableAltException",
 }
 
 

@@ -1,6 +1,8 @@
 import errno
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -11,7 +13,7 @@ import pytest
 
 from fixtures.kill_points import count_steps, killed_at
 from iqbench import io
-from iqbench.errors import DiskError
+from iqbench.errors import DiskError, as_disk_error
 from iqbench.io import atomic_batch, atomic_write, lock, write_text
 
 
@@ -142,13 +144,49 @@ def test_a_file_that_somebody_reads_on_windows_is_replaced_as_soon_as_it_is_clos
     ]
 
 
-def test_a_file_system_that_cannot_lock_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.EIO, errno.EACCES])
+def test_a_file_system_that_cannot_lock_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("iqbench.io.FileLock.acquire", refuse)
     with pytest.raises(DiskError, match="cannot be locked"), lock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_that_cannot_be_synced_is_named_and_the_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    write_text(tmp_path / "a", "old")
+    monkeypatch.setattr(os, "fsync", refuse)
+    with (
+        pytest.raises(DiskError, match=rf"\.a\.tmp: cannot be used \({re.escape(os.strerror(number))}"),
+        as_disk_error(),
+    ):
+        write_text(tmp_path / "a", "new")
+    assert contents(tmp_path) == {"a": "old"}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_folder_that_cannot_be_synced_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write_text(tmp_path / "a", "new")
+    assert contents(tmp_path) == {"a": "new"}
 
 
 HOLD = "import sys; from pathlib import Path; from iqbench.io import lock; l = lock(Path(sys.argv[1])); l.__enter__();"

@@ -307,3 +307,36 @@ def test_a_sweep_without_any_results_leaves_the_exports_of_before(common: tuple[
     assert (root / "summary.json").read_bytes() == original_bytes
     for program in ("report", "verify"):
         assert run(program, root).last_line == f"iqbench.{program}: {root}: no job has results"
+
+
+WANDERING = """
+import os
+from iqbench.models.rules import Rules
+
+
+class Wandering(Rules):
+    def __init__(self, place: str, seed: int = 0) -> None:
+        super().__init__({"contrast": 1.0}, clipped=False)
+        os.chdir(place)
+"""
+
+
+@pytest.mark.slow
+def test_a_model_that_changes_the_folder_changes_no_path(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "wandering_model.py").write_text(WANDERING)
+    (tmp_path / "conf" / "model" / "wandering.yaml").write_text(
+        f"_target_: wandering_model.Wandering\nplace: {tmp_path / 'elsewhere'}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    settings = ("degradation=blur,jpeg", "engine.workers=0", "data=folder", f"data.root={folder.name}", "out=sweep")
+    outcome = run("bench", "-m", "--config-dir", "conf", "model=wandering", *settings)
+    assert outcome.exit_code == 0, outcome.err
+    assert (tmp_path / "sweep" / "report.html").is_file()
+    assert len(list((tmp_path / "sweep").glob("*_wandering_*/results.sqlite"))) == 2
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert run("verify", "sweep").exit_code == 0

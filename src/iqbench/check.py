@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqbench.errors import GotWorse, Undecided, UsageError, exit_on_error
+from iqbench.paths import argument
 from iqbench.version import iqbench_version
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def main() -> None:
         "7 a fall of --worse-than points cannot be excluded",
     )
     parser.add_argument("--version", action="version", version=f"iqbench.check {iqbench_version()}")
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a sweep's root")
-    parser.add_argument("--baseline", type=Path, metavar="OTHER_RUN", required=True, help="the reference run")
+    parser.add_argument("run", type=argument, metavar="RUN", help="a run's folder, or a sweep's root")
+    parser.add_argument("--baseline", type=argument, metavar="OTHER_RUN", required=True, help="the reference run")
     parser.add_argument(
         "--worse-than",
         type=_points,

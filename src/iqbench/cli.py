@@ -5,7 +5,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from yaml import YAMLError
 
 from iqbench import commands
 from iqbench import config as configuration
-from iqbench.config import CONF_DIR, MARK, SCHEMAS, defaults, register_schemas
+from iqbench.arguments import readable
+from iqbench.config import CONF_DIR, SCHEMAS, defaults, register_schemas
 from iqbench.config_errors import check_targets, explain, explain_group, explain_yaml
 from iqbench.config_help import described
 from iqbench.config_tree import print_tree
@@ -33,8 +34,10 @@ from iqbench.errors import (
     as_disk_error,
     did_you_mean,
     stop,
-    substitute_unencodable,
 )
+from iqbench.outputs import MARK
+from iqbench.paths import absolute, prepare_environment
+from iqbench.terminal import tolerate_lost_output
 from iqbench.training.processes import is_main_process
 from iqbench.version import iqbench_version
 
@@ -53,7 +56,7 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         config_name: The name of its config file: ``bench``, ``train``, ...
         interrupted: The advice after an interruption.
     """
-    substitute_unencodable(sys.stdout)
+    tolerate_lost_output()
     program = f"iqbench.{config_name}"
     if "--version" in sys.argv[1:]:  # Hydra would print its own
         sys.stdout.write(f"{program} {iqbench_version()}\n")
@@ -61,12 +64,13 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
     register_schemas()
     OmegaConf.register_new_resolver("iqbench.settings", _settings, replace=True)
+    prepare_paths(program)
     mistakes: list[IqbenchError] = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that open files are closed
 
     def guarded(config: DictConfig) -> float | None:
         try:
-            with as_disk_error():
+            with as_disk_error(), chdir("."):  # somebody's model may change the folder, and the next job starts here
                 return task(config)
         except IqbenchError as error:  # Hydra would print more than one line
             mistakes.append(error)
@@ -82,6 +86,8 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         with as_disk_error(), until_the_end:
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(guarded)()
     except (HydraException, OmegaConfBaseException) as error:
+        if mistake := _mistake_behind(error):  # out= cannot be used
+            stop(program, mistake, mistake.exit_code)
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
     except YAMLError as error:
         stop(program, explain_yaml(error), UsageError.exit_code)
@@ -101,6 +107,28 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         raise
     if mistakes:
         stop(program, mistakes[0], mistakes[0].exit_code)
+
+
+def _mistake_behind(error: BaseException | None) -> IqbenchError | None:
+    """Return the mistake that Hydra has wrapped into an error of its own, if there is one."""
+    while error is not None and not isinstance(error, IqbenchError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def prepare_paths(program: str) -> None:
+    """Make the paths of the environment absolute, and the command line readable for Hydra.
+
+    A path that cannot be used, or a current folder that somebody has removed, ends the program.
+    """
+    try:
+        Path.cwd()
+        prepare_environment()
+        sys.argv[1:] = readable(sys.argv[1:])
+    except UsageError as error:
+        stop(program, error, error.exit_code)
+    except FileNotFoundError:
+        stop(program, "the current folder no longer exists; change into another one", UsageError.exit_code)
 
 
 @dataclass(frozen=True)
@@ -179,9 +207,17 @@ def prepare(config: DictConfig, job: Job, config_name: str) -> None:
         settings = adopt_checkpoint(config.model, _given(config, job, config_name))
         record = job.folder / ".hydra" / "config.yaml"
         if settings and record.is_file() and is_main_process():
-            OmegaConf.save(config, record)
+            _add_to_record(record, settings)
     if config.print_config and job.number == 0 and is_main_process():
         print_tree(config, f"iqbench.{config_name}")
+
+
+def _add_to_record(record: Path, settings: dict[str, str | int]) -> None:
+    """Add the settings that a checkpoint decides to the config that Hydra has saved, which keeps paths as written."""
+    config = DictConfig(OmegaConf.load(record))
+    for name, value in settings.items():
+        OmegaConf.update(config, f"model.{name}", value, force_add=True)
+    OmegaConf.save(config, record)
 
 
 def adopt_checkpoint(model: DictConfig, given: dict[str, Any]) -> dict[str, str | int]:
@@ -252,7 +288,7 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
     folders = [job.folder] if job.root is None else [job.folder, job.root]
     if root := OmegaConf.select(config, "data.root"):
         for folder in folders:
-            if folder.resolve() == Path(str(root)).expanduser().resolve():
+            if folder.resolve() == absolute(str(root), "data.root").resolve():
                 raise UsageError(
                     f"out={config.out}: is data.root, the photos' own folder; choose one in it or beside it"
                 )

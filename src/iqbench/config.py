@@ -19,15 +19,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from iqbench import paths
 from iqbench.errors import IqbenchError, UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT_CONF = _PACKAGE.parent.parent / "conf"
 CONF_DIR = _CHECKOUT_CONF if (_CHECKOUT_CONF / "bench.yaml").is_file() else _PACKAGE / "conf"
 """The folder of the config files: in a checkout, or else in the installed package."""
-
-MARK = ".iqbench"
-"""Marks every output folder: no file in or below it is ever read as a photo."""
 
 
 @dataclass
@@ -174,7 +172,7 @@ def build(node: DictConfig, key: str) -> Any:
         raise UsageError(f"{', '.join(missing)}: needed here; for example {missing[0]}=VALUE")
     _check_arguments(node, key)
     try:
-        return hydra.utils.instantiate(node, _convert_="all")
+        return hydra.utils.instantiate(_with_absolute_paths(node, key), _convert_="all")
     except (InstantiationException, OmegaConfBaseException) as error:
         cause = error.__cause__
         if isinstance(cause, IqbenchError):
@@ -182,6 +180,12 @@ def build(node: DictConfig, key: str) -> Any:
         if cause is None or isinstance(cause, ValueError | TypeError | ImportError | AttributeError):
             raise UsageError(f"{key}: {' '.join(str(cause or error).split())}") from error
         raise cause from error
+
+
+def _with_absolute_paths(node: DictConfig, key: str) -> dict[str, Any]:
+    """Return a node's values with paths that do not depend on the current folder; the config keeps what was written."""
+    values: Any = OmegaConf.to_container(node, resolve=True)
+    return paths.in_settings(values, key)
 
 
 def describes(node: DictConfig, key: str, kind: type) -> bool:

@@ -1,14 +1,14 @@
 """Errors that a user can fix, each with an exit code of its own for scripts."""
 
-import codecs
 import difflib
 import errno
-import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn, TextIO
+from typing import NoReturn
+
+from iqbench.terminal import tolerate_lost_output
 
 
 class IqbenchError(Exception):
@@ -82,7 +82,7 @@ def diverged(reason: str) -> Stopped:
 @contextmanager
 def exit_on_error(program: str) -> Iterator[None]:
     """End the program with one line and an exit code if an `IqbenchError` reaches this block."""
-    substitute_unencodable(sys.stdout)
+    tolerate_lost_output()
     try:
         with as_disk_error():
             yield
@@ -97,7 +97,16 @@ def stop(program: str, message: object, exit_code: int) -> NoReturn:
 
 
 _CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
-_CANNOT_USE = (errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_CANNOT_USE: tuple[int, ...] = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+)
+_CANNOT_USE += (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)
 
 
 @contextmanager
@@ -153,30 +162,3 @@ def one_line(error: BaseException) -> str:
         text = "its message cannot be shown"
     line = " ".join(f"{type(error).__name__}: {text}".split())[:200].removesuffix(":")
     return "".join(character if character.isprintable() else "?" for character in line)
-
-
-_ASCII = str.maketrans({"–": "-", "—": "-", "−": "-", "…": "...", "’": "'", "“": '"', "”": '"', "≤": "<=", "×": "x"})
-
-
-def substitute_unencodable(stream: TextIO) -> None:
-    """Let a text stream replace the characters that it cannot encode, such as ``–`` on a terminal of code page 437.
-
-    The output then loses a character, where it would end the program with a UnicodeEncodeError.
-
-    Example:
-        >>> stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-        >>> substitute_unencodable(stream)
-        >>> _ = stream.write("67.6–89.4 模") + stream.seek(0)
-        >>> stream.read()
-        '67.6-89.4 ?'
-    """
-    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-        codecs.register_error("iqbench.ascii", _nearest_ascii)
-        stream.reconfigure(errors="iqbench.ascii")
-
-
-def _nearest_ascii(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    text = error.object[error.start : error.end].translate(_ASCII)
-    return text.encode("ascii", "replace").decode(), error.end

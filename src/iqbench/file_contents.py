@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from iqbench.config import MARK
+from iqbench.outputs import MARK
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """Types shared by all parts of iqbench: photos, preferences, models, variants and examples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, final, runtime_checkable
@@ -141,6 +141,8 @@ class PhotoListing:
     files: Sequence[PhotoFile]
     ignored: dict[str, int]
     cluster: ClusterChoice = "look"
+    ignored_examples: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The names of the first ignored files of each reason."""
 
 
 class PhotoSource(Protocol):

@@ -102,8 +102,6 @@ def lock(folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise LockedError(f"{folder}: another run is writing here; wait for it or choose another out=") from error
     except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
-            raise
         raise DiskError(f"{folder}: cannot be locked ({error.strerror}); choose an out= on a local disk") from error
     try:
         yield
@@ -136,8 +134,9 @@ def sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if not is_folder or error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network file systems refuse folders
-            raise
+        if is_folder and error.errno in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # network file systems refuse them
+            return
+        raise OSError(error.errno, error.strerror, str(path)) from error  # the system call knows only a number
     finally:
         os.close(descriptor)
 

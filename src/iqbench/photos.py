@@ -86,6 +86,11 @@ def starts_like_a_photo(head: bytes) -> bool:
     return len(head) >= 16 and (_begins(head, _READABLE) or _refusal(head) is not None)
 
 
+def is_unsupported(head: bytes) -> bool:
+    """Return whether the first 16 bytes of a file are of a photo in a format that `read` refuses."""
+    return _refusal(head) is not None
+
+
 def read(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodedPhoto:
     """Return the photo in a file, which is read once.
 

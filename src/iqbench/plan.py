@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iqbench.errors import UsageError, exit_on_error
+from iqbench.paths import argument
 from iqbench.version import iqbench_version
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def main() -> None:
         epilog="example: python -m iqbench.plan results/bench/2026-01-31_12-00-00 --difference 2 --photos 500",
     )
     parser.add_argument("--version", action="version", version=f"iqbench.plan {iqbench_version()}")
-    parser.add_argument("folder", type=Path, metavar="RUN", help="a run's folder, or a sweep's root, as the pilot")
+    parser.add_argument("folder", type=argument, metavar="RUN", help="a run's folder, or a sweep's root, as the pilot")
     parser.add_argument(
         "--difference", type=float, default=2.0, metavar="POINTS", help="in percentage points; default 2"
     )

@@ -1,9 +1,9 @@
 """Merge runs and write their exports again: ``python -m iqbench.report DIR``."""
 
 import argparse
-from pathlib import Path
 
 from iqbench.errors import exit_on_error
+from iqbench.paths import argument
 from iqbench.version import iqbench_version
 
 
@@ -16,9 +16,11 @@ def main() -> None:
     )
     parser.add_argument("--version", action="version", version=f"iqbench.report {iqbench_version()}")
     parser.add_argument(
-        "folders", nargs="+", type=Path, metavar="DIR", help="a run's folder, or any folder above several"
+        "folders", nargs="+", type=argument, metavar="DIR", help="a run's folder, or any folder above several"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the exports; default: DIR, if only one")
+    parser.add_argument(
+        "--out", type=argument, metavar="FOLDER", help="folder of the exports; default: DIR, if only one"
+    )
     parser.add_argument(
         "--format",
         metavar="LIST",

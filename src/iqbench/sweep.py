@@ -48,18 +48,19 @@ class MergeSweep(Callback):
 
     def __init__(self, export: str, show: str) -> None:
         self.export, self.show = export, show
+        self.root = Path()
         self.is_running = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Lock the root, and write the id of this sweep, by which its jobs are recognised."""
         with exit_on_error(f"iqbench.{config.hydra.job.name}"):  # Hydra would turn an error into a warning
-            until_the_end.enter_context(self._running(Path(config.hydra.sweep.dir)))
+            self.root = Path(config.hydra.sweep.dir)
+            until_the_end.enter_context(self._running(self.root))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Merge and print the results; exit with the code of the first failed job."""
-        root = Path(config.hydra.sweep.dir)
         self.is_running = False
-        if exit_code := self._merge(root):
+        if exit_code := self._merge(self.root):
             sys.exit(exit_code)
 
     @contextmanager

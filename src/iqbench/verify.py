@@ -7,6 +7,7 @@ from pathlib import Path
 
 from iqbench.commands import command
 from iqbench.errors import IncompleteResults, UsageError, exit_on_error
+from iqbench.paths import argument
 from iqbench.results.summary import FailedJob
 from iqbench.version import iqbench_version
 
@@ -20,8 +21,8 @@ def main() -> None:
         epilog="example: python -m iqbench.verify results/bench/2026-01-31_12-00-00 --photos DIR",
     )
     parser.add_argument("--version", action="version", version=f"iqbench.verify {iqbench_version()}")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a run's folder, or a sweep's root")
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="also check that the photos have not changed")
+    parser.add_argument("folder", type=argument, metavar="DIR", help="a run's folder, or a sweep's root")
+    parser.add_argument("--photos", type=argument, metavar="DIR", help="also check that the photos have not changed")
     arguments = parser.parse_args()
     with exit_on_error("iqbench.verify"):
         verify(arguments.folder, arguments.photos)

@@ -44,11 +44,11 @@ def test_a_write_that_fails_leaves_the_file_before_and_no_other(
     train(tmp_path, ava(), vote_examples(), Predictions())
     earlier_predictions = predictions(tmp_path)
 
-    def half(self: pd.DataFrame, target: Path, index: bool) -> None:
-        target.write_bytes(b"half")
+    def half(path: Path, _: bytes) -> None:
+        path.write_text("half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space"):
         train(tmp_path, ava(), vote_examples(), Predictions())
     assert [file.name for file in (tmp_path / "predictions").iterdir()] == ["epoch_000.parquet"]

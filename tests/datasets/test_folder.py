@@ -8,17 +8,21 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from fixtures import broken_files
 from fixtures.systems import needs_byte_names, needs_pipes, needs_posix_names
 from iqbench.benchmark.pairs import score_pairs
 from iqbench.benchmark.task import BenchmarkTask
-from iqbench.datasets.folder import Folder, display_name, path_of, sample
+from iqbench.datasets.folder import Folder
+from iqbench.datasets.photo_names import display_name, path_of
+from iqbench.datasets.sampling import sample
 from iqbench.errors import UsageError
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoFile, PhotoListing
 from iqbench.models.rules import Rules
+from iqbench.reporting.plot_style import save_figure
 
 PNG = broken_files.encoded(Image.new("RGB", (40, 40)), "PNG")
 
@@ -97,12 +101,15 @@ def test_other_files_are_ignored_and_counted(tmp_path: Path) -> None:
 def test_a_photo_with_another_name_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     put(tmp_path, "no_suffix", "backup.bak", "IMG_1.jpg.orig")
     put(tmp_path, "phone", content=broken_files.heic())
-    assert names(tmp_path) == ["./IMG_1.jpg.orig", "./backup.bak", "./no_suffix", "./phone"]
+    photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == ["./IMG_1.jpg.orig", "./backup.bak", "./no_suffix"]
+    assert photos.ignored == {"unsupported format: no suffix": 1}
 
 
 def test_photos_that_cannot_be_decoded_are_listed_and_get_their_rows(tmp_path: Path) -> None:
-    put(tmp_path, "empty.jpg", "page.JPEG", "phone.heic", "camera.NEF", "camera.dng", "new.jxl", content=b"")
-    assert len(names(tmp_path)) == 6
+    put(tmp_path, "empty.jpg", "page.JPEG", content=b"")
+    put(tmp_path, "phone.jpg", content=broken_files.heic())
+    assert len(names(tmp_path)) == 3
 
 
 @needs_pipes
@@ -184,19 +191,166 @@ def test_an_unreadable_file_of_unknown_kind_is_counted_and_reported(
     assert "locked" in caplog.text
 
 
-@pytest.mark.parametrize("marker", ["results.sqlite", ".iqbench"])
-def test_results_of_an_earlier_run_inside_the_folder_are_not_photos(tmp_path: Path, marker: str) -> None:
-    put(tmp_path, "a.png", f"runs/one/{marker}", "runs/one/plot.png", "runs/one/deeper/plot.png")
+# Folders that iqbench wrote into
+
+SIGNS = [".iqbench", "results.sqlite", "unified_results.csv", "KEY_TAKEAWAYS.md", "evaluation.json", "outcome.json"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_pictures_of_iqbench_are_passed_over_and_photos_beside_them_are_judged(tmp_path: Path, sign: str) -> None:
+    put(tmp_path, "a.png", "runs/one/accuracy.png", "runs/one/evaluation.png")
+    put(tmp_path, f"runs/one/{sign}", "runs/one/summary.json", content=b"text")
+    put(tmp_path, "runs/one/mine.png", "runs/one/trip/accuracy.png", "runs/one/trip/b.jpg")
+    photos = listing(tmp_path)
+    mine = ["./runs/one/mine.png", "./runs/one/trip/accuracy.png", "./runs/one/trip/b.jpg"]
+    assert [file.name for file in photos.files] == ["./a.png", *mine]
+    assert sum(photos.ignored.values()) == 4
+    assert "./runs/one/accuracy.png" in photos.ignored_examples["iqbench results"]
+
+
+def test_a_picture_that_iqbench_drew_is_known_wherever_it_lies_and_however_it_is_called(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    (tmp_path / "talk").mkdir()
+    save_figure(Figure((2, 2)), tmp_path / "talk" / "slide 3.PNG")
     photos = listing(tmp_path)
     assert [file.name for file in photos.files] == ["./a.png"]
-    assert photos.ignored == {"iqbench results": 1}
+    assert photos.ignored_examples == {"iqbench results": ["./talk/slide 3.PNG"]}
+
+
+def test_a_photo_called_accuracy_is_a_photo_where_iqbench_wrote_nothing(tmp_path: Path) -> None:
+    put(tmp_path, "accuracy.png", "wandb/b.png")
+    assert names(tmp_path) == ["./accuracy.png", "./wandb/b.png"]
+
+
+def test_pictures_of_a_trainings_logger_are_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "train/.iqbench", "train/wandb/run-1/files/media/worst.png", "train/mlruns/0/x.png")
+    photos = listing(tmp_path)
+    assert [file.name for file in photos.files] == ["./a.png"]
+    assert photos.ignored_examples["iqbench results"] == ["./train/mlruns/", "./train/wandb/"]
 
 
 def test_a_folder_that_results_were_written_into_is_still_a_source(tmp_path: Path) -> None:
-    put(tmp_path, "a.png")
+    put(tmp_path, "a.png", "sub/b.png")
     put(tmp_path, "results.sqlite", content=b"SQLite format 3\0")
     put(tmp_path, ".iqbench", content=b"")
-    assert names(tmp_path) == ["./a.png"]
+    assert names(tmp_path) == ["./a.png", "./sub/b.png"]
+
+
+def test_what_was_passed_over_is_logged_with_its_places(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, "a.jpg", "out/.iqbench", "out/accuracy.png")
+    put(tmp_path, "a.CR2", "b.CR2", "c.heic", content=b"")
+    with caplog.at_level(logging.INFO, "iqbench.datasets.folder"):
+        listing(tmp_path)
+    assert caplog.messages == [
+        f"data.root={tmp_path}: passed over 3 in formats that iqbench does not read, convert them to JPEG, PNG or TIFF "
+        "(2 cr2, 1 heic: ./a.CR2, ./c.heic, ...); 1 hidden; 1 written by iqbench (./out/accuracy.png)"
+    ]
+
+
+# Formats, patterns and limits
+
+
+def mixed_folder(root: Path, shots: int) -> None:
+    """Write shots as RAW, JPEG and HEIC each."""
+    for number in range(shots):
+        put(root, f"IMG_{number}.JPG", content=broken_files.encoded(Image.new("RGB", (40, 40 + number)), "JPEG"))
+        put(root, f"IMG_{number}.HEIC", content=broken_files.heic())
+        put(root, f"IMG_{number}.CR2", content=b"II*\0\x10\0\0\0CR\2\0" + bytes(99))
+
+
+@pytest.mark.parametrize("limit", [None, 6, 9])
+def test_of_a_shot_in_three_formats_the_jpeg_is_judged(tmp_path: Path, limit: int | None) -> None:
+    mixed_folder(tmp_path, 6)
+    photos = listing(tmp_path, limit)
+    assert [file.name for file in photos.files] == [f"./IMG_{number}.JPG" for number in range(6)]
+    assert photos.ignored == {"unsupported format: cr2": 6, "unsupported format: heic": 6}
+
+
+def test_a_jpeg_called_heic_is_judged(tmp_path: Path) -> None:
+    put(tmp_path, "converted.heic", content=broken_files.encoded(Image.new("RGB", (40, 40)), "JPEG"))
+    assert names(tmp_path) == ["./converted.heic"]
+
+
+def test_a_limit_counts_photos_that_can_be_decoded(tmp_path: Path) -> None:
+    put(tmp_path, *(f"good{number}.png" for number in range(6)))
+    put(tmp_path, *(f"cut{number}.png" for number in range(4)), content=PNG[: len(PNG) // 2])
+    put(tmp_path, "heic.jpg", content=broken_files.heic())
+    put(tmp_path, "page.jpg", "note.png", content=b"<html>not a photo, whatever its name says</html>")
+    put(tmp_path, "empty.png", content=b"")
+    put(tmp_path, "small.png", content=broken_files.encoded(Image.new("RGB", (9, 9)), "PNG"))
+    samples = [listing(tmp_path, limit) for limit in range(1, 7)]
+    assert [len(photos.files) for photos in samples] == [1, 2, 3, 4, 5, 6]
+    assert all(file.name.startswith("./good") for photos in samples for file in photos.files)
+    assert all({*small.files} < {*large.files} for small, large in pairwise(samples))
+    everything = listing(tmp_path, 99)
+    assert len(everything.files) == 6
+    assert everything.ignored == {
+        "cannot be decoded: corrupt": 4,
+        "cannot be decoded: empty": 1,
+        "cannot be decoded: not_an_image": 2,
+        "cannot be decoded: too_small": 1,
+        "cannot be decoded: unsupported_format": 1,
+    }
+    assert len(names(tmp_path)) == 15  # without a limit each has a row that tells why
+
+
+def test_a_limit_counts_photos_within_the_limits_of_their_size(tmp_path: Path) -> None:
+    for side in (20, 40, 60):
+        put(tmp_path, f"{side}.png", content=broken_files.encoded(Image.new("RGB", (side, side)), "PNG"))
+
+    def sampled(**sizes: float) -> list[str]:
+        return [file.name for file in Folder(str(tmp_path), limit=3, seed=0, **sizes).photos().files]
+
+    assert sampled() == ["./40.png", "./60.png"]
+    assert sampled(min_side=10) == ["./20.png", "./40.png", "./60.png"]
+    assert sampled(max_megapixels=0.002) == ["./40.png"]
+
+
+def chosen(root: Path, **patterns: str | list[str]) -> list[str]:
+    return [file.name for file in Folder(str(root), limit=None, seed=0, **patterns).photos().files]
+
+
+def test_photos_are_chosen_by_patterns(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "B.PNG", "a_small.png", "2024/c.png", "2024/may/d.png", "raw/e.png")
+    assert (
+        chosen(tmp_path, include="2024/**") == ["./2024/c.png", "./2024/may/d.png"] == chosen(tmp_path, include="2024")
+    )
+    assert chosen(tmp_path, include=["2024/*.png", "b.png"], exclude="may") == ["./2024/c.png", "./B.PNG"]
+    assert chosen(tmp_path, exclude=["*_small.*", "raw", "2024/**"]) == ["./B.PNG", "./a.png"]
+    assert chosen(tmp_path, include="**/d.*") == ["./2024/may/d.png"]
+
+
+def test_an_excluded_folder_is_not_visited(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "trash/b.png")
+    photos = Folder(str(tmp_path), limit=None, seed=0, exclude="trash").photos()
+    assert photos.ignored == {"excluded by data.exclude": 1}
+    assert photos.ignored_examples == {"excluded by data.exclude": ["./trash/"]}
+
+
+def test_a_pattern_that_matches_nothing_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, "a.png")
+    with caplog.at_level(logging.WARNING, "iqbench.datasets.folder"):
+        chosen(tmp_path, exclude=["*.tif", "a/*"])
+    assert caplog.messages == [
+        f"data.exclude={pattern}: matches no photo in data.root={tmp_path}" for pattern in ("*.tif", "a/*")
+    ]
+    with pytest.raises(UsageError, match=r"no photos in it \(ignored: 1 not in data.include\)"):
+        chosen(tmp_path, include="*.tif")
+
+
+@pytest.mark.parametrize("pattern", ["", "/etc/*", "../*", [""], [1], [None], "./"])
+def test_a_pattern_that_cannot_match_is_refused_by_its_key(tmp_path: Path, pattern: object) -> None:
+    with pytest.raises(UsageError, match=r"^data\.include="):
+        Folder(str(tmp_path), limit=None, seed=0, include=pattern)
+
+
+@needs_byte_names
+def test_a_pattern_matches_both_unicode_forms_and_equal_names_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, "é.png", "e\u0301.png", "b.png")
+    assert len(chosen(tmp_path, include="É.png")) == 2
+    assert "1 names stand for several photos that differ in Unicode form" in caplog.text
 
 
 HARD_NAMES = [

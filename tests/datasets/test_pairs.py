@@ -1,5 +1,6 @@
 import logging
 import os
+import unicodedata
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from fixtures.labelled_sets import write_csv, write_pairs
-from fixtures.systems import needs_pipes, needs_posix_names
+from fixtures.systems import needs_byte_names, needs_pipes, needs_posix_names
 from iqbench.datasets.pairs import PairList
 from iqbench.datasets.pairs_csv import Comparison, read_comparisons
 from iqbench.errors import UsageError
@@ -77,6 +78,24 @@ def test_the_csv_of_any_spreadsheet_is_read(folder: Path, content: bytes) -> Non
 
 HARD_NAMES = ["with space.jpg", "quote'\".jpg", "a,b;c\t.jpg", "new\nline.jpg", "\r\n.jpg", "=SUM(A1).jpg", "NA", "007",
               "%s.jpg", "写真.jpg", " .jpg", "-", "x" * 251 + ".jpg"]  # fmt: skip
+
+
+@needs_byte_names
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_list_in_one_unicode_form_matches_files_in_the_other(folder: Path, forms: tuple[str, str]) -> None:
+    written, stored = ([unicodedata.normalize(form, name) for name in ("Zoë/é.jpg", "ü.jpg")] for form in forms)
+    for name in stored:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    assert read_comparisons(listed(folder, written)) == [Comparison(*stored, 1.0)]
+    assert "the same pair is in line 2" in message_of(listed(folder, written, stored))
+
+
+@needs_byte_names
+def test_a_name_that_two_files_share_but_for_their_form_is_refused(folder: Path) -> None:
+    for form in ("NFC", "NFD"):
+        (folder / unicodedata.normalize(form, "ǖ.jpg")).touch()
+    assert "2 files have this name but for its Unicode form" in message_of(listed(folder, ["a.jpg", "ü\u0304.jpg"]))
 
 
 @needs_posix_names

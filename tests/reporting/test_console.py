@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from iqbench.errors import substitute_unencodable
 from iqbench.reporting.console import wide_console
+from iqbench.terminal import substitute_unencodable
 
 TABLE = """
 from fixtures.verdict_tables import summary_of

@@ -18,6 +18,7 @@ from fixtures.systems import needs_pipes
 from iqbench.errors import DiskError, LockedError, UsageError
 from iqbench.interfaces import PhotoFile
 from iqbench.io import lock
+from iqbench.results import store_files
 from iqbench.results.reader import read_store, recorded_identity
 from iqbench.results.schema import FILE_NAME, ORIGINAL, PairRow, PhotoRow, VariantRow
 from iqbench.results.store import Store
@@ -501,3 +502,63 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
         store.write(photo_row("./b.png"), pair_rows("./b.png", error="x" * 100_000))
     store.close()
     assert names(tmp_path) == ["./a.png"]
+
+
+# File systems without shared memory: SQLite cannot map the index of a write-ahead log there
+
+
+@pytest.fixture
+def _no_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def can_be_read(database: sqlite3.Connection) -> bool:
+        return bool(database.execute("PRAGMA journal_mode").fetchone()[0] != "wal")
+
+    monkeypatch.setattr(store_files, "_can_be_read", can_be_read)
+
+
+@pytest.mark.usefixtures("_no_shared_memory")
+def test_without_shared_memory_the_older_journal_is_used_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(tmp_path)
+    store.write(photo_row(), pair_rows())
+    assert not list(tmp_path.glob("*-wal"))
+    assert names(tmp_path) == ["./a.png"]  # while it is open
+    store.close()
+    assert caplog.text.count("no shared memory on this file system; using SQLite's older journal") == 1
+    opened(tmp_path).close()
+    assert names(tmp_path) == ["./a.png"]
+
+
+def test_a_log_that_comes_to_a_disk_without_shared_memory_is_folded_in(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "local").mkdir()
+    store = opened(tmp_path / "local")
+    store.write(photo_row(), pair_rows())
+    shutil.copytree(tmp_path / "local", tmp_path / "network")  # as after a kill: the log is not folded in
+    store.close()
+    assert (tmp_path / "network" / f"{FILE_NAME}-wal").stat().st_size
+    request.getfixturevalue("_no_shared_memory")
+    resumed = opened(tmp_path / "network")
+    resumed.write(photo_row("./b.png"), pair_rows("./b.png"))
+    resumed.close()
+    assert names(tmp_path / "network") == ["./a.png", "./b.png"]
+
+
+def test_an_error_of_sqlite_about_shared_memory_is_known(tmp_path: Path) -> None:
+    class Refusing:
+        def execute(self, _: str) -> None:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = self.code
+            raise error
+
+        def close(self) -> None:
+            pass
+
+    database: Any = Refusing()
+    for code in (sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMLOCK):
+        database.code = code
+        assert not store_files._can_be_read(database)
+    database.code = sqlite3.SQLITE_IOERR_READ
+    with pytest.raises(sqlite3.OperationalError):
+        store_files._can_be_read(database)

@@ -27,6 +27,7 @@ from iqbench.cli import Job
 from iqbench.errors import DiskError, Stopped, UsageError, as_disk_error
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoListing, Variant
+from iqbench.outputs import MARK
 from iqbench.progress import progress_bars
 from iqbench.reporting.exports import export
 
@@ -127,7 +128,7 @@ def _prepare(folder: Path, photos: Any) -> None:
     if isinstance(photos, str | Path) and Path(photos).expanduser().resolve() == folder.resolve():
         raise UsageError(f"out={folder}: is the photos' own folder; choose one in it or beside it")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / config.MARK).touch()
+    (folder / MARK).touch()
 
 
 def _run_all(runs: list[_Run], root: Path) -> None:
@@ -141,7 +142,7 @@ def _run_all(runs: list[_Run], root: Path) -> None:
             name = re.sub(r"[^\w.-]+", "_", run.model.name)[:60]
             folder = root / f"{number}_{name}"
             folder.mkdir(exist_ok=True)
-            (folder / config.MARK).touch()
+            (folder / MARK).touch()
             run.start(Job(folder, root, number))
         sweep.finish(root)
         failed, sources = sweep.jobs(root)

@@ -11,7 +11,9 @@ from PIL import Image
 
 from iqbench import config
 from iqbench.api.pictures import existing_file, is_picture, pixels_of
-from iqbench.datasets.folder import display_name, sample
+from iqbench.datasets.passed_over import PassedOver
+from iqbench.datasets.photo_names import display_name
+from iqbench.datasets.sampling import usable_sample
 from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile, PhotoListing
 
@@ -47,14 +49,23 @@ def data_of(photos: Any, limit: int | None, seed: int, folder: Path) -> tuple[Di
         listing: PhotoListing = photos.photos()
         kind = type(photos)
         settings = {"_target_": f"{kind.__module__}.{kind.__qualname__}", "limit": limit, "seed": seed}
-        return DictConfig(settings), replace(listing, files=sample(listing.files, limit, seed))
+        return DictConfig(settings), _limited(listing, limit, seed)
     if isinstance(photos, Mapping) or not (is_picture(photos) or isinstance(photos, Iterable)):
         raise UsageError(
             f"photos: {type(photos).__name__} is no source of photos; give a folder, a list of paths, images or "
             "arrays, or a data set such as {'_target_': 'iqbench.datasets.ava.AvaPhotos', ...}"
         )
     files = _files([photos] if is_picture(photos) else list(photos), folder / PICTURES)
-    return DictConfig({"limit": limit, "seed": seed}), PhotoListing(sample(files, limit, seed), {})
+    return DictConfig({"limit": limit, "seed": seed}), _limited(PhotoListing(files, {}), limit, seed)
+
+
+def _limited(listing: PhotoListing, limit: int | None, seed: int) -> PhotoListing:
+    """Return at most ``limit`` photos that can be decoded; without a limit, all that were given."""
+    if limit is None:
+        return replace(listing, files=sorted(listing.files, key=lambda file: file.name))
+    passed_over = PassedOver()
+    files = usable_sample(listing.files, limit, seed, None, passed_over)
+    return replace(listing, files=files, ignored={**listing.ignored, **passed_over.counts})
 
 
 def _choice(name: str, **settings: Any) -> DictConfig:

@@ -121,6 +121,7 @@ def make_plan(
         "trained_on": training_provenance(task.model),
         "margin": protocol.margin,
         "ignored_files": dict(listing.ignored),
+        "ignored_examples": {reason: list(names) for reason, names in listing.ignored_examples.items()},
         "cluster": listing.cluster,
         "shard": [config.shard, config.shards],
         "config": {key: value for key, value in settings.items() if key not in PLACE_SETTINGS},

@@ -55,8 +55,15 @@ def _key(run: Run) -> str:
     """Return what the shards of one run have in common."""
     identity, details = _without(run.identity, "photos"), _without(run.details, "shard")
     config = _without(details["config"], "engine")
-    config["data"] = _without(config["data"], "cluster")
-    shared = details | {"ignored_files": None, "cluster": None, "looks": None, "margin": None, "config": config}
+    config["data"] = _without(_without(config["data"], "cluster"), "cache")
+    shared = details | {
+        "ignored_files": None,
+        "ignored_examples": None,
+        "cluster": None,
+        "looks": None,
+        "margin": None,
+        "config": config,
+    }
     return json.dumps([identity, shared], sort_keys=True)
 
 

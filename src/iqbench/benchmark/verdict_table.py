@@ -161,7 +161,7 @@ def _answers_of(run: Run, adjacent: bool) -> pd.DataFrame:
         if column.source != COMPUTED
     }
     # without the cast, the sha256 of a store in which no photo could be read would not be text
-    keys = {"run": str(run.path), "reference": table["pairs.reference"]}
+    keys = {"run": ascii(str(run.path)), "reference": table["pairs.reference"]}
     return pd.DataFrame(keys | columns, table.index).astype({"photo_sha256": "str"})
 
 

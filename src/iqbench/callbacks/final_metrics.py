@@ -50,7 +50,7 @@ class FinalMetrics(Callback):
             except UsageError:  # a training without steps logs nothing
                 continue
             with atomic_write(Path(trainer.default_root_dir) / "telemetry.parquet") as temporary:
-                table.to_parquet(temporary, index=False)
+                temporary.write_bytes(table.to_parquet(index=False))
             recipe = {"model": dict(pl_module.hparams), **getattr(pl_module, "recipe", {})}
             settings = shown_settings(recipe, overrides_of(Path(trainer.default_root_dir)))
             metrics = final_metrics(table) | _best(trainer)

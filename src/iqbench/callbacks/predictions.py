@@ -28,4 +28,4 @@ class Predictions(Callback):
             folder = Path(trainer.default_root_dir) / "predictions"
             folder.mkdir(exist_ok=True)
             with atomic_write(folder / f"epoch_{trainer.current_epoch:03d}.parquet") as temporary:
-                table.to_parquet(temporary, index=False)
+                temporary.write_bytes(table.to_parquet(index=False))

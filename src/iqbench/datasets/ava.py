@@ -16,6 +16,7 @@ from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order, hash_split
 from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import VoteTable
+from iqbench.paths import absolute
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class AvaPhotos(LabelledPhotos):
         images: str,
         split: Literal["official", "random"],
         validation_share: float,
-        cache: str,
+        cache: str | None,
         limit: int | None,
         seed: int,
         cluster: ClusterChoice = "look",
@@ -90,7 +91,7 @@ class AvaPhotos(LabelledPhotos):
     def _folders(self) -> tuple[Path, Path]:
         if not self.root:
             raise self._missing("data.root is not set")
-        root = Path(str(self.root)).expanduser()
+        root = absolute(str(self.root), "data.root")
         if not root.is_dir():
             raise self._missing(f"data.root={self.root}: no such folder")
         if not (root / VOTES).exists():
@@ -109,7 +110,7 @@ class AvaPhotos(LabelledPhotos):
     def _hint(self) -> str:
         """Suggest another folder of photos, since archives are unpacked in several ways."""
         for name in ("images/images", "images", "image"):
-            if name != self.images and (Path(self.root or "").expanduser() / name).is_dir():
+            if name != self.images and self.root and (absolute(self.root, "data.root") / name).is_dir():
                 return f" (is it data.images={name}?)"
         return ""
 

@@ -5,15 +5,16 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from iqbench.datasets.decode_check import DecodeResult, decode_all
-from iqbench.interfaces import PhotoFile
+from iqbench.datasets.decode_check import DecodeResult, decode, decode_all
+from iqbench.interfaces import STANDARD_LIMITS, PhotoFile
 from iqbench.io import atomic_write
 from iqbench.progress import track
 from iqbench.version import distribution_version, iqbench_version
@@ -42,15 +43,15 @@ Stamp = tuple[int, int]
 """A file's size and the time of its last change, in ns: where both are the same, so are its bytes."""
 
 
-def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
+def examine(files: Sequence[PhotoFile], cache: Path | None) -> pd.DataFrame:
     """Return the decode result of each photo, a row a photo, indexed by name and in the order given.
 
     ``code`` is ``ok`` or a `PhotoError`'s; ``sha256``, ``file_bytes``, ``width``, ``height`` and ``look`` are
     missing unless it is ``ok``. Files that have not changed are not decoded again, not even after an interruption.
 
     Args:
-        files: The photos.
-        cache: The folder of the cache. If it cannot be written, the next run decodes again.
+        files: The photos, which share their limits.
+        cache: The folder of the cache, None for none. If it cannot be written, the next run decodes again.
     """
     if not files:
         return _frame([], [])
@@ -60,7 +61,7 @@ def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
     missing = [index for index, result in enumerate(results) if result is None]
     new: dict[int, DecodeResult] = {}
     if missing:
-        decoded = decode_all([files[index].path for index in missing])
+        decoded = _decoded([files[index] for index in missing])
         try:
             for position, result in track(decoded, "decoding photos", len(missing)):
                 index = missing[position]
@@ -73,14 +74,21 @@ def examine(files: Sequence[PhotoFile], cache: Path) -> pd.DataFrame:
     return _frame(files, complete)
 
 
+def _decoded(files: Sequence[PhotoFile]) -> Iterator[tuple[int, DecodeResult]]:
+    paths, limits = [file.path for file in files], files[0].limits
+    return decode_all(paths) if limits == STANDARD_LIMITS else decode_all(paths, partial(decode, limits=limits))
+
+
 class DecodeCache:
     """The decode results of the photos below a folder, by path, in one file. Losing it costs only time."""
 
-    def __init__(self, files: Sequence[PhotoFile], cache: Path) -> None:
+    def __init__(self, files: Sequence[PhotoFile], cache: Path | None) -> None:
         root = os.path.commonpath([file.path.absolute().parent for file in files])
         # another version of the decoder may see a file differently
         key = b"\0".join([os.fsencode(root), distribution_version("pillow").encode(), iqbench_version().encode()])
-        self._file = cache / f"photos-{hashlib.sha256(key).hexdigest()[:16]}.parquet"
+        if files[0].limits != STANDARD_LIMITS:
+            key += repr(files[0].limits).encode()
+        self._file = None if cache is None else cache / f"photos-{hashlib.sha256(key).hexdigest()[:16]}.parquet"
         self._rows = self._load()
         self._saved = time.monotonic()
 
@@ -101,16 +109,20 @@ class DecodeCache:
     def save(self) -> None:
         """Write the file, or log why it cannot be written."""
         self._saved = time.monotonic()
+        if self._file is None:
+            return
         rows = [(path, *stamp, *result) for path, (stamp, result) in self._rows.items()]
         columns = [list(column) for column in zip(*rows, strict=True)] or [[]] * len(_SCHEMA)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_write(self._file, shared=True) as temporary:
-                pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, write_page_checksum=True)
+            with atomic_write(self._file, shared=True) as temporary, temporary.open("wb") as file:
+                pq.write_table(pa.table(columns, schema=_SCHEMA), file, write_page_checksum=True)
         except OSError as error:
             log.warning("%s: cannot be written (%s); the next run decodes all photos again", self._file, error)
 
     def _load(self) -> dict[bytes, tuple[Stamp, DecodeResult]]:
+        if self._file is None:
+            return {}
         try:
             # pyarrow opens a file by name more than once, so it may see two versions of a file that is being replaced
             table = pq.read_table(pa.BufferReader(self._file.read_bytes()), page_checksum_verification=True)

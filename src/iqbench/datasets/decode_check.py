@@ -8,6 +8,7 @@ from typing import NamedTuple
 from iqbench import photos
 from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.inference.worker_pool import WorkerPool, available_cores
+from iqbench.interfaces import STANDARD_LIMITS, Limits
 
 TIMEOUT_SECONDS = 300
 """Time limit for decoding one photo, in seconds."""
@@ -33,14 +34,14 @@ DIED = DecodeResult(None, None, None, None, "process_died", "the process that de
 HUNG = DecodeResult(None, None, None, None, "timeout", "it was not decoded in time, twice")
 
 
-def decode(path: Path) -> DecodeResult:
-    """Decode a photo and return its facts.
+def decode(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodeResult:
+    """Decode a photo within the limits and return its facts.
 
     Raises:
         OSError: If the machine is at fault, for instance its disk.
     """
     try:
-        decoded = photos.read(path)
+        decoded = photos.read(path, limits)
     except photos.PhotoError as error:
         return DecodeResult(None, None, None, None, error.code, str(error))
     height, width = decoded.pixels.shape[:2]

@@ -8,7 +8,6 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,10 +19,12 @@ from iqbench.datasets.cluster_choice import cluster_choice
 from iqbench.datasets.contents import SplitContents, contents_of
 from iqbench.datasets.decode_cache import examine
 from iqbench.datasets.examples import Examples, Learner, PairExamples, VoteExamples
-from iqbench.datasets.folder import sample
+from iqbench.datasets.passed_over import PassedOver
+from iqbench.datasets.sampling import usable_sample
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing, Split
 from iqbench.labels import LabelTable, PairTable, concatenate
+from iqbench.paths import absolute
 from iqbench.training_provenance import joined_provenance, training_step
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class LabelledPhotos(LightningDataModule, ABC):
     """A labelled data set: a source of photos for the benchmark and of examples for training.
 
     Args:
-        cache: Folder of the decode cache.
+        cache: Folder of the decode cache; null for none.
         limit: Maximum number of test photos to benchmark; null for all.
         seed: Seed of the splits and of the photos that a limit keeps.
         cluster: What makes photos one cluster.
@@ -51,9 +52,9 @@ class LabelledPhotos(LightningDataModule, ABC):
     has_series: ClassVar[bool] = False
     """True if each photo has a `PhotoFile.series`."""
 
-    def __init__(self, cache: str, limit: int | None, seed: int, cluster: ClusterChoice = "look") -> None:
+    def __init__(self, cache: str | None, limit: int | None, seed: int, cluster: ClusterChoice = "look") -> None:
         super().__init__()
-        self.cache = Path(cache).expanduser()
+        self.cache = None if cache is None else absolute(cache, "data.cache")
         self.limit = limit
         self.seed = seed
         self.cluster = cluster_choice(cluster, self.has_series)
@@ -109,8 +110,10 @@ class LabelledPhotos(LightningDataModule, ABC):
 
     def photos(self) -> PhotoListing:
         """Return the photos of the test split, which iqbench uses neither for training nor to choose a checkpoint."""
-        labels = self.labels["test"]
-        return PhotoListing(sample(photos_of([labels]), self.limit, self.seed), {}, self.cluster)
+        passed_over = PassedOver()
+        photos = photos_of([self.labels["test"]])
+        files = usable_sample(photos, self.limit, self.seed, self.cache, passed_over)
+        return PhotoListing(files, passed_over.counts, self.cluster, passed_over.examples)
 
     def configure_examples(self, learner: Learner, examples: Examples) -> None:
         """Set the model and the example settings. Required before training."""

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,13 +10,14 @@ from jaxtyping import Int
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from iqbench.datasets.folder import display_name
 from iqbench.datasets.labelled import SPLITS, LabelledPhotos
 from iqbench.datasets.pairs_csv import read_comparisons
+from iqbench.datasets.photo_names import display_name
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_coin, hash_order
 from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import PairTable
+from iqbench.paths import absolute
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class PairList(LabelledPhotos):
         file: str | None,
         validation_share: float,
         test_share: float,
-        cache: str,
+        cache: str | None,
         limit: int | None,
         seed: int,
         cluster: ClusterChoice = "series",
@@ -84,8 +84,8 @@ class PairList(LabelledPhotos):
                 "data.file is not set: give a CSV with the header better,worse (and optionally weight) and paths "
                 "relative to it, as data.file=list.csv"
             )
-        file = Path(str(self.file)).expanduser()
-        given = None if self.root is None else Path(str(self.root)).expanduser()
+        file = absolute(str(self.file), "data.file")
+        given = None if self.root is None else absolute(str(self.root), "data.root")
         if given is not None and not given.is_dir():
             raise UsageError(
                 f"data.root={self.root}: {'is a file; give its folder' if given.exists() else 'no such folder'}"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from iqbench.datasets.parsing import LineErrors, quoted, read_text
 from iqbench.errors import UsageError
+from iqbench.paths import on_disk
 
 _HEADER = ["better", "worse"]
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -133,8 +134,10 @@ class _PathResolver:
     def _on_disk(self, cell: str) -> _ResolvedPath:
         outside = _is_absolute(cell) and not Path(cell).is_relative_to(self._given)
         try:
-            target = (self._root / cell).resolve(strict=True)
+            target = on_disk(self._root / cell).resolve(strict=True)
             is_file = target.is_file()
+        except UsageError as error:
+            return _ResolvedPath("", f"is {quoted(cell)}: {error}")
         except (OSError, RuntimeError):  # RuntimeError: a link to itself
             return _ResolvedPath("", self._not_in(cell) if outside else f"is {quoted(cell)}: no such photo")
         if not target.is_relative_to(self._root):

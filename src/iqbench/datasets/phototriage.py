@@ -13,6 +13,7 @@ from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_split
 from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import PairTable
+from iqbench.paths import absolute
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class PhotoTriage(LabelledPhotos):
         root: str | None,
         test_share: float,
         min_agreement: float,
-        cache: str,
+        cache: str | None,
         limit: int | None,
         seed: int,
         cluster: ClusterChoice = "series",
@@ -95,7 +96,7 @@ def home_of(root: str | None) -> Path:
     """
     if not root:
         raise _missing("data.root is not set")
-    folder = Path(str(root)).expanduser()
+    folder = absolute(str(root), "data.root")
     if not folder.is_dir():
         raise _missing(f"data.root={root}: no such folder")
     home = folder / "train_val" if (folder / "train_val").is_dir() else folder

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from iqbench.datasets.cluster_choice import cluster_choice
-from iqbench.datasets.folder import sample
+from iqbench.datasets.sampling import sample
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing
 

@@ -15,6 +15,7 @@ from iqbench.errors import UsageError
 from iqbench.interfaces import PhotoFile
 from iqbench.label_audit.findings import ENOUGH, at_chance, percent
 from iqbench.labels import PairTable
+from iqbench.paths import absolute
 from iqbench.results.label_audit_summary import Finding
 
 PUBLISHED = {"train": (4560, 12075, 12019), "val": (195, 483, 503)}
@@ -99,7 +100,7 @@ def lists_near(photos: Sequence[PhotoFile], reference: str | None) -> list[Path]
     if reference is None:
         folders = sorted({photo.path.parent for photo in photos if _NAME.fullmatch(photo.name)})
         return next((lists for folder in folders[:LEVELS_ABOVE] if (lists := _above(folder.absolute()))), [])
-    given = Path(reference).expanduser()
+    given = absolute(reference, "reference")
     if given.is_file():
         return [given]
     lists = _inside(given)

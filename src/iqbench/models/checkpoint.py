@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from iqbench.errors import CheckpointError
 from iqbench.io import atomic_write
 from iqbench.models.backbone import PACKAGED_BACKBONE
+from iqbench.paths import expanded
 
 REFERENCE_DIR = Path(__file__).parent.parent / "weights"
 """The folder of the packaged reference weights and their MODEL_CARD.md."""
@@ -70,7 +71,11 @@ def checkpoint_file(checkpoint: str, family: str) -> Path | None:
     """Return the file that ``model.checkpoint`` names: the packaged one for ``reference``, None for ``untrained``."""
     if checkpoint == "untrained":
         return None
-    return REFERENCE_DIR / f"{family}.safetensors" if checkpoint == "reference" else Path(str(checkpoint)).expanduser()
+    return (
+        REFERENCE_DIR / f"{family}.safetensors"
+        if checkpoint == "reference"
+        else expanded(checkpoint, "model.checkpoint")
+    )
 
 
 def settings_from_file(path: Path, family: str, given: Mapping[str, Any]) -> dict[str, str | int]:

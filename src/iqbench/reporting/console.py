@@ -4,7 +4,7 @@ import sys
 
 from rich.console import Console
 
-from iqbench.errors import substitute_unencodable
+from iqbench.terminal import substitute_unencodable
 
 
 def wide_console(min_width: int) -> Console:

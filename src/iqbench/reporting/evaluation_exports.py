@@ -94,7 +94,7 @@ def _write_table(folder: Path, stem: str, tables: Sequence[pd.DataFrame]) -> Non
         return
     table = pd.concat(tables, ignore_index=True)
     write_csv(folder / f"{stem}.csv", table)
-    table.to_parquet(folder / f"{stem}.parquet", index=False)
+    (folder / f"{stem}.parquet").write_bytes(table.to_parquet(index=False))
 
 
 def _read(folder: Path) -> Evaluation:

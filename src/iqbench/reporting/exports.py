@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -10,9 +11,10 @@ import pandas as pd
 from iqbench.benchmark.comparison_pictures import Catalogue, comparison_pictures
 from iqbench.benchmark.summarize import summarize_runs
 from iqbench.benchmark.verdict_table import read_runs
-from iqbench.config import MARK
 from iqbench.errors import DiskError, TooManyFailures, UsageError
 from iqbench.io import atomic_batch
+from iqbench.outputs import MARK
+from iqbench.paths import absolute
 from iqbench.records import record_json
 from iqbench.reporting.gallery import stored_pictures
 from iqbench.reporting.html import report_page
@@ -66,7 +68,7 @@ def export(
         pictures = comparison_pictures(summary.agreement, earlier, catalogue)
     with atomic_batch(folder) as place:
         write_csv(place / "unified_results.csv", table)
-        table.to_parquet(place / "unified_results.parquet", index=False)
+        (place / "unified_results.parquet").write_bytes(table.to_parquet(index=False))
         write_csv(place / "manifest.csv", _manifest_table(runs))
         (place / "summary.json").write_text(record_json(summary), encoding="utf-8", newline="\n")
         (place / "KEY_TAKEAWAYS.md").write_text(takeaways(summary), encoding="utf-8", newline="\n")
@@ -85,14 +87,22 @@ def _prepare_folder(folder: Path, runs: Sequence[Run]) -> None:
     """Create the folder of the exports; refuse the folder of another run, whose exports would be overwritten."""
     if (folder / FILE_NAME).exists() and (folder / FILE_NAME).resolve() not in [run.path.resolve() for run in runs]:
         raise UsageError(f"{folder}: holds another run, whose exports would be lost; choose another folder")
-    roots = {run.details["config"]["data"].get("root") for run in runs} - {None}
-    if folder.resolve() in [Path(root).expanduser().resolve() for root in roots]:
+    if folder.resolve() in _photo_folders(runs):
         raise UsageError(f"{folder}: is the photos' own folder; choose one in it or beside it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MARK).touch()
     except OSError as error:
         raise DiskError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
+
+
+def _photo_folders(runs: Sequence[Run]) -> set[Path]:
+    """Return the folders that the photos were read from, as far as this user has them."""
+    folders = set()
+    for root in {run.details["config"]["data"].get("root") for run in runs} - {None}:
+        with suppress(UsageError):  # another user's home folder
+            folders.add(absolute(root, "data.root").resolve())
+    return folders
 
 
 FINISHED = TooManyFailures.exit_code

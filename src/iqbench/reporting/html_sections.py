@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from iqbench.benchmark.cross_pairs import PARTNERS
+from iqbench.datasets.passed_over import passed_over_text
 from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots, spot_in_words
 from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.comparisons import comparison_figures
@@ -117,6 +118,7 @@ def _provenance(content: ReportContent) -> Values:
         "versions": versions_text(summary),
         "started": started(content.origins),
         "commands": commands(content.origins),
+        "passed_over": _passed_over(summary),
     }
 
 
@@ -168,6 +170,18 @@ def _mistakes(content: ReportContent) -> Values:
 
 def _confidence(content: ReportContent) -> Values:
     return {"plot": data_uri(reliability_plot(content.summary))}
+
+
+def _passed_over(summary: Summary) -> list[str]:
+    """Return what the runs did not judge, in a line for each source of photos."""
+    details = [run.details for run in summary.runs]
+    texts = [passed_over_text(_known(run, "ignored_files"), _known(run, "ignored_examples")) for run in details]
+    return list(dict.fromkeys(filter(None, texts)))
+
+
+def _known(details: Values, key: str) -> Values:
+    """Return a part of a run's details; {} if its store is older than the part."""
+    return details.get(key) or {}
 
 
 SECTIONS = (

@@ -7,6 +7,7 @@ from typing import IO, Any, Literal
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from iqbench.outputs import STAMP
 from iqbench.reporting.text_format import one_line
 
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -32,12 +33,15 @@ def drawable(name: str, longest: int = LONGEST_NAME) -> str:
 FigureKind = Literal["png", "pdf", "svg"]
 """Formats of figures: pixels, or vectors."""
 
-_WITHOUT_DATE: dict[FigureKind, dict[str, None]] = {
-    "png": {"Software": None},
+_WITHOUT_DATE: dict[FigureKind, dict[str, Any]] = {
+    "png": {"Software": None, **STAMP},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
     "svg": {"Creator": None, "Date": None},
 }
-"""Metadata that are left out, because they change with the day or the version."""
+"""Metadata that are left out, because they change with the day or the version.
+
+A PNG says that iqbench drew it, so that it is never judged as a photo.
+"""
 
 _VECTORS: dict[Any, Any] = {"svg.hashsalt": "iqbench", "svg.fonttype": "none", "pdf.fonttype": 42}
 """Settings of vector figures: the same names of elements each time, and text that stays text."""

@@ -61,4 +61,4 @@ def read_comparison_pictures(folder: Path) -> ComparisonPictures:
 def write_comparison_pictures(path: Path, pictures: Iterable[ComparisonPicture]) -> None:
     """Write pictures as parquet, in the order of their keys: the same pictures give the same bytes."""
     rows = [asdict(picture) for picture in sorted(pictures, key=lambda picture: picture.key)]
-    pd.DataFrame(rows, columns=_COLUMNS).to_parquet(path, index=False)
+    path.write_bytes(pd.DataFrame(rows, columns=_COLUMNS).to_parquet(index=False))

@@ -34,7 +34,7 @@ from iqbench.results.schema import (
     VariantRow,
     planned_cells,
 )
-from iqbench.results.store_files import PATIENCE, is_unused
+from iqbench.results.store_files import PATIENCE, connect, is_unused, start_journal
 from iqbench.results.tables import Table
 
 OF_EXPORTS = ("cluster", "margin")
@@ -98,12 +98,11 @@ class Store:
             new.unlink(missing_ok=True)
 
     def _open(self, identity: dict[str, Any], details: dict[str, Any], variants: Sequence[VariantRow]) -> None:
-        self._database = sqlite3.connect(self.path, isolation_level=None, timeout=PATIENCE)
+        self._database = connect(self.path, PATIENCE)
         try:
             run = description(self._database, self.path)
             grows = self._adds(run, identity, variants)  # before anything is written
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
+            self._database = start_journal(self._database, self.path)
             if grows:
                 self._grow(identity, details | looks_at_results(run, identity, self._judged_photos()), variants)
             elif any(key in details and details[key] != run["details"].get(key) for key in OF_EXPORTS):
@@ -255,7 +254,7 @@ def _raise_if_not_damage(path: Path, error: BaseException) -> None:
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         raise DiskError(f"{path}: cannot be written ({error}); what was stored before is intact") from error
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        raise LockedError(f"{path}: another program holds it open ({error}); close it there and go on") from error
+        raise LockedError(f"{path}: another program holds it open, or this disk has no locks ({error})") from error
 
 
 def _sha256(file: PhotoFile) -> str | None:

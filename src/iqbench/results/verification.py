@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from iqbench import photos
-from iqbench.datasets.folder import path_of
+from iqbench.datasets.photo_names import path_of
+from iqbench.errors import UsageError
+from iqbench.paths import on_disk
 from iqbench.results.reader import Run, opened
 from iqbench.results.schema import ORIGINAL
 
@@ -85,11 +87,11 @@ def _files(run: Run, folder: Path) -> Iterator[str]:
     missing, changed, unreadable = list[str](), list[str](), list[str]()
     for name, sha256 in read[["name", "sha256"]].itertuples(index=False, name=None):
         try:
-            if photos.sha256_of(folder / path_of(name)) != sha256:
+            if photos.sha256_of(on_disk(folder / path_of(name))) != sha256:
                 changed.append(name)
         except photos.PhotoError as error:
             (missing if error.code in ("vanished", "not_a_file") else unreadable).append(name)
-        except OSError:
+        except (OSError, UsageError):
             unreadable.append(name)
     if missing:
         yield f"{len(missing)} photos are no longer in {folder}{_examples(missing)}"

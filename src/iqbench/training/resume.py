@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from iqbench.errors import CheckpointError
 from iqbench.models.checkpoint import read_weights
+from iqbench.paths import checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,9 @@ def checkpoint_to_resume(config: DictConfig, folder: Path) -> Resumed | None:
         CheckpointError: If it cannot be used, or the training in the folder had another recipe.
     """
     if config.ckpt_path is not None:
-        read_weights(Path(config.ckpt_path), key="ckpt_path")
-        return Resumed(Path(config.ckpt_path), "ckpt_path", str(config.ckpt_path))
+        path = Path(checkpoint(config.ckpt_path, "ckpt_path"))
+        read_weights(path, key="ckpt_path")
+        return Resumed(path, "ckpt_path", str(config.ckpt_path))
     last = folder / "checkpoints" / "last.ckpt"
     if not last.is_file():
         return None
