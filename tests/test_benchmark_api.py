@@ -89,7 +89,7 @@ def test_one_name_gives_the_files_of_the_command_line_to_the_byte(folder: Path, 
     outcome = run("bench", *common, f"out={tmp_path / 'shell'}")
     assert outcome.exit_code == 0, outcome.err
     result = quick("contrast", folder, out=tmp_path / "python", gallery=4)
-    for name in EXPORTS:
+    for name in set(EXPORTS) - {"report.html"}:
         assert (tmp_path / "python" / name).read_bytes() == (tmp_path / "shell" / name).read_bytes(), name
     python, shell = ((tmp_path / place / "report.html").read_text(encoding="utf-8") for place in ("python", "shell"))
     assert python == re.sub(r"<h3>Commands</h3>.*?</pre>\n", "", shell, flags=re.DOTALL)

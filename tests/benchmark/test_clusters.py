@@ -65,7 +65,7 @@ def test_eight_photos_copied_six_times_are_eight_clusters_and_the_reports_say_so
     assert (
         "8 photo(s) are copies of others under another name; the intervals count each with its original." in takeaways
     )
-    assert f"{notice}. " in (out / "report.html").read_text()
+    assert f"{notice}." in (out / "report.html").read_text()
     for rows in (verdict_rows(read_runs([out])), adjacent_rows(read_runs([out]))):
         assert set(rows["cluster"]) == {f"./brighter/{number}.png" for number in range(8)}
         assert (rows["cluster"].str[-5:] == rows["original"].str[-5:]).all()

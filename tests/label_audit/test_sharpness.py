@@ -95,4 +95,4 @@ def test_a_sample_is_drawn_by_the_seed():
     assert sample.photos == same.photos != other.photos
     assert len(sampled(table, 100, 0)) == 30
     assert not len(sampled(table, 0, 0))
-    assert sample.photos[0].path == Path(sample.photos[0].name)
+    assert sample.photos[0].path == Path(sample.photos[0].name).absolute()

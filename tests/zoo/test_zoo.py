@@ -240,7 +240,7 @@ def test_a_judge_that_loads_broken_photos_for_itself_does_not_change_what_is_rea
     assert set(result.pairs["status"][result.pairs["photo"] != "./1.png"]) == {"ok"}
 
 
-@pytest.mark.parametrize("kind", ["dtype", "device", "numpy", "warnings", "grad", "threads"])
+@pytest.mark.parametrize("kind", ["dtype", "device", "numpy", "warnings", "grad", "autocast", "threads"])
 def test_a_judge_leaves_the_process_as_it_was(kind: str, photos: Path, tmp_path: Path) -> None:
     before = _process_state()
     benchmark("ChangesDefaults", photos, tmp_path, kind=kind)
@@ -250,6 +250,7 @@ def test_a_judge_leaves_the_process_as_it_was(kind: str, photos: Path, tmp_path:
 def _process_state() -> tuple[object, ...]:
     pillow = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
     of_torch = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled(), torch.get_num_threads()
+    of_torch += (torch.is_autocast_enabled("cpu"),)
     return pillow, of_torch, np.geterr(), list(warnings.filters), os.getcwd()  # noqa: PTH109
 
 

@@ -32,6 +32,11 @@ def restored_process_state() -> Iterator[None]:
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
         stack.callback(_reset_default_device, torch.get_default_device())
         stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
+        for device in ("cpu", "cuda"):
+            stack.callback(torch.set_autocast_enabled, device, torch.is_autocast_enabled(device))
+            stack.callback(torch.set_autocast_dtype, device, torch.get_autocast_dtype(device))
+        stack.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+        stack.callback(torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled())
         stack.callback(torch.set_num_threads, torch.get_num_threads())
         stack.callback(cv2.setNumThreads, cv2.getNumThreads())
         stack.callback(locale.setlocale, locale.LC_ALL, locale.setlocale(locale.LC_ALL))
