@@ -17,8 +17,8 @@ PANELS_PER_ROW = 4
 MOST_INTERVALS = 8
 """With more models than this the intervals would hide the points."""
 
-STEP, WIDEST = 0.1, 0.5
-"""How far the points of two models are moved apart, and those of all models at most, in levels."""
+STEP, WIDEST = 0.05, 0.6
+"""How far the points of two models are moved apart: a share of the panel. Those of all models at most: in levels."""
 
 
 @dataclass
@@ -96,7 +96,7 @@ def _draw(axis: Axes, panel: Panel, names: list[str], intervals: bool) -> dict[s
     handles = {}
     for name, steps in panel.steps.items():
         at = names.index(name)
-        places = np.array([step.severity for step in steps]) + shift(at, len(names))
+        places = np.array([step.severity for step in steps]) + shift(at, len(names), len(panel.levels))
         heights = [100 * step.value for step in steps if step.value is not None]
         style: dict[str, Any] = {"color": LINES[at % len(LINES)], "marker": MARKERS[at % len(MARKERS)]}
         # an unclipped line without points would widen the layout without bound
@@ -109,14 +109,14 @@ def _draw(axis: Axes, panel: Panel, names: list[str], intervals: bool) -> dict[s
     return handles
 
 
-def shift(model: int, models: int) -> float:
-    """Return how far a model's points are moved aside, so that equal ones of two models are both seen.
+def shift(model: int, models: int, levels: int) -> float:
+    """Return how far a model's points are moved aside, in levels, so that equal ones of two models are both seen.
 
     Example:
-        >>> [shift(model, models=3) for model in range(3)], shift(0, models=1)
+        >>> [shift(model, models=3, levels=2) for model in range(3)], shift(0, models=1, levels=2)
         ([-0.1, 0.0, 0.1], 0.0)
     """
-    width = min(WIDEST, STEP * (models - 1))
+    width = min(WIDEST, STEP * levels * (models - 1))
     return width * (model / (models - 1) - 0.5) if models > 1 else 0.0
 
 
