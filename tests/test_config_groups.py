@@ -12,10 +12,11 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from iqbench import config
+from iqbench.config_schemas import SCHEMAS
 from iqbench.errors import UsageError
 from iqbench.training.trainer import make_trainer
 
-PROGRAMS = sorted(config.SCHEMAS)
+PROGRAMS = sorted(SCHEMAS)
 CHOICES = [
     (path.parent.name, path.stem) for path in sorted(config.CONF_DIR.glob("*/*.yaml")) if path.parent.name != "hydra"
 ]
@@ -24,7 +25,7 @@ OPTIONAL_PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}
 
 
 def programs_with(group: str) -> list[str]:
-    return [program for program in PROGRAMS if group in config.SCHEMAS[program].__dataclass_fields__]
+    return [program for program in PROGRAMS if group in SCHEMAS[program].__dataclass_fields__]
 
 
 def without_hydra(node: DictConfig, folder: Path) -> DictConfig:

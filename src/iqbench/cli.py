@@ -22,9 +22,10 @@ from yaml import YAMLError
 from iqbench import commands
 from iqbench import config as configuration
 from iqbench.arguments import readable
-from iqbench.config import CONF_DIR, SCHEMAS, defaults, register_schemas
+from iqbench.config import CONF_DIR, defaults
 from iqbench.config_errors import check_targets, explain, explain_group, explain_yaml
 from iqbench.config_help import described
+from iqbench.config_schemas import SCHEMAS, register_schemas
 from iqbench.config_tree import print_tree
 from iqbench.errors import (
     DiskError,

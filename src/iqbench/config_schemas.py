@@ -1,0 +1,101 @@
+"""The valid keys of the config files, and their types (structured configs)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+
+@dataclass
+class BenchSchema:
+    """The keys of conf/bench.yaml and their types. Hydra refuses other keys and types."""
+
+    model: Any = None
+    data: Any = None
+    degradation: Any = None
+    protocol: Any = None
+    engine: Any = None
+    paths: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    print_config: bool = False
+    max_failures: int = 0
+    gallery: int = 0
+    shard: int = 0
+    shards: int = 1
+    fresh: bool = False
+
+
+@dataclass
+class TrainSchema:
+    """The keys of conf/train.yaml and their types."""
+
+    model: Any = None
+    data: Any = None
+    degradation: Any = None
+    self_supervision: Any = None
+    examples: Any = None
+    trainer: Any = None
+    callbacks: Any = None
+    logger: Any = None
+    paths: Any = None
+    demo: Any = None
+    experiment: Any = None
+    debug: Any = None
+    hparams_search: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    print_config: bool = True
+    ckpt_path: str | None = None
+    optimized_metric: str = "val/loss"
+
+
+@dataclass
+class EvaluateSchema:
+    """The keys of conf/evaluate.yaml and their types."""
+
+    model: Any = None
+    data: Any = None
+    protocol: Any = None
+    engine: Any = None
+    paths: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    print_config: bool = False
+    split: str | None = None
+    pairs_per_photo: int = 4
+    min_difference: float = 0.5
+    anchors: int = 64
+    max_failures: int = 0
+
+
+@dataclass
+class DoctorSchema:
+    """The keys of conf/doctor.yaml and their types."""
+
+    data: Any = None
+    paths: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    print_config: bool = False
+    sample: int = 2000
+    reference: str | None = None
+
+
+SCHEMAS: dict[str, type] = {
+    "bench": BenchSchema,
+    "train": TrainSchema,
+    "evaluate": EvaluateSchema,
+    "doctor": DoctorSchema,
+}
+"""The schema of each config file (a structured config)."""
+
+
+def register_schemas() -> None:
+    """Register the schemas with Hydra, under names that no other program in this process uses."""
+    for name, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=f"iqbench_{name}_schema", node=schema)
