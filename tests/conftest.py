@@ -1,5 +1,6 @@
 """Small photos that every test gets afresh."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def files(folder: Path) -> list[PhotoFile]:
     return list(Folder(str(folder), limit=None, seed=0).photos().files)
 
 
-@pytest.fixture(autouse=True)
-def one_date(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def one_date() -> Iterator[None]:
     """The same date for every run, so that the reports of runs with the same results have the same bytes."""
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "0")
+        yield

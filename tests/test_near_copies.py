@@ -127,7 +127,7 @@ def test_an_evaluation_of_pairs(tmp_path: Path) -> None:
     notice = "84 series in 12 clusters (84 share near-copies; data.cluster=series): intervals count clusters"
     assert f"{notice}. For example: ./00.png and ./brighter/00.jpg; " in outcome.out
     photos = pd.read_csv(tmp_path / "out copied" / "photos.csv")
-    assert photos.columns[-2:].tolist() == ["look", "cluster"]
+    assert photos.columns[-3:].tolist() == ["look", "cluster", "near_copy_in_training"]
     assert photos["cluster"].nunique() == 24
 
 

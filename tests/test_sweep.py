@@ -42,8 +42,8 @@ class Ending(Scorer):
     def encode(self, inputs):
         return inputs
 """
-TWO_PHOTOS = 1 + 2 * 7
-"""Pictures that the self-test and two photos with four levels of blur and two controls are."""
+TWO_PHOTOS = 2 + 2 * 7
+"""Pictures that the rehearsal and two photos with four levels of blur and two controls are."""
 
 
 @pytest.fixture

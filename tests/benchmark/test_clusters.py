@@ -16,6 +16,7 @@ from fixtures.labelled_sets import write_pairs
 from fixtures.near_copies import COPIES, structured
 from fixtures.verdict_tables import frame, noisy, row, summarized
 from iqbench.benchmark.verdict_table import adjacent_rows, read_runs, verdict_rows
+from iqbench.photos import decode
 from iqbench.results.summary import read_summary
 
 
@@ -81,9 +82,10 @@ def test_eight_photos_copied_six_times_are_eight_clusters_and_the_reports_say_so
 def test_another_choice_exports_again_and_scores_nothing(copied: Path, tmp_path: Path) -> None:
     assert run(*common(copied, tmp_path / "out")).exit_code == 0
     for choice, number in (("sha256", 40), ("folder", 1), ("photo", 48), ("look", 8)):
-        with mock.patch("iqbench.photos.decode", side_effect=AssertionError("decoded again")):
+        with mock.patch("iqbench.photos.decode", side_effect=decode) as decoded:
             outcome = run(*common(copied, tmp_path / "out", f"data.cluster={choice}"))
         assert outcome.exit_code == 0, outcome.err
+        assert decoded.call_count <= 1  # the model is rehearsed on one photo
         summary = read_summary(tmp_path / "out")
         assert (summary.clusters.by, summary.clusters.clusters) == (choice, number)
         assert summary.runs[0].details["config"]["data"]["cluster"] == choice

@@ -110,7 +110,7 @@ def test_a_profile_is_written_into_the_folder(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "exit_code", "line"),
     [
-        (["+trainer.max_steps=2"], 0, "last checkpoint (nothing was validated, so that no epoch is the best): "),
+        (["+trainer.max_steps=1"], 0, "last checkpoint (nothing was validated, so that no epoch is the best): "),
         (["trainer.limit_val_batches=0"], 0, "last checkpoint (nothing was validated, so that no epoch is the best): "),
         (["+trainer.check_val_every_n_epoch=2"], 0, "last checkpoint (nothing was validated"),
         (["~callbacks.best"], 0, "last checkpoint (callbacks.best is left out"),

@@ -89,6 +89,7 @@ def silence_lightning() -> None:
     logging.getLogger("lightning.pytorch").handlers.clear()
     warnings.filterwarnings("ignore", message=".*LeafSpec")  # a deprecated call of torch inside Lightning
     warnings.filterwarnings("ignore", message="The number of training batches")  # the epoch end is always logged
+    warnings.filterwarnings("ignore", message=".*could not find the monitored key")  # said of the kept checkpoint
     warnings.filterwarnings("ignore", message="The dirpath has changed")  # ckpt_path= of another run
     warnings.filterwarnings("ignore", message="Found .* module.* in eval mode")  # a frozen backbone
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # a resumed run
