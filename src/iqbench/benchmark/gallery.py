@@ -3,6 +3,7 @@
 The store holds the pictures, so a report can be made from it alone, wherever the photos are by then.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -15,6 +16,7 @@ from iqbench import photos
 from iqbench.benchmark.pictures import Picture, PicturePair, detail_pair, jpeg, shrunk, whole_pair
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
+from iqbench.errors import one_line
 from iqbench.inference import model_calls
 from iqbench.inference.failures import raise_if_fatal
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
@@ -23,6 +25,8 @@ from iqbench.results.model_summary import Mistake, TypeMistakes
 from iqbench.results.reader import read_store
 from iqbench.results.schema import GalleryPicture
 from iqbench.results.store import Store
+
+log = logging.getLogger(__name__)
 
 INPUT_SIDE = 320
 """Longest side of a model's input, in pixels."""
@@ -131,6 +135,7 @@ def _pictures(work: Iterable[tuple[PhotoFile, Sequence[Key]]], task: BenchmarkTa
                 picture = gallery_picture(key, decoded.pixels, variants[variant].apply(decoded.pixels), task.model)
             except BaseException as error:  # noqa: BLE001 - of other people's code
                 raise_if_fatal(error)
+                log.warning("%s, %s: no picture of this mistake (%s)", file.name, variant, one_line(error))
             else:
                 yield picture
 

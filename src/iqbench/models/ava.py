@@ -12,7 +12,8 @@ from iqbench.labels import mean_vote
 from iqbench.losses import loss_named
 from iqbench.losses.votes import VotePrediction
 from iqbench.models.checkpoint import Architecture
-from iqbench.models.learned import Learned, head
+from iqbench.models.head import head
+from iqbench.models.learned import Learned
 
 Output = Literal["mean", "distribution"]
 

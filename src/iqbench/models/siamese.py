@@ -8,7 +8,8 @@ from torch import Tensor
 
 from iqbench.interfaces import Labels
 from iqbench.models.checkpoint import Architecture
-from iqbench.models.learned import Learned, head
+from iqbench.models.head import head
+from iqbench.models.learned import Learned
 
 
 @final
