@@ -1,6 +1,7 @@
 """Benchmark a model: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -181,7 +182,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     engine = engine.for_model(model)
     picture = rehearse_model(model, engine, files)
     engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
-    task = BenchmarkTask(model, files, variants, autotune(engine, model, picture))
+    task = BenchmarkTask(model, files, variants, autotune(engine, model, picture), listing.files)
     return make_plan(config, task, listing, protocol, digests, model_fingerprint)
 
 
@@ -232,7 +233,11 @@ def check_failures(summary: "Summary", max_failures: int) -> None:
     Raises:
         TooManyFailures: With the counts by reason. The results are complete nevertheless.
     """
-    failures = {status: n for model in summary.models.values() for status, n in model.failures.items()}
+    from iqbench.inference.failures import NOT_APPLICABLE
+
+    failures: Counter[str] = Counter()
+    for model in summary.models.values():
+        failures.update({status: n for status, n in model.failures.items() if status != NOT_APPLICABLE})
     if sum(failures.values()) > max_failures:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(failures.items()))
         raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in unified_results.csv")

@@ -23,6 +23,13 @@ class UsageError(IqbenchError):
     exit_code = 2
 
 
+class MissingResource(UsageError):  # noqa: N818 - named after what is missing
+    """A file, a package or a service that a model or a degradation needs and that is not here.
+
+    The line names it, and says how to supply it, also without a network.
+    """
+
+
 class CheckpointError(UsageError):
     """A checkpoint that cannot be used."""
 

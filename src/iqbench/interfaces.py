@@ -153,6 +153,22 @@ class PhotoSource(Protocol):
         ...
 
 
+class NotApplicable(Exception):  # noqa: N818 - named after what it says
+    """A degradation raises it for a photo of which it cannot be made, with the reason.
+
+    Removing a subject needs a photo that has one. The row gets the status ``not_applicable``: nobody was asked, so it
+    counts in no number, and it is no failure.
+    """
+
+
+@dataclass(frozen=True)
+class PhotoContext:
+    """Where a photo comes from: its file, and all photos of its source, of which a run may judge a shard."""
+
+    file: PhotoFile
+    source_files: Sequence[PhotoFile]
+
+
 Group = Literal["technical", "compositional", "control"]
 """Damage to the picture, damage to the framing, or a control without visible damage."""
 
@@ -162,7 +178,8 @@ class Variant:
     """One degraded version of a photo: its place in the suite, and the function that makes it.
 
     ``ladder`` is unique in the suite (``exposure/darker``); ``severity`` counts from 1, the mildest.
-    ``amount`` is the damage in the ladder's ``unit``; None where the damage has no measure.
+    ``amount`` is the damage in the ladder's ``unit``; None where the damage has no measure. With ``needs_context``
+    the function takes the photo's `PhotoContext` (None for a photo without a file) as a second argument.
     """
 
     type: str
@@ -170,9 +187,22 @@ class Variant:
     ladder: str
     level: str
     severity: int
-    apply: Callable[[Photo], Photo]
+    apply: Callable[..., Photo]
     amount: float | None = None
     unit: str = ""
+    needs_context: bool = False
+
+    def picture(self, photo: Photo, context: PhotoContext | None) -> Photo:
+        """Return the degraded copy of a photo, which may be a view of it.
+
+        Args:
+            photo: The original.
+            context: Where it comes from, None if it has no file.
+
+        Raises:
+            NotApplicable: If it cannot be made of this photo.
+        """
+        return self.apply(photo, context) if self.needs_context else self.apply(photo)
 
     @property
     def key(self) -> str:

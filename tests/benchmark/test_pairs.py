@@ -24,7 +24,7 @@ from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
 from iqbench.errors import Stopped, UsageError
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.worker import PhotoRecord
-from iqbench.interfaces import Photo, PhotoFile, QualityModel, Scorer, Variant
+from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile, QualityModel, Scorer, Variant
 from iqbench.protocol import Protocol, decide
 from iqbench.results.schema import ORIGINAL, PairRow
 
@@ -515,6 +515,23 @@ def test_a_degradation_that_fails_costs_only_its_own_rows(files: list[PhotoFile]
     _, pairs = run(Brightness(), files, suite_=[*suite(DEGRADATIONS), *failing_suite])
     bad = [(pair.photo, pair.variant, pair.status, pair.error) for pair in pairs if pair.status != "ok"]
     assert bad == [("./b.png", "own/1", "prepare_error", "ValueError: not at this height")]
+
+
+def test_damage_that_cannot_be_made_of_a_photo_has_a_row_with_the_reason(files: list[PhotoFile]) -> None:
+    def remove(photo: Photo, context: PhotoContext | None) -> Photo:
+        assert context is not None
+        assert list(context.source_files) == files
+        if context.file.name == "./b.png":
+            raise NotApplicable("no clear subject")
+        return photo // 2
+
+    ladder = Ladder("", [Level("1", remove, needs_context=True)])
+    _, pairs = run(Brightness(), files, suite_=suite({"own": Degradation("technical", [ladder])}))
+    assert [(pair.photo, pair.status, pair.error) for pair in pairs] == [
+        ("./a.png", "ok", ""),
+        ("./b.png", "not_applicable", "no clear subject"),
+        ("./c.png", "ok", ""),
+    ]
 
 
 # Position

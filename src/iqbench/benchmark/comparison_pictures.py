@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from iqbench import photos
 from iqbench.benchmark.pictures import detail_pair, each_whole, jpeg, middles, whole_pair
 from iqbench.inference.failures import raise_if_fatal
-from iqbench.interfaces import Photo, PhotoFile, Variant
+from iqbench.interfaces import Photo, PhotoContext, PhotoFile, Variant
 from iqbench.results.comparison_pictures import ComparisonPicture, ComparisonPictures, PairKey
 from iqbench.results.model_agreement import GmadPair, ModelAgreement, PairToLookAt
 
@@ -62,7 +62,8 @@ def _pictures(pairs: Sequence[PairToLookAt], catalogue: Catalogue) -> Iterator[C
         if original is None or photo is None or key not in catalogue.variants:
             continue
         try:
-            degraded = catalogue.variants[key].apply(photo)
+            context = PhotoContext(catalogue.files[pair.photo], list(catalogue.files.values()))
+            degraded = catalogue.variants[key].picture(photo, context)
         except BaseException as error:  # noqa: BLE001 - of other people's code
             raise_if_fatal(error)
             continue

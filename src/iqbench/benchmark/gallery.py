@@ -19,7 +19,7 @@ from iqbench.benchmark.verdict_table import verdict_rows
 from iqbench.errors import one_line
 from iqbench.inference import model_calls
 from iqbench.inference.failures import raise_if_fatal
-from iqbench.interfaces import Photo, PhotoFile, QualityModel
+from iqbench.interfaces import Photo, PhotoContext, PhotoFile, QualityModel
 from iqbench.progress import track
 from iqbench.results.model_summary import Mistake, TypeMistakes
 from iqbench.results.reader import read_store
@@ -122,6 +122,7 @@ def update_gallery(store: Store, task: BenchmarkTask, limit: int) -> None:
 
 def _pictures(work: Iterable[tuple[PhotoFile, Sequence[Key]]], task: BenchmarkTask) -> Iterator[GalleryPicture]:
     variants = {variant.key: variant for variant in task.variants}
+    source_files = task.source_files or task.files
     for file, keys in work:
         try:
             decoded = photos.read(file.path, file.limits)
@@ -132,7 +133,8 @@ def _pictures(work: Iterable[tuple[PhotoFile, Sequence[Key]]], task: BenchmarkTa
             if sha256 != decoded.sha256:
                 continue
             try:
-                picture = gallery_picture(key, decoded.pixels, variants[variant].apply(decoded.pixels), task.model)
+                degraded = variants[variant].picture(decoded.pixels, PhotoContext(file, source_files))
+                picture = gallery_picture(key, decoded.pixels, degraded, task.model)
             except BaseException as error:  # noqa: BLE001 - of other people's code
                 raise_if_fatal(error)
                 log.warning("%s, %s: no picture of this mistake (%s)", file.name, variant, one_line(error))

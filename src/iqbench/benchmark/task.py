@@ -17,13 +17,15 @@ from iqbench.results.schema import ORIGINAL
 class BenchmarkTask:
     """A model, photos, their variants, and the engine config.
 
-    Positions count the pictures of a photo: 0 is the original, i + 1 the variant i.
+    Positions count the pictures of a photo: 0 is the original, i + 1 the variant i. ``source_files`` are all photos
+    of the source, of which these may be a shard; () means the same ones.
     """
 
     model: QualityModel
     files: Sequence[PhotoFile]
     variants: Sequence[Variant]
     engine: EngineConfig
+    source_files: Sequence[PhotoFile] = ()
 
     @property
     def is_network(self) -> bool:
@@ -41,7 +43,7 @@ class BenchmarkTask:
 
     def dataset(self, files: Sequence[PhotoFile]) -> PhotoDataset:
         """Return the data set that prepares some of the photos in workers."""
-        return PhotoDataset(files, self.variants, self.model)
+        return PhotoDataset(files, self.variants, self.model, self.source_files or self.files)
 
     def with_files(self, files: Sequence[PhotoFile]) -> Self:
         """Return the task for other photos."""

@@ -23,7 +23,7 @@ from iqbench.datasets.sampler import SeededRow
 from iqbench.degradations.ladder import planned_pairs
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoFile, Preference, Split, Variant, Votes
+from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoContext, PhotoFile, Preference, Split, Variant, Votes
 from iqbench.progress import track
 from iqbench.tensor_cache import TensorCache
 from iqbench.training_provenance import training_step
@@ -141,7 +141,9 @@ class _Pictures:
 
         def prepared() -> Tensor:
             pixels = read_pixels(self.files[photo])
-            return self.prepare(variant.apply(pixels) if variant else pixels)
+            if variant is None:
+                return self.prepare(pixels)
+            return self.prepare(variant.picture(pixels, PhotoContext(self.files[photo], self.files)))
 
         return self._cache.get((photo, variant and variant.key), prepared)
 

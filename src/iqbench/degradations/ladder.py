@@ -13,9 +13,11 @@ class Level:
     """One level of damage: its name in the results, the pure function that applies it, and its amount."""
 
     name: str
-    apply: Callable[[Photo], Photo]
+    apply: Callable[..., Photo]
     amount: float | None = None
     """In the ladder's unit; None if the damage has no measure."""
+    needs_context: bool = False
+    """True if ``apply`` takes the photo's `PhotoContext` as a second argument."""
 
 
 @dataclass(frozen=True)
@@ -75,5 +77,5 @@ def _variants(type_: str, degradation: Degradation) -> Iterator[Variant]:
     for ladder in degradation.ladders:
         name = f"{type_}/{ladder.name}" if ladder.name else type_
         for severity, level in enumerate(ladder.levels, start=1):
-            amount = (level.amount, ladder.unit)
-            yield Variant(type_, degradation.group, name, level.name, severity, level.apply, *amount)
+            facts = (level.amount, ladder.unit, level.needs_context)
+            yield Variant(type_, degradation.group, name, level.name, severity, level.apply, *facts)

@@ -8,7 +8,7 @@ import numpy as np
 
 from iqbench.errors import UsageError, one_line
 from iqbench.inference.failures import raise_if_fatal
-from iqbench.interfaces import Photo, Variant
+from iqbench.interfaces import NotApplicable, Photo, Variant
 from iqbench.photos import synthetic_photo
 
 DIGEST_DIGITS = 16
@@ -29,27 +29,37 @@ def rehearse(variants: Sequence[Variant]) -> dict[str, str]:
 
 
 def _digest(variant: Variant) -> str:
-    picture = _picture(variant).copy()  # a degradation may reuse its output buffer
+    content = _content(variant)
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
-        repeated = _picture(variant)
+        repeated = _content(variant)
     finally:
         cv2.setNumThreads(threads)
-    if not np.array_equal(picture, repeated):
+    if content != repeated:
         raise UsageError(
             f"degradation {variant.key}: gives two different pictures of the same photo; if it draws random numbers, "
             "create the generator with a fixed seed in each call"
         )
-    content = f"{picture.shape}".encode() + np.ascontiguousarray(picture).tobytes()
     return hashlib.sha256(content).hexdigest()[:DIGEST_DIGITS]
+
+
+def _content(variant: Variant) -> bytes:
+    """Return the variant's picture of the synthetic photo as bytes, or why it cannot be made of that."""
+    try:
+        picture = _picture(variant)
+    except NotApplicable as reason:
+        return f"not applicable: {one_line(reason)}".encode()
+    return f"{picture.shape}".encode() + np.ascontiguousarray(picture).tobytes()
 
 
 def _picture(variant: Variant) -> Photo:
     photo = synthetic_photo()
     photo.flags.writeable = False  # as in a worker, where all variants share the original
     try:
-        picture = variant.apply(photo)
+        picture = variant.picture(photo, None)
+    except NotApplicable:
+        raise
     except BaseException as error:
         raise_if_fatal(error)
         raise UsageError(f"degradation {variant.key}: fails on a synthetic photo ({one_line(error)})") from error

@@ -10,6 +10,9 @@ from iqbench.errors import Stopped, UsageError, one_line
 DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
 """The error of a device that answers no more until the program is started again."""
 
+NOT_APPLICABLE = "not_applicable"
+"""The status of a pair whose degraded copy cannot be made of that photo; see `iqbench.interfaces.NotApplicable`."""
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _SIGTERM_CODE = 143
 """The exit code of the handler of SIGTERM, which may interrupt a model's code."""

@@ -13,10 +13,10 @@ from torch.utils.data import Dataset
 
 from iqbench import photos
 from iqbench.inference import model_calls
-from iqbench.inference.failures import Failure
+from iqbench.inference.failures import NOT_APPLICABLE, Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
-from iqbench.interfaces import Photo, PhotoFile, QualityModel, Variant
+from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile, QualityModel, Variant
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,24 @@ class PreparedPhoto:
 
 
 class PhotoDataset(Dataset[PreparedPhoto]):
-    """A data set of photos, each prepared with its variants in a worker."""
+    """A data set of photos, each prepared with its variants in a worker.
 
-    def __init__(self, files: Sequence[PhotoFile], variants: Sequence[Variant], model: QualityModel) -> None:
+    Args:
+        files: The photos.
+        variants: The variants of each.
+        model: The model that they are prepared for.
+        source_files: All photos of the source, for variants that are made with another photo.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[PhotoFile],
+        variants: Sequence[Variant],
+        model: QualityModel,
+        source_files: Sequence[PhotoFile] = (),
+    ) -> None:
         self.files, self.variants, self.model = files, variants, model
+        self.source_files = source_files or files
 
     def __len__(self) -> int:
         return len(self.files)
@@ -105,13 +119,17 @@ class PhotoDataset(Dataset[PreparedPhoto]):
             decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
             return PreparedPhoto(PhotoRecord.failed(file.name, error.code, str(error)))
+        context = PhotoContext(file, self.source_files)
         pictures: dict[int, Tensor] = {}
         changes: dict[int, InputChange] = {}
         statistics: dict[int, ImageStatistics] = {}
         failures: dict[int, Failure] = {}
         for position in range(len(self.variants) + 1):
             try:
-                picture = self._picture(decoded.pixels, position)
+                picture = self._picture(decoded.pixels, position, context)
+                if isinstance(picture, Failure):
+                    failures[position] = picture
+                    continue
                 pictures[position] = model_calls.prepare(self.model, picture)
             except BaseException as error:  # noqa: BLE001 - of other people's code
                 failures[position] = Failure.of("prepare_error", error)
@@ -121,11 +139,15 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         record = PhotoRecord.of(file.name, decoded, statistics.get(0), perceptual_hash(decoded.pixels))
         return PreparedPhoto(record, _stacks(pictures), changes, statistics, failures)
 
-    def _picture(self, original: Photo, position: int) -> Photo:
+    def _picture(self, original: Photo, position: int, context: PhotoContext) -> Photo | Failure:
+        """Return a picture, or the reason why a variant cannot be made of this photo."""
         if not position:
             return original
         with np.errstate(all="warn", under="ignore"):  # NumPy's own settings, which a model may have changed
-            return np.asarray(self.variants[position - 1].apply(original))
+            try:
+                return np.asarray(self.variants[position - 1].picture(original, context))
+            except NotApplicable as reason:
+                return Failure(NOT_APPLICABLE, " ".join(str(reason).split()) or NOT_APPLICABLE)
 
 
 def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:
