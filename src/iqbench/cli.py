@@ -25,7 +25,7 @@ from iqbench.arguments import readable
 from iqbench.config import CONF_DIR, defaults
 from iqbench.config_errors import check_targets, explain, explain_group, explain_yaml
 from iqbench.config_help import described
-from iqbench.config_schemas import SCHEMAS, register_schemas
+from iqbench.config_schemas import SCHEMAS
 from iqbench.config_tree import print_tree
 from iqbench.errors import (
     DiskError,
@@ -63,7 +63,7 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         sys.stdout.write(f"{program} {iqbench_version()}\n")
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
-    register_schemas()
+    configuration.register()
     OmegaConf.register_new_resolver("iqbench.settings", _settings, replace=True)
     prepare_paths(program)
     mistakes: list[IqbenchError] = []
@@ -117,6 +117,12 @@ def _mistake_behind(error: BaseException | None) -> IqbenchError | None:
     return error
 
 
+def import_from_current_folder() -> None:
+    """Make the modules of the current folder importable, as ``python -m`` does, for the console scripts too."""
+    if not sys.flags.safe_path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+
+
 def prepare_paths(program: str) -> None:
     """Make the paths of the environment absolute, and the command line readable for Hydra.
 
@@ -125,6 +131,7 @@ def prepare_paths(program: str) -> None:
     try:
         Path.cwd()
         prepare_environment()
+        import_from_current_folder()
         sys.argv[1:] = readable(sys.argv[1:])
     except UsageError as error:
         stop(program, error, error.exit_code)

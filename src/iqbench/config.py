@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from iqbench import paths
-from iqbench.config_schemas import SCHEMAS, register_schemas
+from iqbench import paths, plugins
+from iqbench.config_schemas import register_schemas
 from iqbench.errors import IqbenchError, UsageError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -100,9 +100,31 @@ def describes(node: DictConfig, key: str, kind: type) -> bool:
 
 
 def choices_of(group: str, kind: type | None = None) -> list[str]:
-    """Return the choices of a group; with ``kind``, those whose ``_target_`` is a subclass of it."""
+    """Return the choices of a group; with ``kind``, those whose ``_target_`` is a subclass of it.
+
+    Those of other packages come last; with ``kind`` they are left out, since they would have to be imported.
+    """
     paths = sorted((CONF_DIR / group).glob("*.yaml"))
-    return [path.stem for path in paths if kind is None or describes(DictConfig(OmegaConf.load(path)), group, kind)]
+    if kind is None:
+        return [*(path.stem for path in paths), *plugins.offered(group, CONF_DIR)]
+    return [path.stem for path in paths if describes(DictConfig(OmegaConf.load(path)), group, kind)]
+
+
+def register() -> list[str]:
+    """Register the schemas, and what other packages offer, with Hydra; return what was new in its store."""
+    store = ConfigStore.instance()
+    before = _stored()
+    register_schemas()
+    for group in plugins.GROUPS.values():
+        for name, node in plugins.offered(group, CONF_DIR).items():
+            store.store(group=group, name=name, node=node, provider="an installed package")
+    return sorted(_stored() - before)
+
+
+def _stored() -> set[str]:
+    repo = ConfigStore.instance().repo
+    groups = {name: content for name, content in repo.items() if isinstance(content, dict)}
+    return (repo.keys() - groups.keys()) | {f"{group}/{name}" for group in groups for name in groups[group]}
 
 
 def _target(node: DictConfig, key: str) -> Any:
@@ -185,17 +207,19 @@ def compose(config_name: str, overrides: Sequence[str], config_dirs: Sequence[st
 
 @contextmanager
 def _own_hydra() -> Iterator[None]:
-    """Register the schemas and set Hydra's version base; restore both."""
+    """Fill Hydra's store and set its version base; restore both."""
     store, before = ConfigStore.instance().repo, version.getbase()
-    registered = set(store)
-    register_schemas()
+    new = register()
     version.setbase("1.3")
     try:
         yield
     finally:
         version.VersionBase.instance().version_base = before
-        for name in {f"iqbench_{name}_schema.yaml" for name in SCHEMAS} - registered:
-            del store[name]
+        for path in new:
+            group, _, name = path.rpartition("/")
+            del (store[group] if group else store)[name]
+            if group and not store[group]:
+                del store[group]
 
 
 def overrides_of(folder: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import hydra
 
+from iqbench.target import dotted
+
 _PACKAGE = Path(__file__).resolve().parent
 _STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"]).resolve()
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -35,10 +37,12 @@ def code_of_class(kind: type) -> str:
 
 
 def targets(settings: object) -> Iterator[str]:
-    """Yield the names of the Python objects that settings build, at any depth."""
+    """Yield the dotted names of the Python objects that settings build or call, at any depth."""
     if isinstance(settings, Mapping):
         if isinstance(settings.get("_target_"), str):
             yield settings["_target_"]
+        if isinstance(settings.get("target"), str):  # of an adapter: module:name
+            yield dotted(settings["target"])
         for value in settings.values():
             yield from targets(value)
     elif isinstance(settings, list | tuple):

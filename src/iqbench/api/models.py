@@ -12,14 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from iqbench import cli, config
-from iqbench.api.adapters import FunctionScorer, NetworkScorer
 from iqbench.config_errors import check_target_of, explain
 from iqbench.errors import UsageError, did_you_mean
 from iqbench.interfaces import QualityModel
+from iqbench.models.adapters.function import STEPS, FunctionScorer
+from iqbench.models.adapters.network import NetworkScorer
 from iqbench.models.checkpoint import read_weights
+from iqbench.target import located
 
-STEPS = ("prepare", "encode", "margin")
-"""The methods of a quality model."""
+TARGET = re.compile(r"[^:]*[^:\\/]:[A-Za-z_][\w.]*|[A-Za-z]:[\\/][^:]*\.py:[A-Za-z_][\w.]*")
+"""``module:name`` or ``file.py:name``, which no path is, not even one with a drive."""
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -134,6 +136,9 @@ def _from_text(text: str) -> NamedModel:
     choices = config.choices_of("model")
     if text in choices:
         return NamedModel(text, _choice(text))
+    if TARGET.fullmatch(text):
+        found = located(text, "model")
+        return named_model(found() if isinstance(found, type) else found)
     path = Path(text).expanduser()
     if path.suffix in (".yaml", ".yml") and path.is_file():
         check_target_of(path, "model")

@@ -1,0 +1,199 @@
+"""Functions as models: of one photo to a score, or of two photos to a margin, one at a time or in batches."""
+
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, UInt8
+from PIL import Image
+from torch import Tensor
+
+from iqbench.errors import UsageError, one_line
+from iqbench.interfaces import Photo, QualityModel, Scorer
+from iqbench.photos import synthetic_photo
+from iqbench.target import located
+
+log = logging.getLogger(__name__)
+
+STEPS = ("prepare", "encode", "margin")
+"""The methods of a quality model."""
+
+
+class FunctionScorer(Scorer):
+    """A scorer that calls a function with one photo.
+
+    The function gets the photo as an array, (height, width, 3) uint8 RGB, or as a ``PIL.Image`` in RGB: as its first
+    argument is annotated, else the first of the two that it can use.
+
+    Args:
+        function: Returns one number.
+        higher_is_better: False negates the number.
+
+    Raises:
+        UsageError: If the function needs more than one argument.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], higher_is_better: bool = True) -> None:
+        self.function = function
+        self.sign = 1 if higher_is_better else -1
+        self.takes_images = _takes_images(function)
+
+    def prepare(self, photo: Photo) -> Float64[Tensor, "1"]:
+        """Return the score. It is all of the work, so it is done here.
+
+        Raises:
+            TypeError: If the function does not return one number.
+        """
+        value = self.function(Image.fromarray(photo) if self.takes_images else photo)
+        return torch.tensor([self.sign * _number(value)], dtype=torch.float64)
+
+    def encode(self, inputs: Float64[Tensor, "n 1"]) -> Float64[Tensor, "n 1"]:
+        """Return the scores."""
+        return inputs
+
+
+class BatchFunctionScorer(Scorer):
+    """A scorer that calls a function with photos of one size together, in the main process.
+
+    Args:
+        function: Takes an array (n, height, width, 3) of uint8 RGB, and returns n numbers.
+        higher_is_better: False negates them.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], higher_is_better: bool) -> None:
+        self.function = function
+        self.sign = 1 if higher_is_better else -1
+
+    def prepare(self, photo: Photo) -> UInt8[Tensor, "height width 3"]:
+        """Return the photo."""
+        return torch.from_numpy(np.array(photo))
+
+    def encode(self, inputs: UInt8[Tensor, "n height width 3"]) -> Float64[Tensor, "n 1"]:
+        """Return the scores.
+
+        Raises:
+            TypeError: If the function does not return one number per photo.
+        """
+        scores = numbers(self.function(inputs.cpu().numpy()), len(inputs), "photos")
+        return self.sign * torch.from_numpy(scores).unsqueeze(1)
+
+
+def function_model(
+    target: str, takes: str | None, batched: bool, higher_is_better: bool, arguments: dict[str, Any]
+) -> QualityModel:
+    """Return the model of a function, of a class whose objects can be called, or of a class of quality models.
+
+    Args:
+        target: Its name; see `iqbench.target.located`.
+        takes: ``photo`` for a score, ``pair`` for a margin; None reads it off the function's arguments.
+        batched: Whether it takes several photos at once: an array (n, height, width, 3), or two of them.
+        higher_is_better: Whether a higher score is better; of a margin, whether a positive one means the first photo.
+        arguments: Arguments of a class.
+
+    Raises:
+        UsageError: If there is no such function, or it cannot be used.
+    """
+    function = _callable(target, arguments)
+    if all(callable(getattr(function, step, None)) for step in STEPS):
+        if not higher_is_better:
+            raise UsageError(f"model.higher_is_better: {target} has a margin of its own, which says which is better")
+        return function  # type: ignore[no-any-return]
+    if not callable(function):
+        raise UsageError(f"model.target={target}: {type(function).__name__} is no function")
+    if takes not in ("photo", "pair", None):
+        raise UsageError(f"model.takes={takes}: must be photo, pair, or null, which reads it off the function")
+    count = {"photo": 1, "pair": 2}[takes] if takes else len(required_arguments(function)) or 1
+    if count > 2:
+        names = ", ".join(required_arguments(function))
+        raise UsageError(f"model.target={target}: takes {names}; a function takes one photo, or two")
+    if count == 2:
+        raise NotImplementedError
+    return BatchFunctionScorer(function, higher_is_better) if batched else FunctionScorer(function, higher_is_better)
+
+
+def required_arguments(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the positional arguments that a function needs; none where they are not known.
+
+    Example:
+        >>> required_arguments(lambda photo, size=3: 0)
+        ['photo']
+    """
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # of compiled code
+        return []
+    return [each.name for each in parameters if each.default is each.empty and each.kind in (0, 1)]
+
+
+def numbers(given: Any, count: int, what: str) -> Float64[np.ndarray, "n"]:
+    """Return what a function of several photos or pairs gave as that many numbers.
+
+    Raises:
+        TypeError: If it gave anything else.
+    """
+    array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+    if array.dtype.kind not in "biuf" or array.size != count:
+        kind = f"shape {array.shape}" if array.dtype.kind in "biuf" else type(given).__name__
+        raise TypeError(f"the function gave {kind} for {count} {what}; it must give one number for each")
+    return array.reshape(-1).astype(np.float64)
+
+
+def _callable(target: str, arguments: dict[str, Any]) -> Any:
+    found = located(target, "model.target")
+    if not isinstance(found, type):
+        if arguments:
+            raise UsageError(f"model.arguments: {target} is no class, so nothing is made from them")
+        return found
+    try:
+        return found(**arguments)
+    except Exception as error:
+        raise UsageError(f"model.target={target}: {found.__name__} cannot be made ({one_line(error)})") from error
+
+
+def _number(value: Any) -> float:
+    number = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    if number.size == 1 and number.dtype.kind in "biuf":
+        return float(number.reshape(-1)[0])
+    raise TypeError(f"the function gave {type(value).__name__}; a score is one number")
+
+
+def _takes_images(function: Callable[[Any], Any]) -> bool:
+    """Return whether a function wants images of PIL instead of arrays."""
+    required = required_arguments(function)
+    if len(required) > 1:
+        raise UsageError(
+            f"model {_name(function)}: takes {', '.join(required)}; a function that scores takes one photo"
+        )
+    annotation = _annotation(function)
+    if annotation is not None and ("PIL" in annotation or "Image" in annotation):
+        return True
+    photo = np.tile(synthetic_photo(), (4, 4, 1))
+    try:
+        function(photo)
+    except Exception as error:  # noqa: BLE001 - any error of other people's code: an image may suit it
+        try:
+            function(Image.fromarray(photo))
+        except Exception:  # noqa: BLE001 - then the rehearsal says what is wrong with the array
+            return False
+        log.info("%s: called with images of PIL, since it cannot use arrays (%s)", _name(function), one_line(error))
+        return True
+    return False
+
+
+def _annotation(function: Callable[..., Any]) -> str | None:
+    """Return the annotation of a function's first argument as text, None without one."""
+    try:
+        parameters: Sequence[Any] = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # of compiled code
+        return None
+    if not parameters or parameters[0].annotation is parameters[0].empty:
+        return None
+    annotation = parameters[0].annotation
+    return f"{getattr(annotation, '__module__', '')}{annotation}"
+
+
+def _name(function: Callable[[Any], Any]) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
