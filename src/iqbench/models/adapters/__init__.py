@@ -1,0 +1,1 @@
+"""Adapters: models of other people, one module per family."""
