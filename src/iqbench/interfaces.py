@@ -91,6 +91,16 @@ class Scorer(ABC):
         return (first - second).squeeze(1)
 
 
+@runtime_checkable
+class CostlyPairs(Protocol):
+    """A model whose work is done pair by pair, in ``margin``: it says ``costly_pairs = True``.
+
+    The benchmark does not ask it about pairs of different photos, which are more than all others together.
+    """
+
+    costly_pairs: Literal[True]
+
+
 @dataclass(frozen=True)
 class Limits:
     """Size limits, checked in a photo's header before memory is allocated."""

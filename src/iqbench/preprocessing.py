@@ -7,6 +7,7 @@ off. So it is part of the model, has a name, and is saved in the checkpoint.
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -79,6 +80,23 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             return _squashed(photo, size)
         case "native":
             return torch.stack([_padded(photo, size), *_patches(photo, size)])
+
+
+def scaled_down(photo: Photo, longest_side: int) -> Photo:
+    """Return a photo whose longest side has at most so many pixels; a smaller photo is left as it is.
+
+    Each pixel is the mean of the pixels that it covers.
+
+    Example:
+        >>> scaled_down(np.zeros((60, 80, 3), dtype=np.uint8), 40).shape
+        (30, 40, 3)
+    """
+    height, width = photo.shape[:2]
+    if max(height, width) <= longest_side:
+        return photo
+    rows, columns = (max(1, round(side * longest_side / max(height, width))) for side in (height, width))
+    smaller: Photo = cv2.resize(np.ascontiguousarray(photo), (columns, rows), interpolation=cv2.INTER_AREA)
+    return smaller
 
 
 def view_count(rule: Rule) -> int:

@@ -2,7 +2,7 @@
 
 A model with scores needs none: its margin about any two photos is the difference of two stored scores. Other
 models compare two encodings. Those of the sampled photos are kept while the run scores them, so the sample costs
-little more than its margins.
+little more than its margins. A model whose margins are all of its work is not asked.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from iqbench.benchmark.cross_pairs import cross_sample, partners
 from iqbench.benchmark.pairs import Margins, ScoredPhoto, margins_of, score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.batching import one_torch_thread
-from iqbench.interfaces import PhotoFile, Scorer
+from iqbench.interfaces import CostlyPairs, PhotoFile, Scorer
 from iqbench.progress import track
 from iqbench.results.schema import CrossPairRow
 from iqbench.results.store import CrossKey, Store
@@ -26,7 +26,7 @@ class SampleEncodings:
     """The encodings of the sampled photos that this process has scored, on the CPU.
 
     Args:
-        files: The sampled photos, in the order of `cross_sample`; none for a model with scores.
+        files: The sampled photos, in the order of `cross_sample`; none for a model with scores or with costly pairs.
     """
 
     files: Sequence[PhotoFile]
@@ -41,7 +41,11 @@ class SampleEncodings:
             files: All photos of the source, of which the run may score a shard.
         """
         by_name = {file.name: file for file in files}
-        return cls([] if isinstance(task.model, Scorer) else [by_name[name] for name in cross_sample(list(by_name))])
+        return cls(
+            []
+            if isinstance(task.model, Scorer | CostlyPairs)
+            else [by_name[name] for name in cross_sample(list(by_name))]
+        )
 
     def keep(self, photo: ScoredPhoto) -> None:
         """Keep the encodings of a photo that is in the sample and could be read."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from iqbench.errors import UsageError, one_line
 from iqbench.interfaces import Photo, QualityModel, Scorer
+from iqbench.models.adapters.pictures import KeptPicture, PictureComparer, PicturePair
 from iqbench.photos import synthetic_photo
 from iqbench.target import located
 
@@ -81,6 +82,49 @@ class BatchFunctionScorer(Scorer):
         return self.sign * torch.from_numpy(scores).unsqueeze(1)
 
 
+class FunctionComparer(PictureComparer):
+    """A model that calls a function with two photos, in both orders.
+
+    Args:
+        function: Takes two arrays (height, width, 3) of uint8 RGB, and returns the margin: positive if the first is
+            better, in log-odds if it is calibrated. With ``batched`` it takes two arrays (n, height, width, 3), whose
+            sizes may differ from each other, and returns n margins.
+        batched: Whether it takes several pairs at once.
+        higher_is_better: False where a positive margin means that the second is better.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], Any], batched: bool, higher_is_better: bool) -> None:
+        super().__init__(longest_side=None)
+        self.function, self.batched = function, batched
+        self.sign = 1 if higher_is_better else -1
+
+    def compare(self, pairs: Sequence[PicturePair]) -> Sequence[float | Exception]:
+        """Return the margin of each pair, or the error of the function."""
+        return self._together(pairs) if self.batched else [self._margin(*pair) for pair in pairs]
+
+    def _margin(self, first: KeptPicture, second: KeptPicture) -> float | Exception:
+        try:
+            return self.sign * _number(self.function(first.pixels(), second.pixels()))
+        except Exception as error:  # noqa: BLE001 - of other people's code; the engine says which ones end the run
+            return error
+
+    def _together(self, pairs: Sequence[PicturePair]) -> list[float | Exception]:
+        """Return the margins of pairs of equal sizes from one call each."""
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for at, (first, second) in enumerate(pairs):
+            groups.setdefault((first.pixels().shape, second.pixels().shape), []).append(at)
+        margins: dict[int, float | Exception] = {}
+        for places in groups.values():
+            sides = [np.stack([pairs[at][side].pixels() for at in places]) for side in (0, 1)]
+            given: Sequence[float | Exception]
+            try:
+                given = [self.sign * number for number in numbers(self.function(*sides), len(places), "pairs").tolist()]
+            except Exception as error:  # noqa: BLE001 - as above
+                given = [error] * len(places)
+            margins |= dict(zip(places, given, strict=True))
+        return [margins[at] for at in range(len(pairs))]
+
+
 def function_model(
     target: str, takes: str | None, batched: bool, higher_is_better: bool, arguments: dict[str, Any]
 ) -> QualityModel:
@@ -110,7 +154,7 @@ def function_model(
         names = ", ".join(required_arguments(function))
         raise UsageError(f"model.target={target}: takes {names}; a function takes one photo, or two")
     if count == 2:
-        raise NotImplementedError
+        return FunctionComparer(function, batched, higher_is_better)
     return BatchFunctionScorer(function, higher_is_better) if batched else FunctionScorer(function, higher_is_better)
 
 
