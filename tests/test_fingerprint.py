@@ -22,6 +22,8 @@ from fixtures.tiny_models import siamese
 from iqbench import file_contents
 from iqbench.custom_code import code_of_class, custom_code
 from iqbench.file_contents import content_digest
+from iqbench.models.adapters.function import function_model
+from iqbench.models.adapters.network import NetworkScorer
 from iqbench.models.rules import Rules
 from iqbench.object_state import state_digest
 from iqbench.provenance import fingerprint, with_code_digest
@@ -56,6 +58,33 @@ def test_a_model_whose_code_was_edited_is_another_model(code: Path) -> None:
     assert fingerprint(nn.Identity(), MINE) == original_fingerprint
     code.write_text("class Model:\n    scale = 2\n")
     assert fingerprint(nn.Identity(), MINE) != original_fingerprint
+
+
+def test_a_function_and_a_network_that_settings_name_count_with_their_code_and_weights(
+    code: Path, tmp_path: Path
+) -> None:
+    function = {"_target_": "iqbench.models.adapters.function.function_model", "target": "a_model_of_mine:score"}
+
+    def told() -> str:
+        sys.modules.pop("a_model_of_mine", None)
+        importlib.invalidate_caches()
+        model = function_model("a_model_of_mine:score", None, False, True, {})
+        return fingerprint(model, function)
+
+    code.write_text("FACTOR = 1\ndef score(photo):\n    return FACTOR * photo.mean()\n")
+    first = told()
+    assert told() == first
+    code.write_text("FACTOR = -1\ndef score(photo):\n    return FACTOR * photo.mean()\n")  # a global of the module
+    assert told() != first
+
+    settings = {"_target_": "iqbench.models.adapters.network.network_model", "target": "torch.nn:Identity"}
+    networks = [NetworkScorer(nn.Linear(2, 1)) for _ in range(2)]
+    assert len({fingerprint(network, settings) for network in networks}) == 2
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"one")
+    before = fingerprint(networks[0], {**settings, "weights": str(weights)})
+    weights.write_bytes(b"two")
+    assert fingerprint(networks[0], {**settings, "weights": str(weights)}) != before
 
 
 def test_own_code_is_found_wherever_it_is_called_and_ours_is_none(code: Path) -> None:

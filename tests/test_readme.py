@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,18 +53,28 @@ def test_every_command_names_choices_and_keys_that_exist(page: Path, program: st
     assert OmegaConf.select(composed, "data") is not None
 
 
-def test_the_own_model_is_benchmarked(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = FRONT.read_text(encoding="utf-8")
-    for name, language in (("mine.py", "python"), ("myconf/model/brightness.yaml", "yaml")):
-        block = re.search(rf"```{language}\n# {re.escape(name)}\n(.*?)```", text, re.DOTALL)
-        assert block, name
+@pytest.mark.parametrize(
+    ("page", "arguments"),
+    [
+        (FRONT, ["model=function", "model.target=mine:score"]),
+        (ROOT / "src" / "iqbench" / "models" / "README.md", ["--config-dir", "myconf", "model=brightness"]),
+    ],
+    ids=["front", "models"],
+)
+def test_the_own_model_is_benchmarked(
+    page: Path, arguments: list[str], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    for name, content in blocks:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(block.group(1))
-    monkeypatch.syspath_prepend(str(tmp_path))
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
     photos = ("data=folder", f"data.root={folder}", "engine.workers=0", f"out={tmp_path / 'out'}")
-    outcome = run("bench", "--config-dir", tmp_path / "myconf", "model=brightness", *photos)
+    outcome = run("bench", *arguments, *photos)
     assert outcome.exit_code == 0, outcome.err
-    assert "brightness" in outcome.out
+    assert arguments[-1].rpartition("=")[2].partition(":")[0] in outcome.out or "function" in outcome.out
+    sys.modules.pop("mine", None)
 
 
 def test_every_make_target_that_is_named_exists() -> None:

@@ -15,7 +15,7 @@ CONTRADICTORY = 0.1
 """Share of pairs in which a model contradicts itself, from which its preference is not one."""
 
 UPSIDE_DOWN = 0.4
-"""A model that is right less often than this in technical damage has its sign the wrong way round."""
+"""A model that is right less often than this, in technical damage too, is asked about its sign, with few photos too."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ class Fault:
         """Return the sentence about the models that have the fault, whose subject are their names or another one."""
         subject = subject or and_list(list(models), "models")
         if len(models) == 1:
-            return f"{subject} {self.clause(next(iter(models.values())))}."
-        return f"{subject} {self.plural if isinstance(self.plural, str) else self.plural(list(models.values()))}."
+            clause = self.clause(next(iter(models.values())))
+        else:
+            clause = self.plural if isinstance(self.plural, str) else self.plural(list(models.values()))
+        return f"{subject} {clause}{'' if clause.endswith('?') else '.'}"
 
 
 def fault_of(model: ModelSummary) -> Fault | None:
@@ -54,14 +56,21 @@ def fault_of(model: ModelSummary) -> Fault | None:
 
 
 def _prefers_damage(model: ModelSummary) -> bool:
-    return model.overall.verdict == "below chance"
+    return model.overall.verdict == "below chance" or _is_upside_down(model)
+
+
+def _is_upside_down(model: ModelSummary) -> bool:
+    """Return whether a model is wrong in most pairs, those of technical damage included."""
+    technical = [group.value for name, group in model.groups.items() if name != "compositional"]
+    values = [model.overall.value, *technical]
+    return bool(technical) and all(value is not None and value < UPSIDE_DOWN for value in values)
 
 
 def _damage_clause(model: ModelSummary) -> str:
-    share = f"prefers the damaged photo in {percent(1 - (model.overall.value or 0.0))} % of pairs"
-    technical = [group.value for name, group in model.groups.items() if name != "compositional"]
-    upside_down = technical and all(value is not None and value < UPSIDE_DOWN for value in technical)
-    return f"{share}: the sign of its score is probably flipped" if upside_down else share
+    right = model.overall.value or 0.0
+    if _is_upside_down(model):
+        return f"is right in only {percent(right)} % of pairs: is higher better in its score?"
+    return f"prefers the damaged photo in {percent(1 - right)} % of pairs"
 
 
 def _contradicts(model: ModelSummary) -> bool:
@@ -155,8 +164,9 @@ FAULTS = (
         "upside down",
         _prefers_damage,
         _damage_clause,
-        "prefer the damaged photo: check the sign of their scores",
-        remedy="Turn the sign round and run again; do not cull with it as it is.",
+        "prefer the damaged photo: is higher better in their scores?",
+        remedy="If lower is better, turn the sign round (model.higher_is_better=false) and run again; do not cull with "
+        "it as it is.",
     ),
     Fault(
         "contradicts itself",

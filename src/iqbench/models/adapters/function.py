@@ -40,7 +40,11 @@ class FunctionScorer(Scorer):
     def __init__(self, function: Callable[[Any], Any], higher_is_better: bool = True) -> None:
         self.function = function
         self.sign = 1 if higher_is_better else -1
-        self.takes_images = _takes_images(function)
+        required = required_arguments(function)
+        if len(required) > 1:
+            names = ", ".join(required)
+            raise UsageError(f"model {_name(function)}: takes {names}; a function that scores takes one photo")
+        self.takes_images = _takes_images(function, 1)
 
     def prepare(self, photo: Photo) -> Float64[Tensor, "1"]:
         """Return the score. It is all of the work, so it is done here.
@@ -86,9 +90,9 @@ class FunctionComparer(PictureComparer):
     """A model that calls a function with two photos, in both orders.
 
     Args:
-        function: Takes two arrays (height, width, 3) of uint8 RGB, and returns the margin: positive if the first is
-            better, in log-odds if it is calibrated. With ``batched`` it takes two arrays (n, height, width, 3), whose
-            sizes may differ from each other, and returns n margins.
+        function: Takes two arrays (height, width, 3) of uint8 RGB, or two images of PIL as `FunctionScorer` does, and
+            returns the margin: positive if the first is better, in log-odds if it is calibrated. With ``batched`` it
+            takes two arrays (n, height, width, 3), whose sizes may differ from each other, and returns n margins.
         batched: Whether it takes several pairs at once.
         higher_is_better: False where a positive margin means that the second is better.
     """
@@ -96,6 +100,7 @@ class FunctionComparer(PictureComparer):
     def __init__(self, function: Callable[[Any, Any], Any], batched: bool, higher_is_better: bool) -> None:
         super().__init__(longest_side=None)
         self.function, self.batched = function, batched
+        self.takes_images = not batched and _takes_images(function, 2)
         self.sign = 1 if higher_is_better else -1
 
     def compare(self, pairs: Sequence[PicturePair]) -> Sequence[float | Exception]:
@@ -103,8 +108,11 @@ class FunctionComparer(PictureComparer):
         return self._together(pairs) if self.batched else [self._margin(*pair) for pair in pairs]
 
     def _margin(self, first: KeptPicture, second: KeptPicture) -> float | Exception:
+        pictures: list[Any] = [first.pixels(), second.pixels()]
+        if self.takes_images:
+            pictures = [Image.fromarray(pixels) for pixels in pictures]
         try:
-            return self.sign * _number(self.function(first.pixels(), second.pixels()))
+            return self.sign * _number(self.function(*pictures))
         except Exception as error:  # noqa: BLE001 - of other people's code; the engine says which ones end the run
             return error
 
@@ -204,22 +212,17 @@ def _number(value: Any) -> float:
     raise TypeError(f"the function gave {type(value).__name__}; a score is one number")
 
 
-def _takes_images(function: Callable[[Any], Any]) -> bool:
-    """Return whether a function wants images of PIL instead of arrays."""
-    required = required_arguments(function)
-    if len(required) > 1:
-        raise UsageError(
-            f"model {_name(function)}: takes {', '.join(required)}; a function that scores takes one photo"
-        )
+def _takes_images(function: Callable[..., Any], count: int) -> bool:
+    """Return whether a function of ``count`` photos wants images of PIL instead of arrays."""
     annotation = _annotation(function)
     if annotation is not None and ("PIL" in annotation or "Image" in annotation):
         return True
     photo = np.tile(synthetic_photo(), (4, 4, 1))
     try:
-        function(photo)
+        function(*[photo.copy() for _ in range(count)])
     except Exception as error:  # noqa: BLE001 - any error of other people's code: an image may suit it
         try:
-            function(Image.fromarray(photo))
+            function(*[Image.fromarray(photo) for _ in range(count)])
         except Exception:  # noqa: BLE001 - then the rehearsal says what is wrong with the array
             return False
         log.info("%s: called with images of PIL, since it cannot use arrays (%s)", _name(function), one_line(error))
