@@ -25,7 +25,7 @@ def model_of(name: str) -> QualityModel:
     """
     config = compose("bench", [f"model={name}", "name=test", "out=nowhere"])
     if needed := OmegaConf.missing_keys(config.model):
-        pytest.skip(f"needs {', '.join(f'model.{key}' for key in sorted(needed))}")
+        pytest.skip(f"needs {', '.join(sorted(needed))}")
     if "checkpoint" in config.model:
         config.model.update(QUICK)
     torch.manual_seed(0)
