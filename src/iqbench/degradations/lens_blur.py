@@ -46,7 +46,7 @@ def spread(photo: Photo, kernel: Kernel) -> Photo:
 
 
 def line(length: float, angle: float) -> Kernel:
-    """Return the kernel of a line through the centre; a pixel's weight falls from 1 on the line to 0 at a distance of 1.
+    """Return the kernel of a line through the centre; the weight falls from 1 on it to 0 at a distance of a pixel.
 
     Args:
         length: In pixels.
