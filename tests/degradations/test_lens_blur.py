@@ -24,8 +24,10 @@ def test_a_line_sums_to_1_lies_around_its_centre_and_points_where_it_should(leng
     # The main axis of its second moments; y grows downward.
     covariance = np.array([[(kernel * x * x).sum(), -(kernel * x * y).sum()], [0, (kernel * y * y).sum()]])
     covariance[1, 0] = covariance[0, 1]
-    axis = np.linalg.eigh(covariance)[1][:, 1]
+    spreads, axes = np.linalg.eigh(covariance)
+    axis = axes[:, 1]
     if length >= 10:
+        assert spreads[1] == pytest.approx(length**2 / 12, rel=0.05)  # the variance of a line of that length
         off = math.degrees(math.atan2(axis[1], axis[0])) - angle
         assert abs((off + 90) % 180 - 90) < 2
 

@@ -32,6 +32,13 @@ def test_rescaling_averages_detail_away_and_keeps_what_is_coarse() -> None:
     assert np.abs(rescale(ramp, 4)[:, 4:-4].astype(int) - ramp[:, 4:-4]).max() <= 2
 
 
+@pytest.mark.parametrize("size", [(33, 47), (41, 100)])
+def test_the_last_squares_hold_the_mean_of_the_photo_and_of_nothing_beyond_it(size: tuple[int, int]) -> None:
+    white = np.full((*size, 3), 255, np.uint8)
+    assert np.array_equal(pixelate(white, 8), white)
+    assert np.array_equal(rescale(white, 3.3), white)
+
+
 def test_nothing_moves() -> None:
     photo = np.zeros((100, 100, 3), np.uint8)
     photo[40:60, 40:60] = 255
