@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 import numpy as np
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
-from iqbench.degradations.randomness import photo_seed
+from iqbench.degradations.randomness import random_bits
 from iqbench.errors import UsageError, did_you_mean
 from iqbench.interfaces import Group, Photo
 from iqbench.photos import synthetic_photo
@@ -65,7 +65,7 @@ def transformed(photo: Photo, transform: str, settings: Mapping[str, Any]) -> Ph
         settings: Its parameters.
     """
     made = _made(transform, settings)
-    result: Photo = seeded([made], photo_seed(photo))(image=np.array(photo, order="C"))["image"]
+    result: Photo = seeded([made], int(random_bits(photo, transform).random_raw()) % 2**32)(image=np.array(photo, order="C"))["image"]
     return result
 
 
