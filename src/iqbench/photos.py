@@ -1,4 +1,4 @@
-"""Reading photos: read a file once, hash the bytes, decode them. No other module opens images.
+"""Reading photos: read a file once, hash the bytes, decode them. No other module opens image files.
 
 Every problem with a file raises a `PhotoError` with a code. A damaged photo is never half decoded, and
 never stops the run.

@@ -1,0 +1,58 @@
+"""Tilt: a camera that was not held level."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from iqbench.degradations.ladder import Degradation, Ladder
+from iqbench.degradations.levels import checked, levels
+from iqbench.interfaces import Photo
+
+Direction = Literal["clockwise", "counterclockwise"]
+
+
+def tilt(photo: Photo, direction: Direction, degrees: float) -> Photo:
+    """Return ``photo`` turned, and cropped to the largest centred rectangle of its aspect without empty corners.
+
+    Args:
+        photo: An sRGB photo.
+        direction: To which the picture, and so its horizon, turns.
+        degrees: Angle, from 0 to 90.
+
+    Example:
+        >>> tilt(np.zeros((300, 400, 3), dtype=np.uint8), "clockwise", 5).shape
+        (268, 358, 3)
+    """
+    height, width = photo.shape[:2]
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    share = min(width / (width * cos + height * sin), height / (width * sin + height * cos))
+    kept_width, kept_height = max(1, int(width * share)), max(1, int(height * share))
+    turn = sin if direction == "clockwise" else -sin
+    # From a pixel of the result to its place in the photo; both centres coincide.
+    place = np.array([[cos, turn, 0], [-turn, cos, 0]])
+    place[:, 2] = [(width - 1) / 2, (height - 1) / 2] - place[:, :2] @ [(kept_width - 1) / 2, (kept_height - 1) / 2]
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return np.asarray(
+        cv2.warpAffine(photo, place, (kept_width, kept_height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def tilt_ladders(direction: Sequence[Direction], degrees: Sequence[float]) -> Degradation:
+    """Return a ladder for each direction; a larger angle is worse.
+
+    Raises:
+        ValueError: If a direction is unknown, or an angle not from 0 to 45, without 0.
+    """
+    unknown = [name for name in direction if name not in ("clockwise", "counterclockwise")]
+    if unknown:
+        raise ValueError(f"direction must be among clockwise, counterclockwise, not {', '.join(map(str, unknown))}")
+    amounts = checked("degrees", degrees, lambda angle: 0 < angle <= 45, "above 0 and at most 45")
+    ladders = [
+        Ladder(name, levels(partial(tilt, direction=name), "degrees", amounts, prefix=f"{name}_"), "degrees")
+        for name in direction
+    ]
+    return Degradation("compositional", ladders)
