@@ -548,6 +548,9 @@ def test_a_file_too_long_for_any_photo_is_not_read(tmp_path: Path) -> None:
 
 
 def test_no_other_module_opens_images() -> None:
+    from iqbench.degradations import codecs
+
+    may_open = (Path(photos.__file__), Path(codecs.__file__))  # codecs decodes what it has encoded in memory
     opened = []
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -555,6 +558,6 @@ def test_no_other_module_opens_images() -> None:
             if any(word in named for word in ("cv2.imread", "torchvision.io", "LOAD_TRUNCATED", "MAX_IMAGE_PIXELS")):
                 opened.append(f"{path.name}: {named}")
             reader = named == "Image.open" or named.endswith((".imread", "PIL.Image.open"))
-            if reader and path != Path(photos.__file__):
+            if reader and path not in may_open:
                 opened.append(f"{path.name}: {named}")
     assert opened == []

@@ -114,5 +114,5 @@ def _require(codec: str) -> None:
     if not features.check(FEATURES[codec]):
         raise MissingResource(
             f"degradation {codec.lower()}: this Pillow ({Image.__version__}) has no {codec} codec; install a wheel of "
-            f"Pillow that has it (pip install --force-reinstall --only-binary=:all: pillow), or leave {codec.lower()} out"
+            "Pillow that has it (pip install --force-reinstall --only-binary=:all: pillow), or leave this damage out"
         )

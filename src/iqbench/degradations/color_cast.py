@@ -37,7 +37,7 @@ def color_cast(photo: Photo, tone: Tone, mired: float) -> Photo:
     Example:
         >>> grey = np.full((1, 1, 3), 128, dtype=np.uint8)
         >>> color_cast(grey, "warm", 60)[0, 0].tolist(), color_cast(grey, "cool", 60)[0, 0].tolist()
-        ([154, 122, 85], [104, 131, 188])
+        ([140, 126, 106], [116, 129, 152])
     """
     light = to_linear(np.arange(256)[:, None] / 255) * gains(tone, mired)
     curves = eight_bit(255 * to_srgb(np.minimum(light, 1)))

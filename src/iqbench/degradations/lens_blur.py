@@ -46,15 +46,15 @@ def spread(photo: Photo, kernel: Kernel) -> Photo:
 
 
 def line(length: float, angle: float) -> Kernel:
-    """Return the kernel of a line through the centre; a pixel's weight falls from 1 on the line to 0 at a distance of 1.
+    """Return the kernel of a line through the centre; the weight falls from 1 on it to 0 at a distance of a pixel.
 
     Args:
         length: In pixels.
         angle: In degrees, counterclockwise from the horizontal.
 
     Example:
-        >>> line(3, angle=90)[:, 1].round(2).tolist()
-        [0.33, 0.33, 0.33]
+        >>> line(4, angle=0)[2]
+        array([0.125, 0.25 , 0.25 , 0.25 , 0.125], dtype=float32)
     """
     half = (length - 1) / 2
     y, x = _grid(math.ceil(half))
@@ -67,8 +67,10 @@ def disc(radius: float) -> Kernel:
     """Return the kernel of a disc; a pixel's weight is its share in the disc.
 
     Example:
-        >>> disc(1).round(2).tolist()
-        [[0.05, 0.15, 0.05], [0.15, 0.32, 0.15], [0.05, 0.15, 0.05]]
+        >>> disc(1).round(2)
+        array([[0.03, 0.15, 0.03],
+               [0.15, 0.32, 0.15],
+               [0.03, 0.15, 0.03]], dtype=float32)
     """
     reach = math.ceil(radius - 0.5)
     places = (np.arange(SUBPIXELS * (2 * reach + 1)) + 0.5) / SUBPIXELS - reach - 0.5

@@ -1,7 +1,7 @@
 """Random numbers of a photo: the same in every run, process and version of NumPy, and others for another photo.
 
-They come from the raw bits of PCG64, whose stream NumPy keeps, and not from NumPy's distributions, which may change. All
-levels of a damage draw the same numbers, so that a harsher level is the same pattern, only stronger.
+They come from the raw bits of PCG64, whose stream NumPy keeps, and not from NumPy's distributions, which may change.
+All levels of a damage draw the same numbers, so that a harsher level is the same pattern, only stronger.
 """
 
 import hashlib

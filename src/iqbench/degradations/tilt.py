@@ -25,7 +25,7 @@ def tilt(photo: Photo, direction: Direction, degrees: float) -> Photo:
 
     Example:
         >>> tilt(np.zeros((300, 400, 3), dtype=np.uint8), "clockwise", 5).shape
-        (268, 358, 3)
+        (269, 359, 3)
     """
     height, width = photo.shape[:2]
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
