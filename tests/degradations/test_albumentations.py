@@ -86,7 +86,10 @@ def test_the_draws_depend_on_the_photo_alone_in_any_order_and_thread() -> None:
         (("Normalize", "max_pixel_value", [200], {}), "gives float32 .*, not a photo"),
         (("CenterCrop3D", "size", [[4, 4, 4]], {}), "^CenterCrop3D: fails on a synthetic photo"),
         (("ImageCompression", "quality_range", [4], {}), "red for blue: choose degradation=jpeg"),
-        (("RandomBrightnessContrast", "brightness_limit", [0.0, 0.1], {"contrast_limit": [0, 0]}), "level 1 of 2 gives the photo itself"),
+        (
+            ("RandomBrightnessContrast", "brightness_limit", [0.0, 0.1], {"contrast_limit": [0, 0]}),
+            "level 1 of 2 gives the photo itself",
+        ),
         (("RandomGamma", "gamma_limit", [80, 80.0], {}), "level 2 of 2 gives the same picture as level 1"),
     ],
 )

@@ -65,7 +65,9 @@ def transformed(photo: Photo, transform: str, settings: Mapping[str, Any]) -> Ph
         settings: Its parameters.
     """
     made = _made(transform, settings)
-    result: Photo = seeded([made], int(random_bits(photo, transform).random_raw()) % 2**32)(image=np.array(photo, order="C"))["image"]
+    result: Photo = seeded([made], int(random_bits(photo, transform).random_raw()) % 2**32)(
+        image=np.array(photo, order="C")
+    )["image"]
     return result
 
 

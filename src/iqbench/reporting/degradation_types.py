@@ -6,6 +6,9 @@ from iqbench.results.summary import Summary
 STANDARD_TYPES = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 """The order of the published table."""
 
+MOST_COLUMNS = 10
+"""Types up to which a table has a column for each; of more, each has a row."""
+
 TYPES = {
     "exposure": "exposure",
     "crop_edge": "a cut-off edge",

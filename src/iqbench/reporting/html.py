@@ -9,7 +9,7 @@ from iqbench.reporting.glossary import used_terms
 from iqbench.reporting.headline import headline
 from iqbench.reporting.html_sections import SECTIONS, ReportContent
 from iqbench.reporting.html_templates import TEMPLATES, render
-from iqbench.reporting.notices import unfinished
+from iqbench.reporting.notices import baseline_text, unfinished
 from iqbench.reporting.text_format import and_list
 
 SCRIPT, STYLE = "report.js", "report.css"
@@ -30,6 +30,7 @@ def report_page(content: ReportContent) -> str:
         "report.html.j2",
         summary=summary,
         headline=headline(summary),
+        baseline=baseline_text(summary),
         names=and_list(list(summary.models), "models"),
         notice=unfinished(summary.complete, summary.missing_shards),
         sections=sections,

@@ -13,12 +13,13 @@ from iqbench.datasets.passed_over import passed_over_text
 from iqbench.reporting.blind_spots import NO_BLIND_SPOT, blind_spots, spot_in_words
 from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.comparisons import comparison_figures
-from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.degradation_types import MOST_COLUMNS, type_order
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
 from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.notices import power_text, tie_rule
+from iqbench.reporting.opinions import SOURCE, Opinion, opinion
 from iqbench.reporting.run_facts import (
     commands,
     data_text,
@@ -86,12 +87,13 @@ class Section:
 
 @dataclass
 class LevelRow:
-    """A level of a ladder, with the accuracy of each model that judged it."""
+    """A level of a ladder, with the accuracy of each model that judged it, and what people say of it."""
 
     ladder: str
     severity: int
     level: str
     models: dict[str, SeverityStep]
+    opinion: Opinion | None
 
 
 def _verdict(content: ReportContent) -> Values:
@@ -130,11 +132,14 @@ def _accuracy(content: ReportContent) -> Values:
     summary = content.summary
     models = {name: accuracies(model, content.types) for name, model in summary.models.items()}
     baselines = {name: accuracies(baseline, content.types) for name, baseline in summary.baselines.items()}
+    levels = _level_rows(summary)
     return {
         "plot": data_uri(content.accuracy_plot.read_bytes()),
         "model_cells": models,
         "baseline_cells": baselines,
-        "levels": _level_rows(summary),
+        "by_rows": len(content.types) > MOST_COLUMNS,
+        "levels": levels,
+        "opinion_source": SOURCE if any(row.opinion for row in levels) else "",
     }
 
 
@@ -143,7 +148,10 @@ def _level_rows(summary: Summary) -> list[LevelRow]:
     for name, model in summary.models.items():
         for ladder, steps in model.severity.items():
             for step in steps:
-                row = rows.setdefault((ladder, step.severity), LevelRow(ladder, step.severity, step.level, {}))
+                threshold = model.thresholds.get(ladder)
+                said = None if threshold is None else opinion(ladder, threshold.unit, step.level)
+                new = LevelRow(ladder, step.severity, step.level, {}, said)
+                row = rows.setdefault((ladder, step.severity), new)
                 row.models[name] = step
     return [rows[key] for key in sorted(rows)]
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
 from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.opinions import Opinion, opinion
 from iqbench.reporting.plot_style import FAINT, GRID, INK, LINES, MARKERS, drawable
 from iqbench.results.model_summary import SeverityStep
 from iqbench.results.summary import Summary
@@ -30,10 +31,21 @@ class Panel:
     steps: dict[str, list[SeverityStep]] = field(default_factory=dict)
 
     @property
+    def names(self) -> dict[int, str]:
+        """The name of each level, by severity."""
+        names = {step.severity: step.level for steps in self.steps.values() for step in steps}
+        return dict(sorted(names.items()))
+
+    @property
     def levels(self) -> dict[int, str]:
         """The short name of each level, by severity."""
-        names = {step.severity: step.level for steps in self.steps.values() for step in steps}
-        return {severity: level_label(names[severity], self.ladder) for severity in sorted(names)}
+        return {severity: level_label(name, self.ladder) for severity, name in self.names.items()}
+
+    @property
+    def opinions(self) -> dict[int, Opinion]:
+        """What people say of each level, by severity, where it is known."""
+        found = {severity: opinion(self.ladder, self.unit, name) for severity, name in self.names.items()}
+        return {severity: known for severity, known in found.items() if known is not None}
 
 
 def panels_of(summary: Summary) -> list[Panel]:
@@ -125,11 +137,13 @@ def _decorate(axis: Axes, panel: Panel) -> None:
     axis.axhline(50, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axis.set_ylim(0, 100)
     axis.set_yticks([0, 25, 50, 75, 100])
-    axis.set_xticks(list(levels), [drawable(level, longest=10) for level in levels.values()])
+    said = {severity: f"\n{known}" for severity, known in panel.opinions.items()}
+    labels = [drawable(level, longest=10) + said.get(severity, "") for severity, level in levels.items()]
+    axis.set_xticks(list(levels), labels)
     axis.set_xlim(min(levels, default=0) - 0.4, max(levels, default=1) + 0.4)
     kind, _, direction = panel.ladder.partition("/")
     axis.set_title(drawable(f"{kind}, {direction}" if direction else kind), loc="left", size=9.5, color=INK, pad=8)
-    axis.set_xlabel(drawable(panel.unit), size=8, color=FAINT)
+    axis.set_xlabel(drawable(panel.unit) + "; people: 1–5" * bool(said), size=8, color=FAINT)
     axis.tick_params(labelsize=8, colors=FAINT, length=0)
     axis.grid(axis="y", color=GRID, linewidth=0.7)
     axis.set_axisbelow(True)

@@ -2,10 +2,27 @@
 
 from collections.abc import Sequence
 
+from iqbench.baselines import best_baseline
 from iqbench.protocol import Protocol
 from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.model_faults import BASELINES
 from iqbench.reporting.text_format import one_line, percent, tie_worth
 from iqbench.results.summary import Summary
+
+
+HIGH_BASELINE = 0.75
+"""Accuracy of a baseline from which accuracies alone show little."""
+
+
+def baseline_text(summary: Summary) -> str:
+    """Return what the best baseline reaches on this suite, "" where no baseline was judged."""
+    reached = {name: baseline.overall.value for name, baseline in summary.baselines.items()}
+    best = best_baseline(reached)
+    if best is None:
+        return ""
+    advice = ": compare corrected scores, not accuracies" if (reached[best] or 0.0) >= HIGH_BASELINE else ""
+    preferring = f"Preferring {BASELINES.get(best, one_line(best))}"
+    return f"{preferring} would be right in {percent(reached[best])} % of these pairs{advice}."
 
 
 def power_text(summary: Summary) -> str:

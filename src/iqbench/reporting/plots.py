@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
-from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.degradation_types import MOST_COLUMNS, type_order
 from iqbench.reporting.ladder_panels import draw_ladders, panel_rows
 from iqbench.reporting.plot_style import FAINT, INK, FigureKind, drawable, save_figure
 from iqbench.reporting.table import accuracies
@@ -81,8 +81,10 @@ def _figure(width: float, height: float) -> Figure:
 
 def _table_size(summary: Summary) -> tuple[float, float]:
     """Return width and height of the accuracy table, in inches."""
-    rows = len(summary.models) + len(summary.baselines)
-    return max(LEAST_WIDTH, 3.2 + 0.95 * (len(type_order(summary)) + 2)), 1.5 + 0.55 * rows
+    entries, types = len(summary.models) + len(summary.baselines), len(type_order(summary))
+    if types > MOST_COLUMNS:
+        return max(LEAST_WIDTH, 2.2 + 1.1 * entries), 1.7 + 0.45 * (types + 2)
+    return max(LEAST_WIDTH, 3.2 + 0.95 * (types + 2)), 1.5 + 0.55 * entries
 
 
 def _ladders_height(summary: Summary) -> float:
@@ -90,6 +92,8 @@ def _ladders_height(summary: Summary) -> float:
 
 
 def _draw_table(axis: Axes, summary: Summary, types: list[str]) -> None:
+    """Draw a row for each model and baseline, and a column for each type; of many types the other way round."""
+    turned = len(types) > MOST_COLUMNS
     models = len(summary.models)
     heights = [at + BASELINE_GAP * (at >= models) for at in range(models + len(summary.baselines))]
     columns = [0.0, 1 + GAP, *(column + 2 + 2 * GAP for column in range(len(types)))]
@@ -97,22 +101,35 @@ def _draw_table(axis: Axes, summary: Summary, types: list[str]) -> None:
     for at, entry in enumerate(entries):
         for column, value in enumerate(accuracies(entry, types)):
             interval = entry.overall.interval if column == 0 and at < models else None
-            _tile(axis, columns[column], heights[at], value, interval)
+            x, y = (heights[at], columns[column]) if turned else (columns[column], heights[at])
+            _tile(axis, x, y, value, interval)
     if summary.baselines and summary.models:
-        axis.axhline(models - 0.425, color=FAINT, linewidth=0.8)
-    headings = ["all", "macro", *(drawable(kind).replace("_", "\n") for kind in types)]
-    axis.set_xticks(columns, headings, size=9.5, color=INK, va="bottom")
+        (axis.axvline if turned else axis.axhline)(models - 0.425, color=FAINT, linewidth=0.8)
+    headings = ["all", "macro", *map(drawable, types)]
     names = [*map(drawable, summary.models), *(f"baseline: {drawable(name)}" for name in summary.baselines)]
-    axis.set_yticks(heights, names, size=9.5)
-    for at, label in enumerate(axis.get_yticklabels()):
+    across, down = (heights, columns) if turned else (columns, heights)
+    stacked = [_stacked(text) for text in (names if turned else headings)]
+    axis.set_xticks(across, stacked, size=9.5, color=INK, va="bottom")
+    axis.set_yticks(down, headings if turned else names, size=9.5, color=INK)
+    for at, label in enumerate(axis.get_xticklabels() if turned else axis.get_yticklabels()):
         label.set_color(INK if at < models else FAINT)
     axis.xaxis.tick_top()
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    axis.set_xlim(-0.52, columns[-1] + 0.52)
-    axis.set_ylim(len(heights) - 0.5 + BASELINE_GAP * bool(summary.baselines), -0.52)
+    axis.set_xlim(-0.52, across[-1] + 0.52)
+    axis.set_ylim(down[-1] + 0.52, -0.52)
     title = "Accuracy in % (95 % interval over photos); white is chance"
     axis.set_title(title, loc="left", size=11, color=INK, weight="bold", pad=14)
+
+
+def _stacked(heading: str) -> str:
+    """Return a heading with a line for each of its words.
+
+    Example:
+        >>> _stacked("crop_edge"), _stacked("baseline: larger file")
+        ('crop\\nedge', 'baseline:\\nlarger\\nfile')
+    """
+    return heading.replace("_", "\n").replace(" ", "\n")
 
 
 def _tile(axis: Axes, x: float, y: float, value: float | None, interval: Interval | None) -> None:

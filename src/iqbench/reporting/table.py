@@ -7,12 +7,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from iqbench.baselines import best_baseline
 from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
-from iqbench.reporting.degradation_types import type_order
+from iqbench.reporting.degradation_types import MOST_COLUMNS, type_order
 from iqbench.reporting.headline import headline
-from iqbench.reporting.notices import looks_notice, power_text, tie_rule, unfinished
+from iqbench.reporting.notices import baseline_text, looks_notice, power_text, tie_rule, unfinished
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.results.summary import RankedModel, Summary
@@ -24,6 +25,9 @@ RANKED_BY = {
     "accuracy": "Ranked by accuracy, since not every model has a score that is corrected for chance and baselines.",
 }
 """What is said of the order of the models."""
+
+MOST_MODELS = 7
+"""Models that have a column in a table of 100 columns."""
 
 
 def place_text(ranked: RankedModel, corrected: bool = False) -> str:
@@ -60,9 +64,11 @@ def accuracies(entry: ModelSummary | BaselineAccuracies, types: list[str]) -> li
 def accuracy_table(summary: Summary) -> Table:
     """Return models by degradation types in percent, the interval under the accuracy over all pairs.
 
-    Bold marks a model that is shown to be the best on that type; dim rows below are the baselines.
+    Bold marks a model that is shown to be the best on that type; dim rows below are the baselines. Of many types only
+    the means stand here; `types_table` has the types.
     """
     types = type_order(summary)
+    types = types if len(types) <= MOST_COLUMNS else []
     table = Table(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=_caption(summary), caption_justify="left"
     )
@@ -82,6 +88,44 @@ def accuracy_table(summary: Summary) -> Table:
         all_pairs, mean, *each = map(percent, accuracies(baseline, types))
         table.add_row(Text(one_line(name)), all_pairs, mean, *each, style="dim")
     return table
+
+
+def types_table(summary: Summary) -> Table | None:
+    """Return a row for each of many types, a column for each model, and the best baseline; None of few types.
+
+    Bold marks a model that is shown to be the best on a type. More models than fit have no columns.
+    """
+    types, models = type_order(summary), list(summary.models)
+    if len(types) <= MOST_COLUMNS:
+        return None
+    shown = models[:MOST_MODELS]
+    left = len(models) - len(shown)
+    caption = f"accuracy in % by type; {left} more models in KEY_TAKEAWAYS.md" if left else "accuracy in % by type"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=caption, caption_justify="left")
+    table.add_column("type", max_width=24, overflow="fold")
+    for name in shown:
+        table.add_column(Text(one_line(name)), justify="right", vertical="bottom", max_width=12, overflow="fold")
+    table.add_column("best baseline", style="dim")
+    for kind in types:
+        winner = summary.by_degradation_winner.get(kind)
+        cells = []
+        for name in shown:
+            cell = summary.models[name].by_degradation.get(kind)
+            style = "bold" if winner is not None and winner.better == name else ""
+            cells.append(Text(percent(None if cell is None else cell.value), style))
+        table.add_row(Text(one_line(kind)), *cells, _best_baseline(summary, kind))
+    return table
+
+
+def _best_baseline(summary: Summary, kind: str) -> Text:
+    """Return the best baseline on a type, and its accuracy."""
+    reached = {
+        name: baseline.by_degradation[kind].value
+        for name, baseline in summary.baselines.items()
+        if kind in baseline.by_degradation
+    }
+    best = best_baseline(reached)
+    return Text("" if best is None else f"{percent(reached[best]):>5} {one_line(best)}")
 
 
 def _with_photos(name: str, summary: Summary) -> Text:
@@ -126,7 +170,11 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
     """Print the headline, the accuracy table and the heaviest cautions, at least 120 columns wide in a pipe."""
     console = console or wide_console(120)
     console.print(Text(headline(summary), "bold"), soft_wrap=True)
+    if reached := baseline_text(summary):
+        console.print(reached, soft_wrap=True)
     console.print(accuracy_table(summary))
+    if (by_type := types_table(summary)) is not None:
+        console.print(by_type)
     for name, model in summary.models.items():
         if model.overall.value == 1.0:
             right = f" is right in all {model.overall.n} pairs{bracketed_interval(model.overall)}"
@@ -139,8 +187,12 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
 
 
 def markdown_table(summary: Summary) -> list[str]:
-    """Return the lines of the accuracy table in Markdown, in the layout of the published one."""
-    types = type_order(summary)
+    """Return the lines of the accuracy table in Markdown, in the layout of the published one.
+
+    Many types have a row each, in a table below.
+    """
+    every = type_order(summary)
+    types = every if len(every) <= MOST_COLUMNS else []
     heading = ["model", "all", *map(escape_markdown, types), "mean confidence", "macro", "corrected"]
     lines = [_markdown_row(heading), "| --- |" + " ---: |" * (len(heading) - 1)]
     for name, model in summary.models.items():
@@ -155,7 +207,19 @@ def markdown_table(summary: Summary) -> list[str]:
         overall, macro, *by_type = accuracies(baseline, types)
         label = f"_baseline: {escape_markdown(name)}_"
         lines.append(_markdown_row([label, *map(percent, [overall, *by_type, None, macro, None])]))
-    return lines
+    return lines if types == every else [*lines, "", *_markdown_types(summary, every)]
+
+
+def _markdown_types(summary: Summary, types: list[str]) -> list[str]:
+    """Return the lines of a table with a row for each type."""
+    entries = [*summary.models.values(), *summary.baselines.values()]
+    names = [*map(escape_markdown, summary.models), *(f"_{escape_markdown(name)}_" for name in summary.baselines)]
+    by_entry = [accuracies(entry, types)[2:] for entry in entries]
+    rows = [
+        _markdown_row([escape_markdown(kind), *map(percent, values)])
+        for kind, *values in zip(types, *by_entry, strict=True)
+    ]
+    return [_markdown_row(["type", *names]), "| --- |" + " ---: |" * len(names), *rows]
 
 
 def _markdown_row(cells: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.headline import headline
 from iqbench.reporting.model_warnings import model_warnings
-from iqbench.reporting.notices import ceiling_lines, looks_notice, power_text, tie_rule, unfinished
+from iqbench.reporting.notices import baseline_text, ceiling_lines, looks_notice, power_text, tie_rule, unfinished
 from iqbench.reporting.table import RANKED_BY, markdown_table, place_text
 from iqbench.reporting.text_format import bracketed_interval, complement, escape_markdown, percent, points
 from iqbench.results.model_summary import ModelSummary
@@ -64,6 +64,7 @@ def _preface(summary: Summary) -> list[str]:
     return [
         f"**{escape_markdown(headline(summary))}**",
         "",
+        *([escape_markdown(reached), ""] if (reached := baseline_text(summary)) else []),
         *lines,
         f"{len(summary.models)} model(s), {summary.photos_judged} of {summary.photos} photos judged, {pairs.ok} of "
         f"{pairs.planned} pairs. Accuracy is the share of pairs in which the model prefers the original to its "
