@@ -68,10 +68,10 @@ def accuracy_table(summary: Summary) -> Table:
     the means stand here; `types_table` has the types.
     """
     types = type_order(summary)
-    types = types if len(types) <= MOST_COLUMNS else []
-    table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=_caption(summary), caption_justify="left"
-    )
+    few = len(types) <= MOST_COLUMNS
+    types = types if few else []
+    caption = _caption(summary) if few else None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=caption, caption_justify="left")
     table.add_column("model", max_width=22, overflow="fold")
     for heading in ("all", "macro_corr.", *types):
         table.add_column(Text(heading.replace("_", "\n")), justify="right", vertical="top")
@@ -100,7 +100,7 @@ def types_table(summary: Summary) -> Table | None:
         return None
     shown = models[:MOST_MODELS]
     left = len(models) - len(shown)
-    caption = f"accuracy in % by type; {left} more models in KEY_TAKEAWAYS.md" if left else "accuracy in % by type"
+    caption = f"{left} more models: see KEY_TAKEAWAYS.md" if left else None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=caption, caption_justify="left")
     table.add_column("type", max_width=24, overflow="fold")
     for name in shown:
@@ -175,6 +175,7 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
     console.print(accuracy_table(summary))
     if (by_type := types_table(summary)) is not None:
         console.print(by_type)
+        console.print(Text(_caption(summary).plain, "dim italic"), soft_wrap=True)
     for name, model in summary.models.items():
         if model.overall.value == 1.0:
             right = f" is right in all {model.overall.n} pairs{bracketed_interval(model.overall)}"
