@@ -7,7 +7,8 @@ from fixtures.summaries import changed
 from fixtures.verdict_tables import summary_of
 from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.notices import power_text
-from iqbench.reporting.table import print_table
+from iqbench.reporting.table import markdown_table, print_table
+from iqbench.reporting.takeaways import takeaways
 
 STANDARD = ("jpeg", "crop_edge", "crop_aspect", "crop_center", "crop_corner", "blur", "exposure")
 
@@ -145,3 +146,48 @@ def test_what_the_photos_can_show_is_told_with_their_clusters():
     assert power_text(shared).startswith("with 12 photos in 3 clusters only differences above ")
     nothing = changed(shared, "least_difference", overall=None)
     assert power_text(nothing) == "with 12 photos in 3 clusters no difference between models can be shown"
+
+
+MANY = {f"kind{number}_of_damage": 0.5 + number / 40 for number in range(12)}
+
+
+def of_many_types(names):
+    """Return the summary of equal models on twelve types."""
+    summary = summary_of({"a": MANY}, photos=4, baselines=[("always-first", 0.5)])
+    models = {name: summary.models["a"] for name in names}
+    ranking = [summary.ranking[0].model_copy(update={"model": name}) for name in names]
+    return summary.model_copy(update={"models": models, "ranking": ranking})
+
+
+def test_what_the_best_baseline_reaches_stands_below_the_headline():
+    shares = {"a": {"blur": 0.9}}
+    easy = summary_of(shares, baselines=[("always-first", 0.5), ("larger file", 0.96)])
+    expected = (
+        "Preferring the larger file would be right in 96.0 % of these pairs: compare corrected scores, not accuracies."
+    )
+    assert printed(easy, width=100)[1] == expected
+    assert expected in takeaways(easy).splitlines()
+    fair = summary_of(shares, baselines=[("always-first", 0.5), ("sharper", 0.62), ("random", 0.7)])
+    assert printed(fair, width=100)[1] == "Preferring the sharper photo would be right in 62.0 % of these pairs."
+    assert not any(line.startswith("Preferring") for line in printed(summary_of(shares, baselines=[]), width=100))
+
+
+def test_many_types_have_a_row_each_and_fit_into_100_columns():
+    names = ["siamese_phototriage_long", "ava", *"bcdefgh"]
+    summary = of_many_types(names)
+    lines = printed(summary, width=100)
+    assert [line for line in lines if line.startswith(" ") and len(line) > 100] == []
+    assert not any("…" in line for line in lines)
+    for kind in MANY:
+        (row,) = [line for line in lines if line.startswith(f" {kind} ")]
+        assert row.split()[1:] == [*[row.split()[1]] * 7, "50.0", "always-first"]
+    assert any("2 more models: see KEY_TAKEAWAYS.md" in line for line in lines)
+
+
+def test_many_types_have_a_row_each_in_markdown_with_every_model_and_baseline():
+    summary = of_many_types(["a", "b"])
+    lines = markdown_table(summary)
+    assert lines[0] == "| model | all | mean confidence | macro | corrected |"
+    start = lines.index("| type | a | b | _always-first_ |")
+    assert [line.split(" | ")[0] for line in lines[start + 2 :]] == [f"| {kind}" for kind in sorted(MANY)]
+    assert all(line.count("|") == 5 for line in lines[start:])
