@@ -287,7 +287,7 @@ YAMLS = {
     (
         "degradation",
         "sigma: [1]\n",
-    ): "must hold the type as its one key, with _target_ below it, such as noise: {_target_",
+    ): "must hold the type as its one key, with _target_ below it, such as grain: {_target_",
     ("degradation", "soft: {sigma: [1]}\n"): "must hold the type as its one key, with _target_ below it",
     ("degradation", "_target_: mine.soft\n"): "must hold the type as its one key, with _target_ below it",
 }
@@ -303,6 +303,18 @@ def test_a_users_own_file_without_a_class_is_named(tmp_path: Path, group: str, c
     assert str(file) in outcome.last_line
     assert YAMLS[group, content] in outcome.last_line
     assert len(outcome.err.strip().splitlines()) == 1
+
+
+def test_a_users_own_file_with_a_name_of_iqbenchs_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "conf" / "degradation").mkdir(parents=True)
+    file = tmp_path / "conf" / "degradation" / "noise.yaml"
+    file.write_text("noise: {_target_: mine.noise_ladder, std: [5]}\n")
+    common = ("bench", "--config-dir", tmp_path / "conf", f"out={tmp_path / 'out'}")
+    outcome = run(*common, "degradation=noise")
+    assert outcome.exit_code == 2
+    message = f"{file}: not used, since iqbench has a file for degradation=noise too; rename yours"
+    assert outcome.last_line.endswith(message)
+    assert "not used" not in run(*common, "degradation=blur", "model=nothing").err
 
 
 @pytest.mark.parametrize(("cuda", "mps", "kind"), [(True, False, "cuda"), (False, True, "mps"), (False, False, "cuda")])

@@ -115,12 +115,12 @@ def _wrong_override(text: str, arguments: Sequence[str]) -> str:
     return ""
 
 
-EXAMPLES = {"model": "mine.Brightness", "data": "mine.MyPhotos", "degradation": "mine.noise_ladder"}
+EXAMPLES = {"model": "mine.Brightness", "data": "mine.MyPhotos", "degradation": "mine.grain_ladder"}
 """A ``_target_`` for each group that users add files to."""
 
 
 def check_targets(choices: Mapping[str, str], config_dirs: Sequence[str]) -> None:
-    """Refuse a user's own config file that names no class or function.
+    """Refuse a user's own config file that names no class or function, or that Hydra passes over for one of iqbench's.
 
     Raises:
         UsageError: With the file and an example.
@@ -128,6 +128,9 @@ def check_targets(choices: Mapping[str, str], config_dirs: Sequence[str]) -> Non
     for group, choice in choices.items():
         for folder in config_dirs:
             file = Path(folder.removeprefix("file://")) / group / f"{choice}.yaml"
+            own = CONF_DIR / group / file.name
+            if file.is_file() and own.is_file() and not file.samefile(own):
+                raise UsageError(f"{file}: not used, since iqbench has a file for {group}={choice} too; rename yours")
             if group in EXAMPLES and file.is_file():
                 check_target_of(file, group)
 
@@ -149,7 +152,7 @@ def check_target_of(file: Path, group: str) -> None:
     if group == "degradation":
         types = content.items() if isinstance(content, dict) else ()
         if not types or not all(isinstance(node, dict) and "_target_" in node for _, node in types):
-            example = f"noise: {{_target_: {EXAMPLES[group]}, std: [5, 10]}}"
+            example = f"grain: {{_target_: {EXAMPLES[group]}, std: [5, 10]}}"
             raise UsageError(f"{file}: must hold the type as its one key, with _target_ below it, such as {example}")
     elif not isinstance(content, dict) or "_target_" not in content:
         raise UsageError(f"{file}: has no _target_, which names the class, such as _target_: {EXAMPLES[group]}")

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from iqbench.degradations.tilt import tilt, tilt_ladders
+from iqbench.degradations.tilt import LONGEST_SIDE, tilt, tilt_ladders
+from iqbench.interfaces import NotApplicable
 
 
 def horizon(height: int, width: int) -> np.ndarray:
@@ -54,6 +55,12 @@ def test_the_centre_stays() -> None:
     y, x = np.mgrid[: tilted.shape[0], : tilted.shape[1]]
     centre = [(tilted * axis).sum() / tilted.sum() for axis in (y, x)]
     assert centre == pytest.approx([(tilted.shape[0] - 1) / 2, (tilted.shape[1] - 1) / 2], abs=0.05)
+
+
+def test_a_panorama_that_opencv_cannot_turn_is_not_applicable() -> None:
+    with pytest.raises(NotApplicable, match="a side longer than 32,766 px cannot be turned"):
+        tilt(np.zeros((32, LONGEST_SIDE + 1, 3), np.uint8), "clockwise", 1)
+    assert tilt(np.full((200, LONGEST_SIDE, 3), 9, np.uint8), "clockwise", 0.1).min() == 9
 
 
 def test_a_direction_or_an_angle_that_there_is_not_is_refused() -> None:

@@ -1,7 +1,9 @@
 import pytest
 
+from iqbench import config as configuration
 from iqbench.config import compose
 from iqbench.degradations.ladder import suite
+from iqbench.errors import MissingResource
 from iqbench.reporting.damage_words import damage_in_words
 
 
@@ -34,13 +36,43 @@ def test_a_level_is_told_as_a_photographer_says_it(ladder, level, words):
     assert damage_in_words(ladder, level) == words
 
 
+@pytest.mark.parametrize(
+    ("ladder", "level", "unit", "words"),
+    [
+        ("noise", "20", "grey levels", "noise (20 grey levels)"),
+        ("color_cast/warm", "warm_60", "mired", "colour cast warm (60 mired)"),
+        ("tilt/counterclockwise", "counterclockwise_2.5", "degrees", "tilt counterclockwise (2.5 degrees)"),
+        ("desaturate", "50pct", "% of chroma kept", "loss of colour (50 % of chroma kept)"),
+        ("avif", "12", "quality", "AVIF compression (quality 12)"),
+        ("sensor_noise", "0.0015", "shot noise", "sensor noise (shot noise 0.0015)"),
+        ("noise", "20", None, "noise (20)"),
+        ("noise", "much", "grey levels", "noise (much)"),
+        ("my_own", "3", "<b>\n", "my own (3 <b>)"),
+    ],
+)
+def test_another_kind_of_damage_is_told_by_its_name_amount_and_unit(ladder, level, unit, words):
+    assert damage_in_words(ladder, level, unit) == words
+
+
 def test_somebodys_own_degradation_of_a_known_name_keeps_its_names():
-    assert damage_in_words("exposure/brighter", "1", unit="minutes") == "exposure brighter (1)"
+    assert damage_in_words("exposure/brighter", "1", unit="minutes") == "exposure brighter (1 minutes)"
+
+
+@pytest.mark.parametrize(
+    "kind", [path.stem for path in sorted((configuration.CONF_DIR / "degradation").glob("*.yaml"))]
+)
+def test_every_level_of_every_config_has_words_of_its_own(kind):
+    nodes = compose("bench", [f"degradation={kind}"]).degradation.items()
+    try:
+        variants = suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in nodes})
+    except MissingResource as missing:
+        pytest.skip(str(missing))
+    words = [damage_in_words(variant.ladder, variant.level, variant.unit) for variant in variants]
+    assert len(set(words)) == len(variants)
+    assert not any("_" in text or "pct" in text for text in words)
 
 
 def test_every_level_of_the_standard_suite_has_words_and_no_two_have_the_same():
-    from iqbench import config as configuration
-
     nodes = compose("bench", []).degradation.items()
     variants = suite({kind: configuration.build(node, f"degradation.{kind}") for kind, node in nodes})
     words = [damage_in_words(variant.ladder, variant.level, variant.unit) for variant in variants]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from jaxtyping import UInt8
 
 from iqbench.interfaces import Photo
 
@@ -36,7 +37,6 @@ def by_bands(photo: Photo, change: Callable[[Photo, slice], Photo]) -> Photo:
     return result
 
 
-def eight_bit(values: np.ndarray) -> Photo:
+def eight_bit(values: np.ndarray) -> UInt8[np.ndarray, "*shape"]:
     """Return numbers as 8-bit values: rounded half to even, and clipped."""
-    pixels: Photo = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return pixels
+    return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import PIL
 from PIL import Image, features
 
 from iqbench.degradations.ladder import Degradation, Ladder
@@ -113,6 +114,6 @@ def _by_quality(codec: partial[Photo], quality: Sequence[int]) -> Degradation:
 def _require(codec: str) -> None:
     if not features.check(FEATURES[codec]):
         raise MissingResource(
-            f"degradation {codec.lower()}: this Pillow ({Image.__version__}) has no {codec} codec; install a wheel of "
+            f"degradation {codec.lower()}: this Pillow ({PIL.__version__}) has no {codec} codec; install a wheel of "
             "Pillow that has it (pip install --force-reinstall --only-binary=:all: pillow), or leave this damage out"
         )

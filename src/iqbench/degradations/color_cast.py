@@ -48,7 +48,7 @@ def gains(tone: Tone, mired: float) -> Float[np.ndarray, "3"]:
     """Return the factors of linear red, green and blue: a black body against sRGB's white, or the reverse."""
     ratio = _black_body(1e6 / (1e6 / WHITE + mired)) / _black_body(WHITE)
     factors = ratio if tone == "warm" else 1 / ratio
-    return factors / (factors @ LUMINANCE)
+    return np.asarray(factors / (factors @ LUMINANCE))
 
 
 def _black_body(kelvin: float) -> Float[np.ndarray, "3"]:

@@ -21,8 +21,7 @@ def desaturate(photo: Photo, keep: float) -> Photo:
     """
 
     def fade(band: Photo, rows: slice) -> Photo:
-        lab = cv2.cvtColor(band.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-        lab[..., 1:] *= keep
+        lab = cv2.cvtColor(band.astype(np.float32) / 255, cv2.COLOR_RGB2Lab) * np.array([1, keep, keep], np.float32)
         return eight_bit(255 * cv2.cvtColor(lab, cv2.COLOR_Lab2RGB))
 
     return by_bands(photo, fade)

@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from iqbench.degradations.bands import eight_bit
 from iqbench.degradations.ladder import Degradation, Ladder, Level
+from iqbench.degradations.light import to_linear, to_srgb
 from iqbench.interfaces import Photo
 
 Light = Literal["encoded", "linear"]
@@ -37,9 +39,6 @@ def expose(photo: Photo, stops: float, light: Light = "linear") -> Photo:
         [138, 138, 138]
         >>> expose(grey, stops=1.0, light="encoded")[0, 0].tolist()
         [200, 200, 200]
-
-    Reference:
-        The sRGB transfer function, IEC 61966-2-1:1999.
     """
     return cv2.LUT(photo, _curve(stops, light))
 
@@ -51,16 +50,8 @@ def _curve(stops: float, light: Light) -> UInt8[np.ndarray, "256"]:
         raise ValueError(f"stops must be a finite number, not {stops}")
     value = np.arange(256, dtype=np.float64)
     if light == "encoded":
-        return _eight_bit(value * 2.0**stops)
-    share = value / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    scaled = np.clip(linear * 2.0**stops, 0, 1)
-    return _eight_bit(255 * np.where(scaled <= 0.0031308, scaled * 12.92, 1.055 * scaled ** (1 / 2.4) - 0.055))
-
-
-def _eight_bit(value: np.ndarray) -> UInt8[np.ndarray, "256"]:
-    curve: UInt8[np.ndarray, 256] = np.clip(np.rint(value), 0, 255).astype(np.uint8)
-    return curve
+        return eight_bit(value * 2.0**stops)
+    return eight_bit(255 * to_srgb(np.clip(to_linear(value / 255) * 2.0**stops, 0, 1)))
 
 
 def exposure_ladders(stops: Sequence[float], light: Light) -> Degradation:

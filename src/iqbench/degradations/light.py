@@ -37,15 +37,17 @@ def encoded(light: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]
         >>> np.array_equal(encoded(linear(every_value)), every_value)
         True
     """
-    steps = np.clip(light * np.float32(_STEPS) + np.float32(0.5), 0, _STEPS)
+    steps = light * np.float32(_STEPS)
+    steps += np.float32(0.5)
+    np.clip(steps, 0, _STEPS, out=steps)
     return np.take(_encoding(), steps.astype(np.uint16))
 
 
 @cache
 def _decoding() -> Float32[np.ndarray, "256"]:
-    return to_linear(np.arange(256) / 255).astype(np.float32)
+    return np.asarray(to_linear(np.arange(256) / 255), dtype=np.float32)
 
 
 @cache
 def _encoding() -> UInt8[np.ndarray, "65536"]:
-    return np.rint(255 * to_srgb(np.arange(_STEPS + 1) / _STEPS)).astype(np.uint8)
+    return np.asarray(np.rint(255 * to_srgb(np.arange(_STEPS + 1) / _STEPS)), dtype=np.uint8)

@@ -48,4 +48,4 @@ def uniform(bits: np.random.PCG64) -> float:
 
 @cache
 def _quantiles() -> Float32[np.ndarray, "65536"]:
-    return ndtri((np.arange(2**16) + 0.5) / 2**16).astype(np.float32)
+    return np.asarray(ndtri((np.arange(2**16) + 0.5) / 2**16), dtype=np.float32)

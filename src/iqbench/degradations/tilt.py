@@ -10,7 +10,10 @@ import numpy as np
 
 from iqbench.degradations.ladder import Degradation, Ladder
 from iqbench.degradations.levels import checked, levels
-from iqbench.interfaces import Photo
+from iqbench.interfaces import NotApplicable, Photo
+
+LONGEST_SIDE = 32_766
+"""The longest side that OpenCV's warpAffine takes, in pixels: it stores places in 16 bits."""
 
 Direction = Literal["clockwise", "counterclockwise"]
 
@@ -23,11 +26,16 @@ def tilt(photo: Photo, direction: Direction, degrees: float) -> Photo:
         direction: To which the picture, and so its horizon, turns.
         degrees: Angle, from 0 to 90.
 
+    Raises:
+        NotApplicable: If a side is too long for OpenCV.
+
     Example:
         >>> tilt(np.zeros((300, 400, 3), dtype=np.uint8), "clockwise", 5).shape
         (269, 359, 3)
     """
     height, width = photo.shape[:2]
+    if max(height, width) > LONGEST_SIDE:
+        raise NotApplicable(f"a photo with a side longer than {LONGEST_SIDE:,} px cannot be turned")
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     share = min(width / (width * cos + height * sin), height / (width * sin + height * cos))
     kept_width, kept_height = max(1, int(width * share)), max(1, int(height * share))

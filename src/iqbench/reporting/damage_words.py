@@ -1,10 +1,15 @@
-"""Levels of damage in the words of a photographer. A level that is not known keeps the names of its ladder."""
+"""Levels of damage in the words of a photographer.
+
+The standard suite has phrases of its own. Any other kind is named by its type, its direction, and its amount in its
+ladder's unit, so a new kind needs no words here.
+"""
 
 import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
+from iqbench.reporting.degradation_types import type_in_words
 from iqbench.reporting.text_format import one_line
 
 NUMBERS = ("no", "one", "two", "three", "four", "five")
@@ -15,6 +20,11 @@ STRONG_JPEG, LIGHT_JPEG = 20, 75
 
 STRONG_BLUR, SLIGHT_BLUR = 4.0, 1.0
 """Standard deviations in pixels from which a blur is called strong, and up to which it is called slight."""
+
+SCALES = ("quality", "strength", "optical depth", "shot noise")
+"""Units that stand before the number, because they name a scale."""
+
+NUMBER = r"(\d+(?:\.\d+)?)"
 
 SIDES = {"right": "on the right", "left": "on the left", "top": "at the top", "bottom": "at the bottom"}
 CORNERS = r"(?:top|bottom)_(?:left|right)"
@@ -34,17 +44,22 @@ def damage_in_words(ladder: str, level: str, unit: str | None = None) -> str:
         ('one stop brighter', '1.5 stops darker')
         >>> damage_in_words("crop_edge/right", "right_20pct")
         'a fifth cut off on the right'
-        >>> damage_in_words("jpeg", "10"), damage_in_words("noise", "sigma_25")
-        ('strong JPEG compression (quality 10)', 'noise (sigma_25)')
+        >>> damage_in_words("jpeg", "10"), damage_in_words("grain", "sigma_25")
+        ('strong JPEG compression (quality 10)', 'grain (sigma_25)')
+        >>> damage_in_words("motion_blur", "9", unit="px"), damage_in_words("tilt/clockwise", "clockwise_4", "degrees")
+        ('motion blur (9 px)', 'tilt clockwise (4 degrees)')
         >>> damage_in_words("blur", "9", unit="frames")
-        'blur (9)'
+        'blur (9 frames)'
     """
     kind, _, direction = ladder.partition("/")
     phrase = PHRASES.get(kind)
     if phrase and unit in (None, phrase.unit) and (match := re.fullmatch(phrase.level, level)):
         return phrase.words(*match.groups())
-    name = one_line(kind if not direction else f"{kind} {direction}")
-    return f"{name} ({one_line(level)})"
+    name = type_in_words(kind) + (f" {one_line(direction)}" if direction else "")
+    amount = re.fullmatch(rf"{NUMBER}(?:pct)?", level.removeprefix(f"{direction}_"))
+    if not unit or amount is None:
+        return f"{name} ({one_line(level)})"
+    return f"{name} ({unit} {amount[1]})" if unit in SCALES else f"{name} ({amount[1]} {one_line(unit)})"
 
 
 def _exposure(sign: str, stops: str) -> str:
@@ -86,9 +101,6 @@ def _blur(sigma: str) -> str:
     number = float(sigma)
     strength = "strong " if number >= STRONG_BLUR else "slight " if number <= SLIGHT_BLUR else ""
     return f"{strength}blur ({number:g} px)"
-
-
-NUMBER = r"(\d+(?:\.\d+)?)"
 
 
 class Phrase(NamedTuple):

@@ -17,8 +17,18 @@ TYPES = {
     "crop_center": "a crop to the middle",
     "jpeg": "JPEG compression",
     "blur": "blur",
+    "avif": "AVIF compression",
+    "color_cast": "colour cast",
+    "denoise": "denoising smear",
+    "desaturate": "loss of colour",
+    "jpeg2000": "JPEG 2000 compression",
+    "oversharpen": "over-sharpening",
+    "pixelate": "pixelation",
+    "posterize": "posterization",
+    "rescale": "lost resolution",
+    "webp": "WebP compression",
 }
-"""The types of the standard suite in words."""
+"""Types whose name says less than these words. Any other is its name, with spaces for underscores."""
 
 
 def type_order(summary: Summary) -> list[str]:
@@ -28,10 +38,10 @@ def type_order(summary: Summary) -> list[str]:
 
 
 def type_in_words(kind: str) -> str:
-    """Return a degradation type as a photographer would say it; an unknown one keeps its name.
+    """Return a degradation type as a photographer would say it.
 
     Example:
-        >>> type_in_words("crop_edge"), type_in_words("film grain")
-        ('a cut-off edge', 'film grain')
+        >>> type_in_words("crop_edge"), type_in_words("motion_blur")
+        ('a cut-off edge', 'motion blur')
     """
-    return TYPES.get(kind) or one_line(kind)
+    return TYPES.get(kind) or one_line(kind).replace("_", " ")

@@ -20,7 +20,7 @@ TERMS = {
     "to beat it.",
     "cluster": "Photos that are not independent, such as near-copies or a series. Intervals and tests count clusters, "
     "not photos.",
-    "compositional": "Damage to the frame: crops. A crop can also improve a photo, so read it apart.",
+    "compositional": "Damage to the frame: crops, a tilted horizon. A crop can also improve a photo, so read it apart.",
     "corrected p": "The probability of such a result if there were no difference, corrected for the number of "
     "comparisons (step-down max-T, as Holm's method, but with the dependence of the comparisons). Below 0.05 a "
     "difference is called shown.",
@@ -53,7 +53,7 @@ TERMS = {
     "repeat sample": "Pairs that were scored twice, to see whether a model repeats itself.",
     "severity": "The position of a level on its ladder; 1 is the mildest.",
     "suite": "All kinds and levels of damage in a benchmark.",
-    "technical": "Damage to the picture: compression, blur, exposure.",
+    "technical": "Damage to the picture: compression, blur, noise, exposure, colour.",
     "threshold": "The amount of damage from which a model prefers the original in 75 % of pairs.",
     "tie": "No preference: the margin is too small to count.",
 }
