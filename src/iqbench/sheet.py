@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iqbench.errors import UsageError, as_disk_error, did_you_mean, exit_on_error
 from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile, Variant
@@ -84,7 +84,7 @@ def variants_of(names: Sequence[str]) -> list[Variant]:
     from iqbench.degradations.ladder import suite
 
     choices = choices_of("degradation")
-    nodes = {}
+    nodes: dict[Any, Any] = {}
     for name in names:
         if name not in choices:
             hint = did_you_mean(name, choices)
@@ -117,11 +117,12 @@ def contact_sheet(photo: Photo, variants: Sequence[Variant], width: int, context
     sheet = Image.new("RGB", (columns * cell[0], len(ladders) * cell[1]), PAPER)
     text = ImageDraw.Draw(sheet)
     for row, (ladder, levels) in enumerate(track(ladders.items(), "drawing", total=len(ladders))):
-        for column, variant in enumerate([None, *levels]):
+        steps: list[Variant | None] = [None, *levels]
+        for column, step in enumerate(steps):
             left, top = column * cell[0], row * cell[1]
-            text.text((left, top), ladder if variant is None else variant.level, fill=INK)
+            text.text((left, top), ladder if step is None else step.level, fill=INK)
             try:
-                picture = photo if variant is None else variant.picture(photo, context)
+                picture = photo if step is None else step.picture(photo, context)
             except NotApplicable:
                 text.text((left, top + LABEL), "not applicable", fill=INK)
                 continue

@@ -98,7 +98,8 @@ def plasma(height: int, width: int, decay: float, bits: np.random.PCG64) -> Floa
         cloud[half::step, ::step] += _wibbles(generator, left.shape, wibble)
         step, wibble = half, wibble / decay
     cloud -= cloud.min()
-    return cloud[:height, :width] / cloud.max()
+    scaled: Float[np.ndarray, "height width"] = cloud[:height, :width] / cloud.max()
+    return scaled
 
 
 def _wibbles(generator: np.random.Generator, shape: tuple[int, ...], wibble: float) -> Float[np.ndarray, "h w"]:

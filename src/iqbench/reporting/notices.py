@@ -9,7 +9,6 @@ from iqbench.reporting.model_faults import BASELINES
 from iqbench.reporting.text_format import one_line, percent, tie_worth
 from iqbench.results.summary import Summary
 
-
 HIGH_BASELINE = 0.75
 """Accuracy of a baseline from which accuracies alone show little."""
 

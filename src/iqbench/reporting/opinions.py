@@ -27,8 +27,8 @@ TABLE = Path(__file__).with_name("opinions.csv")
 
 SOURCE = (
     "People: the mean opinion of the same damage in KADID-10k (Lin, Hosu and Saupe 2019), from 1, very annoying, to 5, "
-    "imperceptible; 14 of its photos, about 30 people each; ≈ lies between two of its levels. Its photos have 512 x 384 "
-    "px: a level in pixels is milder on a larger photo."
+    "imperceptible; 14 of its photos, about 30 people each; ≈ lies between two of its levels. Its photos are "
+    "512 x 384: a level in pixels is milder on a larger photo."
 )
 """What the numbers are, for a report."""
 

@@ -123,11 +123,11 @@ def _draw_table(axis: Axes, summary: Summary, types: list[str]) -> None:
 
 
 def _stacked(heading: str) -> str:
-    """Return a heading with a line for each of its words.
+    r"""Return a heading with a line for each of its words.
 
     Example:
         >>> _stacked("crop_edge"), _stacked("baseline: larger file")
-        ('crop\\nedge', 'baseline:\\nlarger\\nfile')
+        ('crop\nedge', 'baseline:\nlarger\nfile')
     """
     return heading.replace("_", "\n").replace(" ", "\n")
 

@@ -26,7 +26,7 @@ RANKED_BY = {
 }
 """What is said of the order of the models."""
 
-MOST_MODELS = 7
+MOST_MODELS = 5
 """Models that have a column in a table of 100 columns."""
 
 
@@ -102,10 +102,12 @@ def types_table(summary: Summary) -> Table | None:
     left = len(models) - len(shown)
     caption = f"{left} more models: see KEY_TAKEAWAYS.md" if left else None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption=caption, caption_justify="left")
-    table.add_column("type", max_width=24, overflow="fold")
+    table.add_column("type", max_width=22, overflow="fold")
     for name in shown:
-        table.add_column(Text(one_line(name)), justify="right", vertical="bottom", max_width=12, overflow="fold")
-    table.add_column("best baseline", style="dim")
+        table.add_column(
+            Text(one_line(name)), justify="right", vertical="bottom", min_width=5, max_width=9, overflow="fold"
+        )
+    table.add_column("best baseline", style="dim", no_wrap=True)
     for kind in types:
         winner = summary.by_degradation_winner.get(kind)
         cells = []
@@ -213,7 +215,7 @@ def markdown_table(summary: Summary) -> list[str]:
 
 def _markdown_types(summary: Summary, types: list[str]) -> list[str]:
     """Return the lines of a table with a row for each type."""
-    entries = [*summary.models.values(), *summary.baselines.values()]
+    entries: list[ModelSummary | BaselineAccuracies] = [*summary.models.values(), *summary.baselines.values()]
     names = [*map(escape_markdown, summary.models), *(f"_{escape_markdown(name)}_" for name in summary.baselines)]
     by_entry = [accuracies(entry, types)[2:] for entry in entries]
     rows = [
