@@ -53,7 +53,7 @@ def transform_ladder(transform: str, parameter: str, levels: Sequence[Any], sett
         Level(_name(level), partial(transformed, transform=transform, settings=each), _amount(level))
         for level, each in zip(levels, every, strict=True)
     ]
-    return Degradation(group, [Ladder("", steps, parameter)])
+    return Degradation(group, [Ladder("", steps, parameter.replace("_", " "))])
 
 
 def transformed(photo: Photo, transform: str, settings: Mapping[str, Any]) -> Photo:

@@ -199,7 +199,7 @@ def published_ladder(
         parameters = known[level - 1]
         arguments = parameters if isinstance(parameters, tuple) else (parameters,)
         steps.append(Level(str(level), partial(_called, kinds[kind], arguments), level))
-    return Degradation("technical", [Ladder("", steps, "level of ImageNet-C")])
+    return Degradation("technical", [Ladder("", steps, "ImageNet-C level")])
 
 
 def _called(function: Callable[..., Photo], arguments: Sequence[Any], photo: Photo) -> Photo:

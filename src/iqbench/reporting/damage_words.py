@@ -21,7 +21,7 @@ STRONG_JPEG, LIGHT_JPEG = 20, 75
 STRONG_BLUR, SLIGHT_BLUR = 4.0, 1.0
 """Standard deviations in pixels from which a blur is called strong, and up to which it is called slight."""
 
-SCALES = ("quality", "strength", "optical depth", "shot noise")
+SCALES = ("ImageNet-C level", "quality", "strength", "optical depth", "shot noise")
 """Units that stand before the number, because they name a scale."""
 
 NUMBER = r"(\d+(?:\.\d+)?)"
