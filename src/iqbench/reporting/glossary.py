@@ -42,8 +42,8 @@ TERMS = {
     "margin": "How much a model prefers the original: above 0 it is right, below 0 wrong. Its scale differs by model.",
     "misordered": "Of two neighbouring levels, compared directly, the model prefers the harsher one.",
     "order consistency": "The share of pairs in which a model keeps its verdict when the two photos are swapped.",
-    "people": "The mean opinion of people about the same damage in KADID-10k, from 1, very annoying, to 5, imperceptible; "
-    "≈ is interpolated between two rated levels.",
+    "people": "The mean opinion of people about the same damage in KADID-10k, from 1, very annoying, to 5, "
+    "imperceptible; ≈ is interpolated between two rated levels.",
     "place": "One plus the number of models that are shown to be better, up to the last place that is not excluded. "
     "Models that cannot be told apart share places.",
     "points": "Percentage points: from 80 % to 85 % are 5 points.",
