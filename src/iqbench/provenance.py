@@ -11,7 +11,7 @@ from torch import nn
 
 from iqbench.custom_code import custom_code, is_own
 from iqbench.file_contents import with_contents
-from iqbench.interfaces import QualityModel
+from iqbench.interfaces import IgnoresSettings, QualityModel
 from iqbench.object_state import dense_bytes, is_plain, state_digest
 from iqbench.version import UNKNOWN, distribution_version, iqbench_version
 
@@ -49,7 +49,8 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     built_by_us = is_own(str(settings.get("_target_", ""))) and len(settings) > 1  # not a bare object in Python
     own = built_by_us and is_own(type(model).__module__)
-    relevant = {key: settings[key] for key in settings if key != "checkpoint"} if own else with_contents(settings)
+    ignored = {"checkpoint", *(model.ignored_settings if isinstance(model, IgnoresSettings) else ())}
+    relevant = {key: settings[key] for key in settings if key not in ignored} if own else with_contents(settings)
     digest.update(json.dumps(relevant, sort_keys=True, default=str).encode())
     digest.update(custom_code(settings).encode())
     if not own:

@@ -36,6 +36,12 @@ PicturePair = tuple[KeptPicture, KeptPicture]
 """Two pictures, in the order in which the model is asked."""
 
 
+def shown_picture(photo: Photo, longest_side: int | None) -> UInt8[Tensor, "3 height width"]:
+    """Return a copy of a photo, channels first, scaled down to its longest side in pixels unless that is None."""
+    shown = photo if longest_side is None else scaled_down(photo, longest_side)
+    return torch.from_numpy(np.array(shown.transpose(2, 0, 1), order="C"))
+
+
 class PictureComparer(ABC):
     """A quality model that needs both pictures to compare them, so that no encoding can stand for one.
 
@@ -64,8 +70,7 @@ class PictureComparer(ABC):
 
     def prepare(self, photo: Photo) -> UInt8[Tensor, "3 height width"]:
         """Return the picture that the model is shown, channels first."""
-        shown = photo if self.longest_side is None else scaled_down(photo, self.longest_side)
-        return torch.from_numpy(np.array(shown.transpose(2, 0, 1), order="C"))
+        return shown_picture(photo, self.longest_side)
 
     def encode(self, inputs: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n 32"]:
         """Return the digests of the pictures, which are kept for `margin`."""
