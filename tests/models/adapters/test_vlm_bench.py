@@ -56,8 +56,9 @@ def test_a_judge_that_always_says_the_first_gets_one_half_and_is_consistent_in_n
     folder: Path, tmp_path: Path
 ) -> None:
     with VisionServer(lambda asked: says("ANSWER: 1")).running() as server:
-        outcome = bench(server, folder, tmp_path / "out")
+        outcome = bench(server, folder, tmp_path / "out", "model.price.input=2.5", "model.request.temperature=0.7")
     assert outcome.exit_code == 0, outcome.err
+    assert ", cost 0." in outcome.err
     model = summary_of(tmp_path / "out")
     assert model["overall"]["accuracy"] == 0.5
     assert model["overall"]["order_consistency"] == 0
