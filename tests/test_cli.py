@@ -257,7 +257,7 @@ def test_help_shows_the_comments_of_the_users_own_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["bench", "train", "evaluate", "doctor", "report", "check", "plan", "sheet", "verify"]
+    "program", ["bench", "train", "evaluate", "doctor", "report", "check", "plan", "sheet", "verify", "resolution"]
 )
 def test_every_program_tells_its_version(program: str) -> None:
     outcome = run(program, "--version")

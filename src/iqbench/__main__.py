@@ -21,6 +21,7 @@ PROGRAMS = (
     Program("sheet", "draw every damage of a suite on one photo", "PHOTO OUT.png --suite extended"),
     Program("report", "write the exports again, or merge runs", "RUN RUN --out DIR"),
     Program("check", "fail where a model got worse (a gate for CI)", "RUN --baseline OTHER_RUN"),
+    Program("resolution", "test verdicts at several sizes", "model=siamese data=folder data.root=DIR"),
     Program("verify", "check that results are complete", "RUN"),
     Program("doctor", "find faults in labels", "data=phototriage data.root=DIR"),
     Program("train", "train a model", "model=siamese data=phototriage data.root=DIR"),
@@ -50,7 +51,7 @@ def main() -> None:
 def _lines() -> list[str]:
     width = max(len(program.purpose) for program in PROGRAMS)
     return [
-        f"  {name:<9} {purpose:<{width}}  python -m iqbench.{name} {example}" for name, purpose, example in PROGRAMS
+        f"  {name:<10} {purpose:<{width}}  python -m iqbench.{name} {example}" for name, purpose, example in PROGRAMS
     ]
 
 

@@ -1,6 +1,6 @@
 """The valid keys of the config files, and their types (structured configs)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -73,6 +73,24 @@ class EvaluateSchema:
 
 
 @dataclass
+class ResolutionSchema:
+    """The keys of conf/resolution.yaml and their types."""
+
+    model: Any = None
+    data: Any = None
+    degradation: Any = None
+    protocol: Any = None
+    engine: Any = None
+    paths: Any = None
+    name: str = "???"
+    out: str = "???"
+    sizes: list[int] = field(default_factory=list)
+    seed: int = 0
+    print_config: bool = False
+    max_failures: int = 0
+
+
+@dataclass
 class DoctorSchema:
     """The keys of conf/doctor.yaml and their types."""
 
@@ -91,6 +109,7 @@ SCHEMAS: dict[str, type] = {
     "train": TrainSchema,
     "evaluate": EvaluateSchema,
     "doctor": DoctorSchema,
+    "resolution": ResolutionSchema,
 }
 """The schema of each config file (a structured config)."""
 

@@ -1,7 +1,8 @@
 """Types shared by all parts of iqbench: photos, preferences, models, variants and examples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -99,6 +100,22 @@ class CostlyPairs(Protocol):
     """
 
     costly_pairs: Literal[True]
+
+
+@runtime_checkable
+class RemembersAnswers(Protocol):
+    """A model that remembers its answers beyond a run: the repeat sample asks it anew."""
+
+    def asking_again(self) -> AbstractContextManager[None]:
+        """Return a context in which no answer from before is used."""
+        ...
+
+
+@runtime_checkable
+class IgnoresSettings(Protocol):
+    """A model of iqbench of which some settings change no answer, such as a time limit: its fingerprint has none."""
+
+    ignored_settings: Collection[str]
 
 
 @dataclass(frozen=True)

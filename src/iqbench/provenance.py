@@ -11,7 +11,7 @@ from torch import nn
 
 from iqbench.custom_code import custom_code, is_own
 from iqbench.file_contents import with_contents
-from iqbench.interfaces import QualityModel
+from iqbench.interfaces import IgnoresSettings, QualityModel
 from iqbench.object_state import dense_bytes, is_plain, state_digest
 from iqbench.version import UNKNOWN, distribution_version, iqbench_version
 
@@ -51,11 +51,14 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     built_by_us = is_own(str(settings.get("_target_", ""))) and len(settings) > 1  # not a bare object in Python
-    own = built_by_us and is_own(type(model).__module__) and not type(model).__module__.startswith(ADAPTERS)
-    relevant = {key: settings[key] for key in settings if key != "checkpoint"} if own else with_contents(settings)
+    own = built_by_us and is_own(type(model).__module__)
+    adapts = own and type(model).__module__.startswith(ADAPTERS)
+    ignored = set(model.ignored_settings) if isinstance(model, IgnoresSettings) else set()
+    kept = {key: value for key, value in settings.items() if key not in ignored | ({"checkpoint"} if own else set())}
+    relevant = kept if own and not adapts else with_contents(kept)
     digest.update(json.dumps(relevant, sort_keys=True, default=str).encode())
     digest.update(custom_code(settings).encode())
-    if not own:
+    if not own or (adapts and not ignored):
         digest.update(state_digest(model))
     elif isinstance(model, nn.Module):
         for name, value in sorted(model.state_dict().items()):

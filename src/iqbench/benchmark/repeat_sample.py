@@ -1,6 +1,7 @@
 """The repeat sample: photos that a model scores twice, to measure its repeatability."""
 
 from collections.abc import Sequence, Set
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from iqbench.benchmark.pairs import score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import PAIR_KEY, protocol_of, repeated_pairs
 from iqbench.hash_sampling import digest
-from iqbench.interfaces import PhotoFile
+from iqbench.interfaces import PhotoFile, RemembersAnswers
 from iqbench.protocol import Protocol, decide
 from iqbench.results.model_summary import RepeatSample, SecondAnswers
 from iqbench.results.reader import Run
@@ -35,7 +36,7 @@ def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Set[str]) -> 
     """Score the photos of the sample again: each is read again, and each picture is encoded alone.
 
     So the difference covers everything that a second run could differ in: randomness in the model, its memory
-    of earlier photos, and the other pictures in a batch.
+    of earlier photos, and the other pictures in a batch. A model that remembers its answers is asked anew.
     """
     names = store.readable_photos().keys() & sample - store.repeated_photos()
     engine = task.engine
@@ -43,14 +44,15 @@ def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Set[str]) -> 
     batch_size = engine.batch_size if compiled else 1  # another size would be compiled again
     engine = replace(engine, precision=REPEAT_PRECISION, compile=compiled, workers=0, batch_size=batch_size)
     files = [file for file in task.files if file.name in names]
-    for record, pairs, _ in score_pairs(replace(task, files=files, engine=engine)):
-        store.write_repeats(
-            [
-                RepeatRow(record.name, pair.variant, pair.forward, pair.backward)
-                for pair in pairs
-                if pair.reference == ORIGINAL and pair.forward is not None and pair.backward is not None
-            ]
-        )
+    with task.model.asking_again() if isinstance(task.model, RemembersAnswers) else nullcontext():
+        for record, pairs, _ in score_pairs(replace(task, files=files, engine=engine)):
+            store.write_repeats(
+                [
+                    RepeatRow(record.name, pair.variant, pair.forward, pair.backward)
+                    for pair in pairs
+                    if pair.reference == ORIGINAL and pair.forward is not None and pair.backward is not None
+                ]
+            )
 
 
 def repeatability(runs: Sequence[Run], names: Sequence[str]) -> dict[str, tuple[RepeatSample, SecondAnswers]]:

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import torch
 
-from iqbench.errors import MissingResource, Stopped, UsageError, one_line
+from iqbench.errors import DiskError, MissingResource, Stopped, UsageError, one_line
 
 DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
 """The error of a device that answers no more until the program is started again."""
@@ -46,11 +46,11 @@ def raise_if_fatal(error: BaseException) -> None:
         KeyboardInterrupt, MemoryError: As they are.
         OSError: If the disk is full or read-only.
         SystemExit: If SIGTERM raised it.
-        MissingResource, Stopped: As they are; a model raises them for this picture and all others.
+        MissingResource, Stopped, DiskError: As they are; a model raises them for this picture and all others.
         Stopped: If the code calls ``sys.exit``, or the device is lost.
         UsageError: If an import is missing.
     """
-    if isinstance(error, KeyboardInterrupt | MemoryError | MissingResource | Stopped):
+    if isinstance(error, KeyboardInterrupt | MemoryError | MissingResource | Stopped | DiskError):
         raise error
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         raise error

@@ -6,6 +6,7 @@ from pathlib import Path
 from iqbench.records import Record
 from iqbench.results.evaluation_summary import EvaluationSummary
 from iqbench.results.label_audit_summary import LabelAudit
+from iqbench.results.resolution_summary import ResolutionSummary
 from iqbench.results.summary import Summary
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -14,6 +15,7 @@ PUBLISHED: dict[str, type[Record]] = {
     "summary": Summary,
     "evaluation": EvaluationSummary,
     "label_audit": LabelAudit,
+    "resolution": ResolutionSummary,
 }
 """The models whose schemas are published, by the name of their file."""
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 
 from iqbench.interfaces import Photo
+from iqbench.models.adapters.once import Answer, AnswersOnce
 from iqbench.models.adapters.picture_file import DIGEST_BYTES, PictureFile
 from iqbench.preprocessing import scaled_down
 
@@ -35,6 +36,12 @@ PicturePair = tuple[KeptPicture, KeptPicture]
 """Two pictures, in the order in which the model is asked."""
 
 
+def shown_picture(photo: Photo, longest_side: int | None) -> UInt8[Tensor, "3 height width"]:
+    """Return a copy of a photo, channels first, scaled down to its longest side in pixels unless that is None."""
+    shown = photo if longest_side is None else scaled_down(photo, longest_side)
+    return torch.from_numpy(np.array(shown.transpose(2, 0, 1), order="C"))
+
+
 class PictureComparer(ABC):
     """A quality model that needs both pictures to compare them, so that no encoding can stand for one.
 
@@ -52,10 +59,10 @@ class PictureComparer(ABC):
     def __init__(self, longest_side: int | None) -> None:
         self.longest_side = longest_side
         self.pictures = PictureFile()
-        self._answers: dict[tuple[bytes, bytes], float | Exception] = {}
+        self._answers = AnswersOnce[tuple[bytes, bytes]]()
 
     @abstractmethod
-    def compare(self, pairs: Sequence[PicturePair]) -> Sequence[float | Exception]:
+    def compare(self, pairs: Sequence[PicturePair]) -> Sequence[Answer]:
         """Return for each pair the log-odds that its first picture is better, or the error that costs this pair.
 
         The pairs are distinct, and no picture is paired with itself. An error that is raised costs all of them.
@@ -63,8 +70,7 @@ class PictureComparer(ABC):
 
     def prepare(self, photo: Photo) -> UInt8[Tensor, "3 height width"]:
         """Return the picture that the model is shown, channels first."""
-        shown = photo if self.longest_side is None else scaled_down(photo, self.longest_side)
-        return torch.from_numpy(np.array(shown.transpose(2, 0, 1), order="C"))
+        return shown_picture(photo, self.longest_side)
 
     def encode(self, inputs: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n 32"]:
         """Return the digests of the pictures, which are kept for `margin`."""
@@ -75,25 +81,17 @@ class PictureComparer(ABC):
         """Return the answer of `compare` about each pair, 0 for two equal pictures.
 
         Raises:
-            Exception: The first error of a pair. The engine then asks again about parts of the batch, down to single
-                pairs; until then the other answers of the batch are kept, so that nothing is computed twice.
+            Exception: The first error of a pair; see `AnswersOnce`.
         """
         keys = list(zip(_digests(first), _digests(second), strict=True))
-        answers: dict[tuple[bytes, bytes], float | Exception] = {(a, b): 0.0 for a, b in keys if a == b}
-        answers |= {key: self._answers.pop(key) for key in set(keys) & self._answers.keys()}
-        if unknown := [key for key in dict.fromkeys(keys) if key not in answers]:
-            pairs = [(KeptPicture(a, self.pictures), KeptPicture(b, self.pictures)) for a, b in unknown]
-            answers |= dict(zip(unknown, self.compare(pairs), strict=True))
-        if len(keys) > 1 and any(isinstance(answers[key], Exception) for key in keys):
-            self._answers |= answers
-        return torch.tensor([_number(answers[key]) for key in keys], dtype=torch.float64)
+        return torch.tensor(self._answers.numbers(keys, self._answers_about), dtype=torch.float64)
+
+    def _answers_about(self, keys: list[tuple[bytes, bytes]]) -> list[Answer]:
+        different = [(a, b) for a, b in keys if a != b]
+        pairs = [(KeptPicture(a, self.pictures), KeptPicture(b, self.pictures)) for a, b in different]
+        answers = dict(zip(different, self.compare(pairs), strict=True)) if pairs else {}
+        return [answers.get(key, 0.0) for key in keys]
 
 
 def _digests(encodings: Float[Tensor, "n 32"]) -> list[bytes]:
     return [row.tobytes() for row in encodings.cpu().numpy().astype(np.uint8)]
-
-
-def _number(answer: float | Exception) -> float:
-    if isinstance(answer, Exception):
-        raise answer
-    return float(answer)
