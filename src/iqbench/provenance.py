@@ -12,7 +12,7 @@ from torch import nn
 from iqbench.custom_code import custom_code, is_own
 from iqbench.file_contents import with_contents
 from iqbench.interfaces import QualityModel
-from iqbench.object_state import dense_bytes, is_plain, state_digest
+from iqbench.object_state import PATH_MARKS, dense_bytes, is_plain, state_digest
 from iqbench.version import UNKNOWN, distribution_version, iqbench_version
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -49,7 +49,7 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     built_by_us = is_own(str(settings.get("_target_", ""))) and len(settings) > 1  # not a bare object in Python
     own = built_by_us and is_own(type(model).__module__)
-    relevant = {key: settings[key] for key in settings if key != "checkpoint"} if own else with_contents(settings)
+    relevant = _own_settings(settings) if own else with_contents(settings)
     digest.update(json.dumps(relevant, sort_keys=True, default=str).encode())
     digest.update(custom_code(settings).encode())
     if not own:
@@ -59,6 +59,18 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
             digest.update(name.encode())
             digest.update(dense_bytes(value) if is_plain(value) else state_digest(value))
     return digest.hexdigest()[:12]
+
+
+def _own_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of our own model, with the content of files in place of their paths.
+
+    A value without a mark of a path is a choice, such as ``pad``, even if there is a folder of that name.
+    """
+    kept = {key: value for key, value in settings.items() if key != "checkpoint"}
+    return {
+        key: with_contents(value) if isinstance(value, str) and not PATH_MARKS.isdisjoint(value) else value
+        for key, value in kept.items()
+    }
 
 
 def with_code_digest(settings: Any) -> Any:
