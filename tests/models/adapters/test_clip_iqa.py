@@ -15,7 +15,7 @@ from iqbench.models.adapters.clip_iqa import ClipIqa
 from iqbench.provenance import fingerprint
 
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (pip install transformers)")
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 QUALITY = [["Good photo.", "Bad photo."]]
 PAIRS = [*QUALITY, ["Sharp photo.", "Blurry photo."]]
