@@ -25,7 +25,7 @@ MAX_DEPTH = 100
 _BOOKKEEPING = frozenset(vars(nn.Module())) | {"_is_torch_compile"}
 """Attributes that every module has. What counts of them is described by itself."""
 
-_PATH_MARKS = frozenset("/\\.")
+PATH_MARKS = frozenset("/\\.")
 """Characters of which a text needs one to count as the path of a file."""
 
 _PLAIN = (bool, int, float, str, tuple, Tensor, np.ndarray)
@@ -134,7 +134,7 @@ class _Walk:
         kind = type(value).__name__
         if isinstance(value, str | PurePath):
             text = str(value)
-            is_path = not _PATH_MARKS.isdisjoint(text)  # else a word of a vocabulary could be a folder's name
+            is_path = not PATH_MARKS.isdisjoint(text)  # else a word of a vocabulary could be a folder's name
             content = content_digest(text) if is_path or isinstance(value, PurePath) else None
             return _hash("content", content) if content else _hash("text", text)
         if isinstance(value, torch.device | RemovableHandle):  # where it is, and a number of the process

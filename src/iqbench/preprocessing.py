@@ -123,12 +123,12 @@ def check_rule(rule: str) -> Rule:
 
 
 def _central_square(photo: Photo, short_side: int, size: int) -> UInt8[Tensor, "3 size size"]:
-    resized = transforms.resize(_pixels(_limited_aspect(photo)), [short_side], antialias=True)
+    resized = transforms.resize(_pixels(limited_aspect(photo)), [short_side], antialias=True)
     return torch.as_tensor(transforms.center_crop(resized, [size, size]))
 
 
 def _squashed(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
-    return torch.as_tensor(transforms.resize(_pixels(_limited_aspect(photo)), [size, size], antialias=True))
+    return torch.as_tensor(transforms.resize(_pixels(limited_aspect(photo)), [size, size], antialias=True))
 
 
 def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
@@ -162,7 +162,13 @@ def _reflected(patch: Photo, size: int) -> Photo:
     return np.pad(patch, borders, mode="symmetric")
 
 
-def _limited_aspect(photo: Photo) -> Photo:
+def limited_aspect(photo: Photo) -> Photo:
+    """Return the middle of a panorama that is longer than `LONGEST_ASPECT`, any other photo as it is.
+
+    Example:
+        >>> limited_aspect(np.zeros((10, 1000, 3), dtype=np.uint8)).shape
+        (10, 80, 3)
+    """
     height, width = photo.shape[:2]
     longest = LONGEST_ASPECT * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2

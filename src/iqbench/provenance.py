@@ -12,7 +12,7 @@ from torch import nn
 from iqbench.custom_code import custom_code, is_own
 from iqbench.file_contents import with_contents
 from iqbench.interfaces import IgnoresSettings, QualityModel
-from iqbench.object_state import dense_bytes, is_plain, state_digest
+from iqbench.object_state import PATH_MARKS, dense_bytes, is_plain, state_digest
 from iqbench.version import UNKNOWN, distribution_version, iqbench_version
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -55,7 +55,7 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     adapts = own and type(model).__module__.startswith(ADAPTERS)
     ignored = set(model.ignored_settings) if isinstance(model, IgnoresSettings) else set()
     kept = {key: value for key, value in settings.items() if key not in ignored | ({"checkpoint"} if own else set())}
-    relevant = kept if own and not adapts else with_contents(kept)
+    relevant = _own_settings(kept) if own else with_contents(kept)
     digest.update(json.dumps(relevant, sort_keys=True, default=str).encode())
     digest.update(custom_code(settings).encode())
     if not own or (adapts and not ignored):
@@ -65,6 +65,17 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
             digest.update(name.encode())
             digest.update(dense_bytes(value) if is_plain(value) else state_digest(value))
     return digest.hexdigest()[:12]
+
+
+def _own_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a model that iqbench builds, with the content of files in place of their paths.
+
+    A value without a mark of a path is a choice, such as ``pad``, even if there is a folder of that name.
+    """
+    return {
+        key: value if isinstance(value, str) and PATH_MARKS.isdisjoint(value) else with_contents(value)
+        for key, value in settings.items()
+    }
 
 
 def with_code_digest(settings: Any) -> Any:
