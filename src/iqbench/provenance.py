@@ -20,6 +20,9 @@ _PACKAGE = Path(__file__).resolve().parent
 VERSIONED = ("torch", "torchvision", "timm", "numpy", "pillow")
 """The distributions that pixels and scores depend on, besides iqbench and OpenCV."""
 
+ADAPTERS = f"{__package__}.models.adapters"
+"""The package of classes that hold other people's models, of which all counts."""
+
 OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python")
 """The distributions that provide OpenCV."""
 
@@ -48,7 +51,7 @@ def fingerprint(model: QualityModel, settings: Mapping[str, Any]) -> str:
     """
     digest = hashlib.sha256()
     built_by_us = is_own(str(settings.get("_target_", ""))) and len(settings) > 1  # not a bare object in Python
-    own = built_by_us and is_own(type(model).__module__)
+    own = built_by_us and is_own(type(model).__module__) and not type(model).__module__.startswith(ADAPTERS)
     relevant = {key: settings[key] for key in settings if key != "checkpoint"} if own else with_contents(settings)
     digest.update(json.dumps(relevant, sort_keys=True, default=str).encode())
     digest.update(custom_code(settings).encode())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from iqbench.datasets.parsing import LineErrors, quoted, read_text
+from iqbench.parsing import LineErrors, quoted, read_text
 from iqbench.errors import UsageError
 from iqbench.paths import on_disk
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, wrong_columns
+from iqbench.parsing import LineErrors, numbered_lines, quoted, wrong_columns
 from iqbench.errors import UsageError
 
 _WHOLE, _RATIO = r"[0-9]{1,9}", r"[0-9]\.?[0-9]{0,15}"

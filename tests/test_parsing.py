@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.systems import needs_pipes
-from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
+from iqbench.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
 from iqbench.errors import UsageError
 
 
