@@ -1,6 +1,10 @@
 """Strict parsing of label files: one error that lists all wrong lines with their numbers."""
 
-from pathlib import Path
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from iqbench.errors import UsageError
@@ -95,6 +99,60 @@ def numbered_lines(file: Path, errors: LineErrors) -> list[tuple[int, str]]:
         if not line:
             errors.add(number, "blank")
     return [(number, line) for number, line in enumerate(lines, start=1) if line]
+
+
+def csv_rows(file: Path, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV with the number of their first line. Quoted names may contain line breaks.
+
+    A blank line and what is no CSV are errors.
+
+    Raises:
+        UsageError: See `read_text`.
+    """
+    text = read_text(file).rstrip("\r\n")
+    reader = csv.reader(io.StringIO(text), strict=True)
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            else:
+                errors.add(line, "blank")
+            line = reader.line_num + 1
+    except csv.Error as error:
+        errors.add(line, f"not CSV from here on ({error})")
+
+
+def path_error(cell: str, place: str) -> str:
+    """Return the reason why a path in a list is refused, whatever is on the disk; empty if it is accepted.
+
+    Args:
+        cell: The path.
+        place: The folder that it must not leave, in words.
+
+    Example:
+        >>> path_error("../a.jpg", "data.root"), path_error("a/b.jpg", "data.root")
+        ("is '../a.jpg': must not leave data.root", '')
+    """
+    if not cell:
+        return "is empty"
+    if "\\" in cell:
+        return f"is {quoted(cell)}: write folders with /"
+    if is_absolute(cell) and not Path(cell).is_absolute():
+        return f"is {quoted(cell)}: a path of another system"
+    if ".." in PurePosixPath(cell).parts:
+        return f"is {quoted(cell)}: must not leave {place}"
+    return ""
+
+
+def is_absolute(cell: str) -> bool:
+    """Return whether a path in a list is absolute, on this system or on another one.
+
+    Example:
+        >>> is_absolute("/a.jpg"), is_absolute("C:/a.jpg"), is_absolute("a.jpg")
+        (True, True, False)
+    """
+    return cell.startswith("/") or re.match("[A-Za-z]:", cell) is not None
 
 
 def wrong_columns(line: str, count: int) -> str | None:

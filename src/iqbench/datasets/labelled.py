@@ -23,7 +23,7 @@ from iqbench.datasets.passed_over import PassedOver
 from iqbench.datasets.sampling import usable_sample
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing, Split
-from iqbench.labels import LabelTable, PairTable, concatenate
+from iqbench.labels import LabelTable, PairTable, TrainingLabels, concatenate, for_training
 from iqbench.paths import absolute
 from iqbench.training_provenance import joined_provenance, training_step
 
@@ -85,11 +85,11 @@ class LabelledPhotos(LightningDataModule, ABC):
         return examine(photos_of(list(self.labels.values())), self.cache)
 
     @cached_property
-    def tables(self) -> Mapping[Split, LabelTable]:
-        """The labels of the photos that can be decoded.
+    def tables(self) -> Mapping[Split, TrainingLabels]:
+        """The labels to train with: those of the photos that can be decoded.
 
         Raises:
-            UsageError: If more than half of the photos cannot be decoded.
+            UsageError: If more than half of the photos cannot be decoded, or no model learns from these labels.
         """
         unusable = self.examined[self.examined["code"] != "ok"]
         if 2 * len(unusable) > len(self.examined):
@@ -100,7 +100,7 @@ class LabelledPhotos(LightningDataModule, ABC):
                 f"the first is {example.name}: {example['error']}. Is data.root the right folder?"
             )
         names = set(unusable.index)
-        tables = {split: table.without(names) for split, table in self.labels.items()}
+        tables = {split: for_training(table.without(names)) for split, table in self.labels.items()}
         for split, table in tables.items():
             total = len(self.labels[split])
             if len(table) < total:
@@ -169,7 +169,7 @@ class LabelledPhotos(LightningDataModule, ABC):
         table = self._example_labels("val" if examples.overfit is None else "train")
         return examples.dataset(table, learner, training=False)
 
-    def _example_labels(self, split: Split) -> LabelTable:
+    def _example_labels(self, split: Split) -> TrainingLabels:
         examples, learner = self._example_settings()
         table = examples.labels_for(self.tables[split], learner)
         return table if examples.overfit is None else table.where(np.arange(len(table)) < examples.overfit)
