@@ -256,7 +256,9 @@ def test_help_shows_the_comments_of_the_users_own_files(tmp_path: Path) -> None:
     assert re.search(r"^  sizes: \{a: 1, b: \[2, 3\]\} +# px$", listing, re.MULTILINE)
 
 
-@pytest.mark.parametrize("program", ["bench", "train", "evaluate", "export", "doctor", "report", "check", "plan", "verify"])
+@pytest.mark.parametrize(
+    "program", ["bench", "train", "evaluate", "export", "doctor", "report", "check", "plan", "verify"]
+)
 def test_every_program_tells_its_version(program: str) -> None:
     outcome = run(program, "--version")
     assert (outcome.exit_code, outcome.out) == (0, f"iqbench.{program} {iqbench.__version__}\n")

@@ -10,12 +10,12 @@ import numpy as np
 
 from iqbench.datasets.examples import Examples, Learner
 from iqbench.datasets.labelled import SPLITS, LabelledPhotos
-from iqbench.parsing import is_absolute
 from iqbench.datasets.photo_names import display_name
 from iqbench.datasets.score_list import ScoreList, read_scores
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import ScoreTable, for_training
+from iqbench.parsing import is_absolute
 from iqbench.paths import absolute, on_disk
 
 

@@ -22,9 +22,7 @@ CUT_SIDE = 512
 """Side in pixels of the centre of a photo that is encoded for the estimate."""
 
 
-def estimated_bytes(
-    files: Sequence[PhotoFile], variants: Sequence[Variant], source_files: Sequence[PhotoFile]
-) -> int:
+def estimated_bytes(files: Sequence[PhotoFile], variants: Sequence[Variant], source_files: Sequence[PhotoFile]) -> int:
     """Return about how many bytes the pictures of the photos take; 0 if no sampled photo can be read.
 
     The centres of some photos are degraded and encoded; the bytes of a picture are taken to grow with its pixels, and

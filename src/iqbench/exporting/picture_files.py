@@ -128,12 +128,13 @@ class PictureFiles(Dataset[ExportedPhoto]):
         with atomic_batch(place) as temporary:
             context = PhotoContext(file, self.source_files)
             for position, picture in pictures_of(decoded.pixels, self.variants, context):
-                key, name = self.keys[position], f"{stem}_{self.names[position]}.png"
+                key = self.keys[position]
                 encoded = picture if isinstance(picture, Failure) else encoded_picture(picture)
-                if isinstance(encoded, Failure) or isinstance(picture, Failure):
-                    failure = encoded if isinstance(encoded, Failure) else picture
-                    rows.append(PictureRow("", file.name, key, *failure, decoded.sha256))  # type: ignore[misc]
+                if isinstance(encoded, Failure):
+                    rows.append(PictureRow("", file.name, key, encoded.status, encoded.error, decoded.sha256))
                     continue
+                assert not isinstance(picture, Failure)
+                name = f"{stem}_{self.names[position]}.png"
                 (temporary / name).write_bytes(encoded)
                 path = f"{PICTURES}/{stem}/{name}"
                 contents[path] = hashlib.sha256(encoded).hexdigest()

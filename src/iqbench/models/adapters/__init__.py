@@ -1,0 +1,1 @@
+"""Other people's models as quality models: functions, networks, files, and services, one family a module."""
