@@ -78,8 +78,8 @@ def argument(text: str) -> Path:
 def in_settings(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the settings of an object with paths made absolute.
 
-    These are the `PATH_KEYS`, a ``checkpoint``, and any text that begins with ``~/``. The decode cache of a user without
-    a home folder becomes None: nothing is remembered.
+    These are the `PATH_KEYS`, a ``checkpoint``, and any text that begins with ``~/``. The decode cache of a user
+    without a home folder becomes None: nothing is remembered.
 
     Args:
         settings: The settings.

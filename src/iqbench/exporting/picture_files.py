@@ -19,6 +19,7 @@ from iqbench.inference.failures import Failure
 from iqbench.inference.worker import pictures_of
 from iqbench.interfaces import Photo, PhotoContext, PhotoFile, Variant
 from iqbench.io import atomic_batch, write_text
+from iqbench.outputs import stamped
 from iqbench.picture_manifest import ORIGINAL, PictureRow, pixel_digest
 
 PICTURES = "pictures"
@@ -148,11 +149,15 @@ class PictureFiles(Dataset[ExportedPhoto]):
 
 
 def encoded_picture(picture: Photo) -> bytes | Failure:
-    """Return a picture as a PNG, by the fastest filter and compression, or the reason why it is none."""
+    """Return a picture as a PNG, by the fastest filter and compression, or the reason why it is none.
+
+    It is stamped as iqbench's, so that a copy is never judged as a photo.
+    """
     try:
         if picture.dtype != np.uint8 or picture.shape[2:] != (3,):
             raise ValueError(f"a picture of {picture.dtype} {picture.shape}, promised is uint8 (height, width, 3)")
-        return cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR))[1].tobytes()
+        encoded = cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR))[1]
+        return stamped(encoded.tobytes())
     except (ValueError, cv2.error) as error:
         return Failure.of("prepare_error", error)
 
@@ -162,7 +167,7 @@ def photo_stem(name: str) -> str:
 
     Example:
         >>> photo_stem("./a b/Été, 1.jpg"), photo_stem("./con.png")
-        ('Ete-1-a19ee1bb0b57', 'con-28fe3ceb3b0f')
+        ('Ete-1-3fd8272d7532', 'con-9f3baf491cb1')
     """
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:NAME_DIGITS]
     stem = name.rpartition("/")[2]
@@ -174,7 +179,7 @@ def picture_names(keys: Sequence[str]) -> list[str]:
 
     Example:
         >>> picture_names(["original", "blur/1.0", "mine/50 %", "crop_edge/right"])
-        ['original', 'blur_1.0', 'mine_50-4a8d1e6c', 'crop_edge_right']
+        ['original', 'blur_1.0', 'mine_50-18b8820b', 'crop_edge_right']
     """
     plain = [key.replace("/", "_") for key in keys]
     lowered = [name.lower() for name in plain]
