@@ -39,11 +39,11 @@ _PNG_HEADER_BYTES = 33
 
 
 def stamped(png: bytes) -> bytes:
-    """Return a PNG with the stamp behind its header.
+    r"""Return a PNG with the stamp behind its header.
 
     Example:
         >>> stamped(b"x" * 33)[33:41]
-        b'\\x00\\x00\\x00\\x0etEXt'
+        b'\x00\x00\x00\x0etEXt'
     """
     header, rest = png[:_PNG_HEADER_BYTES], png[_PNG_HEADER_BYTES:]
     size = struct.pack(">I", len(_STAMP_BYTES) - len(b"tEXt"))

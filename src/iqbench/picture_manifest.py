@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ ORIGINAL = "original"
 """The name of the photo itself among its variants."""
 
 DIGEST_BYTES = 16
+
+_DIGEST = re.compile(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")
 
 READ = ["file", "photo", "variant", "status", "sha256", "digest"]
 """The columns by which a picture is found again."""
@@ -78,8 +81,7 @@ def read_manifest(file: Path) -> pd.DataFrame:
         raise UsageError(f"{file}: is not CSV ({' '.join(str(error).split())[:160]}); export again") from error
     if missing := [name for name in READ if name not in table]:
         raise UsageError(f"{file}: has no column {', '.join(missing)}, so python -m iqbench.export did not write it")
-    made = table["status"] == "ok"
-    wrong = table[made & ~table["digest"].str.fullmatch(f"[0-9a-f]{{{2 * DIGEST_BYTES}}}")]
-    if len(wrong):
-        raise UsageError(f"{file}: line {wrong.index[0] + 2}: the digest of the pixels is damaged; export again")
+    for at, (status, digest) in enumerate(zip(table["status"].tolist(), table["digest"].tolist(), strict=True)):
+        if status == "ok" and not _DIGEST.fullmatch(digest):
+            raise UsageError(f"{file}: row {at + 1}: the digest of the pixels is damaged; export again")
     return table[READ]

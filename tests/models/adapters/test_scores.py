@@ -19,7 +19,6 @@ from fixtures.photos import noisy_gradient
 from iqbench.errors import MissingResource, UsageError
 from iqbench.interfaces import PhotoFile, StoredAnswers
 from iqbench.models.adapters.scores import Scores
-from iqbench.picture_manifest import manifest_text
 from iqbench.provenance import fingerprint
 
 
@@ -282,7 +281,7 @@ def test_a_damaged_digest_is_refused(out: Path) -> None:
     text = (out / "manifest.csv").read_text(encoding="utf-8")
     digest = manifest(out)[1]["digest"]
     (out / "manifest.csv").write_text(text.replace(digest, digest[:-1]), encoding="utf-8")
-    with pytest.raises(UsageError, match=r"line 3: the digest of the pixels is damaged"):
+    with pytest.raises(UsageError, match=r"row 2: the digest of the pixels is damaged"):
         load(out / "scores.csv")
 
 
@@ -391,7 +390,7 @@ class TestByName:
 
     def test_two_rows_of_one_photo_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "s.csv").write_text("photo,score\na.jpg,1\n./a.jpg,2\n")
-        with pytest.raises(UsageError, match="two rows name one photo, such as 'a.jpg'"):
+        with pytest.raises(UsageError, match=r"two rows name one photo, such as 'a.jpg'"):
             load(tmp_path / "s.csv")
 
     def test_the_outputs_of_q_bench_are_the_difference_of_two_logits(self, tmp_path: Path) -> None:

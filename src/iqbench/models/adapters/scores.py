@@ -127,11 +127,15 @@ class _Pictures:
         """
         table = read_manifest(manifest)
         places = _places(Path(file), rows, table, manifest)
-        joined = pd.DataFrame({"place": places, "score": scores, "digest": table["digest"].to_numpy()[places]})
+        number, digests = pd.factorize(table["digest"])  # equal pictures have one number
+        joined = pd.DataFrame({"number": number[places], "place": places, "score": scores})
         _warn_of_different_scores(file, joined)
-        first = joined.sort_values(["digest", "place"]).drop_duplicates("digest")
-        scored = table["digest"].isin(first["digest"]).to_numpy()
-        return cls(_as_bytes(first["digest"]), first["score"].to_numpy(), table.assign(scored=scored))
+        first = joined.sort_values("place").drop_duplicates("number")
+        known = _as_bytes(digests[first["number"]])
+        order = np.argsort(known)
+        is_scored = np.zeros(len(digests), dtype=bool)
+        is_scored[first["number"]] = True
+        return cls(known[order], first["score"].to_numpy()[order], table.assign(scored=is_scored[number]))
 
     def score(self, digest: str) -> float:
         """Return the score of a picture.
@@ -225,7 +229,7 @@ class _Photos:
 
 def _warn_of_different_scores(file: str, joined: pd.DataFrame) -> None:
     """Warn where files of equal pixels, such as a photo and its identical copy, have different scores."""
-    spread = joined.groupby("digest")["score"].agg(["min", "max"])
+    spread = joined.groupby("number")["score"].agg(["min", "max"])
     different = spread[spread["min"] < spread["max"]]
     if len(different):
         log.warning(
@@ -285,6 +289,6 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip().replace("\\", "/").removeprefix("./"))
 
 
-def _as_bytes(digests: "pd.Series[str]") -> np.ndarray:
+def _as_bytes(digests: "pd.Index[str]") -> np.ndarray:
     joined = bytes.fromhex("".join(digests.tolist()))
     return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
