@@ -52,7 +52,7 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     """
     import torch
 
-    from iqbench.datasets.labelled import LabelledPhotos, photos_of
+    from iqbench.datasets.labelled import LabelledPhotos, check_present, photos_of
     from iqbench.evaluation.predict import Questions, Task, predict
     from iqbench.evaluation.splits import labels_of
     from iqbench.evaluation.summarize import summarize
@@ -74,6 +74,7 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
         raise UsageError(f"data: {config.data._target_.rpartition('.')[2]} has photos but no labels; use {labelled}")
     data = configuration.build(config.data, "data")
     split, table = labels_of(data, config.split)
+    check_present(data.title, photos_of([table]))
     torch.manual_seed(config.seed)  # the random weights of an untrained network are those of the benchmark
     with ExitStack() as model_code:
         model_code.enter_context(restored_process_state())

@@ -193,3 +193,24 @@ def photos_of(tables: Sequence[LabelTable]) -> list[PhotoFile]:
     """Return the distinct photos of several tables, sorted by name."""
     by_name = {photo.name: photo for table in tables for photo in table.photos}
     return [by_name[name] for name in sorted(by_name)]
+
+
+def check_present(title: str, files: Sequence[PhotoFile]) -> None:
+    """Tell how many photos of a set are not on this disk, with the first names.
+
+    Args:
+        title: The data set.
+        files: Its photos.
+
+    Raises:
+        UsageError: If more than half of them are not there.
+    """
+    absent = [file for file in files if not file.path.exists()]
+    if 2 * len(absent) > len(files):
+        raise UsageError(
+            f"{title}: {len(absent):,} of {len(files):,} photos are not there; the first is {absent[0].path}. "
+            "Is data.root the right folder?"
+        )
+    if absent:
+        names = ", ".join(file.name for file in absent[:3]) + ", ..." * (len(absent) > 3)
+        log.warning("%s: %s of %s photos are not there: %s", title, f"{len(absent):,}", f"{len(files):,}", names)
