@@ -120,6 +120,7 @@ def test_results_among_the_photos_are_never_judged(folder: Path, tmp_path: Path)
         ("bench", "-m", "model=contrast,iqa", "data=folder"),
         ("train", "model=siamese", "data=folder"),
         ("doctor", "data=phototriage"),
+        ("export", "data=folder"),
         ("evaluate", "model=contrast", "data=phototriage"),
         ("evaluate", "-m", "model=contrast,iqa", "data=phototriage"),
     ],

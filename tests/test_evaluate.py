@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import pearsonr, spearmanr
 
 from fixtures.command_line import TINY, Outcome, run
 from fixtures.labelled_sets import (
@@ -661,3 +662,67 @@ def test_the_test_photos_of_a_set_of_mean_opinions_are_benchmarked(tmp_path: Pat
     )
     assert outcome.exit_code == 0
     assert len(pd.read_csv(tmp_path / "bench" / "manifest.csv")) == 3
+
+
+# Scores from a file
+
+
+def write_scored(folder: Path, count: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """Write opinions and scores of photos that are not there; return both."""
+    generator = np.random.default_rng(3)
+    opinions, scores = generator.normal(50, 9, count), generator.normal(0, 1, count)
+    scores += opinions / 20
+    rows = zip(range(count), opinions, scores, strict=True)
+    lines = [(f"sub/photo {at}.jpg,{opinion!r}", f"photo {at}.jpg,{score!r}") for at, opinion, score in rows]
+    for name, column in (("opinions.csv", 0), ("scores.csv", 1)):
+        text = "\n".join(["photo,score", *(line[column] for line in reversed(lines))])
+        (folder / name).write_text(text.replace("np.float64(", "").replace(")", "") + "\n")
+    return opinions, scores
+
+
+def test_published_scores_are_evaluated_without_a_photo_and_agree_with_scipy(tmp_path: Path) -> None:
+    opinions, scores = write_scored(tmp_path)
+    outcome = evaluate(
+        tmp_path / "out", "model=scores", "model.file=scores.csv", "data=scored", "data.file=opinions.csv"
+    )
+    model, (one,) = model_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
+    assert model["srcc"]["value"] == pytest.approx(spearmanr(opinions, scores).statistic, abs=1e-12)
+    assert model["plcc"]["value"] == pytest.approx(pearsonr(opinions, scores).statistic, abs=1e-12)
+    rows = rows_of(tmp_path / "out").set_index("photo")
+    assert rows.loc["./sub/photo 7.jpg", "predicted"] == scores[7]
+    assert one["baselines"]["sharper"]["srcc"] == {
+        "value": None,
+        "interval": None,
+        "n": 0,
+        "reason": "no photo has an answer",
+        "interval_reason": "no photo has an answer",
+    }
+    assert model["against_best_baseline"]["reason"] == "no baseline has a value"
+    assert one["clusters"]["clusters"] == one["photos"]["planned"] == 30
+    assert one["photos"]["read"] == 0
+    assert "30 of 30 photos are not here" in outcome.err
+    assert "No baseline has a value to compare with." in outcome.out
+    assert "None" not in outcome.out
+
+
+def test_published_scores_of_photos_that_are_here_stand_beside_the_baselines(tmp_path: Path) -> None:
+    names = write_kadid(tmp_path / "kadid")
+    qualities = {name.removeprefix("./"): quality for name, quality in names.items()}
+    lines = [f"{name},{'nan' if at == 4 else -quality}" for at, (name, quality) in enumerate(qualities.items())]
+    (tmp_path / "damage.csv").write_text("\n".join(["photo,score", *lines]))
+    command = ("model=scores", "model.file=damage.csv", "data=kadid", "data.root=kadid", "max_failures=1")
+    evaluate(tmp_path / "out", *command, "model.higher_is_better=false")
+    model, (one,) = model_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
+    assert model["srcc"]["value"] > 0.9
+    assert one["baselines"]["brighter"]["srcc"]["value"] is not None
+    failed = rows_of(tmp_path / "out").query("status != 'ok'")
+    assert failed[["status", "error"]].values.tolist() == [["nonfinite", "the file of scores has no answer"]]
+
+
+def test_published_scores_that_lack_photos_are_refused_with_their_number(tmp_path: Path) -> None:
+    write_scored(tmp_path)
+    text = (tmp_path / "scores.csv").read_text().splitlines()
+    (tmp_path / "scores.csv").write_text("\n".join(text[:11]))
+    refused = run("evaluate", "model=scores", "model.file=scores.csv", "data=scored", "data.file=opinions.csv", "out=x")
+    assert refused.exit_code == 2
+    assert "scores.csv: no score for 20 of 30 photos, such as ./sub/photo 0.jpg; score them too" in refused.err

@@ -18,6 +18,7 @@ from iqbench.evaluation.answers import (
     with_average_answers,
 )
 from iqbench.evaluation.measures import (
+    NO_ANSWER,
     NO_SERIES,
     NO_WINNER,
     PAIR_MEASURES,
@@ -140,9 +141,10 @@ def _photo_agreement(
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
         units = bootstrap.units
         alone = ONE_PHOTO if units < 2 else ""
+        undefined = measure.undefined if count else NO_ANSWER
         deviations = resampled_deviations(draws, bootstrap.unit_weights, units)
         measures[name] = resampled_estimate(
-            measure.kind, draws, count, units, measure.undefined, alone, measure.bounds, deviations, **capped
+            measure.kind, draws, count, units, undefined, alone, measure.bounds, deviations, **capped
         )
     return {
         "counts": VoteCounts(photos=len(photos), judged=count - owed, unanswered=owed, failures=failures(photos)),

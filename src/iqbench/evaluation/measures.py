@@ -29,6 +29,7 @@ NO_SERIES = "no series was judged in full"
 ALL_TIED = "no series judged in full has an order both for the model and for people"
 NO_PHOTO = "no photo was judged"
 NO_CURVE = "the scores or the opinions are all the same, or there are fewer than five"
+NO_ANSWER = "no photo has an answer"
 CONSTANT = "the scores or the votes are all the same, or there are fewer than two"
 
 CORRELATIONS = (-1.0, 1.0)

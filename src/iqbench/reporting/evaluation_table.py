@@ -86,6 +86,8 @@ def heading(result: EvaluatedSet) -> str:
 def notes(result: EvaluatedSet, protocol: Protocol) -> list[str]:
     """Return the lines under a table: how to read it, the conclusions, and the cautions."""
     lines = [_legend(result, protocol), *_clusters(result.clusters), *_power(result)]
+    if not result.photos.read and not result.photos.failures:
+        lines.append("no photo was opened: baselines that look at photos have no value, and near-copies are not known")
     lines += voter_lines(result)
     for name, model in result.models.items():
         lines += [f"{one_line(name)}: {line}" for line in _conclusions(model)]
