@@ -705,6 +705,7 @@ def test_published_scores_are_evaluated_without_a_photo_and_agree_with_scipy(tmp
     assert "None" not in outcome.out
 
 
+@pytest.mark.slow
 def test_published_scores_of_photos_that_are_here_stand_beside_the_baselines(tmp_path: Path) -> None:
     names = write_kadid(tmp_path / "kadid")
     qualities = {name.removeprefix("./"): quality for name, quality in names.items()}

@@ -108,6 +108,7 @@ def test_an_export_goes_on_with_what_is_missing_or_wrong(folder: Path, tmp_path:
     assert [row for row in changed if row.photo != "./c.png"] == [row for row in rows if row.photo != "./c.png"]
 
 
+@pytest.mark.slow
 def test_another_suite_is_written_anew_and_photos_that_are_gone_take_their_pictures_along(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -234,6 +235,7 @@ def test_a_manifest_survives_any_name_in_it(tmp_path: Path) -> None:
         assert [row["photo"] for row in csv.DictReader(file)] == names
 
 
+@pytest.mark.slow
 def test_the_pictures_of_an_export_are_never_taken_for_photos(folder: Path) -> None:
     arguments = ("data=folder", f"data.root={folder}", CROPS, "engine.workers=0")
     assert run("export", *arguments, f"out={folder / 'export'}").exit_code == 0
@@ -242,6 +244,7 @@ def test_the_pictures_of_an_export_are_never_taken_for_photos(folder: Path) -> N
     assert len(request(folder).photos().files) == 3
 
 
+@pytest.mark.slow
 def test_a_photo_that_kills_its_worker_costs_its_own_pictures(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
