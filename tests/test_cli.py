@@ -120,6 +120,7 @@ def test_results_among_the_photos_are_never_judged(folder: Path, tmp_path: Path)
         ("bench", "-m", "model=contrast,iqa", "data=folder"),
         ("train", "model=siamese", "data=folder"),
         ("doctor", "data=phototriage"),
+        ("export", "data=folder"),
         ("evaluate", "model=contrast", "data=phototriage"),
         ("evaluate", "-m", "model=contrast,iqa", "data=phototriage"),
     ],
@@ -257,7 +258,8 @@ def test_help_shows_the_comments_of_the_users_own_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", ["bench", "train", "evaluate", "doctor", "report", "check", "plan", "sheet", "verify", "resolution"]
+    "program",
+    ["bench", "train", "evaluate", "export", "doctor", "report", "check", "plan", "sheet", "verify", "resolution"],
 )
 def test_every_program_tells_its_version(program: str) -> None:
     outcome = run(program, "--version")

@@ -11,7 +11,7 @@ from iqbench.errors import UsageError
 BEYOND = "must be from 0 to 4294967295"
 
 
-@pytest.mark.parametrize("program", ["bench", "train", "evaluate", "doctor", "resolution"])
+@pytest.mark.parametrize("program", ["bench", "train", "evaluate", "export", "doctor", "resolution"])
 @pytest.mark.parametrize(
     ("mistake", "reason"),
     [

@@ -10,9 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import pearsonr, spearmanr
 
 from fixtures.command_line import TINY, Outcome, run
-from fixtures.labelled_sets import painted, save, write_ava, write_csv, write_pairs, write_phototriage
+from fixtures.labelled_sets import (
+    painted,
+    save,
+    write_ava,
+    write_csv,
+    write_kadid,
+    write_koniq,
+    write_pairs,
+    write_phototriage,
+)
 from fixtures.tiny_models import siamese
 from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.io import lock
@@ -525,7 +535,7 @@ def test_two_checkpoints_of_one_name_are_told_apart(triage: Path, tmp_path: Path
 
 
 MISTAKES = {
-    "data=samples": "Samples has photos but no labels; use data=ava or data=pairs or data=phototriage",
+    "data=samples": "Samples has photos but no labels; use data=ava or data=kadid or data=koniq",
     "data=folder": "Folder has photos but no labels",
     "split=tset": "split=tset: must be one of train, val, test, all, or null (test here)",
     "anchors=1": "anchors=1: must be 2 or more",
@@ -563,3 +573,157 @@ def test_help_shows_two_examples_and_imports_nothing_heavy() -> None:
     assert answer.stdout.count("python -m iqbench.evaluate ") == 2
     imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
     assert not imported & {"torch", "lightning", "timm", "pandas", "cv2", "sklearn", "scipy", "matplotlib"}
+
+
+# Mean opinions
+
+
+def test_a_perfect_judge_agrees_with_mean_opinions_on_any_scale(tmp_path: Path) -> None:
+    write_koniq(tmp_path / "koniq", photos=40)
+    evaluate(tmp_path / "out", "model=bright", "data=koniq", "data.root=koniq", "split=all")
+    (one,) = summary_of(tmp_path / "out")["sets"]
+    assert (one["data"], one["split"], one["kind"]) == ("KonIQ-10k", "all", "scores")
+    model = model_of(tmp_path / "out")
+    assert model["srcc"]["value"] == model["krcc"]["value"] == 1
+    assert model["plcc_logistic"]["value"] > 0.999
+    assert model["against_best_baseline"]["baseline"] == "brighter"
+    rows = rows_of(tmp_path / "out")
+    assert rows["true"].between(1, 100).all()
+    assert "pairs_from_votes.csv" not in {file.name for file in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.slow
+def test_intervals_of_a_set_with_references_count_these(tmp_path: Path) -> None:
+    write_kadid(tmp_path / "kadid", references=6, levels=3)
+    outcome = evaluate(tmp_path / "out", "model=bright", "data=kadid", "data.root=kadid")
+    model = model_of(tmp_path / "out")
+    assert (model["bootstrap"]["unit"], model["bootstrap"]["units"]) == ("photo", 6)
+    photos = rows_of(tmp_path / "out", "photos.csv")
+    assert photos["cluster"].nunique() == 6
+    assert "18 photos with mean opinions" in outcome.out
+    evaluate(tmp_path / "alone", "model=bright", "data=kadid", "data.root=kadid", "data.cluster=photo")
+    assert model_of(tmp_path / "alone")["bootstrap"]["units"] == 18
+
+
+@pytest.mark.slow
+def test_models_are_compared_on_a_list_of_scores(tmp_path: Path) -> None:
+    names = write_kadid(tmp_path / "kadid")
+    rows = [
+        [f"{(tmp_path / 'kadid' / 'images').as_posix()}/{name[2:]}", str(-10 * quality)]
+        for name, quality in names.items()
+    ]
+    write_csv(tmp_path / "list.csv", [["img_path", "DMOS"], *rows])
+    data = ("data=scored", "data.file=list.csv", "data.higher_is_better=false")
+    evaluate(tmp_path / "out", "-m", "model=bright,dark", *data)
+    (one,) = summary_of(tmp_path / "out")["sets"]
+    assert {name: round(model["srcc"]["value"], 3) for name, model in one["models"].items()} == {
+        "bright": 1,
+        "dark": -1,
+    }
+    (difference,) = one["differences"]
+    assert (difference["measure"], difference["better"]) == ("srcc", "bright")
+
+
+def test_photos_that_are_not_there_are_counted_and_most_of_them_end_the_evaluation(tmp_path: Path) -> None:
+    write_kadid(tmp_path / "kadid")
+    (tmp_path / "kadid" / "images" / "I01_01_01.png").unlink()
+    outcome = evaluate(tmp_path / "out", "model=bright", "data=kadid", "data.root=kadid", "max_failures=1")
+    assert "KADID-10k: 1 of 18 photos are not there: ./I01_01_01.png" in outcome.err
+    assert sum(model_of(tmp_path / "out")["counts"]["failures"].values()) == 1
+    for photo in (tmp_path / "kadid" / "images").glob("I0[1-3]*"):
+        photo.unlink()
+    (tmp_path / "kadid" / "images" / "I04_01_01.png").unlink()
+    refused = run("evaluate", "--config-dir", "myconf", "model=bright", "data=kadid", "data.root=kadid", "out=x")
+    assert refused.exit_code == 2
+    assert "KADID-10k: 10 of 18 photos are not there; the first is" in refused.err
+
+
+def test_training_on_mean_opinions_is_refused_in_one_line(tmp_path: Path) -> None:
+    write_koniq(tmp_path / "koniq")
+    refused = run("train", "data=koniq", "data.root=koniq", "out=x", "trainer=cpu", *TINY)
+    assert refused.exit_code == 2
+    assert "no loss of iqbench learns from mean opinions" in refused.err
+
+
+def test_the_doctor_counts_mean_opinions(tmp_path: Path) -> None:
+    write_koniq(tmp_path / "koniq")
+    outcome = run("doctor", "data=koniq", "data.root=koniq", "out=doctor")
+    assert outcome.exit_code == 0
+    split = json.loads((tmp_path / "doctor" / "doctor.json").read_text())["splits"]["train"]
+    assert (split["kind"], split["labels"]) == ("scores", 6)
+    assert 1 <= split["lowest"] < split["mean"] < split["highest"] <= 100
+
+
+@pytest.mark.slow
+def test_the_test_photos_of_a_set_of_mean_opinions_are_benchmarked(tmp_path: Path) -> None:
+    write_koniq(tmp_path / "koniq")
+    outcome = run(
+        "bench", "model=iqa", "degradation=blur", "data=koniq", "data.root=koniq", "out=bench", "engine.workers=0"
+    )
+    assert outcome.exit_code == 0
+    assert len(pd.read_csv(tmp_path / "bench" / "manifest.csv")) == 3
+
+
+# Scores from a file
+
+
+def write_scored(folder: Path, count: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    """Write opinions and scores of photos that are not there; return both."""
+    generator = np.random.default_rng(3)
+    opinions, scores = generator.normal(50, 9, count), generator.normal(0, 1, count)
+    scores += opinions / 20
+    rows = zip(range(count), opinions, scores, strict=True)
+    lines = [(f"sub/photo {at}.jpg,{opinion!r}", f"photo {at}.jpg,{score!r}") for at, opinion, score in rows]
+    for name, column in (("opinions.csv", 0), ("scores.csv", 1)):
+        text = "\n".join(["photo,score", *(line[column] for line in reversed(lines))])
+        (folder / name).write_text(text.replace("np.float64(", "").replace(")", "") + "\n")
+    return opinions, scores
+
+
+def test_published_scores_are_evaluated_without_a_photo_and_agree_with_scipy(tmp_path: Path) -> None:
+    opinions, scores = write_scored(tmp_path)
+    outcome = evaluate(
+        tmp_path / "out", "model=scores", "model.file=scores.csv", "data=scored", "data.file=opinions.csv"
+    )
+    model, (one,) = model_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
+    assert model["srcc"]["value"] == pytest.approx(spearmanr(opinions, scores).statistic, abs=1e-12)
+    assert model["plcc"]["value"] == pytest.approx(pearsonr(opinions, scores).statistic, abs=1e-12)
+    rows = rows_of(tmp_path / "out").set_index("photo")
+    assert rows.loc["./sub/photo 7.jpg", "predicted"] == scores[7]
+    assert one["baselines"]["sharper"]["srcc"] == {
+        "value": None,
+        "interval": None,
+        "n": 0,
+        "reason": "no photo has an answer",
+        "interval_reason": "no photo has an answer",
+    }
+    assert model["against_best_baseline"]["reason"] == "no baseline has a value"
+    assert one["clusters"]["clusters"] == one["photos"]["planned"] == 30
+    assert one["photos"]["read"] == 0
+    assert "30 of 30 photos are not here" in outcome.err
+    assert "No baseline has a value to compare with." in outcome.out
+    assert "None" not in outcome.out
+
+
+@pytest.mark.slow
+def test_published_scores_of_photos_that_are_here_stand_beside_the_baselines(tmp_path: Path) -> None:
+    names = write_kadid(tmp_path / "kadid")
+    qualities = {name.removeprefix("./"): quality for name, quality in names.items()}
+    lines = [f"{name},{'nan' if at == 4 else -quality}" for at, (name, quality) in enumerate(qualities.items())]
+    (tmp_path / "damage.csv").write_text("\n".join(["photo,score", *lines]))
+    command = ("model=scores", "model.file=damage.csv", "data=kadid", "data.root=kadid", "max_failures=1")
+    evaluate(tmp_path / "out", *command, "model.higher_is_better=false")
+    model, (one,) = model_of(tmp_path / "out"), summary_of(tmp_path / "out")["sets"]
+    assert model["srcc"]["value"] > 0.9
+    assert one["baselines"]["brighter"]["srcc"]["value"] is not None
+    failed = rows_of(tmp_path / "out").query("status != 'ok'")
+    assert failed[["status", "error"]].values.tolist() == [["nonfinite", "the file of scores has no answer"]]
+
+
+def test_published_scores_that_lack_photos_are_refused_with_their_number(tmp_path: Path) -> None:
+    write_scored(tmp_path)
+    text = (tmp_path / "scores.csv").read_text().splitlines()
+    (tmp_path / "scores.csv").write_text("\n".join(text[:11]))
+    refused = run("evaluate", "model=scores", "model.file=scores.csv", "data=scored", "data.file=opinions.csv", "out=x")
+    assert refused.exit_code == 2
+    assert "scores.csv: no score for 20 of 30 photos, such as ./sub/photo 0.jpg; score them too" in refused.err

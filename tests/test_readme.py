@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 FRONT = ROOT / "README.md"
 ROOMS = sorted((ROOT / "src").rglob("README.md"))
 PAGES = [FRONT, *ROOMS, ROOT / ".github" / "CONTRIBUTING.md"]
-COMMAND = re.compile(r"^python -m iqbench\.(bench|train|evaluate|doctor) (.*)$", re.MULTILINE)
+COMMAND = re.compile(r"^python -m iqbench\.(bench|train|evaluate|export|doctor) (.*)$", re.MULTILINE)
 COMMANDS = [(page, *match) for page in PAGES for match in COMMAND.findall(page.read_text(encoding="utf-8"))]
 GROUPS = {path.name for path in CONF_DIR.iterdir() if path.is_dir()}
 

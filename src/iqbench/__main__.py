@@ -24,6 +24,7 @@ PROGRAMS = (
     Program("resolution", "test verdicts at several sizes", "model=siamese data=folder data.root=DIR"),
     Program("verify", "check that results are complete", "RUN"),
     Program("doctor", "find faults in labels", "data=phototriage data.root=DIR"),
+    Program("export", "write the degraded copies, for another program to score", "data=folder data.root=DIR out=DIR"),
     Program("train", "train a model", "model=siamese data=phototriage data.root=DIR"),
     Program("evaluate", "measure agreement with human labels", "model=siamese data=phototriage data.root=DIR"),
 )

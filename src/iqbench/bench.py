@@ -164,6 +164,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     from iqbench.degradations.rehearsal import rehearse
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.rehearsal import rehearse_model
+    from iqbench.interfaces import StoredAnswers
     from iqbench.provenance import fingerprint
     from iqbench.results.reader import recorded_identity
 
@@ -176,6 +177,8 @@ def _plan(request: Request, folder: Path) -> "Plan":
     digests = rehearse(variants)
     torch.manual_seed(config.seed)  # the random weights of an untrained network are the same in a resumed run
     model = request.judge()
+    if isinstance(model, StoredAnswers):
+        model.check_answers(files, variants)
     settings: Any = OmegaConf.to_container(config.model, resolve=True)
     model_fingerprint = fingerprint(model, settings)  # before it is used, since a model may remember what it has seen
     model = engine.place(model)

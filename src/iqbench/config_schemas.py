@@ -104,12 +104,30 @@ class DoctorSchema:
     reference: str | None = None
 
 
+@dataclass
+class ExportSchema:
+    """The keys of conf/export.yaml and their types."""
+
+    data: Any = None
+    degradation: Any = None
+    engine: Any = None
+    paths: Any = None
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    print_config: bool = False
+    max_failures: int = 0
+    shard: int = 0
+    shards: int = 1
+
+
 SCHEMAS: dict[str, type] = {
     "bench": BenchSchema,
     "train": TrainSchema,
     "evaluate": EvaluateSchema,
     "doctor": DoctorSchema,
     "resolution": ResolutionSchema,
+    "export": ExportSchema,
 }
 """The schema of each config file (a structured config)."""
 

@@ -1,6 +1,7 @@
 """Evaluate a model against people's labels: ``python -m iqbench.evaluate model=iqa data=phototriage``."""
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from iqbench.sweep import recorded
 
 if TYPE_CHECKING:
     from iqbench.evaluation.predict import Task
-    from iqbench.interfaces import QualityModel
+    from iqbench.interfaces import PhotoFile, QualityModel
     from iqbench.results.evaluation_summary import EvaluationRun, EvaluationSummary
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,14 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     """
     import torch
 
-    from iqbench.datasets.labelled import LabelledPhotos, photos_of
+    from iqbench.datasets.labelled import LabelledPhotos, check_present, photos_of
     from iqbench.evaluation.predict import Questions, Task, predict
     from iqbench.evaluation.splits import labels_of
     from iqbench.evaluation.summarize import summarize
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.process_state import restored_process_state
     from iqbench.inference.rehearsal import rehearse_model
+    from iqbench.interfaces import StoredAnswers
     from iqbench.io import lock
     from iqbench.provenance import fingerprint
     from iqbench.reporting.evaluation_exports import check_same, export
@@ -73,19 +75,22 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
         raise UsageError(f"data: {config.data._target_.rpartition('.')[2]} has photos but no labels; use {labelled}")
     data = configuration.build(config.data, "data")
     split, table = labels_of(data, config.split)
+    files = photos_of([table])
     torch.manual_seed(config.seed)  # the random weights of an untrained network are those of the benchmark
     with ExitStack() as model_code:
         model_code.enter_context(restored_process_state())
         model = configuration.build(config.model, "model")
+        if not _knows_by_name(model, files):
+            check_present(data.title, files)
         model_settings: Any = OmegaConf.to_container(config.model, resolve=True)
         model_fingerprint = fingerprint(model, model_settings)  # before it is used, as in the benchmark
         model = settings.place(model)
         settings = settings.for_model(model)
-        picture = rehearse_model(model, settings, photos_of([table]))
+        picture = None if isinstance(model, StoredAnswers) else rehearse_model(model, settings, files)
         settings = autotune(settings, model, picture)
         task = Task(table, questions, protocol, data.cluster)
         run = identify(config, model, model_fingerprint, task, (data.title, split))
-        log.info("%s: %s %s, %d photos", config.name, data.title, split, len(photos_of([table])))
+        log.info("%s: %s %s, %d photos", config.name, data.title, split, len(files))
         if training_data := training_provenance(model).get("what"):
             log.info("%s: training data: %s", config.name, training_data)
         with lock(folder):
@@ -96,6 +101,20 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
             if notice := not_held_out(evaluation.result.first_model, f"{len(answers.photos)} photos"):
                 log.warning("NOT HELD OUT: %s %s", config.name, notice)
             return export(folder, evaluation)
+
+
+def _knows_by_name(model: "QualityModel", files: "Sequence[PhotoFile]") -> bool:
+    """Return whether a model has stored the scores of photos by their names, so that the photos need not be there.
+
+    Raises:
+        MissingResource: If it lacks some.
+    """
+    from iqbench.interfaces import StoredAnswers
+
+    if not isinstance(model, StoredAnswers):
+        return False
+    model.check_answers(files, [])
+    return model.scores_by_name(files) is not None
 
 
 def identify(

@@ -237,6 +237,26 @@ class Variant:
         return f"{self.type}/{self.level}"
 
 
+@runtime_checkable
+class StoredAnswers(Protocol):
+    """A scorer whose scores were computed elsewhere: it has those of certain pictures and of no others."""
+
+    def check_answers(self, files: Sequence[PhotoFile], variants: Sequence[Variant]) -> None:
+        """Return if the scores of these photos and of all their variants are there.
+
+        Raises:
+            MissingResource: If some are not, with their number.
+        """
+        ...
+
+    def scores_by_name(self, files: Sequence[PhotoFile]) -> Float[np.ndarray, "n"] | None:
+        """Return the score of each photo by its name, so that no photo is opened; NaN where there is no answer.
+
+        None where pictures are recognised by their pixels.
+        """
+        ...
+
+
 SHA_DIGITS = 16
 """Hex digits of a photo's sha256 in a checkpoint, by which training photos are recognised later."""
 

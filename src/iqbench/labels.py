@@ -1,14 +1,15 @@
-"""Label tables: people's preferences between two photos, or their votes for single photos."""
+"""Label tables: people's preferences between two photos, their votes for single photos, or mean opinions of these."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, PhotoFile
 
 RATINGS = np.arange(1, 11)
@@ -90,7 +91,48 @@ class VoteTable:
         return self.where(~_is_named(self.photos, names))
 
 
-LabelTable = PairTable | VoteTable
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """Mean opinions of single photos, one row per photo, on the scale of their set; higher is better.
+
+    ``sd`` is the standard deviation of the opinions about a photo, on the scale of ``means``; NaN where it is unknown.
+    """
+
+    photos: tuple[PhotoFile, ...]
+    means: Float[np.ndarray, "n"]
+    sd: Float[np.ndarray, "n"]
+
+    kind: ClassVar[Literal["scores"]] = "scores"
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def where(self, keep: Bool[np.ndarray, "n"]) -> "ScoreTable":
+        """Return the rows of a mask."""
+        kept = np.flatnonzero(keep)
+        return ScoreTable(tuple(self.photos[at] for at in kept), self.means[kept], self.sd[kept])
+
+    def without(self, names: Collection[str]) -> "ScoreTable":
+        """Return the rows of all but the named photos."""
+        return self.where(~_is_named(self.photos, names))
+
+
+TrainingLabels = PairTable | VoteTable
+LabelTable = TrainingLabels | ScoreTable
+
+
+def for_training(table: LabelTable) -> TrainingLabels:
+    """Return the labels if a model can learn from them.
+
+    Raises:
+        UsageError: If they are mean opinions.
+    """
+    if isinstance(table, ScoreTable):
+        raise UsageError(
+            "no loss of iqbench learns from mean opinions; evaluate models on this set, and train on data=phototriage, "
+            "data=pairs or data=ava"
+        )
+    return table
 
 
 def concatenate(tables: Sequence[LabelTable]) -> LabelTable:
@@ -108,6 +150,10 @@ def concatenate(tables: Sequence[LabelTable]) -> LabelTable:
     votes = [table.counts for table in tables if isinstance(table, VoteTable)]
     if votes:
         return VoteTable(photos, np.concatenate(votes))
+    scores = [table for table in tables if isinstance(table, ScoreTable)]
+    if scores:
+        columns = [np.concatenate([getattr(table, name) for table in scores]) for name in ("means", "sd")]
+        return ScoreTable(photos, *columns)
     pairs = [table for table in tables if isinstance(table, PairTable)]
     starts = np.cumsum([0, *(len(table.photos) for table in pairs[:-1])])
     return PairTable(

@@ -1,5 +1,7 @@
 """What tells that a folder or a picture was written by iqbench, so that it is never judged as a photo."""
 
+import struct
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 
@@ -31,6 +33,21 @@ STAMP = {"Source": "iqbench"}
 _STAMP_BYTES = b"".join(f"tEXt{key}\0{value}".encode() for key, value in STAMP.items())
 _HEAD_BYTES = 512
 """Bytes in which the stamp stands: it comes before the pixels."""
+
+
+_PNG_HEADER_BYTES = 33
+
+
+def stamped(png: bytes) -> bytes:
+    r"""Return a PNG with the stamp behind its header.
+
+    Example:
+        >>> stamped(b"x" * 33)[33:41]
+        b'\x00\x00\x00\x0etEXt'
+    """
+    header, rest = png[:_PNG_HEADER_BYTES], png[_PNG_HEADER_BYTES:]
+    size = struct.pack(">I", len(_STAMP_BYTES) - len(b"tEXt"))
+    return header + size + _STAMP_BYTES + struct.pack(">I", zlib.crc32(_STAMP_BYTES)) + rest
 
 
 def holds_results(names: Collection[str]) -> bool:

@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 
 from iqbench.errors import UsageError
 
-DATA_KEYS = ("data.root", "data.file", "data.cache")
-"""The settings of data sets that are paths."""
+PATH_KEYS = ("data.root", "data.file", "data.cache", "model.file", "model.manifest")
+"""The settings of data sets and models that are paths."""
 
 VARIABLES = ("IQBENCH_RESULTS", "IQBENCH_PHOTOTRIAGE", "IQBENCH_AVA", "IQBENCH_CACHE")
 """The environment variables that are paths."""
@@ -78,8 +78,8 @@ def argument(text: str) -> Path:
 def in_settings(settings: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Return the settings of an object with paths made absolute.
 
-    These are the `DATA_KEYS` of ``data``, a ``checkpoint``, and any text that begins with ``~/``. The decode cache of a
-    user without a home folder becomes None: nothing is remembered.
+    These are the `PATH_KEYS`, a ``checkpoint``, and any text that begins with ``~/``. The decode cache of a user
+    without a home folder becomes None: nothing is remembered.
 
     Args:
         settings: The settings.
@@ -102,7 +102,7 @@ def _in_setting(key: str, value: Any) -> Any:
         return None
     if key.endswith(".checkpoint"):
         return checkpoint(value, key)
-    is_path = is_below_home(value) or (key in DATA_KEYS and "://" not in value)
+    is_path = is_below_home(value) or (key in PATH_KEYS and "://" not in value)
     return str(absolute(value, key)) if is_path else value
 
 

@@ -5,13 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.optimize import curve_fit
 
 from fixtures.predictions import flipped, pair_answers, tangled_answers, vote_answers
 from iqbench.errors import UsageError
-from iqbench.evaluation.agreement import pair_agreement, vote_agreement
+from iqbench.evaluation.agreement import pair_agreement, score_agreement, vote_agreement
 from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, PairMean, VoteMeasure
 from iqbench.evaluation.vote_scale import VoteScale
 from iqbench.metrics import votes as vote_metrics
+from iqbench.metrics.logistic import fit_logistic
 from iqbench.metrics.pairs import (
     accuracy_by_agreement,
     agreements,
@@ -449,3 +451,90 @@ def test_a_measure_that_is_added_to_the_definitions_is_in_the_summary_and_in_its
 
 def spread(predicted, true):
     return float(np.ptp(predicted)) if len(predicted) else None
+
+
+# Mean opinions
+
+
+def opinion_answers(photos, seed=0, noise=0.5, references=0):
+    """Photos with mean opinions from 1 to 100, whose model follows them on a bent scale."""
+    random = np.random.default_rng(seed)
+    quality = random.normal(size=photos)
+    table = pd.DataFrame({"photo": [f"./{at:05}.jpg" for at in range(photos)], "status": "ok"})
+    table["true"] = 1 + 99 / (1 + np.exp(-2 * quality)) + 5 * random.normal(size=photos)
+    table["predicted"] = quality + noise * random.normal(size=photos)
+    return table.assign(photo_cluster=[f"{at % references}" for at in range(photos)]) if references else table
+
+
+def of_scores(answers, seed=0, resamples=200):
+    return score_agreement(answers, BootstrapConfig(seed, resamples), VoteScale("score"))
+
+
+def test_the_values_about_mean_opinions_are_those_of_scipy():
+    photos = opinion_answers(80)
+    agreement = of_scores(photos)
+    predicted, true = photos["predicted"].to_numpy(), photos["true"].to_numpy()
+    for name, measure in (("srcc", stats.spearmanr), ("plcc", stats.pearsonr), ("krcc", stats.kendalltau)):
+        assert agreement.measures[name].value == pytest.approx(measure(predicted, true).statistic)
+        assert agreement.measures[name].n == 80
+
+    def form(x, high, low, centre, width):
+        return (high - low) / (1 + np.exp(-(x - centre) / width)) + low
+
+    fitted = form(predicted, *curve_fit(form, predicted, true, (100, 1, 0, 0.5))[0])
+    assert agreement.plcc_logistic.value == pytest.approx(stats.pearsonr(fitted, true).statistic, abs=1e-4)
+    assert agreement.rmse_logistic.value == pytest.approx(np.sqrt(np.mean((fitted - true) ** 2)), rel=1e-3)
+    assert agreement.plcc_logistic.value > agreement.plcc.value
+    for estimate in agreement.measures.values():
+        low, high = estimate.interval
+        assert low < estimate.value < high
+
+
+def test_a_model_that_is_a_logistic_of_the_truth_gets_1_after_the_logistic():
+    photos = opinion_answers(60, noise=0)
+    photos["true"] = 3 + 2 / (1 + np.exp(-photos["predicted"]))
+    agreement = of_scores(photos)
+    assert agreement.plcc.value < 0.999
+    assert agreement.plcc_logistic.value == pytest.approx(1, abs=1e-6)
+    assert agreement.rmse_logistic.value == pytest.approx(0, abs=1e-3)
+
+
+def test_a_model_whose_scores_fall_with_quality_is_not_praised_after_the_logistic():
+    photos = opinion_answers(60)
+    wrong = of_scores(photos.assign(predicted=-photos["predicted"]))
+    assert wrong.plcc_logistic.value == pytest.approx(-of_scores(photos).plcc_logistic.value, abs=1e-6)
+    assert wrong.plcc_logistic.interval[1] < 0
+
+
+def test_scores_or_opinions_that_are_all_the_same_have_a_reason():
+    photos = opinion_answers(20)
+    for column in ("predicted", "true"):
+        agreement = of_scores(photos.assign(**{column: 1.0}))
+        for name in ("plcc_logistic", "rmse_logistic"):
+            estimate = agreement.measures[name]
+            assert estimate.value is None
+            assert estimate.reason == "the scores or the opinions are all the same, or there are fewer than five"
+            assert estimate.interval is None
+
+
+def test_photos_of_one_reference_are_resampled_together():
+    alone, together = of_scores(opinion_answers(100)), of_scores(opinion_answers(100, references=10))
+    assert (alone.bootstrap.units, together.bootstrap.units) == (100, 10)
+    assert alone.plcc_logistic.value == together.plcc_logistic.value
+    assert alone.plcc_logistic.interval != together.plcc_logistic.interval
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("noise", "photos", "least"), [(0.3, 15, 0.9), (0.3, 60, 0.91), (1.0, 60, 0.9), (1.0, 200, 0.9)]
+)
+def test_the_interval_after_the_logistic_holds_the_truth(noise, photos, least):
+    many = opinion_answers(100_000, seed=10**6, noise=noise)
+    curve = fit_logistic(many["predicted"].to_numpy(), many["true"].to_numpy())
+    truth = np.corrcoef(curve(many["predicted"].to_numpy()), many["true"])[0, 1]
+    hits = 0
+    for seed in range(200):
+        draws = of_scores(opinion_answers(photos, seed, noise), resamples=200).plcc_logistic
+        low, high = draws.interval
+        hits += low <= truth <= high
+    assert hits / 200 >= least

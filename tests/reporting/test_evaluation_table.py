@@ -151,3 +151,16 @@ def test_a_model_that_is_shown_to_be_worse_is_no_leader_and_one_that_saw_the_pho
     text = set_headline(result.model_copy(update={"models": result.models | {leader: seen}}))
     assert text.endswith(f"{leader} was trained on some of these photos, so its number does not count.")
     assert "leads" not in text
+
+
+def test_a_set_without_any_baseline_says_so_instead_of_naming_none():
+    result = evaluated({"a": vote_answers(30), "b": with_noise(vote_answers(30), "predicted", 0.5)})
+    models = {
+        name: model.model_copy(
+            update={"against_best_baseline": model.against_best_baseline.model_copy(update={"baseline": None})}
+        )
+        for name, model in result.models.items()
+    }
+    assert set_headline(result.model_copy(update={"models": models})).endswith(
+        "No baseline has a value to compare with."
+    )

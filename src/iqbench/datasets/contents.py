@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from iqbench.interfaces import SHA_DIGITS
-from iqbench.labels import LabelTable, PairTable
+from iqbench.labels import PairTable, TrainingLabels
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SplitContents:
         return {"photos": len(self.photos), "photos_digest": digest, "examples": self.examples, "labels": self.labels}
 
 
-def contents_of(table: LabelTable, sha256: Mapping[str, str]) -> SplitContents:
+def contents_of(table: TrainingLabels, sha256: Mapping[str, str]) -> SplitContents:
     """Return the contents of a label table. The order of its rows, and of the photos in a pair, does not count.
 
     Args:

@@ -27,7 +27,7 @@ from iqbench.datasets.sampler import (
 )
 from iqbench.errors import UsageError
 from iqbench.interfaces import Labels, Pairs, Photo, PhotoFile, Votes
-from iqbench.labels import LabelTable, PairTable, VoteTable, pairs_from_votes
+from iqbench.labels import PairTable, TrainingLabels, VoteTable, pairs_from_votes
 
 Sampling = Literal["shuffled", "balanced", "by_series"]
 Targets = Literal["soft", "hard", "weighted"]
@@ -101,7 +101,7 @@ class Examples:
             raise UsageError(f"examples.min_difference={self.min_difference}: must be from 0 to below 9 votes")
         Augmentation(**self.augmentation)
 
-    def labels_for(self, table: LabelTable, learner: Learner) -> LabelTable:
+    def labels_for(self, table: TrainingLabels, learner: Learner) -> TrainingLabels:
         """Return the labels in the form that the model learns from.
 
         Raises:
@@ -149,7 +149,7 @@ class Examples:
         batch_size = max(1, self.batch_size // processes)
         return DataLoader(dataset, batch_size, sampler=rows, num_workers=self.workers, **loader_options())
 
-    def dataset(self, table: LabelTable, learner: Learner, training: bool) -> "PairExamples | VoteExamples":
+    def dataset(self, table: TrainingLabels, learner: Learner, training: bool) -> "PairExamples | VoteExamples":
         """Return a table's examples. Swapping, augmentation and smoothing apply to training only."""
         augmentation = Augmentation(**self.augmentation) if training else None
         smoothing = self.label_smoothing if training else 0.0
@@ -159,7 +159,7 @@ class Examples:
             return PairExamples(table, targets, weights, learner.preprocessing, augmentation)
         return VoteExamples(table, table.shares * (1 - smoothing) + smoothing / 10, learner.preprocessing, augmentation)
 
-    def sampling_probabilities(self, table: LabelTable) -> Float[np.ndarray, "n"] | None:
+    def sampling_probabilities(self, table: TrainingLabels) -> Float[np.ndarray, "n"] | None:
         """Return the probability of each row in each draw; None if each row is taken once."""
         if self.sampling == "shuffled":
             return None

@@ -23,7 +23,7 @@ from iqbench.datasets.passed_over import PassedOver
 from iqbench.datasets.sampling import usable_sample
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing, Split
-from iqbench.labels import LabelTable, PairTable, concatenate
+from iqbench.labels import LabelTable, PairTable, TrainingLabels, concatenate, for_training
 from iqbench.paths import absolute
 from iqbench.training_provenance import joined_provenance, training_step
 
@@ -85,11 +85,11 @@ class LabelledPhotos(LightningDataModule, ABC):
         return examine(photos_of(list(self.labels.values())), self.cache)
 
     @cached_property
-    def tables(self) -> Mapping[Split, LabelTable]:
-        """The labels of the photos that can be decoded.
+    def tables(self) -> Mapping[Split, TrainingLabels]:
+        """The labels to train with: those of the photos that can be decoded.
 
         Raises:
-            UsageError: If more than half of the photos cannot be decoded.
+            UsageError: If more than half of the photos cannot be decoded, or no model learns from these labels.
         """
         unusable = self.examined[self.examined["code"] != "ok"]
         if 2 * len(unusable) > len(self.examined):
@@ -100,7 +100,7 @@ class LabelledPhotos(LightningDataModule, ABC):
                 f"the first is {example.name}: {example['error']}. Is data.root the right folder?"
             )
         names = set(unusable.index)
-        tables = {split: table.without(names) for split, table in self.labels.items()}
+        tables = {split: for_training(table.without(names)) for split, table in self.labels.items()}
         for split, table in tables.items():
             total = len(self.labels[split])
             if len(table) < total:
@@ -169,7 +169,7 @@ class LabelledPhotos(LightningDataModule, ABC):
         table = self._example_labels("val" if examples.overfit is None else "train")
         return examples.dataset(table, learner, training=False)
 
-    def _example_labels(self, split: Split) -> LabelTable:
+    def _example_labels(self, split: Split) -> TrainingLabels:
         examples, learner = self._example_settings()
         table = examples.labels_for(self.tables[split], learner)
         return table if examples.overfit is None else table.where(np.arange(len(table)) < examples.overfit)
@@ -193,3 +193,24 @@ def photos_of(tables: Sequence[LabelTable]) -> list[PhotoFile]:
     """Return the distinct photos of several tables, sorted by name."""
     by_name = {photo.name: photo for table in tables for photo in table.photos}
     return [by_name[name] for name in sorted(by_name)]
+
+
+def check_present(title: str, files: Sequence[PhotoFile]) -> None:
+    """Tell how many photos of a set are not on this disk, with the first names.
+
+    Args:
+        title: The data set.
+        files: Its photos.
+
+    Raises:
+        UsageError: If more than half of them are not there.
+    """
+    absent = [file for file in files if not file.path.exists()]
+    if 2 * len(absent) > len(files):
+        raise UsageError(
+            f"{title}: {len(absent):,} of {len(files):,} photos are not there; the first is {absent[0].path}. "
+            "Is data.root the right folder?"
+        )
+    if absent:
+        names = ", ".join(file.name for file in absent[:3]) + ", ..." * (len(absent) > 3)
+        log.warning("%s: %s of %s photos are not there: %s", title, f"{len(absent):,}", f"{len(files):,}", names)

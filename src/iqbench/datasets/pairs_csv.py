@@ -1,14 +1,11 @@
 """Parser of a CSV of comparisons, with a better and a worse photo per row. Paths must stay in one folder."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-from iqbench.datasets.parsing import LineErrors, quoted, read_text
 from iqbench.errors import UsageError
+from iqbench.parsing import LineErrors, csv_rows, is_absolute, path_error, quoted
 from iqbench.paths import on_disk
 
 _HEADER = ["better", "worse"]
@@ -41,7 +38,7 @@ def read_comparisons(file: Path, root: Path | None = None) -> list[Comparison]:
             weight out of range, or a repeated row.
     """
     errors = LineErrors(file)
-    rows = _rows(file, errors)
+    rows = csv_rows(file, errors)
     header = next(rows, (1, []))[1]
     if header not in (_HEADER, [*_HEADER, "weight"]):
         errors.raise_if_any()
@@ -60,22 +57,6 @@ def read_comparisons(file: Path, root: Path | None = None) -> list[Comparison]:
     if not comparisons:
         raise UsageError(f"{file}: no pairs below the header")
     return comparisons
-
-
-def _rows(file: Path, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows with the number of their first line. Quoted names may contain line breaks."""
-    text = read_text(file).rstrip("\r\n")
-    reader = csv.reader(io.StringIO(text), strict=True)
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                yield line, row
-            else:
-                errors.add(line, "blank")
-            line = reader.line_num + 1
-    except csv.Error as error:
-        errors.add(line, f"not CSV from here on ({error})")
 
 
 def _header_error(header: list[str]) -> str:
@@ -132,7 +113,7 @@ class _PathResolver:
         return self._resolved[cell]
 
     def _on_disk(self, cell: str) -> _ResolvedPath:
-        outside = _is_absolute(cell) and not Path(cell).is_relative_to(self._given)
+        outside = is_absolute(cell) and not Path(cell).is_relative_to(self._given)
         try:
             target = on_disk(self._root / cell).resolve(strict=True)
             is_file = target.is_file()
@@ -149,19 +130,9 @@ class _PathResolver:
 
     def _path_error(self, cell: str) -> str:
         """Return the reason why a path is refused, whatever is on the disk; empty if it is accepted."""
-        if not cell:
-            return "is empty"
-        if "\\" in cell:
-            return f"is {quoted(cell)}: write folders with /"
-        if _is_absolute(cell) and not Path(cell).is_absolute():  # of another system
+        if is_absolute(cell) and not Path(cell).is_absolute() and "\\" not in cell:  # of another system
             return self._not_in(cell)
-        if ".." in PurePosixPath(cell).parts:
-            return f"is {quoted(cell)}: must not leave {self._place}"
-        return ""
+        return path_error(cell, self._place)
 
     def _not_in(self, cell: str) -> str:
         return f"is {quoted(cell)}: must be relative to {self._place} or lie in it; data.root=DIR names the folder"
-
-
-def _is_absolute(cell: str) -> bool:
-    return cell.startswith("/") or re.match("[A-Za-z]:", cell) is not None

@@ -1,7 +1,8 @@
 """Agreement of a model's answers with people, with intervals. No result depends on the order of the answers."""
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,15 @@ from iqbench.evaluation.answers import (
     with_average_answers,
 )
 from iqbench.evaluation.measures import (
+    NO_ANSWER,
     NO_SERIES,
     NO_WINNER,
     PAIR_MEASURES,
+    SCORE_MEASURES,
     VOTE_MEASURES,
     PairMean,
     SeriesMean,
+    VoteMeasure,
     VoteProportion,
 )
 from iqbench.evaluation.vote_scale import VoteScale
@@ -36,6 +40,7 @@ from iqbench.results.agreement_summary import (
     ClusterBootstrap,
     PairAgreement,
     PairCounts,
+    ScoreAgreement,
     VoteAgreement,
     VoteCounts,
 )
@@ -96,6 +101,27 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         config: The seed and the number of resamples; a `CappedEstimate` has fewer where there are many photos.
         scale: What the model predicts of votes.
     """
+    return VoteAgreement.model_validate(_photo_agreement(answers, VOTE_MEASURES, config, scale))
+
+
+def score_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteScale) -> ScoreAgreement:
+    """Return how well a model agrees with mean opinions of single photos, whatever their scale.
+
+    Args:
+        answers: As for `vote_agreement`; ``true`` is the mean opinion, and there are no votes.
+        config: See `vote_agreement`.
+        scale: Whether the model has a score, or only prefers.
+    """
+    return ScoreAgreement.model_validate(_photo_agreement(answers, SCORE_MEASURES, config, scale))
+
+
+def _photo_agreement(
+    answers: pd.DataFrame,
+    definitions: Mapping[str, VoteMeasure | VoteProportion],
+    config: BootstrapConfig,
+    scale: VoteScale,
+) -> dict[str, Any]:
+    """Return the fields of the agreement on single photos."""
     photos = vote_answers(answers)
     asked = with_average_answers(photos)
     judged = asked[asked["status"] == "ok"]
@@ -103,7 +129,7 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
     bootstrap = PhotoBootstrap(judged["photo_cluster"].tolist(), config)
     sides = _vote_sides(judged, scale)
     measures: dict[str, Estimate] = {}
-    for name, measure in VOTE_MEASURES.items():
+    for name, measure in definitions.items():
         if measure.of not in sides:
             reason = scale.reason or NO_VOTES
             measures[name] = measure.kind(value=None, reason=reason, interval_reason=reason)
@@ -115,18 +141,17 @@ def vote_agreement(answers: pd.DataFrame, config: BootstrapConfig, scale: VoteSc
         capped = {"resamples": len(draws) - 1} if issubclass(measure.kind, CappedEstimate) else {}
         units = bootstrap.units
         alone = ONE_PHOTO if units < 2 else ""
+        undefined = measure.undefined if count else NO_ANSWER
         deviations = resampled_deviations(draws, bootstrap.unit_weights, units)
         measures[name] = resampled_estimate(
-            measure.kind, draws, count, units, measure.undefined, alone, measure.bounds, deviations, **capped
+            measure.kind, draws, count, units, undefined, alone, measure.bounds, deviations, **capped
         )
-    return VoteAgreement.model_validate(
-        {
-            "counts": VoteCounts(photos=len(photos), judged=count - owed, unanswered=owed, failures=failures(photos)),
-            "bootstrap": cluster_bootstrap("photo", bootstrap.units, config),
-            **measures,
-            "predicts": scale.predicts,
-        }
-    )
+    return {
+        "counts": VoteCounts(photos=len(photos), judged=count - owed, unanswered=owed, failures=failures(photos)),
+        "bootstrap": cluster_bootstrap("photo", bootstrap.units, config),
+        **measures,
+        "predicts": scale.predicts,
+    }
 
 
 def cluster_bootstrap(unit: Literal["photo", "series"], units: int, config: BootstrapConfig) -> ClusterBootstrap:

@@ -15,10 +15,11 @@ def photo_clusters(photos: pd.DataFrame, by: ClusterChoice) -> "pd.Series[str]":
     The series of pairs are no part of it: the labels have them, and photos are near-copies inside a series by nature.
 
     Args:
-        photos: A row per photo with the columns photo, sha256 and look.
+        photos: A row per photo with the columns photo, sha256 and look; of single photos with series, such as those
+            of one reference, ``series`` as well.
         by: What makes photos one cluster.
     """
-    return clusters(photos.rename(columns={"photo": "name"}), _of_photos(by))
+    return clusters(photos.rename(columns={"photo": "name"}), by if "series" in photos else _of_photos(by))
 
 
 def label_clusters(answers: pd.DataFrame, by: ClusterChoice) -> Clusters:

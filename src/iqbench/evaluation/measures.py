@@ -1,7 +1,7 @@
 """The measures of agreement with people.
 
-To add a measure, write a function in `iqbench.metrics` and a line in `PAIR_MEASURES` or `VOTE_MEASURES`: the
-summary and the terminal table pick it up.
+To add a measure, write a function in `iqbench.metrics` and a line in `PAIR_MEASURES`, `VOTE_MEASURES` or
+`SCORE_MEASURES`: the summary and the terminal table pick it up.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from iqbench.evaluation.voters import MAJORITY, ONE_VOTER
+from iqbench.metrics.logistic import fit_logistic
 from iqbench.metrics.pairs import agreements, cross_entropies, hits
 from iqbench.metrics.series import Standings, blind_tops, taus, tops
 from iqbench.metrics.voters import RATING_COUNT
@@ -27,6 +28,8 @@ NO_TWO_VOTES = "the labels do not tell how far people agree"
 NO_SERIES = "no series was judged in full"
 ALL_TIED = "no series judged in full has an order both for the model and for people"
 NO_PHOTO = "no photo was judged"
+NO_CURVE = "the scores or the opinions are all the same, or there are fewer than five"
+NO_ANSWER = "no photo has an answer"
 CONSTANT = "the scores or the votes are all the same, or there are fewer than two"
 
 CORRELATIONS = (-1.0, 1.0)
@@ -143,6 +146,22 @@ def _root_mean_square(weights: Weights, predicted: Array, true: Array) -> Array:
     return np.sqrt(mean_draws(weights, (predicted - true) ** 2))
 
 
+def _logistic_plcc(weights: Weights, predicted: Array, true: Array) -> Array:
+    """Return Pearson's correlation of opinions with those of the curve; negative where the curve falls.
+
+    The curve of the sample is kept in the resamples: refitted curves would follow photos that were drawn twice.
+    """
+    curve = fit_logistic(predicted, true)
+    if curve is None:
+        return np.full(len(weights), np.nan)
+    return plcc_draws(weights, curve(predicted), true) * (1 if curve.rises else -1)
+
+
+def _logistic_rmse(weights: Weights, predicted: Array, true: Array) -> Array:
+    curve = fit_logistic(predicted, true)
+    return np.full(len(weights), np.nan) if curve is None else _root_mean_square(weights, curve(predicted), true)
+
+
 def _good(means: Array) -> Array:
     return np.where(means > GOOD, 1.0, 0.0)
 
@@ -187,3 +206,12 @@ VOTE_MEASURES: dict[str, VoteMeasure | VoteProportion] = {
     "binary_constant_accuracy": VoteProportion(lambda _, true: _good(true), "score", constant=True),
 }
 """The measures of agreement with votes, in the order of the table."""
+
+SCORE_MEASURES: dict[str, VoteMeasure | VoteProportion] = {
+    "srcc": VOTE_MEASURES["srcc"],
+    "plcc": VOTE_MEASURES["plcc"],
+    "plcc_logistic": VoteMeasure(_logistic_plcc, heading="PLCC,\nlogistic", undefined=NO_CURVE, bounds=CORRELATIONS),
+    "krcc": VOTE_MEASURES["krcc"],
+    "rmse_logistic": VoteMeasure(_logistic_rmse, heading="RMSE,\nlogistic", undefined=NO_CURVE),
+}
+"""The measures of agreement with mean opinions, in the order of the table."""

@@ -14,7 +14,7 @@ from iqbench.evaluation.summarize import Evaluation, against_baseline, differenc
 from iqbench.hash_sampling import digest
 from iqbench.results.agreement_summary import AgainstBestBaseline
 from iqbench.results.distinct_names import Namesake, distinct_names
-from iqbench.results.evaluation_summary import EvaluatedSet, PairModel, VoteModel
+from iqbench.results.evaluation_summary import EvaluatedSet, PairModel, ScoreModel, VoteModel
 from iqbench.statistics.step_down import holm
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ def corrected_for_models(against: Sequence[AgainstBestBaseline]) -> list[Against
     ]
 
 
-def _corrected(models: dict[str, PairModel | VoteModel]) -> dict[str, PairModel | VoteModel]:
+def _corrected(models: dict[str, PairModel | VoteModel | ScoreModel]) -> dict[str, PairModel | VoteModel | ScoreModel]:
     gaps = corrected_for_models([model.against_best_baseline for model in models.values()])
     return {
         name: model.model_copy(update={"against_best_baseline": gap})

@@ -1,7 +1,7 @@
 """Predict every label of a set with one model."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from jaxtyping import Shaped
@@ -16,7 +16,7 @@ from iqbench.evaluation.vote_scale import PredictsVotes, VoteScale, vote_scale
 from iqbench.inference.encoding import Encodings, encode_photos
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import ClusterChoice, QualityModel
-from iqbench.labels import LabelTable, PairTable, pairs_from_votes
+from iqbench.labels import LabelTable, PairTable, ScoreTable, pairs_from_votes
 from iqbench.protocol import Protocol
 from iqbench.training_provenance import TrainingPhotos, training_provenance
 
@@ -72,7 +72,7 @@ class Predictions:
 
     Args:
         rows: A row per label.
-        made_pairs: A row per pair made from votes; None where the labels are pairs themselves.
+        made_pairs: A row per pair made from votes; None where the labels are no votes.
         photos: A row per photo; see `iqbench.inference.encoding.COLUMNS`, and ``seen_in_training``,
             ``near_copy_in_training`` and ``cluster``.
         scale: The scale of the predictions.
@@ -103,6 +103,8 @@ def predict(
         picture: A prepared photo, None if no photo can be read.
     """
     files, device = photos_of([task.table]), settings.torch_device
+    if isinstance(task.table, ScoreTable):
+        return _score_answers(model, task, task.table, settings, description)
     if isinstance(task.table, PairTable):
         encodings = encode_photos(model, files, settings, description)
         rows = pair_predictions(EncodedModel(model, encodings, device, task.protocol), task.table)
@@ -118,6 +120,20 @@ def predict(
     pairs = pairs_from_votes(task.table, questions.pairs_per_photo, questions.min_difference, questions.seed)
     photos = _marked(encodings, model, task.cluster)
     return Predictions(rows, pair_predictions(judge, pairs), photos, scale, task.cluster)
+
+
+def _score_answers(
+    model: QualityModel, task: Task, table: ScoreTable, settings: EngineConfig, description: str
+) -> Predictions:
+    """Return the model's scores of photos with mean opinions."""
+    encodings = encode_photos(model, photos_of([table]), settings, description)
+    judge = EncodedModel(model, encodings, settings.torch_device, task.protocol)
+    rows = vote_predictions(judge, table, None, task.questions.anchors, task.questions.seed)
+    scale = VoteScale("score" if judge.has_scores else "preference", "the labels are no votes")
+    series = {photo.name: photo.series for photo in table.photos}
+    with_series = replace(encodings, photos=encodings.photos.assign(series=encodings.photos["photo"].map(series)))
+    photos = _marked(with_series, model, task.cluster).drop(columns="series")
+    return Predictions(rows, None, photos, scale, task.cluster)
 
 
 def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:

@@ -13,7 +13,7 @@ from iqbench.evaluation.encoded_model import EncodedModel
 from iqbench.hash_sampling import hash_order
 from iqbench.inference.encoding import Encodings
 from iqbench.inference.failures import Failure
-from iqbench.labels import RATINGS, PairTable, VoteTable
+from iqbench.labels import RATINGS, PairTable, ScoreTable, VoteTable
 from iqbench.metrics.pairs import hits
 
 NO_NUMBER = "the model's answer is NaN or infinity"
@@ -48,9 +48,9 @@ def pair_predictions(judge: EncodedModel, pairs: PairTable) -> pd.DataFrame:
 
 
 def vote_predictions(
-    judge: EncodedModel, votes: VoteTable, shares: Float[Tensor, "n 10"] | None, anchors: int, seed: int
+    judge: EncodedModel, votes: VoteTable | ScoreTable, shares: Float[Tensor, "n 10"] | None, anchors: int, seed: int
 ) -> pd.DataFrame:
-    """Return a row per photo with votes, whatever became of it.
+    """Return a row per photo with votes or a mean opinion, whatever became of it.
 
     ``predicted`` is the score. A model that only compares has none: each photo is compared with the
     anchors, which are some of the photos, and ``predicted`` is the mean probability that it is the better one.
@@ -72,7 +72,10 @@ def vote_predictions(
         chosen = np.sort(places[order[encoded[order]][:anchors]])
         predicted[encoded], failures = judge.preferences(places[encoded], chosen)
     rows = pd.DataFrame({"photo": photos["photo"], "true": votes.means, "predicted": predicted})
-    rows[TRUE_VOTES] = votes.counts
+    if isinstance(votes, VoteTable):
+        rows[TRUE_VOTES] = votes.counts
+    else:
+        rows["sd"] = votes.sd
     if shares is not None:
         rows[PREDICTED_VOTES] = np.where(encoded[:, None], shares.double().numpy()[places], np.nan)
     rows["status"], rows["error"] = photos["status"], photos["error"]

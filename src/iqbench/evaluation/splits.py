@@ -7,7 +7,7 @@ import numpy as np
 from iqbench.datasets.labelled import SPLITS, LabelledPhotos
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.labels import LabelTable, PairTable
+from iqbench.labels import LabelTable, PairTable, VoteTable
 
 ALL = "all"
 
@@ -55,11 +55,12 @@ def limited(table: LabelTable, limit: int, seed: int) -> LabelTable:
 
 
 def fingerprint(table: LabelTable) -> str:
-    """Return an identifier of the labels: 12 hex digits of all pairs or votes."""
+    """Return an identifier of the labels: 12 hex digits of all pairs, votes or scores."""
     names = np.array([photo.name for photo in table.photos], dtype=object)
     if isinstance(table, PairTable):
         columns = [names[table.first], names[table.second], table.preference, table.weight, table.series]
         rows = sorted(zip(*(column.tolist() for column in columns), strict=True))
     else:
-        rows = sorted(zip(names.tolist(), map(tuple, table.counts.tolist()), strict=True))
+        values = table.counts.tolist() if isinstance(table, VoteTable) else table.means[:, None].tolist()
+        rows = sorted(zip(names.tolist(), map(tuple, values), strict=True))
     return hashlib.sha256(repr(rows).encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from iqbench.baselines import RANDOM, baseline_answers, best_baseline
-from iqbench.evaluation.agreement import pair_agreement, vote_agreement
+from iqbench.evaluation.agreement import pair_agreement, score_agreement, vote_agreement
 from iqbench.evaluation.answers import unanswered, with_clusters
 from iqbench.evaluation.compare import TOO_CLOSE, compare
 from iqbench.evaluation.label_clusters import label_clusters
@@ -20,6 +20,7 @@ from iqbench.results.agreement_summary import (
     ModelComparison,
     PairAgreement,
     PairedDifference,
+    ScoreAgreement,
     VoteAgreement,
 )
 from iqbench.results.evaluation_summary import (
@@ -29,6 +30,7 @@ from iqbench.results.evaluation_summary import (
     EvaluationRun,
     PairModel,
     PhotoCounts,
+    ScoreModel,
     VoteModel,
 )
 from iqbench.statistics.bootstrap import BootstrapConfig
@@ -48,6 +50,9 @@ LONG_EXPORTED = ("brightness", "sharpness")
 
 BOOTSTRAP = BootstrapConfig(seed=0, resamples=2000)
 """Fixed, so that a second summary of the same answers is identical to the first."""
+
+
+JudgeAgreement = PairAgreement | VoteAgreement | ScoreAgreement
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
         near_copies_of_training_photos=int(answers.photos["near_copy_in_training"].sum()),
         against_best_baseline=against,
     )
-    model = PairModel if isinstance(own, PairAgreement) else VoteModel
+    models: dict[str, type[PairModel | VoteModel | ScoreModel]]
+    models = {"pairs": PairModel, "votes": VoteModel, "scores": ScoreModel}
     result = EvaluatedSet(
         data=identity.data,
         split=identity.split,
@@ -107,7 +113,7 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
         kind=own.kind,
         photos=_photo_counts(answers.photos),
         clusters=label_clusters(judged.rows, answers.cluster),
-        models={identity.model_name: model(**dict(own), **dict(provenance))},
+        models={identity.model_name: models[own.kind](**dict(own), **dict(provenance))},
         baselines=baselines,
         baselines_answer_the_rows_of=identity.model_name,
         differences=[],
@@ -123,7 +129,7 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
 
 def agreement(
     rows: pd.DataFrame, made_pairs: pd.DataFrame | None, scale: VoteScale, tie_worth: float
-) -> PairAgreement | VoteAgreement:
+) -> JudgeAgreement:
     """Return how well one judge agrees with people.
 
     Args:
@@ -133,24 +139,25 @@ def agreement(
         scale: What the judge predicts of votes.
         tie_worth: The accuracy of a tie.
     """
-    if made_pairs is None:
+    if "first" in rows:
         return pair_agreement(rows, BOOTSTRAP, tie_worth)
+    if made_pairs is None:
+        return score_agreement(rows, BOOTSTRAP, scale)
     pairs = pair_agreement(with_orders(made_pairs, rows), BOOTSTRAP, tie_worth)
     return vote_agreement(rows, BOOTSTRAP, scale).model_copy(update={"pairs_from_votes": pairs})
 
 
 def baseline_agreements(
     answers: Predictions, tie_worth: float
-) -> tuple[dict[str, PairAgreement | VoteAgreement], AgainstBestBaseline]:
+) -> tuple[dict[str, JudgeAgreement], AgainstBestBaseline]:
     """Return how well each baseline agrees with people, and the model against the best one.
 
     Baselines answer the pairs and score the photos that the model was asked about.
     """
-    if answers.made_pairs is None:
-        baseline_rows, pairs = _baseline_answers(answers.rows, answers.photos, "margin"), {}
-    else:
-        baseline_rows = _baseline_answers(answers.rows, answers.photos, "predicted")
-        pairs = _baseline_answers(answers.made_pairs, answers.photos, "margin")
+    of_pairs = "first" in answers.rows
+    baseline_rows = _baseline_answers(answers.rows, answers.photos, "margin" if of_pairs else "predicted")
+    made = answers.made_pairs
+    pairs = {} if made is None else _baseline_answers(made, answers.photos, "margin")
     scale = VoteScale("score", "a baseline predicts no votes")
     baselines = {
         name: agreement(table, pairs.get(name), scale, tie_worth)
@@ -162,7 +169,7 @@ def baseline_agreements(
             value=None,
             reason=NO_BASELINE,
             interval_reason=NO_BASELINE,
-            measure="accuracy" if answers.made_pairs is None else "srcc",
+            measure="accuracy" if of_pairs else "srcc",
             a=None,
             b=None,
             p=None,
@@ -236,7 +243,7 @@ def _baseline_answers(rows: pd.DataFrame, photos: pd.DataFrame, column: str) -> 
     }
 
 
-def _headline(judge: PairAgreement | VoteAgreement) -> float | None:
+def _headline(judge: JudgeAgreement) -> float | None:
     """Return the value of the measure by which judges are compared."""
     return judge.accuracy.value if isinstance(judge, PairAgreement) else judge.srcc.value
 

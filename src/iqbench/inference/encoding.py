@@ -1,5 +1,6 @@
 """Encodings of a set of photos: a worker decodes and prepares each photo once, the device encodes it once."""
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
@@ -19,8 +20,10 @@ from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.inference.worker import PhotoRecord
-from iqbench.interfaces import Photo, PhotoFile, QualityModel
+from iqbench.interfaces import Photo, PhotoFile, QualityModel, StoredAnswers
 from iqbench.progress import track
+
+log = logging.getLogger(__name__)
 
 STATISTICS = {field.name: field.type for field in fields(ImageStatistics)}
 """Type of each image statistic, by its name in `ImageStatistics` and in the table of photos."""
@@ -71,6 +74,8 @@ def encode_photos(
         description: The text beside the progress bar.
         encode: Called instead of the model's own ``encode``.
     """
+    if isinstance(model, StoredAnswers) and (scores := model.scores_by_name(files)) is not None:
+        return _stored_encodings(scores, files, settings, description)
     batcher: Batcher[int] = Batcher(model, settings, encode)
     prepared = settings.worker_pool(len(files)).in_order(_PhotoRecords(files, model))
     records: list[PhotoRecord] = []
@@ -96,6 +101,35 @@ def encode_photos(
     for place, (status, error) in failures.items():
         table.loc[place, ["status", "error"]] = status, error
     return Encodings(table, _stacked(encodings, len(files)))
+
+
+def _stored_encodings(
+    scores: Float[np.ndarray, "n"], files: Sequence[PhotoFile], settings: EngineConfig, description: str
+) -> Encodings:
+    """Return the encodings of photos whose scores are known by their names.
+
+    The photos are opened for their statistics and their looks only, and only if all of them are there.
+
+    Args:
+        scores: The score of each photo; NaN where the model has no answer.
+        files: The photos.
+        settings: The engine config.
+        description: The text beside the progress bar.
+    """
+    missing = sum(not file.path.is_file() for file in files)
+    if missing:
+        text = (
+            "%d of %d photos are not here (such as %s): none is opened, so baselines that look at photos have no value"
+        )
+        log.info(text, missing, len(files), next(file.path for file in files if not file.path.is_file()))
+        table = _table([PhotoRecord(file.name) for file in files])
+    else:
+        table = photo_table(files, settings, description)
+    readable = table["status"] == "ok"
+    unanswered = readable & ~np.isfinite(scores)
+    table.loc[unanswered, ["status", "error"]] = NONFINITE.status, "the file of scores has no answer"
+    values = torch.from_numpy(np.where(table["status"] == "ok", scores, 0.0)).unsqueeze(1)
+    return Encodings(table, values)
 
 
 def photo_table(files: Sequence[PhotoFile], settings: EngineConfig, description: str) -> pd.DataFrame:

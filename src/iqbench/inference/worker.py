@@ -1,6 +1,6 @@
 """The worker: decode a photo, make its variants, and prepare each picture for one model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -124,12 +124,11 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         changes: dict[int, InputChange] = {}
         statistics: dict[int, ImageStatistics] = {}
         failures: dict[int, Failure] = {}
-        for position in range(len(self.variants) + 1):
+        for position, picture in pictures_of(decoded.pixels, self.variants, context):
+            if isinstance(picture, Failure):
+                failures[position] = picture
+                continue
             try:
-                picture = self._picture(decoded.pixels, position, context)
-                if isinstance(picture, Failure):
-                    failures[position] = picture
-                    continue
                 pictures[position] = model_calls.prepare(self.model, picture)
             except BaseException as error:  # noqa: BLE001 - of other people's code
                 failures[position] = Failure.of("prepare_error", error)
@@ -139,15 +138,26 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         record = PhotoRecord.of(file.name, decoded, statistics.get(0), perceptual_hash(decoded.pixels))
         return PreparedPhoto(record, _stacks(pictures), changes, statistics, failures)
 
-    def _picture(self, original: Photo, position: int, context: PhotoContext) -> Photo | Failure:
-        """Return a picture, or the reason why a variant cannot be made of this photo."""
-        if not position:
-            return original
-        with np.errstate(all="warn", under="ignore"):  # NumPy's own settings, which a model may have changed
-            try:
-                return np.asarray(self.variants[position - 1].picture(original, context))
-            except NotApplicable as reason:
-                return Failure(NOT_APPLICABLE, " ".join(str(reason).split()) or NOT_APPLICABLE)
+
+def pictures_of(
+    original: Photo, variants: Sequence[Variant], context: PhotoContext
+) -> Iterator[tuple[int, Photo | Failure]]:
+    """Yield a photo and its variants with their positions, one at a time, or the reason why one cannot be made.
+
+    Raises:
+        Exception: Of a degradation, if it ends the run; see `iqbench.inference.failures.raise_if_fatal`.
+    """
+    yield 0, original
+    for position, variant in enumerate(variants, start=1):
+        picture: Photo | Failure
+        try:
+            with np.errstate(all="warn", under="ignore"):  # NumPy's own settings, which a model may have changed
+                picture = np.asarray(variant.picture(original, context))
+        except NotApplicable as reason:
+            picture = Failure(NOT_APPLICABLE, " ".join(str(reason).split()) or NOT_APPLICABLE)
+        except BaseException as error:  # noqa: BLE001 - of other people's code
+            picture = Failure.of("prepare_error", error)
+        yield position, picture
 
 
 def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:

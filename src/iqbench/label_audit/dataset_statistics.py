@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from iqbench.labels import LabelTable, PairTable, VoteTable
+from iqbench.labels import LabelTable, PairTable, ScoreTable, VoteTable
 from iqbench.metrics.pairs import AGREEMENT, constant_accuracy
 from iqbench.metrics.votes import GOOD, binary_constant_accuracy
 from iqbench.results.label_audit_summary import (
     PairStatistics,
+    ScoreStatistics,
     SharpnessAgreement,
     SplitStatistics,
     VotesPerPhoto,
@@ -17,7 +18,7 @@ from iqbench.results.label_audit_summary import (
 
 def split_statistics(
     labels: LabelTable, examined: pd.DataFrame, sharpness: SharpnessAgreement | None = None
-) -> PairStatistics | VoteStatistics:
+) -> PairStatistics | VoteStatistics | ScoreStatistics:
     """Return the statistics of a split, with the labels as the files have them.
 
     Args:
@@ -34,6 +35,8 @@ def split_statistics(
         labels_lost=len(labels) - len(labels.without(set(unusable.index))) if len(unusable) else 0,
         sharpness=sharpness,
     )
+    if isinstance(labels, ScoreTable):
+        return _of_scores(labels, counts)
     return _of_pairs(labels, counts) if isinstance(labels, PairTable) else _of_votes(labels, counts)
 
 
@@ -62,3 +65,11 @@ def _of_votes(votes: VoteTable, counts: SplitStatistics) -> VoteStatistics:
         good=float((votes.means > GOOD).mean()),
         constant_accuracy=binary_constant_accuracy(votes.means),
     )
+
+
+def _of_scores(scores: ScoreTable, counts: SplitStatistics) -> ScoreStatistics:
+    means = scores.means
+    numbers = (means.mean(), means.std(), means.min(), means.max()) if len(means) else (None,) * 4
+    mean, sd, lowest, highest = (None if number is None else float(number) for number in numbers)
+    references = len({photo.series for photo in scores.photos} - {""})
+    return ScoreStatistics(**dict(counts), references=references, mean=mean, sd=sd, lowest=lowest, highest=highest)

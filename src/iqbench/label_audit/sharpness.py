@@ -9,7 +9,7 @@ from iqbench.inference.encoding import photo_table
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoFile, Split
 from iqbench.label_audit.findings import counted, percent
-from iqbench.labels import LabelTable, PairTable, VoteTable
+from iqbench.labels import LabelTable, PairTable, ScoreTable, VoteTable
 from iqbench.metrics.pairs import hits
 from iqbench.results.label_audit_summary import Finding, SharpnessAgreement
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
@@ -106,7 +106,7 @@ def _accuracy(pairs: PairTable, sharpness: "pd.Series[float]", config: Bootstrap
     return shares.estimate(0, SharpnessAgreement, NO_WINNER, measure="accuracy")
 
 
-def _srcc(votes: VoteTable, sharpness: "pd.Series[float]", config: BootstrapConfig) -> SharpnessAgreement:
+def _srcc(votes: VoteTable | ScoreTable, sharpness: "pd.Series[float]", config: BootstrapConfig) -> SharpnessAgreement:
     names = np.array([photo.name for photo in votes.photos], dtype=object)
     scores = np.asarray(sharpness.reindex(names), dtype=np.float64)
     known = np.isfinite(scores)

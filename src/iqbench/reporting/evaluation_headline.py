@@ -35,6 +35,8 @@ def _order(counted: list[str], leaders: list[str]) -> str:
 
 def _against_baseline(result: EvaluatedSet, leaders: list[str], named: bool) -> str:
     """Return whether the leaders beat the best baseline; they are named, unless the sentence before does that."""
+    if not any(result.models[name].against_best_baseline.baseline for name in leaders):
+        return "No baseline has a value to compare with."
     ahead = [name for name in leaders if result.models[name].against_best_baseline.shown]
     subjects = ahead or leaders
     subject = and_list(subjects, "models")

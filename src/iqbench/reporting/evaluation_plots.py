@@ -53,7 +53,7 @@ def agreement_plot(summary: EvaluationSummary, rows: Rows, path: Path) -> None:
 
 def _height(result: EvaluatedSet) -> float:
     rows = len(result.models) + len(result.baselines)
-    return float(1.6 + max(2.2, 0.27 * rows)) + (CLOUD_HEIGHT if result.kind == "votes" else 0.0)
+    return float(1.6 + max(2.2, 0.27 * rows)) + (0.0 if result.kind == "pairs" else CLOUD_HEIGHT)
 
 
 def _pair_section(part: SubFigure, result: EvaluatedSet) -> None:
@@ -96,13 +96,14 @@ def _vote_section(part: SubFigure, result: EvaluatedSet, tables: Mapping[str, pd
         model = result.models[name]
         if isinstance(model, VoteModel) and model.rmse.value is not None:  # then predictions are votes too
             right.plot(places, predicted, color=LINES[at % len(LINES)], linewidth=1.2, linestyle=(0, (2, 2)))
-    right.set_title("mean vote by tenths of the ranking (dotted: predicted)", loc="left", size=9.5, color=INK)
+    what, dotted = ("mean vote", " (dotted: predicted)") if result.kind == "votes" else ("mean opinion", "")
+    right.set_title(f"{what} by tenths of the ranking{dotted}", loc="left", size=9.5, color=INK)
     right.set(xlim=(0.5, TENTHS + 0.5), xticks=range(1, TENTHS + 1))
     right.set_xlabel("1 = the photos that the model ranks lowest", size=8, color=FAINT)
     _plain(right, legend=bool(tables))
     axes = below.subplots(1, CLOUDS, squeeze=False).ravel().tolist()
     for axis, (name, table) in zip(axes, tables.items(), strict=False):
-        _cloud(axis, name, table)
+        _cloud(axis, name, table, what)
     for axis in axes[len(tables) :]:
         axis.set_axis_off()
 
@@ -172,8 +173,8 @@ def _curve(
             axis.plot([place, place], [100 * end for end in interval], color=colour, linewidth=1.2, alpha=0.5)
 
 
-def _cloud(axis: Axes, name: str, table: pd.DataFrame) -> None:
-    """Draw predictions against mean votes, photo by photo."""
+def _cloud(axis: Axes, name: str, table: pd.DataFrame, what: str) -> None:
+    """Draw predictions against what people say, photo by photo."""
     judged = table[table["status"] == "ok"]
     predicted, true = (judged[column].to_numpy(np.float64) for column in ("predicted", "true"))
     if len(judged) >= CROWD:
@@ -182,7 +183,7 @@ def _cloud(axis: Axes, name: str, table: pd.DataFrame) -> None:
         axis.scatter(predicted, true, s=7, color=LINES[0], alpha=0.45, linewidths=0)
     axis.set_title(drawable(name), loc="left", size=9.5, color=INK)
     axis.set_xlabel("predicted", size=8, color=FAINT)
-    axis.set_ylabel("mean vote", size=8, color=FAINT)
+    axis.set_ylabel(what, size=8, color=FAINT)
     _plain(axis, legend=False)
 
 

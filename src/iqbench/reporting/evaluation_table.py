@@ -1,6 +1,6 @@
 """The terminal table of an evaluation: models, baselines, and the conclusions that the numbers allow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from rich import box
@@ -8,7 +8,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from iqbench.evaluation.measures import PAIR_MEASURES, VOTE_MEASURES, Unit
+from iqbench.evaluation.measures import (
+    PAIR_MEASURES,
+    SCORE_MEASURES,
+    VOTE_MEASURES,
+    PairMean,
+    SeriesMean,
+    Unit,
+    VoteMeasure,
+    VoteProportion,
+)
 from iqbench.protocol import Protocol
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
@@ -23,13 +32,15 @@ from iqbench.results.agreement_summary import (
     ModelComparison,
     PairAgreement,
     PairedDifference,
+    ScoreAgreement,
     VoteAgreement,
 )
 from iqbench.results.cluster_summary import Clusters
-from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, VoteModel
+from iqbench.results.evaluation_summary import EvaluatedSet, EvaluationSummary, PairModel, ScoreModel, VoteModel
 from iqbench.statistics.estimate import Estimate
 
 Cells = dict[str, Text | str]
+Definition = PairMean | SeriesMean | VoteMeasure | VoteProportion
 
 
 def print_agreement(summary: EvaluationSummary, console: Console | None = None) -> None:
@@ -64,7 +75,8 @@ def agreement_table(result: EvaluatedSet) -> Table:
 def heading(result: EvaluatedSet) -> str:
     """Return the name and the size of the set, such as ``PhotoTriage val: 9 pairs of 9 photos in 3 series``."""
     counts = result.first_model.counts
-    size = f"{counts.photos:,} photos with votes"
+    labels = "mean opinions" if isinstance(result.first_model, ScoreModel) else "votes"
+    size = f"{counts.photos:,} photos with {labels}"
     if isinstance(result.first_model, PairModel):
         counts_of_pairs = result.first_model.counts
         size = f"{counts_of_pairs.pairs:,} pairs of {counts.photos:,} photos in {counts_of_pairs.series:,} series"
@@ -74,6 +86,8 @@ def heading(result: EvaluatedSet) -> str:
 def notes(result: EvaluatedSet, protocol: Protocol) -> list[str]:
     """Return the lines under a table: how to read it, the conclusions, and the cautions."""
     lines = [_legend(result, protocol), *_clusters(result.clusters), *_power(result)]
+    if not result.photos.read and not result.photos.failures:
+        lines.append("no photo was opened: baselines that look at photos have no value, and near-copies are not known")
     lines += voter_lines(result)
     for name, model in result.models.items():
         lines += [f"{one_line(name)}: {line}" for line in _conclusions(model)]
@@ -83,11 +97,12 @@ def notes(result: EvaluatedSet, protocol: Protocol) -> list[str]:
     return lines
 
 
-def _cells(judge: PairAgreement | VoteAgreement) -> Cells:
+def _cells(judge: PairAgreement | VoteAgreement | ScoreAgreement) -> Cells:
     """Return a row of the table by its headings: the first measure with its interval, the failures last."""
-    definitions = PAIR_MEASURES if isinstance(judge, PairAgreement) else VOTE_MEASURES
+    by_kind: dict[str, Mapping[str, Definition]]
+    by_kind = {"pairs": PAIR_MEASURES, "votes": VOTE_MEASURES, "scores": SCORE_MEASURES}
     cells: Cells = {}
-    for name, definition in definitions.items():
+    for name, definition in by_kind[judge.kind].items():
         if not definition.heading:
             continue
         estimate = judge.measures.get(name, Estimate(value=None))
@@ -128,6 +143,11 @@ def _legend(result: EvaluatedSet, protocol: Protocol) -> str:
         return (
             f"in % of pairs with a winner, {_scoring(protocol)}; columns 50–60 % and so on: pairs on which so many "
             f"people agree; {over}"
+        )
+    if isinstance(model, ScoreModel):
+        return (
+            "logistic: after a curve of four parameters from scores to opinions; RMSE is on the scale of the opinions; "
+            f"{over}"
         )
     base = percent(model.binary_constant_accuracy.value)
     return (
@@ -179,12 +199,12 @@ def _scoring(protocol: Protocol) -> str:
     return tie_worth(protocol.tie_worth) + order
 
 
-def _conclusions(model: PairModel | VoteModel) -> list[str]:
+def _conclusions(model: PairModel | VoteModel | ScoreModel) -> list[str]:
     """Return what may be concluded about a model, and the cautions."""
     lines = []
     if model.training_data:
         lines.append(f"training data: {one_line(model.training_data)}")
-    if isinstance(model, VoteModel) and model.predicts == "preference":
+    if not isinstance(model, PairModel) and model.predicts == "preference":
         lines.append("it has no score; predicted is the mean probability that a photo is better than some others")
     against = model.against_best_baseline
     if against.baseline is not None:
@@ -194,7 +214,7 @@ def _conclusions(model: PairModel | VoteModel) -> list[str]:
     if failures := model.counts.failures:
         worth = _worth_of_failures(model)
         lines.append("no answer in " + ", ".join(f"{count:,} {status}" for status, count in failures.items()) + worth)
-    pairs = model.pairs_from_votes if isinstance(model, VoteModel) else model
+    pairs = model if isinstance(model, PairModel) else getattr(model, "pairs_from_votes", None)
     consistency = None if pairs is None else pairs.order_consistency.value
     if pairs is not None and consistency is not None and consistency < 1:
         changed = f"{percent(1 - consistency)} %"
@@ -204,9 +224,11 @@ def _conclusions(model: PairModel | VoteModel) -> list[str]:
     return lines
 
 
-def _worth_of_failures(model: PairModel | VoteModel) -> str:
+def _worth_of_failures(model: PairModel | VoteModel | ScoreModel) -> str:
     """Return what failures count in the measures."""
     owed = model.counts.unanswered
+    if isinstance(model, ScoreModel):
+        return f"; {owed:,} readable photos count with its average score" if owed else ""
     if isinstance(model, VoteModel):
         return f"; {owed:,} readable photos count with its average score, and in pairs as ties" if owed else ""
     return f"; {owed:,} pairs with readable photos count as ties" if owed else ""

@@ -16,6 +16,7 @@ from iqbench.results.label_audit_summary import (
     FILE_NAME,
     LabelAudit,
     PairStatistics,
+    ScoreStatistics,
     SharpnessAgreement,
     SplitStatistics,
     VoteStatistics,
@@ -47,7 +48,7 @@ def conclusion(audit: LabelAudit) -> str:
     return f"no fault found in the labels{warnings}"
 
 
-def statistics_table(splits: Mapping[str, PairStatistics | VoteStatistics]) -> Table:
+def statistics_table(splits: Mapping[str, PairStatistics | VoteStatistics | ScoreStatistics]) -> Table:
     """Return the counts of each split, a column per split."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("")
@@ -55,7 +56,8 @@ def statistics_table(splits: Mapping[str, PairStatistics | VoteStatistics]) -> T
         table.add_column(split, justify="right")
     pairs = [split for split in splits.values() if isinstance(split, PairStatistics)]
     votes = [split for split in splits.values() if isinstance(split, VoteStatistics)]
-    for heading, cells in _pair_rows(pairs) if pairs else _vote_rows(votes):
+    scores = [split for split in splits.values() if isinstance(split, ScoreStatistics)]
+    for heading, cells in _pair_rows(pairs) if pairs else _vote_rows(votes) if votes else _score_rows(scores):
         table.add_row(heading, *cells)
     return table
 
@@ -100,6 +102,19 @@ def _vote_rows(splits: Sequence[VoteStatistics]) -> TableRows:
         ("standard deviation", [_number(split.sd) for split in splits]),
         ("good (mean above 5), %", [percent(split.good) for split in splits]),
         ("good or bad: a constant answer is right, %", [percent(split.constant_accuracy) for split in splits]),
+        *_sharpness(splits, "sharpness alone, SRCC", _number),
+    ]
+
+
+def _score_rows(splits: Sequence[ScoreStatistics]) -> TableRows:
+    return [
+        ("photos with mean opinions", [f"{split.labels:,}" for split in splits]),
+        ("references", [f"{split.references:,}" for split in splits]),
+        *_lost(splits),
+        ("mean", [_number(split.mean) for split in splits]),
+        ("standard deviation between photos", [_number(split.sd) for split in splits]),
+        ("lowest", [_number(split.lowest) for split in splits]),
+        ("highest", [_number(split.highest) for split in splits]),
         *_sharpness(splits, "sharpness alone, SRCC", _number),
     ]
 

@@ -2,7 +2,7 @@
 
 from iqbench.reporting.text_format import decimal, percent
 from iqbench.results.agreement_summary import PairAgreement, VoteAgreement
-from iqbench.results.evaluation_summary import EvaluatedSet, VoteModel
+from iqbench.results.evaluation_summary import EvaluatedSet, PairModel, VoteModel
 from iqbench.statistics.estimate import Estimate
 
 COUNTED = "the votes are counted, and each voter is part of the majority"
@@ -12,7 +12,7 @@ MANY = "the number of votes is unknown and taken for large: the means of p^2 + (
 def voters(result: EvaluatedSet) -> PairAgreement | None:
     """Return the agreement that tells how often one voter agrees with another one; None where the labels do not."""
     model = result.first_model
-    pairs = model.pairs_from_votes if isinstance(model, VoteModel) else model
+    pairs = model if isinstance(model, PairModel) else getattr(model, "pairs_from_votes", None)
     one_voter = pairs.one_voter_agreement if pairs is not None else None
     return pairs if one_voter is not None and one_voter.value is not None else None
 

@@ -146,6 +146,23 @@ class VoteAgreement(Agreement):
     pairs_from_votes: PairAgreement | None = None
 
 
+class ScoreAgreement(Agreement):
+    """The agreement of a judge with mean opinions of single photos, on the scale of their set.
+
+    ``plcc_logistic`` and ``rmse_logistic`` compare opinions with a logistic curve of the judge's scores (see
+    `iqbench.metrics.logistic`), ``plcc`` with the scores themselves.
+    """
+
+    kind: Literal["scores"] = "scores"
+    counts: VoteCounts
+    srcc: Estimate
+    plcc: Estimate
+    plcc_logistic: Estimate
+    krcc: CappedEstimate
+    rmse_logistic: Estimate
+    predicts: Literal["score", "preference"]
+
+
 class PairedDifference(Estimate):
     """The difference of two judges (``a`` minus ``b``) on the labels that both were asked about.
 

@@ -13,6 +13,7 @@ from iqbench.results.agreement_summary import (
     AgainstBestBaseline,
     ModelComparison,
     PairAgreement,
+    ScoreAgreement,
     VoteAgreement,
 )
 from iqbench.results.cluster_summary import Clusters
@@ -47,6 +48,10 @@ class VoteModel(EvaluatedModel, VoteAgreement):
     """A model that was evaluated on votes."""
 
 
+class ScoreModel(EvaluatedModel, ScoreAgreement):
+    """A model that was evaluated on mean opinions."""
+
+
 class PhotoCounts(Record):
     """The photos of the labels: how many could be read, how many are copies of another, failures by status."""
 
@@ -62,16 +67,16 @@ class EvaluatedSet(Record):
     data: str
     split: str
     labels: str
-    kind: Literal["pairs", "votes"]
+    kind: Literal["pairs", "votes", "scores"]
     photos: PhotoCounts
     clusters: Clusters
-    models: dict[str, Annotated[PairModel | VoteModel, Field(discriminator="kind")]]
-    baselines: dict[str, Annotated[PairAgreement | VoteAgreement, Field(discriminator="kind")]]
+    models: dict[str, Annotated[PairModel | VoteModel | ScoreModel, Field(discriminator="kind")]]
+    baselines: dict[str, Annotated[PairAgreement | VoteAgreement | ScoreAgreement, Field(discriminator="kind")]]
     baselines_answer_the_rows_of: str
     differences: list[ModelComparison]
 
     @property
-    def first_model(self) -> PairModel | VoteModel:
+    def first_model(self) -> PairModel | VoteModel | ScoreModel:
         """The model that was evaluated first; the labels are the same for all."""
         return next(iter(self.models.values()))
 

@@ -91,6 +91,17 @@ class VoteStatistics(SplitStatistics):
     constant_accuracy: float | None = None
 
 
+class ScoreStatistics(SplitStatistics):
+    """The counts of a split of photos with mean opinions; None where there are no photos."""
+
+    kind: Literal["scores"] = "scores"
+    references: int
+    mean: float | None
+    sd: float | None
+    lowest: float | None
+    highest: float | None
+
+
 class LabelAudit(Record):
     """The result of a label audit.
 
@@ -105,4 +116,4 @@ class LabelAudit(Record):
     refused: list[str]
     warnings: int
     findings: list[Finding]
-    splits: dict[str, Annotated[PairStatistics | VoteStatistics, Field(discriminator="kind")]]
+    splits: dict[str, Annotated[PairStatistics | VoteStatistics | ScoreStatistics, Field(discriminator="kind")]]

@@ -1,11 +1,19 @@
 """Strict parsing of label files: one error that lists all wrong lines with their numbers."""
 
-from pathlib import Path
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from iqbench.errors import UsageError
 
 _SHOWN = 20
+
+_GAP = re.compile(r"[\s,\[\]]*")
+"""What stands between JSON objects."""
 
 _OTHER_FORMATS = {
     b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
@@ -95,6 +103,100 @@ def numbered_lines(file: Path, errors: LineErrors) -> list[tuple[int, str]]:
         if not line:
             errors.add(number, "blank")
     return [(number, line) for number, line in enumerate(lines, start=1) if line]
+
+
+def csv_rows(file: Path, errors: LineErrors, separators: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows of a CSV with the number of their first line. Quoted names may contain line breaks.
+
+    A blank line and what is no CSV are errors. A file of JSON objects (one a line, or one after the other) is read as
+    well: the names in the first object are the first row, and objects are counted as lines are.
+
+    Args:
+        file: The list.
+        errors: Gets the lines that cannot be used.
+        separators: The characters that may separate cells; see `separator_of`.
+
+    Raises:
+        UsageError: See `read_text`.
+    """
+    text = read_text(file).rstrip("\r\n")
+    if text.lstrip()[:1] in ("{", "["):
+        yield from _rows_of_objects(text, errors)
+        return
+    separator = separator_of(text.partition("\n")[0], separators)
+    reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            else:
+                errors.add(line, "blank")
+            line = reader.line_num + 1
+    except csv.Error as error:
+        errors.add(line, f"not CSV from here on ({error})")
+
+
+def separator_of(header: str, separators: str) -> str:
+    """Return the character that separates the cells of a CSV: the most frequent one in its first line.
+
+    Example:
+        >>> separator_of("photo;score", ",;"), separator_of("score", ",;")
+        (';', ',')
+    """
+    return max(separators, key=header.count)
+
+
+def _rows_of_objects(text: str, errors: LineErrors) -> Iterator[tuple[int, list[str]]]:
+    """Yield the names in the first of some JSON objects, then the values of each as texts."""
+    decoder, header = json.JSONDecoder(), list[str]()
+    at = number = 0
+    while (at := _GAP.match(text, at).end()) < len(text):  # type: ignore[union-attr]  # it matches nothing, too
+        number += 1
+        try:
+            values, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            errors.add(number, f"not JSON from here on ({error})")
+            return
+        if not isinstance(values, dict) or (header and list(values) != header):
+            errors.add(number, f"not an object with {', '.join(header)}" if header else "not an object")
+            continue
+        if not header:
+            header = list(values)
+            yield 1, header
+        yield number, ["" if value is None else str(value) for value in values.values()]
+
+
+def path_error(cell: str, place: str) -> str:
+    """Return the reason why a path in a list is refused, whatever is on the disk; empty if it is accepted.
+
+    Args:
+        cell: The path.
+        place: The folder that it must not leave, in words.
+
+    Example:
+        >>> path_error("../a.jpg", "data.root"), path_error("a/b.jpg", "data.root")
+        ("is '../a.jpg': must not leave data.root", '')
+    """
+    if not cell:
+        return "is empty"
+    if "\\" in cell:
+        return f"is {quoted(cell)}: write folders with /"
+    if is_absolute(cell) and not Path(cell).is_absolute():
+        return f"is {quoted(cell)}: a path of another system"
+    if ".." in PurePosixPath(cell).parts:
+        return f"is {quoted(cell)}: must not leave {place}"
+    return ""
+
+
+def is_absolute(cell: str) -> bool:
+    """Return whether a path in a list is absolute, on this system or on another one.
+
+    Example:
+        >>> is_absolute("/a.jpg"), is_absolute("C:/a.jpg"), is_absolute("a.jpg")
+        (True, True, False)
+    """
+    return cell.startswith("/") or re.match("[A-Za-z]:", cell) is not None
 
 
 def wrong_columns(line: str, count: int) -> str | None:
