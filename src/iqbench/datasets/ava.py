@@ -11,11 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from iqbench.datasets.labelled import LabelledPhotos
-from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, wrong_columns
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order, hash_split
 from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import VoteTable
+from iqbench.parsing import LineErrors, numbered_lines, quoted, wrong_columns
 from iqbench.paths import absolute
 
 log = logging.getLogger(__name__)

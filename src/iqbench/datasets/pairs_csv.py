@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from iqbench.datasets.parsing import LineErrors, csv_rows, is_absolute, path_error, quoted
 from iqbench.errors import UsageError
+from iqbench.parsing import LineErrors, csv_rows, is_absolute, path_error, quoted
 from iqbench.paths import on_disk
 
 _HEADER = ["better", "worse"]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, wrong_columns
 from iqbench.errors import UsageError
+from iqbench.parsing import LineErrors, numbered_lines, quoted, wrong_columns
 
 _WHOLE, _RATIO = r"[0-9]{1,9}", r"[0-9]\.?[0-9]{0,15}"
 _COLUMNS = ("SERIES", "PHOTO1", "PHOTO2", "RATIO", "RANK1", "RANK2")

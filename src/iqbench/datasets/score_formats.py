@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted
 from iqbench.datasets.score_list import ScoreList
 from iqbench.errors import MissingResource, UsageError
+from iqbench.parsing import LineErrors, numbered_lines, quoted
 
 
 def read_workbook(file: Path, columns: Mapping[str, str]) -> ScoreList:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from iqbench.datasets.parsing import LineErrors, csv_rows, path_error, quoted
 from iqbench.errors import UsageError, did_you_mean
 from iqbench.interfaces import Split
+from iqbench.parsing import LineErrors, csv_rows, path_error, quoted
 
 log = logging.getLogger(__name__)
 

@@ -148,6 +148,8 @@ class PhotoDataset(Dataset[PreparedPhoto]):
                 return np.asarray(self.variants[position - 1].picture(original, context))
             except NotApplicable as reason:
                 return Failure(NOT_APPLICABLE, " ".join(str(reason).split()) or NOT_APPLICABLE)
+            except photos.PhotoError as error:  # of another file that the copy is made from: no fault of the model
+                return Failure(error.code, str(error))
 
 
 def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:

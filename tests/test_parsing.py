@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.systems import needs_pipes
-from iqbench.datasets.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
 from iqbench.errors import UsageError
+from iqbench.parsing import LineErrors, numbered_lines, quoted, read_text, wrong_columns
 
 
 def written(folder: Path, content: bytes) -> Path:
