@@ -194,6 +194,9 @@ def picture(found: Sequence[Point]) -> Figure:
             if not below:
                 title = f"{labels[0]} {labels[1]}"
                 axis.set_title(drawable(title, 40), loc="left", size=10.5, color=INK, weight="bold")
+    dots = {dot.get_label(): dot for axis in axes.ravel() for dot in axis.get_lines() if dot.get_label()[:1] != "_"}
+    legend = [dots[name] for name in map(drawable, names) if name in dots]
+    figure.legend(handles=legend, loc="outside lower left", ncols=2 * columns + 1, frameon=False, fontsize=8.5)
     figure.suptitle(
         "Robustness against agreement with people (95 % intervals; grey: baselines)",
         x=0.01,
@@ -207,6 +210,7 @@ def picture(found: Sequence[Point]) -> Figure:
 def _panel(axis: Axes, found: Sequence[Point], row: str, names: Sequence[str]) -> None:
     measure = found[0].measure
     scale = 100 if measure == "accuracy" else 1
+    low, high = _range(found, scale)
     for point in sorted(found, key=lambda point: not point.is_baseline):
         estimate: Estimate | None = getattr(point, row)
         x, y = _value(point.agreement), _value(estimate)
@@ -225,23 +229,36 @@ def _panel(axis: Axes, found: Sequence[Point], row: str, names: Sequence[str]) -
             [scale * x], [100 * y], color=colour, linestyle="none", markersize=4 if point.is_baseline else 7
         )
         dot.set_marker("o" if point.is_baseline else MARKERS[at % len(MARKERS)])
-        axis.annotate(
-            drawable(point.model, 22),
-            (scale * x, 100 * y),
-            xytext=(5, 5),
-            textcoords="offset points",
-            size=7 if point.is_baseline else 8.5,
-            color=colour if not point.is_baseline else FAINT,
-        )
+        if point.is_baseline:
+            left = scale * x < (low + high) / 2
+            text, place = drawable(point.model), (scale * x, 100 * y)
+            side = "left" if left else "right"
+            offset = (5 if left else -5, 4)
+            axis.annotate(text, place, offset, textcoords="offset points", ha=side, size=7, color=FAINT)
+        else:
+            dot.set_label(drawable(point.model))
     axis.axvline(50 if measure == "accuracy" else 0, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axis.axhline(50 if row == "accuracy" else 0, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axis.set_xlabel(MEASURES[measure], size=8.5, color=FAINT)
     axis.set_ylabel(ROWS[row], size=8.5, color=FAINT)
-    axis.margins(0.12)
+    axis.margins(y=0.12)
+    axis.set_xlim(low, high)
+    undrawn = [point.model for point in found if not point.is_baseline and _value(point.agreement) is None]
+    if undrawn:
+        text = f"without a value: {', '.join(drawable(name) for name in undrawn)}"
+        axis.text(0.01, 0.01, text, transform=axis.transAxes, size=7.5, color=FAINT)
     axis.tick_params(labelsize=8, colors=FAINT, length=0)
     axis.grid(color=GRID, linewidth=0.7)
     axis.set_axisbelow(True)
     axis.spines[:].set_visible(False)
+
+
+def _range(found: Sequence[Point], scale: float) -> tuple[float, float]:
+    """Return the ends of the horizontal axis, the same for all panels of a set."""
+    estimates = [point.agreement for point in found if point.agreement.value is not None]
+    ends = [scale * end for one in estimates for end in (one.interval or (one.value or 0.0,))] or [0.0, scale]
+    room = 0.08 * (max(ends) - min(ends)) or 0.1 * scale
+    return min(ends) - room, max(ends) + room
 
 
 def _value(estimate: Estimate | None) -> float | None:
