@@ -17,8 +17,8 @@ BEYOND = "must be from 0 to 4294967295"
     [
         ("seed=-1", f"seed=-1: {BEYOND}"),
         ("seed=99999999999999999999", f"seed=99999999999999999999: {BEYOND}"),
-        ("data=null", "data=null: a group is chosen by a name. There are: ava, folder, pairs"),
-        ("~data", "data: there is nothing in it; choose one: ava, folder, pairs"),
+        ("data=null", "data=null: a group is chosen by a name. There are: ava, folder, kadid"),
+        ("~data", "data: there is nothing in it; choose one: ava, folder, kadid"),
     ],
 )
 def test_every_program_refuses_a_seed_that_is_none_and_a_group_that_is_gone(

@@ -27,11 +27,19 @@ def main() -> None:
         help="files for a paper, besides the usual exports: latex (leaderboard.tex), pdf and svg (figures), csv "
         "(leaderboard.csv), separated by commas",
     )
+    parser.add_argument(
+        "--agreement",
+        nargs="+",
+        type=argument,
+        metavar="DIR",
+        help="folders of iqbench.evaluate: draw robustness against agreement with people (agreement.png, .svg, .csv)",
+    )
     arguments = parser.parse_args()
     folders, out = arguments.folders, arguments.out
     if out is None and len(folders) > 1:
         parser.error("several folders need a folder for their exports: add --out FOLDER, such as --out results/merged")
     from iqbench.reporting import training_table
+    from iqbench.reporting.agreement_picture import read_evaluations, write_agreement
     from iqbench.reporting.exports import export
     from iqbench.reporting.paper import chosen_formats, write_paper
     from iqbench.reporting.table import print_table
@@ -39,6 +47,7 @@ def main() -> None:
 
     with exit_on_error("iqbench.report"):
         formats = [] if arguments.format is None else chosen_formats(arguments.format)
+        evaluations = read_evaluations(arguments.agreement or [])
         if len(folders) == 1 and training_table.is_for(folders[0]):
             training_table.show(training_table.export(folders[0], *jobs(folders[0])))
             return
@@ -48,7 +57,10 @@ def main() -> None:
         place = out or folders[0]
         summary = export(place, failed_jobs, sources, kept=folders)
         print_table(summary)
-        for path in write_paper(summary, place, formats):
+        paths = write_paper(summary, place, formats)
+        if evaluations:
+            paths += write_agreement(summary, evaluations, place)
+        for path in paths:
             print(path)  # noqa: T201 - the answer of the command
 
 

@@ -196,6 +196,7 @@ def test_two_ladders_with_a_level_of_one_name_are_refused() -> None:
         suite({"own": twice})
 
 
-def test_the_controls_are_no_part_of_any_suite() -> None:
-    keys = {variant.key for name in NAMES for variant in variants_of(name)}
+@pytest.mark.parametrize("name", NAMES)
+def test_the_controls_are_no_part_of_any_suite(name: str) -> None:
+    keys = {variant.key for variant in variants_of(name)}
     assert keys.isdisjoint(variant.key for variant in controls())

@@ -1,6 +1,5 @@
 """Photos with mean opinions of people: any list ``photo,score[,sd]``, and the base of the sets that have a reader."""
 
-import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +14,8 @@ from iqbench.datasets.score_list import ScoreList, read_scores
 from iqbench.errors import UsageError
 from iqbench.interfaces import ClusterChoice, PhotoFile, Split
 from iqbench.labels import ScoreTable, for_training
-from iqbench.parsing import is_absolute
-from iqbench.paths import absolute, on_disk
+from iqbench.list_paths import listed_paths
+from iqbench.paths import absolute
 
 
 class ScoredPhotos(LabelledPhotos):
@@ -129,33 +128,10 @@ class ScoreFile(ScoredPhotos):
         Raises:
             UsageError: If a path does not lie in the root, or a photo has two paths.
         """
-        root = self._root(names)
         found: list[tuple[str, Path]] = []
         known: dict[str, str] = {}
-        for name in names:
-            path = Path(name)
-            if path.is_absolute():
-                if not path.is_relative_to(root):
-                    raise UsageError(
-                        f"{self.file}: {name} does not lie in {root}; data.root=DIR names the folder of the photos"
-                    )
-                path = path.relative_to(root)
-            relative = path.as_posix()
+        for name, (relative, path) in zip(names, listed_paths(str(self.file), names, self.root), strict=True):
             if known.setdefault(relative, name) != name:
                 raise UsageError(f"{self.file}: {name} and {known[relative]} are one photo")
-            found.append((display_name(relative), on_disk(root / relative)))
+            found.append((display_name(relative), path))
         return found
-
-    def _root(self, names: Sequence[str]) -> Path:
-        if self.root is not None:
-            root = absolute(str(self.root), "data.root")
-            if root.exists() and not root.is_dir():
-                raise UsageError(f"data.root={self.root}: is a file; give its folder")
-            return root
-        absolutes = [name for name in names if is_absolute(name)]
-        if len(absolutes) < len(names):
-            return absolute(str(self.file), "data.file").parent
-        try:
-            return Path(os.path.commonpath([Path(name).parent for name in absolutes]))
-        except ValueError as error:
-            raise UsageError(f"{self.file}: its photos lie on several drives; use paths below one data.root") from error

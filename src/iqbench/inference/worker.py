@@ -155,6 +155,8 @@ def pictures_of(
                 picture = np.asarray(variant.picture(original, context))
         except NotApplicable as reason:
             picture = Failure(NOT_APPLICABLE, " ".join(str(reason).split()) or NOT_APPLICABLE)
+        except photos.PhotoError as error:  # of another file that the copy is made from: no fault of the model
+            picture = Failure(error.code, str(error))
         except BaseException as error:  # noqa: BLE001 - of other people's code
             picture = Failure.of("prepare_error", error)
         yield position, picture
