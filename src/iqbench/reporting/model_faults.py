@@ -59,7 +59,7 @@ def _prefers_damage(model: ModelSummary) -> bool:
 
 def _damage_clause(model: ModelSummary) -> str:
     share = f"prefers the damaged photo in {percent(1 - (model.overall.value or 0.0))} % of pairs"
-    technical = [group.value for name, group in model.groups.items() if name != "compositional"]
+    technical = [group.value for name, group in model.groups.items() if name == "technical"]
     upside_down = technical and all(value is not None and value < UPSIDE_DOWN for value in technical)
     return f"{share}: the sign of its score is probably flipped" if upside_down else share
 

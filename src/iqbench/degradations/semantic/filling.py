@@ -150,7 +150,10 @@ class _Search:
         height, width = self.hole.shape
         rows, columns = places.T
         in_frame = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        return in_frame & self.is_source[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
+        valid: Bool[np.ndarray, n] = (
+            in_frame & self.is_source[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
+        )
+        return valid
 
     def _propagated(self, patches: Any, matches: Places, costs: Any) -> tuple[Places, Any]:
         """Try what the neighbours found, moved by one pixel, at growing distances."""
@@ -191,7 +194,8 @@ class _Search:
         reach = PATCH // 2
         for down in range(-reach, reach + 1):
             for right in range(-reach, reach + 1):
-                to, of = self.targets + (down, right), matches + (down, right)
+                move = np.array([down, right])
+                to, of = self.targets + move, matches + move
                 sums[to[:, 0], to[:, 1]] += weights[:, None] * picture[of[:, 0], of[:, 1]]
                 total[to[:, 0], to[:, 1]] += weights
         shown = self.hole & (total > 0)
@@ -211,7 +215,7 @@ def _costs(patches: Any, targets: Places, matches: Places) -> Int[np.ndarray, "n
     reach = PATCH // 2
     first, second = (patches[tuple((places - reach).T)].astype(np.int32) for places in (targets, matches))
     difference = first - second
-    return np.einsum("ij,ij->i", difference, difference)
+    return np.asarray(np.einsum("ij,ij->i", difference, difference))
 
 
 def _enlarged(photo: Photo, region: Mask, completed: Photo, offsets: Offsets | None) -> Photo:
@@ -235,7 +239,7 @@ def _enlarged(photo: Photo, region: Mask, completed: Photo, offsets: Offsets | N
     return result
 
 
-def _extent(line: Bool[np.ndarray, "n"]) -> tuple[int, int]:
+def _extent(line: Any) -> tuple[int, int]:
     """Return where the set values of a line begin, and how far they reach."""
     places = np.flatnonzero(line)
     return int(places[0]), int(places[-1] - places[0]) + 1

@@ -13,13 +13,13 @@ from iqbench.interfaces import Photo
 SIDE = 320
 """Side of the saliency map in pixels; the input of U²-Net."""
 
-MEAN, DEVIATION = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])
+MEAN, DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]], dtype=np.float32)
 """Mean and standard deviation of ImageNet's photos, R, G and B, by which the input is normalised."""
 
 FRAME = 0.05
 """Share of each side that GrabCut takes for background at the start."""
 
-ROUNDS = 5
+ROUNDS = 4
 """Iterations of GrabCut."""
 
 Saliency = Float32[np.ndarray, "320 320"]
@@ -60,7 +60,8 @@ def _u2netp(picture: Photo, file: str) -> Saliency:
     network, outputs = _network(file)
     network.setInput(np.ascontiguousarray(blob, dtype=np.float32))
     saliency = np.clip(network.forward(outputs)[0][0, 0], 0.0, 1.0)
-    return (np.rint(saliency * 255) / np.float32(255)).astype(np.float32)  # without the last bits of the processor
+    rounded: Saliency = (np.rint(saliency * 255) / 255).astype(np.float32)  # without the last bits of the processor
+    return rounded
 
 
 @lru_cache(maxsize=1)
@@ -75,10 +76,12 @@ def _grabcut(picture: Photo) -> Saliency:
     Reference:
         Rother, Kolmogorov and Blake, *GrabCut*, SIGGRAPH 2004.
     """
-    inset = round(FRAME * SIDE)
-    mask = np.zeros((SIDE, SIDE), np.uint8)
+    side = SIDE // 2  # four times as fast
+    inset = round(FRAME * side)
+    mask = np.zeros((side, side), np.uint8)
     models = np.zeros((1, 65)), np.zeros((1, 65))
-    box = inset, inset, SIDE - 2 * inset, SIDE - 2 * inset
+    reduced = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
     cv2.setRNGSeed(0)
-    cv2.grabCut(picture, mask, box, *models, ROUNDS, cv2.GC_INIT_WITH_RECT)
-    return ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.float32)
+    cv2.grabCut(reduced, mask, (inset, inset, side - 2 * inset, side - 2 * inset), *models, ROUNDS, cv2.GC_INIT_WITH_RECT)
+    subject = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.float32)
+    return np.asarray(cv2.resize(subject, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST))

@@ -1,7 +1,6 @@
 """The subject of a photo: what stands out clearly, which may be removed or kept before another background."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from iqbench.degradations.semantic.model_file import model_file
-from iqbench.degradations.semantic.segmentation import SIDE, Saliency, Segmenter
+from iqbench.degradations.semantic.segmentation import Segmenter
 from iqbench.errors import MissingResource, UsageError
 from iqbench.interfaces import NotApplicable, Photo
 
@@ -146,16 +145,16 @@ class Subject:
         The share grows through the subject from its highest pixel, so it hangs together and each share contains the
         smaller ones. The margin goes around it, but not into the rest of the subject. The shadow goes with the whole.
         """
-        ranks = self._ranks
-        removed = self.mask & (ranks <= share)
+        removed: Mask = self.mask & (self._ranks <= share)
         region = dilated(self._enlarged(removed), self._margin)
         if share >= 1.0:
-            return region | self._shadow(region)
-        return region & ~(self.silhouette & ~self._enlarged(removed))
+            return np.logical_or(region, self._shadow(region))
+        rest = np.logical_and(self.silhouette, ~self._enlarged(removed))
+        return np.logical_and(region, ~rest)
 
     @property
     def _margin(self) -> int:
-        return max(1, round(self.dilation * min(self.photo.shape[:2])))
+        return max(1, round(self.dilation * float(min(self.photo.shape[:2]))))
 
     @cached_property
     def _ranks(self) -> Float64[np.ndarray, "320 320"]:
@@ -183,7 +182,6 @@ class Subject:
         It reaches at most a quarter of the subject's height below it and half of its width to each side, begins in
         the lower third of the subject, and is darker than the surroundings by a fifth.
         """
-        height, width = region.shape
         rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
         (top, bottom), (left, right) = (rows[0], rows[-1] + 1), (columns[0], columns[-1] + 1)
         tall, wide = bottom - top, right - left
