@@ -31,7 +31,7 @@ def effect_finding(effect: SemanticEffect) -> str:
     """Return whether an effect is shown, and in which direction."""
     if not effect.shown:
         return "no effect shown"
-    return "sees it" if (effect.value or 0.0) > 0 else "prefers the damage to its control"
+    return "effect shown" if (effect.value or 0.0) > 0 else "accepts the damage more often than its control"
 
 
 def effect_lines(summary: Summary, levels: bool = False) -> list[str]:

