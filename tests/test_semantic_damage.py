@@ -1,4 +1,4 @@
-"""Runs with semantic damage: its effect beyond its controls, its counts, its resumption, and that none is trained on."""
+"""Runs with semantic damage: effects beyond controls, counts, resumption, and that none is trained on."""
 
 import os
 from pathlib import Path

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--out", type=argument, required=True, metavar="FOLDER", help="the folder of the sheets")
     parser.add_argument("--limit", type=int, metavar="N", help="photos to show, chosen as data.limit does")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the choice (default: %(default)s)")
-    help_ = "settings of conf/subject, such as segmenter=grabcut"
+    help_ = "settings of conf/degradation/subject, such as segmenter=grabcut"
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=help_)
     options = parser.parse_args()
     with exit_on_error("iqbench.subjects"):
@@ -45,7 +45,7 @@ def write_sheets(photos: Path, out: Path, limit: int | None, seed: int, settings
         out: The folder of the sheets, which is created.
         limit: The number of photos, None for all.
         seed: Seed of their choice.
-        settings: Overrides of conf/subject.
+        settings: Overrides of conf/degradation/subject.
 
     Raises:
         UsageError: If a setting cannot be used, or there are no photos.

@@ -158,7 +158,8 @@ class _Pictures:
                 picture = variant.picture(pixels, PhotoContext(self.files[photo], self.files))
             except NotApplicable as reason:
                 raise UsageError(
-                    f"degradation {variant.key}: cannot be made of {self.files[photo].name} ({reason}); train without it"
+                    f"degradation {variant.key}: cannot be made of {self.files[photo].name} ({reason}); "
+                    "train without it"
                 ) from reason
             return self.prepare(picture)
 

@@ -78,7 +78,7 @@ def test_a_hole_that_fits_nowhere_is_refused() -> None:
     photo = with_subject(grass(), (10, 80, 60, 130))
     variants = removal()
     variants["100pct"].picture(photo, None)
-    with pytest.raises(NotApplicable, match="^no room for a hole"):
+    with pytest.raises(NotApplicable, match=r"^no room for a hole"):
         variants["hole_100pct"].picture(photo, None)
 
 
@@ -141,9 +141,9 @@ def test_the_other_background_is_a_readable_photo_that_is_no_copy_and_the_same_i
 
 def test_without_another_photo_there_is_no_other_background(source: list[PhotoFile]) -> None:
     photo, (own, *_, copy, broken, gone) = with_subject(grass(), CLEAR), source
-    with pytest.raises(NotApplicable, match="^no other photo: the source holds none"):
+    with pytest.raises(NotApplicable, match=r"^no other photo: the source holds none"):
         backgrounds()["other"].picture(photo, PhotoContext(own, [own, copy, broken, gone]))
-    with pytest.raises(NotApplicable, match="^no other photo: this one comes without its source"):
+    with pytest.raises(NotApplicable, match=r"^no other photo: this one comes without its source"):
         backgrounds()["other"].picture(photo, None)
 
 

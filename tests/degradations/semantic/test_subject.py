@@ -1,5 +1,7 @@
 """The subject: what is a clear one, which share of it is removed first, and its shadow."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -52,7 +54,7 @@ def test_a_share_is_that_of_the_area_hangs_together_and_starts_at_the_top(share:
 def test_each_share_contains_the_smaller_ones() -> None:
     subject = red_finder().find(with_subject(grass(), CLEAR, (90, 100, 60, 90)))
     parts = [subject.part(share) for share in (0.2, 0.33, 0.67, 1.0)]
-    for smaller, larger in zip(parts, parts[1:], strict=False):
+    for smaller, larger in pairwise(parts):
         assert not (smaller & ~larger)[subject.silhouette].any()
         assert smaller.sum() < larger.sum()
 

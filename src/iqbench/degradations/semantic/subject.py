@@ -34,7 +34,7 @@ SoftMask = Float32[np.ndarray, "height width"]
 
 @dataclass(frozen=True)
 class SubjectFinder:
-    """Finds the subject of a photo. The fields are the settings of conf/subject.
+    """Finds the subject of a photo. The fields are the settings of conf/degradation/subject.
 
     Args:
         segmenter: ``u2netp``, ``grabcut``, or ``auto``: U²-Net if its file can be had, else GrabCut.
@@ -148,9 +148,9 @@ class Subject:
         removed: Mask = self.mask & (self._ranks <= share)
         region = dilated(self._enlarged(removed), self._margin)
         if share >= 1.0:
-            return np.logical_or(region, self._shadow(region))
-        rest = np.logical_and(self.silhouette, ~self._enlarged(removed))
-        return np.logical_and(region, ~rest)
+            return np.asarray(region | self._shadow(region))
+        rest = self.silhouette & ~self._enlarged(removed)
+        return np.asarray(region & ~rest)
 
     @property
     def _margin(self) -> int:
