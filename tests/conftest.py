@@ -1,5 +1,6 @@
 """Small photos that every test gets afresh."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def folder(tmp_path: Path) -> Path:
 def files(folder: Path) -> list[PhotoFile]:
     """The photos of `folder`, as they are found there."""
     return list(Folder(str(folder), limit=None, seed=0).photos().files)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_downloads() -> Iterator[None]:
+    """No test downloads with pip, whose client iqbench asks for the network that finds subjects."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_CONFIG_FILE", os.devnull)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

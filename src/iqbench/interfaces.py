@@ -196,8 +196,8 @@ class PhotoContext:
     source_files: Sequence[PhotoFile]
 
 
-Group = Literal["technical", "compositional", "control"]
-"""Damage to the picture, damage to the framing, or a control without visible damage."""
+Group = Literal["technical", "compositional", "semantic", "control"]
+"""Damage to the picture, to the framing, or to what the photo shows; or a control, which enters no mean."""
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,8 @@ class Variant:
 
     ``ladder`` is unique in the suite (``exposure/darker``); ``severity`` counts from 1, the mildest.
     ``amount`` is the damage in the ladder's ``unit``; None where the damage has no measure. With ``needs_context``
-    the function takes the photo's `PhotoContext` (None for a photo without a file) as a second argument.
+    the function takes the photo's `PhotoContext` (None for a photo without a file) as a second argument. ``made_with``
+    names what it depends on besides its settings, such as the network that was found on this machine.
     """
 
     type: str
@@ -218,6 +219,7 @@ class Variant:
     amount: float | None = None
     unit: str = ""
     needs_context: bool = False
+    made_with: str = ""
 
     def picture(self, photo: Photo, context: PhotoContext | None) -> Photo:
         """Return the degraded copy of a photo, which may be a view of it.

@@ -12,7 +12,7 @@ PLAIN = frozenset(
         "model models type best lead verdict verdicts changed level all photos started trained on utc at "
         "least one right both only the first second neither same 0 to 100 place by minus difference in of a "
         "judge perfectly stated observed share pairs orders p original better originals above copies other "
-        "largest change and ",
+        "largest change and damage control effect photos over finding ",
     )
 )
 """Words in the headings of columns that need no explanation, or stand beside the term that is explained."""

@@ -348,6 +348,9 @@ def test_unfinished_are_the_photos_without_rows_with_failures_or_with_new_conten
     store.write(photo_row("./c.png", shas[2]), pair_rows("./c.png"))
     store.write(replace(photo_row("./d.png"), sha256=None, status="corrupt"), pair_rows("./d.png", status="corrupt"))
     assert [file.name for file in store.unfinished(files)] == ["./b.png", "./d.png"]
+    store.write(photo_row("./b.png", shas[1]), pair_rows("./b.png", status="not_applicable", error="no clear subject"))
+    assert [file.name for file in store.unfinished(files)] == ["./d.png"]
+    store.write(photo_row("./b.png", shas[1]), pair_rows("./b.png", status="model_error"))
     (tmp_path / "c.png").write_bytes(b"another picture")
     (tmp_path / "a.png").unlink()
     assert [file.name for file in store.unfinished(files)] == ["./a.png", "./b.png", "./c.png", "./d.png"]

@@ -50,7 +50,7 @@ def _named(names: list[str]) -> DictConfig:
             )
     types: dict[str, Any] = {}
     for name in names:
-        node: Any = OmegaConf.to_container(config.compose("bench", [f"degradation={name}"]).degradation)
+        node: Any = OmegaConf.to_container(config.compose("bench", [f"degradation={name}"]).degradation, resolve=True)
         types |= node
     return DictConfig(types)
 

@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from iqbench.benchmark.chance import ALL, IDENTITY, REENCODE, ChanceTests, chance_fields, reencoded
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables
+from iqbench.inference.failures import NOT_APPLICABLE
 from iqbench.results.model_summary import (
     Controls,
     IdentityControl,
@@ -102,7 +103,7 @@ class ModelAccuracies:
             for table in (self._tables.pairs, self._tables.asked, self._tables.judged)
         )
         (accuracy,) = self._bootstrap.proportions_of(Accuracy, sums, counts, [{}])
-        p = self._chance.types.get((self._tables.name, kind))
+        p, inapplicable = self._chance.types.get((self._tables.name, kind)), _inapplicable(pairs)
         fields = dict[str, Any]()
         for name, estimates in self._means.items():
             fields |= estimates[kind].as_fields(name)
@@ -111,7 +112,8 @@ class ModelAccuracies:
             **chance_fields(p, accuracy.value, accuracy.interval),
             ties=int(judged["prediction"].isna().sum()),
             unanswered=len(asked) - len(judged),
-            failed=len(pairs) - len(judged),
+            failed=len(pairs) - len(judged) - inapplicable,
+            not_applicable=inapplicable,
             **fields,
         )
 
@@ -141,6 +143,11 @@ class ModelAccuracies:
         else:
             estimates = self._bootstrap.means_of(Estimate, sums, counts, undefined, bounds)
         return dict(zip([*self._types, ALL], estimates, strict=True))
+
+
+def _inapplicable(rows: pd.DataFrame) -> int:
+    """Return the number of rows whose degraded copy cannot be made of that photo."""
+    return int((rows["status"] == NOT_APPLICABLE).sum())
 
 
 def severity_steps(tables: ModelTables, bootstrap: Bootstrap, chance: ChanceTests) -> dict[str, list[SeverityStep]]:

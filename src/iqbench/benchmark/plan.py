@@ -11,11 +11,14 @@ from iqbench.benchmark.repeat_sample import repeat_sample
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import UsageError
 from iqbench.inference.worker import PhotoRecord
-from iqbench.interfaces import PhotoFile, PhotoListing
+from iqbench.interfaces import PhotoFile, PhotoListing, Variant
 from iqbench.protocol import Protocol
 from iqbench.provenance import versions, with_code_digest
 from iqbench.results.schema import PhotoRow, VariantRow
 from iqbench.training_provenance import NEAR_COPY, TrainingPhotos, training_provenance
+
+FILE_SETTINGS = ("cache", "model_file")
+"""Settings of a damage about where its files are: it checks their content, and ``made_with`` names what it uses."""
 
 PLACE_SETTINGS = ("out", "paths", "print_config", "shard", "shards", "fresh")
 """Settings about where a run takes place, which its results do not depend on: the shards of a run are one run."""
@@ -108,7 +111,7 @@ def make_plan(
     identity = {
         "model_name": config.name,
         "model_fingerprint": model_fingerprint,
-        "degradation": {kind: with_code_digest(node) for kind, node in settings["degradation"].items()},
+        "degradation": _damage_identity(settings["degradation"], task.variants),
         "variants": dict(digests),
         "protocol": {key: value for key, value in asdict(protocol).items() if key != "margin"},
         "precision": task.engine.precision,
@@ -128,3 +131,17 @@ def make_plan(
     }
     rows = [VariantRow.of(position, variant, digests[variant.key]) for position, variant in enumerate(task.variants)]
     return Plan(task, identity, details, rows, listing.files, repeat_sample(listing.files), config.gallery)
+
+
+def _damage_identity(settings: Mapping[str, Any], variants: Sequence[Variant]) -> dict[str, Any]:
+    """Return what the damage of each type depends on: its settings, its code, and what it is made with."""
+    made_with = {variant.type: {"made_with": variant.made_with} for variant in variants if variant.made_with}
+    return {
+        kind: {**with_code_digest(_without_places(node)), **made_with.get(kind, {})} for kind, node in settings.items()
+    }
+
+
+def _without_places(settings: Any) -> Any:
+    if not isinstance(settings, Mapping):
+        return settings
+    return {key: _without_places(value) for key, value in settings.items() if key not in FILE_SETTINGS}

@@ -33,9 +33,11 @@ from iqbench.benchmark.p_test import p_test
 from iqbench.benchmark.ranking import Standings
 from iqbench.benchmark.repeat_sample import repeatability
 from iqbench.benchmark.run_records import ModelOrigin, model_origins, run_records
+from iqbench.benchmark.semantic_effects import semantic_effects
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
 from iqbench.benchmark.type_contrasts import type_contrasts
 from iqbench.benchmark.verdict_table import adjacent_rows, cluster_choice_of, protocol_of, verdict_rows
+from iqbench.inference.failures import NOT_APPLICABLE
 from iqbench.interfaces import ClusterChoice
 from iqbench.records import value_or_reason
 from iqbench.results.cluster_summary import Clusters
@@ -49,6 +51,7 @@ from iqbench.results.model_summary import (
     TypeMistakes,
 )
 from iqbench.results.reader import Run
+from iqbench.results.semantic_summary import SemanticEffect
 from iqbench.results.summary import BootstrapSettings, Counts, FailedJob, RowCounts, RunRecord, Summary
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import ALPHA, NO_PAIR
@@ -100,6 +103,7 @@ class ModelParts:
         labels: The third of each original by image statistic.
         chance: The tests against 50 %.
         contrasts: The strongest and the weakest type of each model.
+        effects: The effects of damage beyond its controls.
     """
 
     sample: BenchmarkSample
@@ -107,6 +111,7 @@ class ModelParts:
     labels: Mapping[str, "pd.Series[str]"]
     chance: ChanceTests
     contrasts: Mapping[str, TypeContrast]
+    effects: Mapping[str, list[SemanticEffect]]
 
 
 def summarize_runs(runs: Sequence[Run], failed_jobs: Sequence[FailedJob], config: BootstrapConfig) -> BenchmarkResults:
@@ -142,7 +147,8 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     """Return all statistics of a benchmark.
 
     Models stand in the order of their ranking. An undefined value is None and has its reason beside it. Rows of the
-    type or group ``control`` enter only ``controls``; failed rows enter only the counts of failures.
+    type or group ``control`` enter only ``controls``; failed rows enter only the counts of failures, and
+    those of damage that cannot be made of a photo only the counts of these.
 
     Args:
         sample: The verdict tables and the bootstrap.
@@ -150,7 +156,8 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     """
     baselines = baseline_verdicts(sample.asked, sample.protocol, sample.bootstrap.config.seed)
     against, labels = BaselineComparisons(sample, baselines), thirds(sample.judged)
-    parts = ModelParts(sample, facts, labels, ChanceTests(sample, labels), type_contrasts(sample))
+    tests = ChanceTests(sample, labels), type_contrasts(sample), semantic_effects(sample)
+    parts = ModelParts(sample, facts, labels, *tests)
     models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
     comparisons = comparisons_of(sample)
     together = Combinations(sample)
@@ -198,7 +205,7 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
     sample, facts, chance = parts.sample, parts.facts, parts.chance
     tables, types, bootstrap = sample.of_model(name), sample.types, sample.bootstrap
     judged, accuracies = tables.judged, ModelAccuracies(tables, sample, chance)
-    origin, failed = facts.origins[name], tables.pairs[tables.pairs["status"] != "ok"]
+    origin, failed = facts.origins[name], tables.pairs[~tables.pairs["status"].isin(["ok", NOT_APPLICABLE])]
     first = sample.verdicts[sample.verdicts["model_name"] == name].iloc[0]
     return ModelSummary(
         model_type=str(first["model_type"]),
@@ -227,6 +234,8 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         strata=strata(tables, parts.labels, bootstrap, chance),
         repeatability=_repeatability(tables, facts),
         failures={str(status): int(rows) for status, rows in failed.groupby("status").size().items()},
+        not_applicable=_inapplicable(tables.pairs),
+        semantic_effects=parts.effects.get(name, []),
         failures_by_type=facts.mistakes.get(name, {}),
     )
 
@@ -263,8 +272,21 @@ def _clustered_photos(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counts(rows: pd.DataFrame) -> Counts:
-    judged = int((rows["status"] == "ok").sum())
-    return Counts(planned=len(rows), ok=judged, failed=len(rows) - judged)
+    judged, inapplicable = (int((rows["status"] == status).sum()) for status in ("ok", NOT_APPLICABLE))
+    failed = len(rows) - judged - inapplicable
+    return Counts(planned=len(rows), ok=judged, failed=failed, not_applicable=inapplicable)
+
+
+def _inapplicable(pairs: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return the pairs whose degraded copy cannot be made, by type and reason; the details follow a colon."""
+    rows = pairs[pairs["status"] == NOT_APPLICABLE]
+    reasons = rows["error"].map(lambda error: str(error).partition(":")[0])
+    return {
+        str(kind): {
+            str(reason): int(number) for reason, number in of_type.value_counts(sort=False).sort_index().items()
+        }
+        for kind, of_type in reasons.groupby(rows["degradation_type"], sort=True)
+    }
 
 
 def _duplicates(verdicts: pd.DataFrame) -> int:

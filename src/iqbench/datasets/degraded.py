@@ -23,7 +23,18 @@ from iqbench.datasets.sampler import SeededRow
 from iqbench.degradations.ladder import planned_pairs
 from iqbench.errors import UsageError
 from iqbench.hash_sampling import hash_order
-from iqbench.interfaces import SHA_DIGITS, Labels, Pairs, PhotoContext, PhotoFile, Preference, Split, Variant, Votes
+from iqbench.interfaces import (
+    SHA_DIGITS,
+    Labels,
+    NotApplicable,
+    Pairs,
+    PhotoContext,
+    PhotoFile,
+    Preference,
+    Split,
+    Variant,
+    Votes,
+)
 from iqbench.progress import track
 from iqbench.tensor_cache import TensorCache
 from iqbench.training_provenance import training_step
@@ -143,7 +154,14 @@ class _Pictures:
             pixels = read_pixels(self.files[photo])
             if variant is None:
                 return self.prepare(pixels)
-            return self.prepare(variant.picture(pixels, PhotoContext(self.files[photo], self.files)))
+            try:
+                picture = variant.picture(pixels, PhotoContext(self.files[photo], self.files))
+            except NotApplicable as reason:
+                raise UsageError(
+                    f"degradation {variant.key}: cannot be made of {self.files[photo].name} ({reason}); "
+                    "train without it"
+                ) from reason
+            return self.prepare(picture)
 
         return self._cache.get((photo, variant and variant.key), prepared)
 

@@ -88,6 +88,24 @@ def comparisons(summary: Summary) -> pd.DataFrame:
     return _in_percent(pd.DataFrame(rows, columns=columns), ("difference",))
 
 
+def semantic_effects(summary: Summary) -> pd.DataFrame:
+    """Return the effect of each damage beyond its controls in points, with the share that prefers the original to each.
+
+    ``level`` is missing over all levels.
+    """
+    rows = [
+        {"model": name, "type": effect.degradation_type, "level": effect.level, "control": effect.control}
+        | {"over_damage": effect.over_damage.value, "over_control": effect.over_control.value}
+        | {**_with_interval("effect", effect), "photos": effect.photos, "p_corrected": effect.p_corrected}
+        for name, model in summary.models.items()
+        for effect in model.semantic_effects
+    ]
+    ends = ["effect", "effect_from", "effect_to"]
+    columns = ["model", "type", "level", "control", "over_damage", "over_control", *ends, "photos", "p_corrected"]
+    table = _in_percent(pd.DataFrame(rows, columns=columns), ("effect",))
+    return table.assign(**{name: _percent(table[name]) for name in ("over_damage", "over_control")})
+
+
 def baselines(summary: Summary) -> pd.DataFrame:
     """Return the accuracy of the baselines in %: over all pairs with its interval, the mean over types, each type."""
     rows = {

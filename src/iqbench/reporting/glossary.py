@@ -53,6 +53,7 @@ TERMS = {
     "all of them detects compression, not damage.",
     "reliability": "Stated probabilities against observed shares. On the diagonal a model is as sure as it is right.",
     "repeat sample": "Pairs that were scored twice, to see whether a model repeats itself.",
+    "semantic": "Damage to what the photo shows: its subject is removed, or its background changed.",
     "severity": "The position of a level on its ladder; 1 is the mildest.",
     "suite": "All kinds and levels of damage in a benchmark.",
     "technical": "Damage to the picture: compression, blur, noise, exposure, colour.",

@@ -195,8 +195,10 @@ def _number(count: int, noun: str) -> str:
 
 
 def _reasons(summary: Summary) -> str:
-    """Return the statuses of the failed pairs in brackets."""
+    """Return the statuses of the pairs without an answer in brackets."""
     statuses = dict.fromkeys(status for model in summary.models.values() for status in model.failures)
+    if summary.counts.pairs.not_applicable:
+        statuses["not applicable"] = None
     return f" ({', '.join(statuses)})" if statuses else ""
 
 

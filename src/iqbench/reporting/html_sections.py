@@ -24,11 +24,13 @@ from iqbench.reporting.run_facts import (
     commands,
     data_text,
     facts,
+    inapplicable_text,
     seeds_text,
     started,
     suite_text,
     versions_text,
 )
+from iqbench.reporting.semantic_text import EFFECT, effect_finding, effect_name
 from iqbench.reporting.table import RANKED_BY, accuracies
 from iqbench.results.comparison_pictures import ComparisonPictures
 from iqbench.results.model_summary import SeverityStep
@@ -106,8 +108,15 @@ def _verdict(content: ReportContent) -> Values:
         "more": more_cautions(len(found) - SHOWN),
         "blind_spots": [(spot_in_words(spot, summary), spot) for spot in blind_spots(summary)],
         "no_blind_spot": NO_BLIND_SPOT,
+        "groups": _groups(summary),
         "photo_counts": {model.photos for model in summary.models.values()},
     }
+
+
+def _groups(summary: Summary) -> list[str]:
+    """Return the groups of types in a table: semantic damage only where there is some."""
+    semantic = any("semantic" in model.groups for model in summary.models.values())
+    return ["technical", "compositional", *["semantic"] * semantic]
 
 
 def _provenance(content: ReportContent) -> Values:
@@ -120,6 +129,7 @@ def _provenance(content: ReportContent) -> Values:
         "versions": versions_text(summary),
         "started": started(content.origins),
         "commands": commands(content.origins),
+        "not_applicable": inapplicable_text(summary),
         "passed_over": _passed_over(summary),
     }
 
@@ -161,6 +171,10 @@ def _thresholds(content: ReportContent) -> Values:
     return {"ladders": list(ladders), "threshold_text": threshold_text}
 
 
+def _semantic(_: ReportContent) -> Values:
+    return {"about": EFFECT, "name": effect_name, "finding": effect_finding}
+
+
 def _p_test(content: ReportContent) -> Values:
     models = {name: model.p_test for name, model in content.summary.models.items() if model.p_test}
     return {"models": models, "pairs_text": cross_photo_text, "partners": PARTNERS}
@@ -199,6 +213,12 @@ SECTIONS = (
     Section("Monotonicity test (L-test)", "monotonicity"),
     Section(
         "Across photos (P-test)", "p_test", _p_test, lambda summary: any(m.p_test for m in summary.models.values())
+    ),
+    Section(
+        "Semantic effects",
+        "semantic",
+        _semantic,
+        lambda summary: any(m.semantic_effects for m in summary.models.values()),
     ),
     Section("Detection thresholds", "thresholds", _thresholds),
     Section("Agreement of two models", "agreement", _agreement, lambda summary: bool(summary.agreement)),

@@ -61,7 +61,7 @@ def _prefers_damage(model: ModelSummary) -> bool:
 
 def _is_upside_down(model: ModelSummary) -> bool:
     """Return whether a model is wrong in most pairs, those of technical damage included."""
-    technical = [group.value for name, group in model.groups.items() if name != "compositional"]
+    technical = [group.value for name, group in model.groups.items() if name == "technical"]
     values = [model.overall.value, *technical]
     return bool(technical) and all(value is not None and value < UPSIDE_DOWN for value in values)
 

@@ -1,5 +1,6 @@
 """Facts about the runs of a report: when, by which command, on which photos, with which suite, seeds and versions."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,10 +23,25 @@ def facts(summary: Summary) -> str:
     answered = (
         f"{pairs.ok:,} pairs" if pairs.ok == pairs.planned else f"{pairs.ok:,} of {pairs.planned:,} pairs answered"
     )
+    if pairs.not_applicable:
+        answered += f" ({pairs.not_applicable:,} not applicable: that damage cannot be made of that photo)"
     return (
         f"{models} model{'s' * (models != 1)}, {judged}, {answered}. Accuracy is the share of pairs in which a model "
         f"prefers the original to its degraded copy; {tie_rule(summary.protocol)}."
     )
+
+
+def inapplicable_text(summary: Summary) -> list[str]:
+    """Return the pairs of each type whose damage cannot be made of that photo, with the reasons, summed over models."""
+    kinds: dict[str, Counter[str]] = {}
+    for model in summary.models.values():
+        for kind, reasons in model.not_applicable.items():
+            kinds.setdefault(kind, Counter()).update(reasons)
+    return [
+        f"{one_line(kind)}, {sum(reasons.values()):,} pairs "
+        f"({'; '.join(f'{one_line(reason)}: {count:,}' for reason, count in sorted(reasons.items()))})"
+        for kind, reasons in sorted(kinds.items())
+    ]
 
 
 def suite_text(summary: Summary) -> str:

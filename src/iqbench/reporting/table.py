@@ -14,6 +14,7 @@ from iqbench.reporting.console import wide_console
 from iqbench.reporting.degradation_types import MOST_COLUMNS, type_order
 from iqbench.reporting.headline import headline
 from iqbench.reporting.notices import baseline_text, looks_notice, power_text, tie_rule, unfinished
+from iqbench.reporting.semantic_text import effect_lines
 from iqbench.reporting.text_format import bracketed_interval, escape_markdown, one_line, percent
 from iqbench.results.model_summary import BaselineAccuracies, ModelSummary
 from iqbench.results.summary import RankedModel, Summary
@@ -163,6 +164,8 @@ def _caption(summary: Summary) -> Text:
         parts.append(notice)
     if failed:
         parts.append(f"{failed} pair{'s' * (failed != 1)} failed")
+    if inapplicable := summary.counts.pairs.not_applicable:
+        parts.append(f"{inapplicable} pair{'s' * (inapplicable != 1)} not applicable")
     if notice := unfinished(summary.complete, summary.missing_shards):
         parts.append(notice)
     return Text("; ".join(parts))
@@ -182,6 +185,8 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
         if model.overall.value == 1.0:
             right = f" is right in all {model.overall.n} pairs{bracketed_interval(model.overall)}"
             console.print(Text.assemble((one_line(name), "bold"), right), soft_wrap=True)
+    for line in effect_lines(summary):
+        console.print(Text(line), soft_wrap=True)
     found = cautions(summary)
     for caution in found[:SHOWN]:
         console.print(Text.assemble((caution.subject, "bold"), caution.predicate), soft_wrap=True)

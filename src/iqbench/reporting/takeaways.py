@@ -16,6 +16,7 @@ from iqbench.reporting.diagnostics_text import diagnostic_lines
 from iqbench.reporting.headline import headline
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.notices import baseline_text, ceiling_lines, looks_notice, power_text, tie_rule, unfinished
+from iqbench.reporting.semantic_text import EFFECT, effect_lines
 from iqbench.reporting.table import RANKED_BY, markdown_table, place_text
 from iqbench.reporting.text_format import bracketed_interval, complement, escape_markdown, percent, points
 from iqbench.results.model_summary import ModelSummary
@@ -38,6 +39,7 @@ def takeaways(summary: Summary) -> str:
         ("## Ranking", _ranking(summary)),
         ("## Best model by degradation type", _winners(summary)),
         *((f"## {escape_markdown(name)}", _model(summary, name)) for name in summary.models),
+        *((title, lines) for title, lines in [("## Semantic effects", _semantic_effects(summary))] if lines),
         ("## Blind spots of all models", _blind_spots(summary)),
         ("## Limits", _limits(summary)),
     ]
@@ -230,7 +232,15 @@ def _soundness(model: ModelSummary) -> list[str]:
         reasons = ", ".join(f"{escape_markdown(status)}: {count}" for status, count in model.failures.items())
         counted = f", {overall.unanswered} of them worth a tie" if overall.unanswered else ", which enter no accuracy"
         lines.append(f"Failed: {overall.failed} pairs{counted} ({reasons}).")
+    for kind, causes in model.not_applicable.items():
+        counted = "; ".join(f"{escape_markdown(reason)}: {count}" for reason, count in causes.items())
+        lines.append(f"Not applicable, and no failure: {escape_markdown(kind)} ({counted} pairs).")
     return lines
+
+
+def _semantic_effects(summary: Summary) -> list[str]:
+    lines = [f"- {escape_markdown(line)}" for line in effect_lines(summary, levels=True)]
+    return [EFFECT, "", *lines] if lines else []
 
 
 def _blind_spots(summary: Summary) -> list[str]:

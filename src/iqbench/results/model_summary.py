@@ -4,6 +4,7 @@ from pydantic import Field
 
 from iqbench.records import ONE_PAIR, Record, without_interval
 from iqbench.results.diagnostics_summary import Confidence, Stratum, Visibility
+from iqbench.results.semantic_summary import SemanticEffect
 from iqbench.statistics.calibration import Calibration
 from iqbench.statistics.estimate import ALPHA, P_VALUE, Accuracy, AccuracyAgainstChance, Difference, Estimate, Interval
 
@@ -15,7 +16,8 @@ class PairStatistics(AccuracyAgainstChance):
     """The statistics of one set of a model's pairs: accuracy, confidence, ties, order consistency, failures.
 
     A pair that the model was asked about and did not answer (``unanswered``) is worth a tie. A pair that nobody
-    could be asked about, such as one of a damaged photo, is not counted.
+    could be asked about, such as one of a damaged photo, is not counted. Damage that cannot be made of a photo is
+    ``not_applicable``, which is no failure.
     """
 
     n: int = Field(default=0, alias="total_pairs")
@@ -42,6 +44,7 @@ class PairStatistics(AccuracyAgainstChance):
     order_consistency_interval_reason: str | None = None
     unanswered: int = 0
     failed: int
+    not_applicable: int = 0
 
 
 class MacroAccuracy(Accuracy):
@@ -288,4 +291,7 @@ class ModelSummary(Record):
     strata: dict[str, dict[str, Stratum]]
     repeatability: Repeatability
     failures: dict[str, int]
+    not_applicable: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """The pairs whose degraded copy cannot be made of that photo, by type and reason; they are no failures."""
+    semantic_effects: list[SemanticEffect] = Field(default_factory=list)
     failures_by_type: dict[str, TypeMistakes]

@@ -9,6 +9,7 @@ from typing import Any
 
 from iqbench import photos
 from iqbench.errors import DiskError, LockedError, UsageError
+from iqbench.inference.failures import NOT_APPLICABLE
 from iqbench.interfaces import PhotoFile
 from iqbench.io import replace as replace_file
 from iqbench.io import sync
@@ -145,6 +146,8 @@ class Store:
             stored = database.execute("SELECT DISTINCT reference, variant FROM pairs").fetchall()
             obsolete = [cell for cell in stored if cell not in planned]
             database.executemany("DELETE FROM pairs WHERE reference = ? AND variant = ?", obsolete)
+            # with more photos it may apply: a background needs another one
+            database.execute("DELETE FROM pairs WHERE status = ?", [NOT_APPLICABLE])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -170,7 +173,8 @@ class Store:
         """Return the photos that have no row, a failed pair, or other content than the stored one."""
         rows = self._database.execute(
             "SELECT name, sha256 FROM photos WHERE status = 'ok' AND NOT EXISTS "
-            "(SELECT 1 FROM pairs WHERE photo = name AND status != 'ok')"
+            "(SELECT 1 FROM pairs WHERE photo = name AND status NOT IN ('ok', ?))",
+            [NOT_APPLICABLE],
         )
         finished = dict(rows.fetchall())
         return [file for file in files if file.name not in finished or _sha256(file) != finished[file.name]]

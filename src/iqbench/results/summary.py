@@ -25,11 +25,12 @@ SCHEMA_VERSION = 3
 
 
 class Counts(Record):
-    """The number of planned rows, of rows with an answer, and of failed rows."""
+    """The number of planned rows: with an answer, failed, and of damage that cannot be made of that photo."""
 
     planned: int
     ok: int
     failed: int
+    not_applicable: int = 0
 
 
 class RowCounts(Record):

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from iqbench import config as configuration
 from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.degradations.ladder import suite
+from iqbench.errors import UsageError
 from iqbench.models.learned import Learned
 from iqbench.training_provenance import joined_provenance
 
@@ -29,6 +30,11 @@ def datamodule_for(config: DictConfig, model: Learned) -> LightningDataModule:
     degradations = {
         type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()
     }
+    if semantic := [kind for kind, damage in degradations.items() if damage.group == "semantic"]:
+        raise UsageError(
+            f"degradation={','.join(semantic)}: cannot be trained on, since it cannot be made of every photo; "
+            "choose technical or compositional damage, such as degradation=standard"
+        )
     degraded: Any = configuration.build(config.self_supervision, "self_supervision")(
         files=data.photos().files, variants=suite(degradations), learner=model, examples=examples
     )
