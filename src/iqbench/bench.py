@@ -154,7 +154,7 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
     from iqbench.benchmark.run import run_plan
-    from iqbench.inference.process_state import restored_process_state
+    from iqbench.inference.process_state import process_settings, restore_settings, restored_process_state
     from iqbench.io import lock
     from iqbench.reporting.exports import export
     from iqbench.results.origin import Origin
@@ -178,8 +178,9 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
             log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))
             if plan.training_data:
                 log.info("%s: training data: %s", config.name, plan.training_data)
-            if plan.task.is_shareable:  # other jobs run before this one ends, and nothing is to be given back
+            if plan.task.is_shareable:  # other jobs may run before this one ends, and it has changed nothing so far
                 model_code.close()
+                model_code.callback(restore_settings, process_settings())
             try:
                 with closing(store):
                     yield from run_plan(store, plan)

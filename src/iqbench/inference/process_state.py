@@ -48,6 +48,27 @@ def _set_signals(handlers: tuple[Any, ...]) -> None:
             signal.signal(number, handler)
 
 
+class _Filters:
+    """The filters of warnings in their order; equal where the same warnings are errors: no other changes an answer."""
+
+    def __init__(self) -> None:
+        self.entries = list(warnings.filters)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Filters) and self._errors == other._errors
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def _errors(self) -> list[Any]:
+        return [entry for entry in self.entries if entry[0] == "error"]
+
+
+def _set_filters(before: _Filters) -> None:
+    filters: Any = warnings.filters
+    filters[:] = before.entries
+
+
 def _of_autocast(device: str) -> dict[str, tuple[Callable[[], Any], Callable[[Any], object]]]:
     return {
         f"autocast_{device}": (
@@ -83,18 +104,17 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "cv2_threads": (cv2.getNumThreads, cv2.setNumThreads),
     "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     "signals": (_signals, _set_signals),
+    "warnings": (_Filters, _set_filters),
 }
 
 
 def process_settings() -> Settings:
-    """Return the settings that a model may have changed, the warnings that are errors among them; takes 20 us."""
-    settings = {name: get() for name, (get, _) in _SETTINGS.items()}
-    settings["errors"] = [entry for entry in warnings.filters if entry[0] == "error"]  # no other filter changes answers
-    return settings
+    """Return the settings that a model may have changed, warnings that are errors among them."""
+    return {name: get() for name, (get, _) in _SETTINGS.items()}
 
 
 def restore_settings(settings: Settings) -> None:
-    """Set what differs from earlier settings; warnings are left to `restored_process_state`."""
+    """Set what differs from earlier settings."""
     for name, (get, set_) in _SETTINGS.items():
         if get() != settings[name]:
             set_(settings[name])
