@@ -49,7 +49,7 @@ def _set_signals(handlers: tuple[Any, ...]) -> None:
 
 
 class _Filters:
-    """The filters of warnings in their order; equal where the same warnings are errors: no other changes an answer."""
+    """The filters of warnings; equal where the same warnings are errors, since no other filter changes an answer."""
 
     def __init__(self) -> None:
         self.entries = list(warnings.filters)
@@ -61,7 +61,9 @@ class _Filters:
 
     @property
     def _errors(self) -> list[Any]:
-        return [entry for entry in self.entries if entry[0] == "error"]
+        """The filters down to the last one that makes an error: those before it make exceptions from it."""
+        last = max((place for place, entry in enumerate(self.entries) if entry[0] == "error"), default=-1)
+        return self.entries[: last + 1]
 
 
 def _set_filters(before: _Filters) -> None:
