@@ -43,8 +43,9 @@ types: $(READY)
 layers: $(READY)
 	$(BIN)/lint-imports
 
-speed: $(READY)  ## Time iqbench against the plain loop, and telemetry's share of a training step
+speed: $(READY)  ## Time iqbench against the plain loop, a sweep against one model, telemetry against a training step
 	$(BIN)/python tests/speed/compare.py $(ARGS)
+	$(BIN)/python tests/speed/sweep.py $(ARGS)
 	$(BIN)/python tests/speed/telemetry_cost.py
 
 learn: $(READY)  ## Show that training learns labels that can be seen, and none that cannot (about a quarter of an hour)

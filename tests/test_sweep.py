@@ -12,6 +12,7 @@ import pytest
 
 from fixtures.command_line import Outcome, run
 from fixtures.killed_runs import EXPORTS
+from iqbench.benchmark.together import run_together
 from iqbench.cli import Job
 from iqbench.io import lock
 from iqbench.results.schema import FILE_NAME
@@ -42,6 +43,7 @@ class Ending(Scorer):
     def encode(self, inputs):
         return inputs
 """
+JOBS = ["0_steady_blur", "1_ending_blur", "2_contrast_blur"]
 TWO_PHOTOS = 2 + 2 * 7
 """Pictures that the rehearsal and two photos with four levels of blur and two controls are."""
 
@@ -149,9 +151,10 @@ def test_an_interrupted_sweep_merges_what_there_is_and_goes_on(
     ends[TWO_PHOTOS + 1] = end
     outcome = run("bench", *command, f"out={root}")
     assert outcome.exit_code == code
-    assert models(root) == ["ending", "steady"]
+    assert models(root) == ["contrast", "ending", "steady"]  # each photo is judged by all of them
+    assert all(0 < len(pd.read_csv(root / job / "manifest.csv")) < 3 for job in JOBS)
     assert summary(root)["complete"] is False
-    assert summary(root)["failed_jobs"] == [{"job": "1_ending_blur", "exit_code": code, "error": "interrupted"}]
+    assert summary(root)["failed_jobs"] == [{"job": job, "exit_code": code, "error": "interrupted"} for job in JOBS]
     assert "Traceback" not in outcome.err
     assert run("report", root).exit_code == 0
     assert summary(root)["complete"] is False
@@ -166,11 +169,26 @@ def test_an_interrupted_sweep_merges_what_there_is_and_goes_on(
 def test_a_sweep_that_is_interrupted_between_two_jobs_is_not_complete(
     common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=Job.current)
-    monkeypatch.setattr("iqbench.cli.Job.current", begun)
-    assert run("bench", "-m", *common, "model=steady,ending", f"out={tmp_path / 'sweep'}").exit_code == 130
-    assert models(tmp_path / "sweep") == ["steady"]
+    begun = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=run_together)  # jobs of one kind of damage
+    monkeypatch.setattr("iqbench.benchmark.together.run_together", begun)
+    command = ("-m", *common, "model=steady,ending", "degradation=blur,jpeg", f"out={tmp_path / 'sweep'}")
+    assert run("bench", *command).exit_code == 130
+    assert models(tmp_path / "sweep") == ["ending", "steady"]
+    assert set(pd.read_csv(tmp_path / "sweep" / "unified_results.csv")["degradation_type"]) == {"blur", "control"}
     assert summary(tmp_path / "sweep")["complete"] is False
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_interrupted_before_its_first_photo_is_no_success(
+    common: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=Job.current)
+    command = ("-m", *common, "model=steady,ending", f"out={tmp_path / 'sweep'}")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("iqbench.cli.Job.current", begun)
+        assert run("bench", *command).exit_code == 130
+    assert run("bench", *command).exit_code == 0
+    assert models(tmp_path / "sweep") == ["ending", "steady"]
 
 
 @pytest.mark.slow

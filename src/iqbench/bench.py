@@ -1,10 +1,12 @@
 """Benchmark a model: ``python -m iqbench.bench model=iqa``, ``python -m iqbench.bench -m model=siamese,ava,iqa``."""
 
+import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from iqbench import cli
+from iqbench import cli, held_jobs
 from iqbench import config as configuration
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError
 from iqbench.sweep import Status, recorded
@@ -20,6 +22,7 @@ from iqbench.sweep import Status, recorded
 if TYPE_CHECKING:
     from iqbench.benchmark.comparison_pictures import Catalogue
     from iqbench.benchmark.plan import Plan
+    from iqbench.benchmark.scoring import Work
     from iqbench.interfaces import PhotoFile, PhotoListing, QualityModel, Variant
     from iqbench.results.summary import FailedJob, Summary
 
@@ -81,14 +84,44 @@ def main() -> None:
 
 
 def job(config: DictConfig) -> None:
-    """Run one job, alone or in a sweep. A job of a sweep records its failure, and the next job starts."""
+    """Run one job, or hold it back in a sweep of this process, whose jobs are run together when all are known.
+
+    A job of a sweep records its failure, and the next job starts.
+    """
     current = cli.Job.current()
+    if current.is_sweep and held_jobs.are_held():
+        held_jobs.hold(partial(_job_steps, config, current), what_is_shared(config))
+    else:
+        for _ in _job_steps(config, current):
+            pass
+
+
+def _job_steps(config: DictConfig, current: cli.Job) -> "Iterator[Work]":
     with recorded(current) as status:
         cli.prepare(config, current, "bench")
-        summary = bench(Request(config), current.folder, status, _command(current))
+        summary = yield from bench(Request(config), current.folder, status, _command(current))
         if not current.is_sweep:
             show(summary, current.folder)
         check_failures(summary, config.max_failures)
+
+
+def what_is_shared(config: DictConfig) -> str:
+    """Return what jobs must have in common to be run together: photos, damage and the use of the machine."""
+    try:
+        settings: Any = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException:  # the job says it in its own words
+        return ""
+    shared = {key: settings.get(key) for key in ("data", "degradation", "seed", "shard", "shards")}
+    engine = {key: settings["engine"].get(key) for key in ("device", "workers", "timeout", "sweep_memory")}
+    return json.dumps([shared, engine], sort_keys=True, default=str)
+
+
+def run_held_jobs() -> None:
+    """Run the jobs of a sweep that were held back, those together that judge the same degraded photos."""
+    from iqbench.benchmark.together import run_together
+
+    for jobs in held_jobs.release():
+        run_together(jobs)
 
 
 def _command(current: cli.Job) -> str:
@@ -106,8 +139,10 @@ def show(summary: "Summary", folder: Path) -> None:
     log.info("results: %s", folder)
 
 
-def bench(request: Request, folder: Path, status: Status, command: str = "") -> "Summary":
+def bench(request: Request, folder: Path, status: Status, command: str = "") -> "Generator[Work, None, Summary]":
     """Score every planned pair, store the answers in ``folder``, export them, and return the summary.
+
+    Each part that several jobs can do together is yielded before it is done; see `iqbench.benchmark.run.run_plan`.
 
     Args:
         request: What is judged, and by which model.
@@ -119,7 +154,7 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
     from iqbench.benchmark.run import run_plan
-    from iqbench.inference.process_state import restored_process_state
+    from iqbench.inference.process_state import process_settings, restore_settings, restored_process_state
     from iqbench.io import lock
     from iqbench.reporting.exports import export
     from iqbench.results.origin import Origin
@@ -143,13 +178,17 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
             log.info("%s: %d photos x %d variants", config.name, len(plan.task.files), len(degraded))
             if plan.training_data:
                 log.info("%s: training data: %s", config.name, plan.training_data)
+            if plan.task.is_shareable:  # other jobs may run before this one ends, and it has changed nothing so far
+                model_code.close()
+                model_code.callback(restore_settings, process_settings())
             try:
                 with closing(store):
-                    run_plan(store, plan)
-            except BaseException:  # show the finished photos as an incomplete run, if that is possible
+                    yield from run_plan(store, plan)
+            except BaseException as error:  # show the finished photos as an incomplete run, if that is possible
                 model_code.close()
-                with suppress(IqbenchError, OSError):
-                    export(folder)
+                if not isinstance(error, GeneratorExit):
+                    with suppress(IqbenchError, OSError):
+                        export(folder)
                 raise
             model_code.close()
             return export(folder)
@@ -163,6 +202,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     from iqbench.benchmark.task import BenchmarkTask
     from iqbench.degradations.rehearsal import rehearse
     from iqbench.inference.autotuning import autotune
+    from iqbench.inference.process_state import process_settings, random_states
     from iqbench.inference.rehearsal import rehearse_model
     from iqbench.interfaces import StoredAnswers
     from iqbench.provenance import fingerprint
@@ -176,6 +216,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     variants = request.suite()
     digests = rehearse(variants)
     torch.manual_seed(config.seed)  # the random weights of an untrained network are the same in a resumed run
+    before = process_settings()
     model = request.judge()
     if isinstance(model, StoredAnswers):
         model.check_answers(files, variants)
@@ -183,9 +224,20 @@ def _plan(request: Request, folder: Path) -> "Plan":
     model_fingerprint = fingerprint(model, settings)  # before it is used, since a model may remember what it has seen
     model = engine.place(model)
     engine = engine.for_model(model)
+    drawn = random_states()
     picture = rehearse_model(model, engine, files)
     engine = engine.with_recorded_batch_size({} if config.fresh else recorded_identity(folder))
-    task = BenchmarkTask(model, files, variants, autotune(engine, model, picture), listing.files)
+    engine = autotune(engine, model, picture)
+    changes_process = process_settings() != before or random_states() != drawn
+    task = BenchmarkTask(
+        model,
+        files,
+        variants,
+        engine,
+        listing.files,
+        picture_bytes=0 if picture is None else picture.nbytes,
+        is_shareable=not changes_process and not engine.compile,
+    )
     return make_plan(config, task, listing, protocol, digests, model_fingerprint)
 
 
@@ -236,11 +288,9 @@ def check_failures(summary: "Summary", max_failures: int) -> None:
     Raises:
         TooManyFailures: With the counts by reason. The results are complete nevertheless.
     """
-    from iqbench.inference.failures import NOT_APPLICABLE
-
     failures: Counter[str] = Counter()
     for model in summary.models.values():
-        failures.update({status: n for status, n in model.failures.items() if status != NOT_APPLICABLE})
+        failures.update(model.failures)
     if sum(failures.values()) > max_failures:
         counts = ", ".join(f"{n} {status}" for status, n in sorted(failures.items()))
         raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in unified_results.csv")

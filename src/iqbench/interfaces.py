@@ -44,6 +44,14 @@ class Preference(Enum):
         return Preference(1.0 - self.value)
 
 
+class Prepares(Protocol):
+    """What prepares photos: a model, or the part of it that does."""
+
+    def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
+        """See `QualityModel.prepare`."""
+        ...
+
+
 @runtime_checkable
 class QualityModel(Protocol):
     """A model that compares photos, in three steps: prepare, encode, compare.
@@ -54,6 +62,9 @@ class QualityModel(Protocol):
     A model may change the arguments of its functions and keep state in itself: only one of its functions runs at a
     time. A network whose class says ``thread_safe = True`` is encoded in several threads at once, which is faster on
     a CPU.
+
+    A class may define ``preparation`` beside ``prepare``: an object that prepares photos in the same way (`Prepares`),
+    hashable and equal for models that prepare alike. A sweep then prepares a photo once for all of these.
     """
 
     def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:

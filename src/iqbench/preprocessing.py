@@ -46,6 +46,10 @@ class Preprocessing:
         """Return the photo as the network sees it; see `view`."""
         return view(photo, self.rule, self.size)
 
+    def prepare(self, photo: Photo) -> UInt8[Tensor, "*views 3 size size"]:
+        """Return the photo as the network sees it; see `iqbench.interfaces.QualityModel.prepare`."""
+        return self(photo)
+
 
 def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size size"]:
     """Return ``photo`` as the network sees it, in 8-bit RGB: one picture, or for ``native`` five.

@@ -15,6 +15,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig
 from pydantic import StrictInt, ValidationError
 
+from iqbench import held_jobs
 from iqbench.cli import Job, until_the_end
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError, as_disk_error, exit_on_error
 from iqbench.io import natural_order, write_text
@@ -44,10 +45,11 @@ class MergeSweep(Callback):
     Args:
         export: The function that merges results in a folder, given the failed jobs and the folders with results.
         show: The function that prints the merged results.
+        run: The function that runs the jobs that were held back until all were known; see `iqbench.held_jobs`.
     """
 
-    def __init__(self, export: str, show: str) -> None:
-        self.export, self.show = export, show
+    def __init__(self, export: str, show: str, run: str | None = None) -> None:
+        self.export, self.show, self.run = export, show, run
         self.root = Path()
         self.is_running = False
 
@@ -55,12 +57,22 @@ class MergeSweep(Callback):
         """Lock the root, and write the id of this sweep, by which its jobs are recognised."""
         with exit_on_error(f"iqbench.{config.hydra.job.name}"):  # Hydra would turn an error into a warning
             self.root = Path(config.hydra.sweep.dir)
+            held_jobs.forget()
             until_the_end.enter_context(self._running(self.root))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Merge and print the results; exit with the code of the first failed job."""
+        """Run what was held back, merge and print the results; exit with the code of the first failed job."""
+        exit_code = 0
+        try:
+            if self.run is not None:
+                get_method(self.run)()
+            self.is_running = False
+        except Exception:  # Hydra would turn it into a warning; jobs that have not begun leave no status
+            exit_code = 1
+            log.exception("%s: the jobs could not be run together", self.root)
+        exit_code = self._merge(self.root) or exit_code
         self.is_running = False
-        if exit_code := self._merge(self.root):
+        if exit_code:
             sys.exit(exit_code)
 
     @contextmanager

@@ -17,8 +17,8 @@ from iqbench.benchmark.gallery import (
     gallery_picture,
     input_view,
     mistakes,
-    update_gallery,
 )
+from iqbench.benchmark.gallery_work import Gallery
 from iqbench.benchmark.pictures import DETAIL_SIDE, WHOLE_SIDE
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
@@ -155,7 +155,7 @@ def test_a_photo_that_changed_since_costs_its_pictures_and_nothing_else(folder: 
     variants = suite({"crop_edge": crop_edge_ladders(["right", "bottom"], [0.2, 0.3])})
     with closing(Store(tmp_path / "run", judged.identity, {}, [])) as store:
         model, engine = Rules({"contrast": 1.0}, clipped=True), EngineConfig.for_api("cpu", batch_size=1, workers=0)
-        update_gallery(store, BenchmarkTask(model, listed, variants, engine), 4)
+        Gallery(store, BenchmarkTask(model, listed, variants, engine), 4).alone()
     stored_run = read_store(tmp_path / "run" / FILE_NAME)
     names = stored_run.gallery.merge(stored_run.photos, on="sha256")["name"]
     assert set(names) == set(wrong) - {changed}

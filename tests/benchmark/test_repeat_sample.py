@@ -11,7 +11,7 @@ import torch
 from fixtures.command_line import TINY, run
 from fixtures.tiny_models import siamese
 from iqbench.benchmark.pairs import score_pairs
-from iqbench.benchmark.repeat_sample import repeatability, score_repeat_sample
+from iqbench.benchmark.repeat_sample import repeat_scoring, repeatability
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import with_distinct_models
 from iqbench.degradations.blur import blur_ladder
@@ -56,7 +56,7 @@ def judged(model, files: list[PhotoFile], folder: Path, engine: EngineConfig = E
     task = BenchmarkTask(model, files, VARIANTS, engine)
     with closing(Store(folder, identity, {"model_type": "m"}, rows)) as store:
         write(store, task)
-        score_repeat_sample(store, task, {files[0].name})
+        repeat_scoring(store, task, {files[0].name}).alone()
     return read_store(folder / FILE_NAME)
 
 

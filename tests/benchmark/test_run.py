@@ -10,7 +10,7 @@ from PIL import Image
 from fixtures.command_line import run
 from fixtures.photos import noisy_gradient
 from iqbench.benchmark.pairs import ScoredPhoto
-from iqbench.benchmark.run import stop_if_model_fails
+from iqbench.benchmark.run import FailureWatch
 from iqbench.errors import Stopped
 from iqbench.inference.worker import PhotoRecord
 from iqbench.results.schema import PairRow, PhotoRow
@@ -24,10 +24,11 @@ def scored(status: str) -> ScoredPhoto:
 
 def passed_on(*statuses: str) -> tuple[int, bool]:
     """Return the number of photos that were passed on, and whether the run was stopped then."""
-    count = 0
+    count, watch = 0, FailureWatch()
     try:
-        for _ in stop_if_model_fails(map(scored, statuses)):
+        for photo in map(scored, statuses):
             count += 1
+            watch.check(photo)
     except Stopped:
         return count, True
     return count, False

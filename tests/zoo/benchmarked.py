@@ -73,7 +73,8 @@ def benchmark(judge: str, root: Path, out: Path, workers: int = 0, **arguments: 
     with mock.patch("iqbench.reporting.exports.export", return_value=None):
         try:
             with as_disk_error():
-                bench.bench(bench.Request(settings), out, Status(out, None))
+                for _ in bench.bench(bench.Request(settings), out, Status(out, None)):
+                    pass
         except (IqbenchError, MemoryError) as error:
             line = f"{type(error).__name__}: {error}"
         finally:

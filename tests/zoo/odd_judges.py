@@ -1,12 +1,16 @@
 """Odd judges: one idea each. Unless it must fail, a judge's score is the mean of the picture, however it gets it."""
 
+import ctypes
 import os
+import random
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image, ImageFile
@@ -582,3 +586,84 @@ class Hidden(Mean):
 
     def prepare(self, photo: Photo) -> Tensor:
         return self.scale(super().prepare(photo))
+
+
+# What one model does to the others of its pass
+
+ODD_SHAPE = (160, 140)
+"""Height and width of the photo on which some judges are odd, as of its copies that are not cropped."""
+
+
+def _deeds(kind: str) -> None:
+    deeds: dict[str, Callable[[], Any]] = {
+        "dies": lambda: os._exit(9),
+        "segfaults": lambda: ctypes.string_at(0),
+        "folder": lambda: os.chdir("/" if os.name != "nt" else "C:\\"),
+        "dtype": lambda: torch.set_default_dtype(torch.float16),
+        "numpy": lambda: np.seterr(all="raise"),
+        "threads": lambda: torch.set_num_threads(7),
+        "cv2 threads": lambda: cv2.setNumThreads(3),
+        "grad": lambda: torch.set_grad_enabled(False),
+        "autocast": lambda: torch.set_autocast_enabled("cpu", True),
+        "warnings": lambda: warnings.simplefilter("error"),
+        "pillow": lambda: setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True),
+        "random seed": lambda: (random.seed(1), np.random.seed(2), torch.manual_seed(3)),
+        "exits": lambda: sys.exit(4),
+        "import": lambda: _raise(ImportError("no module named lens")),
+        "memory": lambda: _raise(MemoryError()),
+    }
+    if kind == "hangs":
+        while True:
+            pass
+    deeds[kind]()
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+class OddOnOnePhoto(Mean):
+    """Does something odd in the middle of a run, when it comes to one of the photos."""
+
+    def __init__(self, kind: str, where: str) -> None:
+        self.kind, self.where = kind, where
+
+    def prepare(self, photo: Photo) -> Tensor:
+        is_odd = photo.shape[:2] == ODD_SHAPE
+        if is_odd and self.where == "prepare":
+            _deeds(self.kind)
+        return torch.cat([super().prepare(photo), torch.tensor([float(is_odd)], dtype=torch.float64)])
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        if self.where == "encode" and bool(inputs[:, 1].any()):
+            _deeds(self.kind)
+        return inputs[:, :1]
+
+
+class NeedsSettings(Mean):
+    """Answers in another way, or not at all, in a process whose settings another model has changed."""
+
+    def prepare(self, photo: Photo) -> Tensor:
+        with warnings.catch_warnings(record=True):
+            warnings.warn("harmless", UserWarning, stacklevel=1)
+        np.zeros(1) / np.zeros(1)
+        settings = [float(torch.ones(1).element_size()), float(torch.get_num_threads()), float(cv2.getNumThreads())]
+        settings += [float(ImageFile.LOAD_TRUNCATED_IMAGES), float(len(os.getcwd()))]  # noqa: PTH109
+        return torch.tensor([photo.mean(dtype=np.float64) + sum(settings)], dtype=torch.float64)
+
+
+class Draws(Mean):
+    """Adds noise from the random numbers that all code shares."""
+
+    def __init__(self, source: str, where: str) -> None:
+        self.source, self.where = source, where
+
+    def noise(self) -> float:
+        draw: dict[str, Callable[[], Any]] = {"torch": lambda: torch.rand(1).item(), "numpy": np.random.rand}
+        return float({**draw, "python": random.random}[self.source]())
+
+    def prepare(self, photo: Photo) -> Tensor:
+        return super().prepare(photo) + (self.noise() if self.where == "prepare" else 0.0)
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        return inputs + (self.noise() if self.where == "encode" else 0.0)

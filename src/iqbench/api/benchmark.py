@@ -4,9 +4,11 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from iqbench.api.sources import data_of
 from iqbench.api.suites import suite_of
 from iqbench.api.workers import is_starting_worker, why_without_workers
 from iqbench.benchmark.comparison_pictures import Catalogue
+from iqbench.benchmark.scoring import Work
+from iqbench.benchmark.together import run_together
 from iqbench.cli import Job
 from iqbench.errors import DiskError, Stopped, UsageError, as_disk_error
 from iqbench.inference.engine_config import EngineConfig
@@ -61,7 +65,11 @@ def benchmark(model: Any, photos: Any, suite: Any, options: Options) -> Benchmar
             data, listing = data_of(photos, options.limit, options.seed, folder)
             degradation, variants = suite_of(suite)
             runs = [_Run(each, data, listing, degradation, variants, options) for each in models]
-            _run_all(runs, folder) if are_several(model) else runs[0].start(Job(folder))
+            if are_several(model):
+                _run_all(runs, folder)
+            else:
+                for _ in runs[0].steps(Job(folder)):
+                    pass
         return _result(folder, None if options.out is None else folder)
 
 
@@ -76,15 +84,15 @@ class _Run:
     variants: list[Variant] | None
     options: Options
 
-    def start(self, job: Job) -> None:
-        """Run it in the folder of a job.
+    def steps(self, job: Job) -> Iterator[Work]:
+        """Run it in the folder of a job, step by step; see `iqbench.bench.bench`.
 
         Raises:
             IqbenchError: If it cannot run, and the job belongs to no sweep.
         """
         with sweep.recorded(job) as status, _given_back(self.model):
             request = self.request(job.folder)
-            summary = bench.bench(request, job.folder, status)
+            summary = yield from bench.bench(request, job.folder, status)
             for name, entry in summary.models.items():
                 if failures := ", ".join(f"{rows} {reason}" for reason, rows in sorted(entry.failures.items())):
                     log.warning("%s: rows failed: %s; see status and error of result.pairs", name, failures)
@@ -134,16 +142,26 @@ def _prepare(folder: Path, photos: Any) -> None:
 def _run_all(runs: list[_Run], root: Path) -> None:
     """Run every model in its own folder, and export their results together. A model that fails stops no other.
 
+    Each photo is decoded and degraded once for all of them; an object that is given twice judges twice.
+
     Raises:
         IqbenchError: If no model has results.
     """
     with sweep.started(root):
+        groups: dict[int, list[Callable[[], Iterator[Work]]]] = {}
+        seen = Counter[int]()
         for number, run in enumerate(runs):
             name = re.sub(r"[^\w.-]+", "_", run.model.name)[:60]
             folder = root / f"{number}_{name}"
             folder.mkdir(exist_ok=True)
             (folder / MARK).touch()
-            run.start(Job(folder, root, number))
+            parts = _parts(run.model.model)
+            groups.setdefault(max((seen[part] for part in parts), default=0), []).append(
+                partial(run.steps, Job(folder, root, number))
+            )
+            seen.update(parts)
+        for group in groups.values():
+            run_together(group)
         sweep.finish(root)
         failed, sources = sweep.jobs(root)
         if not sources:
@@ -152,6 +170,16 @@ def _run_all(runs: list[_Run], root: Path) -> None:
         files, variants = request.photos().files, request.suite()
         catalogue = Catalogue({file.name: file for file in files}, {variant.key: variant for variant in variants})
         export(root, failed, sources, catalogue=lambda: catalogue)
+
+
+def _parts(model: Any) -> set[int]:
+    """Return the identities of an object and what it computes with, which no other model of a pass may use."""
+    if model is None:
+        return set()
+    parts = (
+        model.modules() if isinstance(model, nn.Module) else filter(callable, getattr(model, "__dict__", {}).values())
+    )
+    return {id(model), *map(id, parts)}
 
 
 def _result(folder: Path, kept: Path | None) -> BenchmarkResult:

@@ -3,8 +3,8 @@
 The store holds the pictures, so a report can be made from it alone, wherever the photos are by then.
 """
 
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,21 +12,11 @@ import pandas as pd
 from jaxtyping import Shaped
 from torch import Tensor
 
-from iqbench import photos
 from iqbench.benchmark.pictures import Picture, PicturePair, detail_pair, jpeg, shrunk, whole_pair
-from iqbench.benchmark.task import BenchmarkTask
-from iqbench.benchmark.verdict_table import verdict_rows
-from iqbench.errors import one_line
 from iqbench.inference import model_calls
-from iqbench.inference.failures import raise_if_fatal
-from iqbench.interfaces import Photo, PhotoContext, PhotoFile, QualityModel
-from iqbench.progress import track
+from iqbench.interfaces import Photo, QualityModel
 from iqbench.results.model_summary import Mistake, TypeMistakes
-from iqbench.results.reader import read_store
 from iqbench.results.schema import GalleryPicture
-from iqbench.results.store import Store
-
-log = logging.getLogger(__name__)
 
 INPUT_SIDE = 320
 """Longest side of a model's input, in pixels."""
@@ -95,57 +85,14 @@ def _mistake(row: "pd.Series[Any]", predictions: "pd.Series[Any]") -> Mistake:
     )
 
 
-def update_gallery(store: Store, task: BenchmarkTask, limit: int) -> None:
-    """Bring a store's gallery up to date with its verdicts: add missing pictures, delete obsolete ones.
-
-    A photo that is missing or has changed since the run gets no pictures.
-
-    Args:
-        store: The store of a finished run.
-        task: The work of the run.
-        limit: Mistakes per type; 0 stores none.
-    """
-    worst = mistakes(verdict_rows([read_store(store.path)]), limit)
-    columns = worst[["photo_sha256", "degradation_type", "degradation_level", "original"]]
-    names: dict[Key, str] = {
-        (str(sha256), f"{kind}/{level}"): str(name) for sha256, kind, level, name in columns.itertuples(index=False)
-    }
-    missing = sorted(set(names) - store.gallery_keys(), key=lambda key: (names[key], key))
-    keys_by_photo: dict[str, list[Key]] = {}
-    for key in missing:
-        keys_by_photo.setdefault(names[key], []).append(key)
-    files = {file.name: file for file in task.files}
-    work = ((files[name], keys) for name, keys in keys_by_photo.items() if name in files)
-    pictures = _pictures(track(work, "pictures of the worst mistakes", len(keys_by_photo)), task)
-    store.update_gallery(list(pictures), keep=set(names))
-
-
-def _pictures(work: Iterable[tuple[PhotoFile, Sequence[Key]]], task: BenchmarkTask) -> Iterator[GalleryPicture]:
-    variants = {variant.key: variant for variant in task.variants}
-    source_files = task.source_files or task.files
-    for file, keys in work:
-        try:
-            decoded = photos.read(file.path, file.limits)
-        except photos.PhotoError:
-            continue
-        for key in keys:
-            sha256, variant = key
-            if sha256 != decoded.sha256:
-                continue
-            try:
-                degraded = variants[variant].picture(decoded.pixels, PhotoContext(file, source_files))
-                picture = gallery_picture(key, decoded.pixels, degraded, task.model)
-            except BaseException as error:  # noqa: BLE001 - of other people's code
-                raise_if_fatal(error)
-                log.warning("%s, %s: no picture of this mistake (%s)", file.name, variant, one_line(error))
-            else:
-                yield picture
-
-
 def gallery_picture(key: Key, original: Photo, degraded: Photo, model: QualityModel) -> GalleryPicture:
     """Return the pictures of one mistake: both photos whole, in detail, and as the model's input."""
-    view = input_view(model_calls.prepare(model, original), model_calls.prepare(model, degraded))
-    inputs = view.pictures or (None, None)
+    inputs = model_calls.prepare(model, original), model_calls.prepare(model, degraded)
+    return with_inputs(pair_pictures(key, original, degraded), *inputs, names_of_inputs(model))
+
+
+def pair_pictures(key: Key, original: Photo, degraded: Photo) -> GalleryPicture:
+    """Return the pictures of one mistake that do not depend on the model: both photos whole and in detail."""
     whole, detail = whole_pair(original, degraded), detail_pair(original, degraded)
     return GalleryPicture(
         *key,
@@ -153,9 +100,38 @@ def gallery_picture(key: Key, original: Photo, degraded: Photo, model: QualityMo
         whole_degraded=jpeg(whole[1]),
         detail_original=jpeg(detail[0]),
         detail_degraded=jpeg(detail[1]),
+        input_original=None,
+        input_degraded=None,
+        input_about="",
+    )
+
+
+def names_of_inputs(model: object) -> Sequence[str] | None:
+    """Return the names that a model gives to the few numbers of its input, None if it gives none."""
+    return tuple(model.input_names) if isinstance(model, NamesInputs) else None
+
+
+def with_inputs(
+    picture: GalleryPicture,
+    original: Shaped[Tensor, "..."],
+    degraded: Shaped[Tensor, "..."],
+    names: Sequence[str] | None,
+) -> GalleryPicture:
+    """Return the pictures of one mistake with the model's input of both photos.
+
+    Args:
+        picture: The pictures that do not depend on the model.
+        original: The original, prepared.
+        degraded: The copy, prepared.
+        names: The names of the numbers of an input that is no picture, None if they have none.
+    """
+    view = input_view(original, degraded)
+    inputs = view.pictures or (None, None)
+    return replace(
+        picture,
         input_original=None if inputs[0] is None else jpeg(inputs[0]),
         input_degraded=None if inputs[1] is None else jpeg(inputs[1]),
-        input_about=_named_numbers(view, model.input_names) if isinstance(model, NamesInputs) else view.about,
+        input_about=view.about if names is None else _named_numbers(view, names),
     )
 
 

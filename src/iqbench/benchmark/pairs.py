@@ -98,23 +98,43 @@ def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
     The pairs are the original against every variant, and every level against the next one of its
     ladder. A pair that fails has a row with its status and error.
     """
-    batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.model, task.engine)
-    waiting: deque[PendingPhoto] = deque()
-    max_waiting = WAITING_PHOTOS + 2 * batcher.capacity // (len(task.variants) + 1)
-    with batcher:
+    scorer = PairScorer(task)
+    with scorer.batcher:
         for prepared in task.engine.worker_pool(len(task.files)).in_order(task.dataset(task.files)):
-            pending = PendingPhoto(prepared)
-            waiting.append(pending)
-            for stack in prepared.stacks:
-                for position, picture in zip(stack.positions, stack.pictures, strict=True):
-                    _deliver(batcher.put((pending, position), picture))
-            if len(waiting) > max_waiting:
-                _deliver(batcher.flush())
-            while waiting and waiting[0].is_encoded:
-                yield _scored(task, waiting.popleft())
-        _deliver(batcher.flush())
-        for pending in waiting:
-            yield _scored(task, pending)
+            yield from scorer.put(prepared)
+        yield from scorer.finish()
+
+
+class PairScorer:
+    """Scores the pairs of photos that come one by one, prepared. Use it within the context of its ``batcher``.
+
+    Args:
+        task: The model, the variants and the engine config.
+    """
+
+    def __init__(self, task: BenchmarkTask) -> None:
+        self.batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.model, task.engine)
+        self._task = task
+        self._waiting: deque[PendingPhoto] = deque()
+        self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
+
+    def put(self, prepared: PreparedPhoto) -> Iterator[ScoredPhoto]:
+        """Add a photo, and yield those whose pictures are all encoded, in the order in which they came."""
+        pending = PendingPhoto(prepared)
+        self._waiting.append(pending)
+        for stack in prepared.stacks:
+            for position, picture in zip(stack.positions, stack.pictures, strict=True):
+                _deliver(self.batcher.put((pending, position), picture))
+        if len(self._waiting) > self._max_waiting:
+            _deliver(self.batcher.flush())
+        while self._waiting and self._waiting[0].is_encoded:
+            yield _scored(self._task, self._waiting.popleft())
+
+    def finish(self) -> Iterator[ScoredPhoto]:
+        """Yield the photos that still wait."""
+        _deliver(self.batcher.flush())
+        while self._waiting:
+            yield _scored(self._task, self._waiting.popleft())
 
 
 def _deliver(encodings: Iterable[tuple[tuple[PendingPhoto, int], Tensor | Failure]]) -> None:

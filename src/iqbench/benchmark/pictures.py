@@ -12,6 +12,9 @@ WHOLE_SIDE, DETAIL_SIDE = 144, 160
 ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 """A quality at which the visible damage is that of the variant, not of the gallery."""
 
+STRIP = 256
+"""Rows in which the part that differs most may begin, which are looked at together."""
+
 Picture = UInt8[np.ndarray, "height width colours"]
 PicturePair = tuple[Picture, Picture]
 
@@ -42,12 +45,24 @@ def detail_pair(original: Photo, degraded: Photo) -> PicturePair:
     if original.shape != degraded.shape:
         return middles(original, degraded)
     height, width = (min(DETAIL_SIDE, side) for side in original.shape[:2])
-    change = cv2.absdiff(original, degraded).sum(axis=2, dtype=np.float32)
-    sums = cv2.boxFilter(change, -1, (width, height), anchor=(0, 0), borderType=cv2.BORDER_REFLECT)
-    inside = sums[: original.shape[0] - height + 1, : original.shape[1] - width + 1]
-    top, left = np.unravel_index(int(inside.argmax()), inside.shape)
+    top, left = _most_changed(original, degraded, height, width)
     first, second = (picture[top : top + height, left : left + width] for picture in (original, degraded))
     return first, second
+
+
+def _most_changed(original: Photo, degraded: Photo, height: int, width: int) -> tuple[int, int]:
+    """Return the first pixel of the part that differs most, found strip by strip: whole pictures leave the caches."""
+    largest, place = -1.0, (0, 0)
+    for first in range(0, original.shape[0] - height + 1, STRIP):
+        rows = slice(first, first + STRIP + height - 1)
+        red, green, blue = cv2.split(cv2.absdiff(original[rows], degraded[rows]))
+        change = cv2.add(cv2.add(red, green, dtype=cv2.CV_32F), blue, dtype=cv2.CV_32F)
+        means = cv2.boxFilter(change, -1, (width, height), anchor=(0, 0), borderType=cv2.BORDER_REFLECT)
+        inside = means[: change.shape[0] - height + 1, : change.shape[1] - width + 1]
+        top, left = np.unravel_index(int(inside.argmax()), inside.shape)
+        if inside[top, left] > largest:
+            largest, place = float(inside[top, left]), (first + int(top), int(left))
+    return place
 
 
 def middles(first: Photo, second: Photo) -> PicturePair:

@@ -1,17 +1,17 @@
 """The repeat sample: photos that a model scores twice, to measure its repeatability."""
 
 from collections.abc import Sequence, Set
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from iqbench.benchmark.pairs import score_pairs
+from iqbench.benchmark.pairs import ScoredPhoto
+from iqbench.benchmark.scoring import Scoring
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import PAIR_KEY, protocol_of, repeated_pairs
 from iqbench.hash_sampling import digest
-from iqbench.interfaces import PhotoFile, RemembersAnswers
+from iqbench.interfaces import PhotoFile
 from iqbench.protocol import Protocol, decide
 from iqbench.results.model_summary import RepeatSample, SecondAnswers
 from iqbench.results.reader import Run
@@ -32,8 +32,8 @@ def repeat_sample(files: Sequence[PhotoFile]) -> frozenset[str]:
     return frozenset(sorted((file.name for file in files), key=digest)[:count])
 
 
-def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Set[str]) -> None:
-    """Score the photos of the sample again: each is read again, and each picture is encoded alone.
+def repeat_scoring(store: Store, task: BenchmarkTask, sample: Set[str]) -> Scoring:
+    """Return the work of scoring the photos of the sample again: each is read again, each picture encoded alone.
 
     So the difference covers everything that a second run could differ in: randomness in the model, its memory
     of earlier photos, and the other pictures in a batch. A model that remembers its answers is asked anew.
@@ -44,15 +44,18 @@ def score_repeat_sample(store: Store, task: BenchmarkTask, sample: Set[str]) -> 
     batch_size = engine.batch_size if compiled else 1  # another size would be compiled again
     engine = replace(engine, precision=REPEAT_PRECISION, compile=compiled, workers=0, batch_size=batch_size)
     files = [file for file in task.files if file.name in names]
-    with task.model.asking_again() if isinstance(task.model, RemembersAnswers) else nullcontext():
-        for record, pairs, _ in score_pairs(replace(task, files=files, engine=engine)):
-            store.write_repeats(
-                [
-                    RepeatRow(record.name, pair.variant, pair.forward, pair.backward)
-                    for pair in pairs
-                    if pair.reference == ORIGINAL and pair.forward is not None and pair.backward is not None
-                ]
-            )
+
+    def receive(photo: ScoredPhoto) -> None:
+        store.write_repeats(
+            [
+                RepeatRow(photo.record.name, pair.variant, pair.forward, pair.backward)
+                for pair in photo.pairs
+                if pair.reference == ORIGINAL and pair.forward is not None and pair.backward is not None
+            ]
+        )
+
+    again = replace(task, files=files, engine=engine, source_files=task.source_files or task.files)
+    return Scoring(again, receive, asking_again=True)
 
 
 def repeatability(runs: Sequence[Run], names: Sequence[str]) -> dict[str, tuple[RepeatSample, SecondAnswers]]:

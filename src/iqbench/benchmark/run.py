@@ -1,16 +1,16 @@
 """A run from its first photo to its last: scoring, both samples, gallery, and the stop of a broken model."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from iqbench.benchmark.cross_sample import SampleEncodings, score_cross_sample
-from iqbench.benchmark.gallery import update_gallery
+from iqbench.benchmark.gallery_work import Gallery
 from iqbench.benchmark.pairs import ScoredPhoto, score_pairs
 from iqbench.benchmark.plan import Plan
-from iqbench.benchmark.repeat_sample import score_repeat_sample
+from iqbench.benchmark.repeat_sample import repeat_scoring
+from iqbench.benchmark.scoring import Scoring, Work
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import Stopped
-from iqbench.inference.autotuning import share_cores
 from iqbench.progress import track
 from iqbench.protocol import MACHINE_FAULTS, OWN_FAULTS
 from iqbench.results.schema import PairRow
@@ -24,25 +24,33 @@ MIN_PHOTOS = 50
 """Photos after which a run stops if more than half of them have failed."""
 
 
-def run_plan(store: Store, plan: Plan) -> None:
+def run_plan(store: Store, plan: Plan) -> Iterator[Work]:
     """Bring a store up to date: score the missing pairs, both samples, and update the gallery.
+
+    Each part that jobs can do together is yielded before it is done: whoever iterates may do it for several jobs at
+    once (see `iqbench.benchmark.together`). What is left is done here.
 
     Raises:
         Stopped: If the model fails on photo after photo; the store keeps the pairs that were scored.
     """
-    task, name = plan.task, plan.identity["model_name"]
+    task = plan.task
     store.set_series(task.files)
-    unfinished = store.unfinished(task.files)
-    task = replace(task, engine=share_cores(task.engine, task.model, unfinished, task.variants))
-    scored = score_pairs(task.with_files(unfinished))
-    sample = SampleEncodings.of(task, plan.source_files)
-    for photo in stop_if_model_fails(track(scored, name, len(unfinished))):
+    sample, watch = SampleEncodings.of(task, plan.source_files), FailureWatch()
+
+    def receive(photo: ScoredPhoto) -> None:
         store.write(plan.photo_row(photo.record), photo.pairs)
         sample.keep(photo)
+        watch.check(photo)
+
+    scoring = Scoring(task.with_files(store.unfinished(task.files)), receive, plan.identity["model_name"])
+    yield scoring
+    scoring.alone()
+    task = replace(task, engine=scoring.task.engine)
     _score_added_pairs(store, plan, task)
     score_cross_sample(store, task, sample)
-    score_repeat_sample(store, task, plan.repeat_sample)
-    update_gallery(store, task, plan.gallery_size)
+    for work in (repeat_scoring(store, task, plan.repeat_sample), Gallery(store, task, plan.gallery_size)):
+        yield work
+        work.alone()
 
 
 def _score_added_pairs(store: Store, plan: Plan, task: BenchmarkTask) -> None:
@@ -50,25 +58,31 @@ def _score_added_pairs(store: Store, plan: Plan, task: BenchmarkTask) -> None:
     for missing, files in store.incomplete(task.files, plan.variant_rows).items():
         variants = [variant for variant in task.variants if any(variant.key in cell for cell in missing)]
         scored = score_pairs(replace(task, files=files, variants=variants))
-        description = f"{plan.identity['model_name']}: {len(missing)} new pairs per photo"
-        for photo in stop_if_model_fails(track(scored, description, len(files))):
+        description, watch = f"{plan.identity['model_name']}: {len(missing)} new pairs per photo", FailureWatch()
+        for photo in track(scored, description, len(files)):
             store.add([pair for pair in photo.pairs if (pair.reference, pair.variant) in missing])
+            watch.check(photo)
 
 
-def stop_if_model_fails(scored: Iterable[ScoredPhoto]) -> Iterator[ScoredPhoto]:
-    """Yield the photos until the model has failed on too many.
+class FailureWatch:
+    """Counts the photos on which a model fails, and gives it up after too many."""
 
-    Raises:
-        Stopped: After `MAX_CONSECUTIVE_FAILURES`, or if more than half of at least `MIN_PHOTOS` photos failed.
-    """
-    count = failures = consecutive = 0
-    for photo in scored:
-        yield photo
+    def __init__(self) -> None:
+        self._photos = self._failures = self._in_a_row = 0
+
+    def check(self, photo: ScoredPhoto) -> None:
+        """Count a photo.
+
+        Raises:
+            Stopped: After `MAX_CONSECUTIVE_FAILURES`, or if more than half of at least `MIN_PHOTOS` photos failed.
+        """
         reason = _model_fault(photo.pairs)
-        count, failures, consecutive = count + 1, failures + bool(reason), consecutive + 1 if reason else 0
-        if reason and (consecutive >= MAX_CONSECUTIVE_FAILURES or (count >= MIN_PHOTOS and 2 * failures > count)):
+        self._photos, self._failures = self._photos + 1, self._failures + bool(reason)
+        self._in_a_row = self._in_a_row + 1 if reason else 0
+        has_failed_half = self._photos >= MIN_PHOTOS and 2 * self._failures > self._photos
+        if reason and (self._in_a_row >= MAX_CONSECUTIVE_FAILURES or has_failed_half):
             raise Stopped(
-                f"stopped: the model failed on {failures} of {count} photos, most recently with {reason}; "
+                f"stopped: the model failed on {self._failures} of {self._photos} photos, most recently with {reason}; "
                 "the cause is the model, a degradation or this machine, not the photos"
             )
 

@@ -19,6 +19,9 @@ class BenchmarkTask:
 
     Positions count the pictures of a photo: 0 is the original, i + 1 the variant i. ``source_files`` are all photos
     of the source, of which these may be a shard; () means the same ones.
+
+    ``picture_bytes`` is the size of a prepared picture. ``is_shareable`` is False for a model that must be alone in the
+    process: it changes settings that others depend on, or it is compiled.
     """
 
     model: QualityModel
@@ -26,6 +29,8 @@ class BenchmarkTask:
     variants: Sequence[Variant]
     engine: EngineConfig
     source_files: Sequence[PhotoFile] = ()
+    picture_bytes: int = 0
+    is_shareable: bool = True
 
     @property
     def is_network(self) -> bool:

@@ -146,23 +146,36 @@ def share_cores(
         files: The photos. The first two are prepared in a worker, since a photo may kill the process.
         variants: The variants of each photo.
     """
-    if engine.workers != "auto" or engine.torch_device.type != "cpu" or not isinstance(model, nn.Module):
-        return engine
-    if len(files) < 2 or available_cores() < 2:
+    if not is_beside_workers(engine, model) or len(files) < 2:
         return engine
     trial = replace(engine, workers=1, timeout=min(engine.timeout, AUTOTUNING_TIMEOUT))
     times, pictures = [], []
     for prepared in trial.worker_pool(2).in_order(PhotoDataset(files[:2], variants, model)):
         times.append(time.perf_counter())
         pictures += [stack.pictures[0] for stack in prepared.stacks]
-    if not pictures:
+    if not pictures or (per_picture := seconds_per_picture(engine, model, pictures[0])) is None:
         return engine
-    (first, second), size, encode = times, int(engine.batch_size), engine.encoder(model)
+    return replace(engine, workers=balanced_workers(times[1] - times[0], per_picture * (len(variants) + 1)))
+
+
+def is_beside_workers(engine: EngineConfig, model: QualityModel) -> bool:
+    """Return whether a model shares the cores with a number of workers that is to be measured."""
+    is_on_cpu = engine.torch_device.type == "cpu" and isinstance(model, nn.Module)
+    return engine.workers == "auto" and is_on_cpu and available_cores() > 1
+
+
+def seconds_per_picture(engine: EngineConfig, model: QualityModel, picture: Shaped[Tensor, "..."]) -> float | None:
+    """Return the core seconds in which a network encodes a picture, None if it fails: the rows will say it."""
+    size, encode = int(engine.batch_size), engine.encoder(model)
     try:
-        per_picture = min(_seconds(encode, pictures[0], size, engine) for _ in range(2)) / size
-    except Exception as error:  # noqa: BLE001 - of other people's code; the rows will say it
+        per_picture = min(_seconds(encode, picture, size, engine) for _ in range(2)) / size
+    except Exception as error:  # noqa: BLE001 - of other people's code
         raise_if_fatal(error)
-        return engine
-    preparation, encoding = second - first, per_picture * (len(variants) + 1) * engine.threads_per_batch
+        return None
+    return per_picture * engine.threads_per_batch
+
+
+def balanced_workers(preparation: float, encoding: float) -> int:
+    """Return the number of workers that are as fast as the network: both need so many core seconds for a photo."""
     workers = math.ceil(available_cores() * preparation / (preparation + encoding))
-    return replace(engine, workers=max(1, min(available_cores(), workers)))
+    return max(1, min(available_cores(), workers))

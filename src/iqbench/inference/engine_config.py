@@ -33,6 +33,7 @@ class EngineConfig:
         compile: Whether a network is compiled first.
         inference_threads: Batches of a network that are encoded at the same time, or ``auto``: one per core on a CPU
             if the network is thread-safe, else one.
+        sweep_memory: Megabytes that the models of a sweep may take that score a photo together.
 
     Raises:
         UsageError: If a value is out of range, with its key.
@@ -46,6 +47,7 @@ class EngineConfig:
     channels_last: bool
     compile: bool
     inference_threads: int | str
+    sweep_memory: int
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -54,6 +56,8 @@ class EngineConfig:
             value = getattr(self, key)
             if value != "auto" and not (isinstance(value, int) and value >= least):
                 raise UsageError(f"engine.{key}={value}: must be auto, or {least} or more")
+        if self.sweep_memory < 0:
+            raise UsageError(f"engine.sweep_memory={self.sweep_memory}: must be 0 MB or more")
         if self.timeout < 1:
             raise UsageError(f"engine.timeout={self.timeout}: must be 1 second or more")
 
@@ -69,6 +73,7 @@ class EngineConfig:
             channels_last=False,
             compile=False,
             inference_threads="auto",
+            sweep_memory=0,
         )
 
     @property

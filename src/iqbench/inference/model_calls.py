@@ -15,7 +15,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from iqbench.inference.failures import BrokenPromise
-from iqbench.interfaces import Photo, QualityModel
+from iqbench.interfaces import Photo, Prepares, QualityModel
 
 _turn = threading.RLock()
 
@@ -37,7 +37,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_turn)
 
 
-def prepare(model: QualityModel, photo: Photo) -> Shaped[Tensor, "..."]:
+def prepare(model: Prepares, photo: Photo) -> Shaped[Tensor, "..."]:
     """Return the network input for a photo, in memory that nothing else uses: a plain tensor on the CPU.
 
     The model gets a copy of the photo, which it may change. A tensor with a gradient, a parameter or a subclass

@@ -1,19 +1,161 @@
-"""The state of the process that a model may change for everybody: its folder and the settings of libraries."""
+"""The state of the process that a model may change for everybody: its folder, the settings of libraries, chance."""
 
 import locale
 import os
+import random
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from PIL import Image, ImageFile
 
 from iqbench.photos import strict_pillow
+
+Settings = dict[str, Any]
+"""The values of settings by name, as `process_settings` and `random_states` return them."""
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a Path takes four times as long, and this is asked after each picture
+    except OSError:  # the folder is gone
+        return ""
+
+
+def _enter(folder: str) -> None:
+    with suppress(OSError):  # the folder is gone
+        os.chdir(folder)
+
+
+def _set_default_device(before: torch.device) -> None:
+    if torch.get_default_device() != before:
+        torch.set_default_device(None if before.type == "cpu" else before)
+
+
+def _signals() -> tuple[Any, ...]:
+    return tuple(signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM))
+
+
+def _set_signals(handlers: tuple[Any, ...]) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), handlers, strict=True):
+            signal.signal(number, handler)
+
+
+class _Filters:
+    """The filters of warnings; equal where the same warnings are errors, since no other filter changes an answer."""
+
+    def __init__(self) -> None:
+        self.entries = list(warnings.filters)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Filters) and self._errors == other._errors
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def _errors(self) -> list[Any]:
+        """The filters down to the last one that makes an error: those before it make exceptions from it."""
+        last = max((place for place, entry in enumerate(self.entries) if entry[0] == "error"), default=-1)
+        return self.entries[: last + 1]
+
+
+def _set_filters(before: _Filters) -> None:
+    filters: Any = warnings.filters
+    filters[:] = before.entries
+
+
+def _of_autocast(device: str) -> dict[str, tuple[Callable[[], Any], Callable[[Any], object]]]:
+    return {
+        f"autocast_{device}": (
+            lambda: torch.is_autocast_enabled(device),
+            lambda is_on: torch.set_autocast_enabled(device, is_on),
+        ),
+        f"autocast_dtype_{device}": (
+            lambda: torch.get_autocast_dtype(device),
+            lambda dtype: torch.set_autocast_dtype(device, dtype),
+        ),
+    }
+
+
+def _attribute(owner: Any, name: str) -> tuple[Callable[[], Any], Callable[[Any], object]]:
+    return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
+
+
+_SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+    "folder": (_folder, _enter),
+    "numpy_errors": (np.geterr, lambda kinds: np.seterr(**kinds)),
+    "truncated_images": _attribute(ImageFile, "LOAD_TRUNCATED_IMAGES"),
+    "max_pixels": _attribute(Image, "MAX_IMAGE_PIXELS"),
+    "dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "device": (torch.get_default_device, _set_default_device),
+    "grad": (torch.is_grad_enabled, torch.set_grad_enabled),
+    **_of_autocast("cpu"),
+    **_of_autocast("cuda"),
+    "matmul_precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "deterministic": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    "cudnn_benchmark": _attribute(torch.backends.cudnn, "benchmark"),
+    "cudnn_deterministic": _attribute(torch.backends.cudnn, "deterministic"),
+    "torch_threads": (torch.get_num_threads, torch.set_num_threads),
+    "cv2_threads": (cv2.getNumThreads, cv2.setNumThreads),
+    "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
+    "signals": (_signals, _set_signals),
+    "warnings": (_Filters, _set_filters),
+}
+
+
+def process_settings() -> Settings:
+    """Return the settings that a model may have changed, warnings that are errors among them."""
+    return {name: get() for name, (get, _) in _SETTINGS.items()}
+
+
+def restore_settings(settings: Settings) -> None:
+    """Set what differs from earlier settings."""
+    for name, (get, set_) in _SETTINGS.items():
+        if get() != settings[name]:
+            set_(settings[name])
+
+
+def random_states() -> Settings:
+    """Return the states of the random number generators that all code of this process shares."""
+    legacy: Any = np.random.get_state()
+    kind, keys, *rest = legacy
+    states: Settings = {"numpy": (kind, keys.tobytes(), rest), "python": random.getstate()}
+    states["torch"] = torch.get_rng_state().numpy().tobytes()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states["cuda"] = [state.numpy().tobytes() for state in torch.cuda.get_rng_state_all()]
+    return states
+
+
+def restore_random_states(states: Settings) -> None:
+    """Continue the random numbers of an earlier moment."""
+    kind, keys, rest = states["numpy"]
+    np.random.set_state((kind, np.frombuffer(keys, dtype=np.uint32), *rest))
+    random.setstate(states["python"])
+    torch.set_rng_state(_bytes_tensor(states["torch"]))
+    if "cuda" in states:
+        torch.cuda.set_rng_state_all([_bytes_tensor(state) for state in states["cuda"]])
+
+
+def _bytes_tensor(state: bytes) -> torch.Tensor:
+    return torch.frombuffer(bytearray(state), dtype=torch.uint8)
+
+
+def surroundings() -> tuple[Settings, Settings]:
+    """Return all that one model's code could change for another's: settings and random numbers."""
+    return process_settings(), random_states()
+
+
+def restore_surroundings(before: tuple[Settings, Settings]) -> None:
+    """Give back what a model's code has changed for others since `surroundings` were taken."""
+    restore_settings(before[0])
+    restore_random_states(before[1])
 
 
 @contextmanager
@@ -24,28 +166,8 @@ def restored_process_state() -> Iterator[None]:
     must not see them.
     """
     with ExitStack() as stack:
-        with suppress(OSError):  # the folder is gone
-            stack.callback(os.chdir, Path.cwd())
+        stack.callback(restore_settings, process_settings())
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(np.errstate())
         stack.enter_context(strict_pillow())
-        stack.callback(torch.set_default_dtype, torch.get_default_dtype())
-        stack.callback(_reset_default_device, torch.get_default_device())
-        stack.callback(torch.set_grad_enabled, torch.is_grad_enabled())
-        for device in ("cpu", "cuda"):
-            stack.callback(torch.set_autocast_enabled, device, torch.is_autocast_enabled(device))
-            stack.callback(torch.set_autocast_dtype, device, torch.get_autocast_dtype(device))
-        stack.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
-        stack.callback(torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled())
-        stack.callback(torch.set_num_threads, torch.get_num_threads())
-        stack.callback(cv2.setNumThreads, cv2.getNumThreads())
-        stack.callback(locale.setlocale, locale.LC_ALL, locale.setlocale(locale.LC_ALL))
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                stack.callback(signal.signal, number, signal.getsignal(number))
         yield
-
-
-def _reset_default_device(before: torch.device) -> None:
-    if torch.get_default_device() != before:
-        torch.set_default_device(None if before.type == "cpu" else before)

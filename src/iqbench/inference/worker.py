@@ -16,7 +16,7 @@ from iqbench.inference import model_calls
 from iqbench.inference.failures import NOT_APPLICABLE, Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
-from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile, QualityModel, Variant
+from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile, Prepares, QualityModel, Variant
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,11 @@ class PreparedPhoto:
     statistics: Mapping[int, ImageStatistics] = field(default_factory=dict)
     failures: Mapping[int, Failure] = field(default_factory=dict)
 
+    @classmethod
+    def unread(cls, name: str, status: str, error: str) -> "PreparedPhoto":
+        """Return the stand-in for a photo that could not be read, or whose worker died or hung."""
+        return cls(PhotoRecord.failed(name, status, error))
+
 
 class PhotoDataset(Dataset[PreparedPhoto]):
     """A data set of photos, each prepared with its variants in a worker.
@@ -111,32 +116,18 @@ class PhotoDataset(Dataset[PreparedPhoto]):
 
     def substitute(self, index: int, code: str, error: str) -> PreparedPhoto:
         """Return the stand-in for a photo whose worker died or hung."""
-        return PreparedPhoto(PhotoRecord.failed(self.files[index].name, code, error))
+        return PreparedPhoto.unread(self.files[index].name, code, error)
 
     def __getitem__(self, index: int) -> PreparedPhoto:
-        file = self.files[index]
+        file, preparation = self.files[index], Preparation(self.model)
         try:
             decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
-            return PreparedPhoto(PhotoRecord.failed(file.name, error.code, str(error)))
-        context = PhotoContext(file, self.source_files)
-        pictures: dict[int, Tensor] = {}
-        changes: dict[int, InputChange] = {}
-        statistics: dict[int, ImageStatistics] = {}
-        failures: dict[int, Failure] = {}
-        for position, picture in pictures_of(decoded.pixels, self.variants, context):
-            if isinstance(picture, Failure):
-                failures[position] = picture
-                continue
-            try:
-                pictures[position] = model_calls.prepare(self.model, picture)
-            except BaseException as error:  # noqa: BLE001 - of other people's code
-                failures[position] = Failure.of("prepare_error", error)
-                continue
-            statistics[position] = image_statistics(picture)
-            changes[position] = _input_change(pictures.get(0), pictures[position])
-        record = PhotoRecord.of(file.name, decoded, statistics.get(0), perceptual_hash(decoded.pixels))
-        return PreparedPhoto(record, _stacks(pictures), changes, statistics, failures)
+            return PreparedPhoto.unread(file.name, error.code, str(error))
+        for position, picture in pictures_of(decoded.pixels, self.variants, PhotoContext(file, self.source_files)):
+            if preparation.take(position, picture):
+                preparation.statistics[position] = image_statistics(picture)  # type: ignore[arg-type]  # no failure
+        return preparation.result(file.name, decoded, perceptual_hash(decoded.pixels))
 
 
 def pictures_of(
@@ -160,6 +151,49 @@ def pictures_of(
         except BaseException as error:  # noqa: BLE001 - of other people's code
             picture = Failure.of("prepare_error", error)
         yield position, picture
+
+
+class Preparation:
+    """The pictures of one photo that a model has prepared so far.
+
+    Args:
+        model: The model, or what prepares for it.
+    """
+
+    def __init__(self, model: Prepares) -> None:
+        self.model = model
+        self.pictures: dict[int, Tensor] = {}
+        self.statistics: dict[int, ImageStatistics] = {}
+        self._changes: dict[int, InputChange] = {}
+        self._failures: dict[int, Failure] = {}
+
+    def take(self, position: int, picture: Photo | Failure) -> bool:
+        """Prepare a picture, and return whether that succeeded.
+
+        Raises:
+            Exception: Of the model, if it ends the run; see `iqbench.inference.failures.raise_if_fatal`.
+        """
+        if isinstance(picture, Failure):
+            self._failures[position] = picture
+            return False
+        try:
+            self.pictures[position] = model_calls.prepare(self.model, picture)
+        except BaseException as error:  # noqa: BLE001 - of other people's code
+            self._failures[position] = Failure.of("prepare_error", error)
+            return False
+        self._changes[position] = _input_change(self.pictures.get(0), self.pictures[position])
+        return True
+
+    def result(self, name: str, decoded: photos.DecodedPhoto, look: str | None) -> PreparedPhoto:
+        """Return the prepared photo.
+
+        Args:
+            name: Its name in the results.
+            decoded: The photo as it was decoded.
+            look: Its perceptual hash.
+        """
+        record = PhotoRecord.of(name, decoded, self.statistics.get(0), look)
+        return PreparedPhoto(record, _stacks(self.pictures), self._changes, self.statistics, self._failures)
 
 
 def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:

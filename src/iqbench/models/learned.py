@@ -164,6 +164,11 @@ class Learned(LightningModule, ABC):
         """The model's preprocessing, without the model, for worker processes."""
         return Preprocessing(self.rule, self.size)
 
+    @property
+    def preparation(self) -> Preprocessing:
+        """The preprocessing, which models of the same rule and size share; see `QualityModel`."""
+        return self.preprocessing
+
     def prepare(self, photo: Photo) -> UInt8[Tensor, "..."]:
         """Return the network input for a photo; see `iqbench.preprocessing.view`."""
         return self.preprocessing(photo)

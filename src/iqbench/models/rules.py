@@ -9,6 +9,7 @@ point.
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import final
 
 import cv2
@@ -98,6 +99,15 @@ def terms(photo: Photo) -> Float64[np.ndarray, "4"]:
     return np.array([sharp, exposure(histogram), colorfulness(photo), contrast(histogram)])
 
 
+@dataclass(frozen=True)
+class Terms:
+    """The preparation of all rule-based models: they differ in what they make of the four terms."""
+
+    def prepare(self, photo: Photo) -> Float64[Tensor, "4"]:
+        """Return the four terms."""
+        return torch.from_numpy(terms(photo))
+
+
 @final
 class Rules(Scorer):
     """A weighted sum of the terms.
@@ -112,6 +122,7 @@ class Rules(Scorer):
     """
 
     input_names = TERMS
+    preparation = Terms()
 
     def __init__(self, weights: dict[str, float], clipped: bool) -> None:
         unknown = sorted(set(weights) - set(TERMS))
@@ -122,7 +133,7 @@ class Rules(Scorer):
 
     def prepare(self, photo: Photo) -> Float64[Tensor, "4"]:
         """Return the four terms. Computing them is nearly all of the work, so it is done in a worker."""
-        return torch.from_numpy(terms(photo))
+        return self.preparation.prepare(photo)
 
     def encode(self, inputs: Float64[Tensor, "n 4"]) -> Float64[Tensor, "n 1"]:
         """Return the weighted sum, 0..1 if clipped."""
