@@ -227,7 +227,8 @@ A, B = "A.png", "B.png"
         (f'{{"file": "{A}", "score": [1, 2]}}', "line 1: score is '[1, 2]', not a number"),
         (f"file,score\n{A},1\nother.png,2\n", "line 3: 'other.png' is not in "),
         ("file,score\nother.png,2\nmore.png,3\n", "none of its pictures is in "),
-        (f"file,score\n{A.replace('.png', '.jpg')},1\n", "a converted file is another picture"),
+        (f"file,score\n{A.replace('.png', '.jpg')},1\n", "score the .png files themselves"),
+        (f"file,score\n{A},1\n{B.replace('.png', '.jpg')},1\n", "line 3: 'B.jpg': the export wrote a .png of this"),
         ("photo,variant,score\nb.png,blur/1.0,2\nb.png,original,1\n", "line 2: 'b.png blur/1.0' is not in "),
         ("<!DOCTYPE html>", "is a web page, not a list"),
         ("file,score\nA\0,1", "holds a NUL byte"),
@@ -239,7 +240,7 @@ def test_what_cannot_be_used_is_refused_with_its_line(out: Path, text: str, reas
     with pytest.raises(UsageError) as error:
         load(out / "scores.csv")
     assert str(error.value).startswith(f"{out / 'scores.csv'}: ")
-    assert reason.replace("A.", f"{first}.") in str(error.value)
+    assert reason.replace("A.", f"{first}.").replace("B.", f"{second}.") in str(error.value)
     assert "\n" not in str(error.value)
 
 

@@ -262,6 +262,10 @@ def _places(file: Path, rows: ScoreRows, table: pd.DataFrame, manifest: Path) ->
             errors.add(line, f"{quoted(' '.join(key))}{_not_exported(key, known, manifest)}")
         elif (earlier := first.setdefault(key, line)) != line:
             errors.add(line, f"the same picture as in line {earlier}")
+    if not first and all(_is_converted(key, known) for key in keys):
+        raise UsageError(
+            f"{file}: its files were converted, and so are other pictures; score the .png files themselves"
+        )
     if not first and not any(_is_converted(key, known) for key in keys):
         raise UsageError(f"{file}: none of its pictures is in {manifest}; the scores are of another export")
     errors.raise_if_any()
