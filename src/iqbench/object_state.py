@@ -257,7 +257,7 @@ def _script_records(module: torch.jit.ScriptModule) -> Iterable[bytes]:
             if name.endswith(_VOLATILE_RECORDS):
                 continue
             for part in (name.encode(), archive.read(name)):
-                part = re.sub(rb"___torch_mangle_\d+\.?", b"", part)  # counts the classes of a process
+                part = re.sub(rb"[./]?___torch_mangle_\d+", b"", part)  # counts the classes of a process
                 constants = sorted(_CONSTANT.findall(part))  # their order depends on the hashes of their names
                 yield b"".join([_CONSTANT.sub(b"", part), *constants])
 

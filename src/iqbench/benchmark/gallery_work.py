@@ -120,7 +120,8 @@ def viewed_photos(
     if not work:
         return
     dataset = MistakenPhotos(work, task.variants, views, task.source_files or task.files)
-    yield from track(engine.worker_pool(len(work)).in_order(dataset), "pictures of the worst mistakes", len(work))
+    pool = engine.worker_pool(max(2, len(work)))  # one photo in a worker, too, as where models share the work
+    yield from track(pool.in_order(dataset), "pictures of the worst mistakes", len(work))
 
 
 class MistakenPhotos(Dataset[ViewedPhoto]):
