@@ -130,7 +130,7 @@ def test_the_same_command_again_computes_nothing_and_changes_nothing(folder: Pat
     original_bytes = (tmp_path / "out" / "unified_results.csv").read_bytes()
     outcome = run("bench", *command)
     assert outcome.exit_code == 0, outcome.err
-    assert "0/0" in outcome.err
+    assert "iqa: all 3 photos are scored already" in outcome.err
     assert (tmp_path / "out" / "unified_results.csv").read_bytes() == original_bytes
 
 
@@ -230,13 +230,13 @@ def test_levels_are_set_from_the_command_line(folder: Path, tmp_path: Path) -> N
 def test_a_model_and_a_degradation_of_ones_own_need_only_a_folder_of_yaml(folder: Path, tmp_path: Path) -> None:
     for group, text in {
         "model/soft": "_target_: iqbench.models.rules.Rules\nweights: {sharpness: -1.0}\nclipped: false\n",
-        "degradation/haze": "haze:\n  _target_: iqbench.degradations.blur.blur_ladder\n  sigma: [5]\n",
+        "degradation/mist": "mist:\n  _target_: iqbench.degradations.blur.blur_ladder\n  sigma: [5]\n",
     }.items():
         path = tmp_path / "mine" / f"{group}.yaml"
         path.parent.mkdir(parents=True)
         path.write_text(text)
     common = ("data=folder", f"data.root={folder}", f"out={tmp_path / 'out'}")
-    outcome = run("bench", "--config-dir", tmp_path / "mine", "model=soft", "degradation=haze", *common)
+    outcome = run("bench", "--config-dir", tmp_path / "mine", "model=soft", "degradation=mist", *common)
     assert outcome.exit_code == 0, outcome.err
     assert (pairs_of(tmp_path / "out")["correct"] == 0).all()
 

@@ -34,7 +34,7 @@ def test_every_program_refuses_a_seed_that_is_none_and_a_group_that_is_gone(
 @pytest.mark.parametrize(
     ("program", "mistake", "reason"),
     [
-        ("bench", "~degradation", "degradation: there is nothing in it; choose one: blur, change_background"),
+        ("bench", "~degradation", "degradation: there is nothing in it; choose one: avif, banding, blur, "),
         ("bench", "~degradation.blur", None),
         ("bench", "degradation=[]", "degradation: there is nothing in it"),
         ("bench", "~engine", "engine: there is nothing in it; choose one: default"),

@@ -335,7 +335,7 @@ def test_the_same_command_says_the_same_again(doctor, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data=samples"], "data=samples: photos without labels; use one of ava, pairs, phototriage"),
+        (["data=samples"], "data=samples: photos without labels; use one of ava, kadid, "),
         (["data=pairs"], "data.file is not set: "),
         (["data=pair"], "data=pair: no such data. Did you mean 'pairs'? "),
         (["+sampel=3"], "sampel: no such key. Did you mean 'sample'? "),

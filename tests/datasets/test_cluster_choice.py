@@ -65,7 +65,8 @@ def test_the_default_is_series_where_there_are_some_and_look_elsewhere(folder: P
     defaults = {name: re.search(r"^cluster: (\w+)", text, re.MULTILINE) for name, text in lines.items()}
     assert {name: found and found[1] for name, found in defaults.items()} == {
         **dict.fromkeys(WITH_SERIES, "series"),
-        **dict.fromkeys(PLAIN, "look"),
+        **dict.fromkeys(["kadid", "koniq", "livec", "scored", "spaq", "tid2013"], "series"),  # of one reference
+        **dict.fromkeys([*PLAIN, "real_pairs"], "look"),
     }
 
 

@@ -1,5 +1,6 @@
 """A run from its first photo to its last: scoring, both samples, gallery, and the stop of a broken model."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from iqbench.progress import track
 from iqbench.protocol import MACHINE_FAULTS, OWN_FAULTS
 from iqbench.results.schema import PairRow
 from iqbench.results.store import Store
+
+log = logging.getLogger(__name__)
 
 MODEL_FAULTS = OWN_FAULTS + MACHINE_FAULTS
 """Statuses caused by the code or the machine. Broken photos have other statuses, and never stop a run."""
@@ -42,7 +45,10 @@ def run_plan(store: Store, plan: Plan) -> Iterator[Work]:
         sample.keep(photo)
         watch.check(photo)
 
-    scoring = Scoring(task.with_files(store.unfinished(task.files)), receive, plan.identity["model_name"])
+    unfinished, name = store.unfinished(task.files), plan.identity["model_name"]
+    if not unfinished:
+        log.info("%s: all %d photos are scored already", name, len(task.files))
+    scoring = Scoring(task.with_files(unfinished), receive, name)
     yield scoring
     scoring.alone()
     task = replace(task, engine=scoring.task.engine)
