@@ -31,7 +31,7 @@ EXPORTS += ("accuracy.png", "report.html")
 def large_photos(folder: Path, count: int) -> Path:
     """Write enlarged sample photos, as they are, mirrored and upside down, and return their folder."""
     folder.mkdir()
-    pictures = [Image.open(file.path).convert("RGB") for file in Samples().photos().files]
+    pictures = [Image.open(file.path).convert("RGB") for file in Samples(None, 0).photos().files]
     ways = (lambda picture: picture, ImageOps.mirror, ImageOps.flip)
     for number in range(count):
         picture = ways[number // len(pictures) % len(ways)](pictures[number % len(pictures)])

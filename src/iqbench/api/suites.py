@@ -50,7 +50,7 @@ def _named(names: list[str]) -> DictConfig:
             )
     types: dict[str, Any] = {}
     for name in names:
-        node: Any = OmegaConf.to_container(config.compose("bench", [f"degradation={name}"]).degradation, resolve=True)
+        node: Any = OmegaConf.to_container(config.compose("bench", [f"degradation={name}"]).degradation)
         types |= node
     return DictConfig(types)
 
@@ -72,7 +72,9 @@ def _of_mapping(damage: Mapping[Any, Any]) -> tuple[DictConfig, list[Variant] | 
     nodes = DictConfig(settings)
     if not own:
         return nodes, None
-    built = {kind: own.get(kind) or config.build(nodes[kind], f"degradation.{kind}") for kind in settings}
+    whole = config.compose("bench", [])  # to which a setting may refer, such as ${paths.cache}
+    whole.degradation = nodes
+    built = {kind: own.get(kind) or config.build(whole.degradation[kind], f"degradation.{kind}") for kind in settings}
     return nodes, suite(built)
 
 
