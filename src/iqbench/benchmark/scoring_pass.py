@@ -97,7 +97,8 @@ class ScoringPass:
             try:
                 outcomes = next(items)
             except Exception as error:  # noqa: BLE001 - of what cannot be sent; each job meets it again alone
-                self._exclude(self._runners, f"the workers failed ({one_line(error)})")
+                log.warning("the workers that all models share failed (%s); each model goes on alone", one_line(error))
+                self._exclude(self._runners, "the workers failed")
                 return
             if isinstance(outcomes, Lost):
                 items.close()  # type: ignore[attr-defined]  # a generator

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
+from iqbench.degradations.levels import check_names
 from iqbench.interfaces import Photo
 
 Edge = Literal["right", "bottom"]
@@ -59,20 +60,20 @@ def _centred(photo: Photo, height: int, width: int) -> Photo:
 
 def crop_edge_ladders(edge: Sequence[Edge], share: Sequence[float]) -> Degradation:
     """Return a ladder for each edge; more removed is worse."""
-    _check("edge", edge, ("right", "bottom"))
+    check_names("edge", edge, ("right", "bottom"))
     return _ladders({str(e): partial(crop_edge, edge=e) for e in edge}, "share", sorted(_shares("share", share)))
 
 
 def crop_corner_ladders(corner: Sequence[Corner], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each corner; less kept is worse."""
-    _check("corner", corner, ("top_left", "top_right", "bottom_left", "bottom_right"))
+    check_names("corner", corner, ("top_left", "top_right", "bottom_left", "bottom_right"))
     crops = {str(c): partial(crop_corner, corner=c) for c in corner}
     return _ladders(crops, "keep", sorted(_shares("keep", keep), reverse=True))
 
 
 def crop_aspect_ladders(shape: Sequence[Shape], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each shape; less kept is worse."""
-    _check("shape", shape, ("tall", "wide"))
+    check_names("shape", shape, ("tall", "wide"))
     crops = {str(s): partial(crop_aspect, shape=s) for s in shape}
     return _ladders(crops, "keep", sorted(_shares("keep", keep), reverse=True))
 
@@ -100,9 +101,3 @@ def _shares(key: str, amounts: Sequence[float]) -> Sequence[float]:
     if not all(0 < amount < 1 for amount in amounts):
         raise ValueError(f"{key} must be between 0 and 1, not {list(amounts)}")
     return amounts
-
-
-def _check(key: str, given: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        raise ValueError(f"{key} must be among {', '.join(known)}, not {', '.join(unknown)}")

@@ -33,6 +33,23 @@ def checked(key: str, amounts: Sequence[float], allowed: Callable[[float], bool]
     return list(amounts)
 
 
+def check_names(key: str, given: Sequence[str], known: Sequence[str]) -> None:
+    """Refuse the name of a direction or a place that does not exist.
+
+    Raises:
+        ValueError: With the setting, the names that exist, and the wrong ones.
+
+    Example:
+        >>> check_names("tone", ["warm", "hot"], ("warm", "cool"))
+        Traceback (most recent call last):
+        ...
+        ValueError: tone must be among warm, cool, not hot
+    """
+    unknown = [str(name) for name in given if name not in known]
+    if unknown:
+        raise ValueError(f"{key} must be among {', '.join(known)}, not {', '.join(unknown)}")
+
+
 def levels(
     damage: Callable[..., Photo],
     parameter: str,

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from iqbench.degradations.ladder import Degradation, Ladder
-from iqbench.degradations.levels import checked, levels
+from iqbench.degradations.levels import check_names, checked, levels
 from iqbench.interfaces import NotApplicable, Photo
 
 LONGEST_SIDE = 32_766
@@ -55,9 +55,7 @@ def tilt_ladders(direction: Sequence[Direction], degrees: Sequence[float]) -> De
     Raises:
         ValueError: If a direction is unknown, or an angle not from 0 to 45, without 0.
     """
-    unknown = [name for name in direction if name not in ("clockwise", "counterclockwise")]
-    if unknown:
-        raise ValueError(f"direction must be among clockwise, counterclockwise, not {', '.join(map(str, unknown))}")
+    check_names("direction", direction, ("clockwise", "counterclockwise"))
     amounts = checked("degrees", degrees, lambda angle: 0 < angle <= 45, "above 0 and at most 45")
     ladders = [
         Ladder(name, levels(partial(tilt, direction=name), "degrees", amounts, prefix=f"{name}_"), "degrees")
