@@ -153,6 +153,7 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
     Raises:
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
+    from iqbench.benchmark.exporting import Exporting
     from iqbench.benchmark.run import run_plan
     from iqbench.inference.process_state import process_settings, restore_settings, restored_process_state
     from iqbench.io import lock
@@ -184,14 +185,16 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
             try:
                 with closing(store):
                     yield from run_plan(store, plan)
+                model_code.close()
+                exporting = Exporting(plan.task, folder, export)
+                yield exporting
             except BaseException as error:  # show the finished photos as an incomplete run, if that is possible
                 model_code.close()
                 if not isinstance(error, GeneratorExit):
                     with suppress(IqbenchError, OSError):
                         export(folder)
                 raise
-            model_code.close()
-            return export(folder)
+            return exporting.summary
 
 
 def _plan(request: Request, folder: Path) -> "Plan":

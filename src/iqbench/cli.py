@@ -212,7 +212,7 @@ def prepare(config: DictConfig, job: Job, config_name: str) -> None:
     """
     check(config, job, config_name)
     if "model" in config:
-        settings = adopt_checkpoint(config.model, _given(config, job, config_name))
+        settings = adopt_checkpoint(config.model, lambda: _given(config, job, config_name))
         record = job.folder / ".hydra" / "config.yaml"
         if settings and record.is_file() and is_main_process():
             _add_to_record(record, settings)
@@ -228,12 +228,12 @@ def _add_to_record(record: Path, settings: dict[str, str | int]) -> None:
     OmegaConf.save(config, record)
 
 
-def adopt_checkpoint(model: DictConfig, given: dict[str, Any]) -> dict[str, str | int]:
+def adopt_checkpoint(model: DictConfig, given: Callable[[], dict[str, Any]]) -> dict[str, str | int]:
     """Set the architecture in a learned model's config to that of its checkpoint file, and return these settings.
 
     Args:
         model: The ``model`` part of a config.
-        given: The settings in it that the user has given.
+        given: Returns the settings in it that the user has given; called if there is a file.
 
     Raises:
         CheckpointError: If the file cannot be used, or a given setting disagrees with it.
@@ -249,7 +249,7 @@ def adopt_checkpoint(model: DictConfig, given: dict[str, Any]) -> dict[str, str 
     file = checkpoint_file(str(model.checkpoint), family)
     if file is None:
         return {}
-    settings = settings_from_file(file, family, given)
+    settings = settings_from_file(file, family, given())
     for name, value in settings.items():
         OmegaConf.update(model, name, value, force_add=True)
     return settings

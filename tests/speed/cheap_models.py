@@ -11,7 +11,7 @@ from iqbench.interfaces import Photo, Scorer
 
 
 def small(photo: Photo) -> Photo:
-    return np.asarray(cv2.resize(photo, (256, 256), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(photo, (256, 256), interpolation=cv2.INTER_LINEAR))
 
 
 SCORES: dict[str, Callable[[Photo], float]] = {

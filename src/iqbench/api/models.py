@@ -185,5 +185,5 @@ def with_checkpoint(model: NamedModel, checkpoint: str | Path) -> NamedModel:
         raise UsageError(f"checkpoint={checkpoint}: {model.name} is an object, load the weights into it yourself")
     settings = model.settings.copy()
     OmegaConf.update(settings, "checkpoint", str(checkpoint), force_add=True)
-    cli.adopt_checkpoint(settings, given={})
+    cli.adopt_checkpoint(settings, given=dict)
     return replace(model, settings=settings)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from torch import nn
 
+from iqbench.benchmark.exporting import MEGABYTE, Exporting, share_exports
 from iqbench.benchmark.gallery import Key
 from iqbench.benchmark.gallery_work import Gallery, View, viewed_photos
 from iqbench.benchmark.member import Member
@@ -23,8 +24,6 @@ from iqbench.inference.shared_worker import preparation_key
 from iqbench.inference.worker_pool import AHEAD
 
 log = logging.getLogger(__name__)
-
-MEGABYTE = 1_000_000
 
 
 def run_together(jobs: Iterable[Callable[[], Iterator[Work]]]) -> None:
@@ -92,6 +91,9 @@ def _share(members: Sequence[Member]) -> None:
     galleries = [member.work for member in members if isinstance(member.work, Gallery)]
     if len(galleries) > 1:
         _share_galleries(galleries)
+    exports = [member.work for member in members if isinstance(member.work, Exporting)]
+    if len(exports) > 1:
+        share_exports(exports)
     ScoringPass(members).run()
 
 
