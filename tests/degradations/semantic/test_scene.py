@@ -9,6 +9,7 @@ from PIL import Image
 
 from fixtures.subjects import RedSegmenter, grass, red_finder, with_subject
 from iqbench.degradations.ladder import Degradation, controlled_by, suite
+from iqbench.degradations.semantic import masks
 from iqbench.degradations.semantic import scene as scenes
 from iqbench.degradations.semantic.background import change_background_ladders, other_photo
 from iqbench.degradations.semantic.removal import remove_subject_ladder
@@ -166,6 +167,33 @@ def test_the_subject_is_looked_for_once_a_photo_whatever_the_number_of_variants(
             variant.picture(photo, None)
     assert len(looked) == 4  # once each, and once after the removal
     assert len(scenes._last) == 1
+
+
+def test_a_photo_that_is_changed_in_place_is_looked_at_again_and_an_equal_copy_is_not() -> None:
+    photo, finder = with_subject(grass(), CLEAR), red_finder()
+    scene = scenes.scene_of(photo, finder)
+    assert scenes.scene_of(photo.copy(), red_finder()) is scene
+    assert scenes.scene_of(photo, red_finder(dilation=0.1)) is not scene
+    scene = scenes.scene_of(photo, finder)
+    photo[:] = grass()
+    with pytest.raises(NotApplicable, match="^no clear subject"):
+        scenes.scene_of(photo, finder)
+    assert red(scene.photo).any()
+
+
+def test_the_scene_of_a_large_photo_holds_the_photo_its_background_and_small_masks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masks, "MAX_PIXELS", 5000)
+    photo = with_subject(grass(300, 400), (100, 170, 150, 240))
+    photo.flags.writeable = False
+    for variant in [*removal().values(), backgrounds()["plain"]]:
+        variant.picture(photo, None)
+    scene = scenes._last[0].scene
+    assert isinstance(scene, scenes.Scene)
+    held = [value for part in (scene, scene.subject) for value in vars(part).values() if isinstance(value, np.ndarray)]
+    assert scene.photo is photo
+    assert sum(array.nbytes for array in held) <= 2 * photo.nbytes + 320**2 * (1 + 8) + (3 + 1 + 1 + 4) * 5000
 
 
 def test_controls_are_tied_to_their_damage_and_are_in_no_mean() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from iqbench import photos
 from iqbench.degradations.ladder import Control, Degradation, Ladder, Level
-from iqbench.degradations.semantic.scene import digest, scene_of
+from iqbench.degradations.semantic.scene import scene_of
 from iqbench.degradations.semantic.subject import SubjectFinder
 from iqbench.inference.perceptual_hash import MAX_DISTANCE, perceptual_hash
 from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile
@@ -53,8 +53,9 @@ def plain(photo: Photo, finder: SubjectFinder) -> Photo:
         NotApplicable: If the photo has no clear subject.
     """
     scene = scene_of(photo, finder)
-    colour = scene.photo[~scene.subject.silhouette].mean(axis=0)
-    return scene.pasted(np.full_like(scene.photo, np.rint(colour).astype(np.uint8)))
+    subject = scene.subject
+    colour = subject.picture[~subject.silhouette].mean(axis=0)
+    return scene.pasted(np.broadcast_to(np.rint(colour).astype(np.uint8), photo.shape))
 
 
 def other(photo: Photo, context: PhotoContext | None, finder: SubjectFinder) -> Photo:
@@ -89,22 +90,31 @@ def other_photo(photo: Photo, context: PhotoContext | None) -> tuple[PhotoFile, 
     """
     if context is None:
         raise NotApplicable("no other photo: this one comes without its source")
-    own, look = digest(photo), perceptual_hash(photo)
-    for file in _in_order(own, context):
+    look = perceptual_hash(photo)
+    for file in _in_order(photo, context):
         try:
             partner = photos.read(file.path, file.limits).pixels
         except photos.PhotoError:
             continue
-        if digest(partner) != own and not _alike(look, perceptual_hash(partner)):
+        if not np.array_equal(partner, photo) and not _alike(look, perceptual_hash(partner)):
             return file, partner
     raise NotApplicable("no other photo: the source holds none that can be read and is no copy of this one")
 
 
-def _in_order(own: str, context: PhotoContext) -> Iterator[PhotoFile]:
+def _in_order(photo: Photo, context: PhotoContext) -> Iterator[PhotoFile]:
+    own = _digest(photo)
+
     def place(file: PhotoFile) -> str:
         return hashlib.sha256(f"{own} {file.name}".encode("utf-8", "surrogateescape")).hexdigest()
 
     return iter(sorted((file for file in context.source_files if file.name != context.file.name), key=place))
+
+
+def _digest(photo: Photo) -> str:
+    """Return a hash of a photo's size and pixels."""
+    digest = hashlib.sha256(f"{photo.shape}".encode())
+    digest.update(np.ascontiguousarray(photo).data)
+    return digest.hexdigest()
 
 
 def _alike(first: str | None, second: str | None) -> bool:
