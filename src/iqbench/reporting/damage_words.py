@@ -1,7 +1,7 @@
 """Levels of damage in the words of a photographer.
 
-The standard suite and semantic damage have phrases of their own. Any other kind is named by its type, its direction, and its amount in its
-ladder's unit, so a new kind needs no words here.
+The standard suite and semantic damage have phrases of their own. Any other kind is named by its type, its direction,
+and its amount in its ladder's unit, so a new kind needs no words here.
 """
 
 import re

@@ -83,7 +83,9 @@ def other_photo(photo: Photo, context: PhotoContext | None) -> tuple[PhotoFile, 
     """Return the photo whose scene becomes the background, and its file.
 
     The photos of the source stand in an order by the hash of this photo's content and their names, so that each shard
-    and each machine chooses the same one. The first is taken that can be read and is no copy of this one.
+    and each machine chooses the same one: that of the SHA-256 of ``"CONTENT NAME"``, where NAME is the photo's name in
+    manifest.csv and CONTENT the SHA-256 of this photo's shape as text, ``(height, width, 3)``, and its pixels. The
+    first is taken that can be read and is no copy of this one.
 
     Raises:
         NotApplicable: If there is none, or the photo has no file.
@@ -124,10 +126,13 @@ def _alike(first: str | None, second: str | None) -> bool:
 def _covering(photo: Photo, height: int, width: int) -> Photo:
     """Return the middle of a photo, scaled to cover a frame."""
     scale = max(height / photo.shape[0], width / photo.shape[1])
-    size = max(width, round(photo.shape[1] * scale)), max(height, round(photo.shape[0] * scale))
-    scaled = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    top, left = (size[1] - height) // 2, (size[0] - width) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
+    rows, columns = (
+        max(1, min(side, round(frame / scale))) for side, frame in zip(photo.shape, (height, width), strict=False)
+    )
+    top, left = (photo.shape[0] - rows) // 2, (photo.shape[1] - columns) // 2
+    middle = np.ascontiguousarray(photo[top : top + rows, left : left + columns])
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(middle, (width, height), interpolation=interpolation))
 
 
 def change_background_ladders(background: Sequence[Kind], blur: float, subject: SubjectFinder) -> Degradation:

@@ -53,12 +53,17 @@ def fill(photo: Photo, region: Mask, forbidden: Mask) -> Photo:
     """
     height, width = photo.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = _shrunk(width, scale), _shrunk(height, scale)
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     hole, closed = (_reduced(mask, size) for mask in (region, region | forbidden))
     if not hole.any() or hole.all():
         return photo.copy()
     return _enlarged(photo, region, small, *_completed(small, hole, closed))
+
+
+def _shrunk(side: int, scale: float) -> int:
+    """Return the side of the small copy, at least that of a patch: `cv2.inpaint` fails in a single row."""
+    return min(side, max(PATCH, round(side * scale)))
 
 
 def _reduced(mask: Mask, size: tuple[int, int]) -> Mask:

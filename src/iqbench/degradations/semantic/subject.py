@@ -60,8 +60,9 @@ class SubjectFinder:
 
     def __post_init__(self) -> None:
         for name in ("min_area", "max_area", "min_peak", "min_component", "dilation", "max_left"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"subject.{name}={getattr(self, name)}: must be from 0 to 1")
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and 0 <= value <= 1):
+                raise UsageError(f"subject.{name}={value}: must be from 0 to 1")
         if self.min_area > self.max_area:
             raise UsageError(f"subject.min_area={self.min_area}: must not exceed max_area={self.max_area}")
         object.__setattr__(self, "segment", self._segmenter())
