@@ -1,8 +1,11 @@
 """Runs with semantic damage: effects beyond controls, counts, resumption, and that none is trained on."""
 
+import hashlib
 import os
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -14,12 +17,14 @@ from iqbench.api.results import BenchmarkResult
 from iqbench.benchmark.plan import _damage_identity
 from iqbench.config import compose
 from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
+from iqbench.degradations.semantic import background
 from iqbench.degradations.semantic import scene as scenes
 from iqbench.degradations.semantic.background import change_background_ladders
 from iqbench.degradations.semantic.removal import remove_subject_ladder
 from iqbench.errors import UsageError
 from iqbench.interfaces import NotApplicable, Photo, Scorer
 from iqbench.results.compatibility import damage_difference
+from iqbench.subjects import write_sheets
 from iqbench.training.datamodules import datamodule_for
 
 PHOTOS, WITH_SUBJECT = 6, 4
@@ -112,6 +117,47 @@ def test_a_background_that_needed_more_photos_is_asked_again_when_there_are_more
         file.rename(root / file.name)
     rows = benchmark(root, out).pairs
     assert (rows[rows["original"] == "./0.png"]["status"] == "ok").all()
+
+
+@pytest.mark.slow
+def test_the_photo_behind_each_subject_can_be_computed_from_the_manifest(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, covering = set[bytes](), background._covering
+
+    def watched(photo: Photo, height: int, width: int) -> Photo:
+        used.add(photo.tobytes())
+        return covering(photo, height, width)
+
+    monkeypatch.setattr(background, "_covering", watched)
+    benchmark(root, tmp_path / "out")
+    names = pd.read_csv(tmp_path / "out" / "manifest.csv")["name"].tolist()
+    pixels = {name: np.asarray(Image.open(root / name)) for name in names}
+
+    def partner(name: str) -> str:
+        own = hashlib.sha256(str(pixels[name].shape).encode() + pixels[name].tobytes()).hexdigest()
+        return min(set(names) - {name}, key=lambda other: hashlib.sha256(f"{own} {other}".encode()).hexdigest())
+
+    assert used == {pixels[partner(f"./{at}.png")].tobytes() for at in range(WITH_SUBJECT)}
+    write_sheets(root, tmp_path / "sheets", None, 0, ["segmenter=grabcut"])
+    told = pd.read_csv(tmp_path / "sheets" / "subjects.csv").drop_duplicates("photo").set_index("photo")["other"]
+    assert told.to_dict() == {name: partner(name) for name in names}
+
+
+@pytest.mark.slow
+def test_a_run_looks_for_the_subject_of_a_photo_once_whatever_the_number_of_levels_and_controls(root: Path) -> None:
+    looked, find = list[tuple[int, ...]](), type(red_finder()).find
+
+    def counting(finder: object, photo: Photo) -> object:
+        looked.append(photo.shape)
+        return find(finder, photo)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(red_finder()), "find", counting)
+        iqbench.benchmark({"red": Redness(), "too": Redness()}, photos=root, suite=damage(), **QUICK)
+    again = PHOTOS  # of the sample that is scored twice
+    assert looked.count((90, 150, 3)) <= 2 * (PHOTOS + again)
+    assert looked.count((96, 128, 3)) <= 2  # of the rehearsal, once a model
 
 
 def test_the_places_of_files_are_no_part_of_the_damage_and_the_segmenter_is() -> None:

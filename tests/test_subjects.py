@@ -1,5 +1,6 @@
 """Contact sheets of semantic damage, written by a program."""
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ from PIL import Image
 
 from fixtures.subjects import grass, with_subject
 from iqbench.errors import UsageError
-from iqbench.subjects import write_sheets
+from iqbench.subjects import main, write_sheets
 
 
 def test_the_sheets_show_each_photo_and_the_table_has_a_row_for_each_variant(
@@ -40,3 +41,11 @@ def test_a_wrong_setting_and_a_file_as_the_folder_are_refused(tmp_path: Path) ->
         write_sheets(tmp_path, tmp_path / "out", None, 0, ["segmenter=sam"])
     with pytest.raises(UsageError, match=r"a\.png: cannot be created"):
         write_sheets(tmp_path, tmp_path / "a.png", None, 0, ["segmenter=grabcut"])
+
+
+def test_settings_may_follow_the_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(grass()).save(tmp_path / "a.png")
+    command = ["iqbench.subjects", str(tmp_path), "--out", str(tmp_path / "out"), "segmenter=grabcut", "max_left=0.1"]
+    monkeypatch.setattr(sys, "argv", command)
+    main()
+    assert set(pd.read_csv(tmp_path / "out" / "subjects.csv")["made_with"]) == {"grabcut"}

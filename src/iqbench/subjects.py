@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the choice (default: %(default)s)")
     help_ = "settings of conf/degradation/subject, such as segmenter=grabcut"
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=help_)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     with exit_on_error("iqbench.subjects"):
         write_sheets(options.photos, options.out, options.limit, options.seed, options.settings)
 

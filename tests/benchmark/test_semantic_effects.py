@@ -118,7 +118,9 @@ def test_the_effects_are_told_with_their_numbers_and_exported() -> None:
     rows += [control(at, -1, of=of) for at in range(10) for of in ("33pct", "100pct")]
     summary = summary_of_table(frame(rows))
     (line,) = effect_lines(summary)
-    assert line.startswith(f"a: effect shown: {KIND} beyond a filled hole in the background (+100.0 points [")
+    assert line.startswith(
+        "a: effect shown: a removed subject, beyond a filled hole in the background (+100.0 points ["
+    )
     assert "100.0 % minus 0.0 %, 10 photos, p = " in line
     assert len(effect_lines(summary, levels=True)) == 3
     assert line in takeaways(summary).replace("\\", "")

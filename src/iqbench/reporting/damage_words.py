@@ -1,7 +1,7 @@
 """Levels of damage in the words of a photographer.
 
-The standard suite has phrases of its own. Any other kind is named by its type, its direction, and its amount in its
-ladder's unit, so a new kind needs no words here.
+The standard suite and semantic damage have phrases of their own. Any other kind is named by its type, its direction,
+and its amount in its ladder's unit, so a new kind needs no words here.
 """
 
 import re
@@ -26,6 +26,9 @@ SCALES = ("ImageNet-C level", "quality", "strength", "optical depth", "shot nois
 
 NUMBER = r"(\d+(?:\.\d+)?)"
 
+SUBJECT = {"33": "a third of the subject", "50": "half of the subject", "67": "two thirds of the subject"}
+BACKGROUNDS = {"blurred": "a blurred background", "plain": "a plain background", "other": "another photo's background"}
+
 SIDES = {"right": "on the right", "left": "on the left", "top": "at the top", "bottom": "at the bottom"}
 CORNERS = r"(?:top|bottom)_(?:left|right)"
 
@@ -36,14 +39,16 @@ def damage_in_words(ladder: str, level: str, unit: str | None = None) -> str:
     Args:
         ladder: The ladder, such as ``exposure/brighter``.
         level: The level in it, such as ``1``.
-        unit: The unit of its amount, if it is known. With another unit than that of the standard suite it is
-            somebody's own degradation of the same name, which keeps its names.
+        unit: The unit of its amount, if it is known. With another unit than that of the phrase it is somebody's own
+            degradation of the same name, which keeps its names.
 
     Example:
         >>> damage_in_words("exposure/brighter", "1"), damage_in_words("exposure/darker", "-1.5")
         ('one stop brighter', '1.5 stops darker')
         >>> damage_in_words("crop_edge/right", "right_20pct")
         'a fifth cut off on the right'
+        >>> damage_in_words("remove_subject", "33pct"), damage_in_words("change_background/other", "other")
+        ('a third of the subject removed', "another photo's background")
         >>> damage_in_words("jpeg", "10"), damage_in_words("grain", "sigma_25")
         ('strong JPEG compression (quality 10)', 'grain (sigma_25)')
         >>> damage_in_words("motion_blur", "9", unit="px"), damage_in_words("tilt/clockwise", "clockwise_4", "degrees")
@@ -103,6 +108,11 @@ def _blur(sigma: str) -> str:
     return f"{strength}blur ({number:g} px)"
 
 
+def _removed(percent: str) -> str:
+    subject = "the whole subject" if float(percent) == 100 else SUBJECT.get(percent, f"{percent} % of the subject")
+    return f"{subject} removed"
+
+
 class Phrase(NamedTuple):
     """The unit of a type's levels, the pattern of their names, and the phrase that its parts make."""
 
@@ -119,5 +129,7 @@ PHRASES = {
     "crop_center": Phrase("% of a side kept", rf"{NUMBER}pct", _center),
     "jpeg": Phrase("quality", r"(\d+)", _jpeg),
     "blur": Phrase("px", NUMBER, _blur),
+    "remove_subject": Phrase("% removed", rf"{NUMBER}pct", _removed),
+    "change_background": Phrase("", rf"({'|'.join(BACKGROUNDS)})", lambda kind: BACKGROUNDS[kind]),
 }
-"""The phrases of the standard suite, by degradation type."""
+"""The phrases of the standard suite and of semantic damage, by degradation type."""

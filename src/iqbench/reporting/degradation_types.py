@@ -27,6 +27,8 @@ TYPES = {
     "posterize": "posterization",
     "rescale": "lost resolution",
     "webp": "WebP compression",
+    "remove_subject": "a removed subject",
+    "change_background": "a changed background",
 }
 """Types whose name says less than these words. Any other is its name, with spaces for underscores."""
 

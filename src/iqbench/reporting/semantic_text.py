@@ -1,5 +1,7 @@
 """The effects of damage beyond its controls, in words."""
 
+from iqbench.reporting.damage_words import damage_in_words
+from iqbench.reporting.degradation_types import type_in_words
 from iqbench.reporting.text_format import bracketed_interval, one_line, p_text, percent, points
 from iqbench.results.semantic_summary import SemanticEffect
 from iqbench.results.summary import Summary
@@ -21,10 +23,11 @@ def effect_name(effect: SemanticEffect) -> str:
         >>> shares = {name: Accuracy(accuracy=0.5) for name in ("over_damage", "over_control")}
         >>> effect_name(SemanticEffect(difference=0.1, degradation_type="remove_subject", level="33pct",
         ...                            control="hole", photos=9, **shares))
-        'remove_subject 33pct beyond a filled hole in the background'
+        'a third of the subject removed, beyond a filled hole in the background'
     """
-    level = f" {effect.level}" if effect.level else ""
-    return one_line(f"{effect.degradation_type}{level} beyond {CONTROLS.get(effect.control, effect.control)}")
+    kind, level = effect.degradation_type, effect.level
+    damage = damage_in_words(kind, level) if level else type_in_words(kind)
+    return f"{damage}, beyond {CONTROLS.get(effect.control, one_line(effect.control))}"
 
 
 def effect_finding(effect: SemanticEffect) -> str:

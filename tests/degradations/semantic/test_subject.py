@@ -82,6 +82,8 @@ def test_a_dark_ground_is_no_shadow() -> None:
         ({"segmenter": "sam"}, "subject.segmenter=sam: must be auto, u2netp or grabcut"),
         ({"min_area": -1}, "subject.min_area=-1: must be from 0 to 1"),
         ({"max_left": float("nan")}, "subject.max_left=nan"),
+        ({"dilation": "wide"}, "subject.dilation=wide: must be from 0 to 1"),
+        ({"max_area": None}, "subject.max_area=None: must be from 0 to 1"),
         ({"min_area": 0.5}, "must not exceed max_area"),
     ],
 )

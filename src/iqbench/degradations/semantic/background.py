@@ -10,7 +10,7 @@ import numpy as np
 
 from iqbench import photos
 from iqbench.degradations.ladder import Control, Degradation, Ladder, Level
-from iqbench.degradations.semantic.scene import digest, scene_of
+from iqbench.degradations.semantic.scene import scene_of
 from iqbench.degradations.semantic.subject import SubjectFinder
 from iqbench.inference.perceptual_hash import MAX_DISTANCE, perceptual_hash
 from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile
@@ -53,8 +53,9 @@ def plain(photo: Photo, finder: SubjectFinder) -> Photo:
         NotApplicable: If the photo has no clear subject.
     """
     scene = scene_of(photo, finder)
-    colour = scene.photo[~scene.subject.silhouette].mean(axis=0)
-    return scene.pasted(np.full_like(scene.photo, np.rint(colour).astype(np.uint8)))
+    subject = scene.subject
+    colour = subject.picture[~subject.silhouette].mean(axis=0)
+    return scene.pasted(np.broadcast_to(np.rint(colour).astype(np.uint8), photo.shape))
 
 
 def other(photo: Photo, context: PhotoContext | None, finder: SubjectFinder) -> Photo:
@@ -82,29 +83,40 @@ def other_photo(photo: Photo, context: PhotoContext | None) -> tuple[PhotoFile, 
     """Return the photo whose scene becomes the background, and its file.
 
     The photos of the source stand in an order by the hash of this photo's content and their names, so that each shard
-    and each machine chooses the same one. The first is taken that can be read and is no copy of this one.
+    and each machine chooses the same one: that of the SHA-256 of ``"CONTENT NAME"``, where NAME is the photo's name in
+    manifest.csv and CONTENT the SHA-256 of this photo's shape as text, ``(height, width, 3)``, and its pixels. The
+    first is taken that can be read and is no copy of this one.
 
     Raises:
         NotApplicable: If there is none, or the photo has no file.
     """
     if context is None:
         raise NotApplicable("no other photo: this one comes without its source")
-    own, look = digest(photo), perceptual_hash(photo)
-    for file in _in_order(own, context):
+    look = perceptual_hash(photo)
+    for file in _in_order(photo, context):
         try:
             partner = photos.read(file.path, file.limits).pixels
         except photos.PhotoError:
             continue
-        if digest(partner) != own and not _alike(look, perceptual_hash(partner)):
+        if not np.array_equal(partner, photo) and not _alike(look, perceptual_hash(partner)):
             return file, partner
     raise NotApplicable("no other photo: the source holds none that can be read and is no copy of this one")
 
 
-def _in_order(own: str, context: PhotoContext) -> Iterator[PhotoFile]:
+def _in_order(photo: Photo, context: PhotoContext) -> Iterator[PhotoFile]:
+    own = _digest(photo)
+
     def place(file: PhotoFile) -> str:
         return hashlib.sha256(f"{own} {file.name}".encode("utf-8", "surrogateescape")).hexdigest()
 
     return iter(sorted((file for file in context.source_files if file.name != context.file.name), key=place))
+
+
+def _digest(photo: Photo) -> str:
+    """Return a hash of a photo's size and pixels."""
+    digest = hashlib.sha256(f"{photo.shape}".encode())
+    digest.update(np.ascontiguousarray(photo).data)
+    return digest.hexdigest()
 
 
 def _alike(first: str | None, second: str | None) -> bool:
@@ -114,10 +126,13 @@ def _alike(first: str | None, second: str | None) -> bool:
 def _covering(photo: Photo, height: int, width: int) -> Photo:
     """Return the middle of a photo, scaled to cover a frame."""
     scale = max(height / photo.shape[0], width / photo.shape[1])
-    size = max(width, round(photo.shape[1] * scale)), max(height, round(photo.shape[0] * scale))
-    scaled = cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    top, left = (size[1] - height) // 2, (size[0] - width) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width])
+    rows, columns = (
+        max(1, min(side, round(frame / scale))) for side, frame in zip(photo.shape, (height, width), strict=False)
+    )
+    top, left = (photo.shape[0] - rows) // 2, (photo.shape[1] - columns) // 2
+    middle = np.ascontiguousarray(photo[top : top + rows, left : left + columns])
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(middle, (width, height), interpolation=interpolation))
 
 
 def change_background_ladders(background: Sequence[Kind], blur: float, subject: SubjectFinder) -> Degradation:

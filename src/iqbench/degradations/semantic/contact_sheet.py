@@ -77,7 +77,7 @@ def _mask_cell(photo: Photo, finder: SubjectFinder) -> Photo:
     except NotApplicable as reason:
         return _cell(None, f"subject: {reason}")
     light = np.where(subject.silhouette, 1.0, np.where(subject.region, 0.6, 0.2))[..., None]
-    return _cell(np.rint(photo * light).astype(np.uint8), f"subject: {100 * subject.mask.mean():.0f} %")
+    return _cell(np.rint(subject.picture * light).astype(np.uint8), f"subject: {100 * subject.mask.mean():.0f} %")
 
 
 def _cell(photo: Photo | None, caption: str) -> Photo:

@@ -1,13 +1,13 @@
 """Fill a region of a photo with texture from the rest of it, by patches of a small copy of the photo."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float32, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
+from iqbench.degradations.semantic.masks import Mask, tiles_over
 from iqbench.interfaces import Photo
 
 PATCH = 7
@@ -27,8 +27,8 @@ MIN_SOURCES = 64
 
 SEED = 0
 
-Mask = Bool[np.ndarray, "height width"]
 Places = Int[np.ndarray, "n 2"]
+Costs = Float32[np.ndarray, " n"]
 Offsets = Int[np.ndarray, "height width 2"]
 """How far down and to the right of each pixel its match is."""
 
@@ -43,22 +43,27 @@ def fill(photo: Photo, region: Mask, forbidden: Mask) -> Photo:
 
     Args:
         photo: The photo.
-        region: The pixels to fill.
-        forbidden: Further pixels that nothing is copied from.
+        region: The pixels to fill, a mask of the photo's size or smaller.
+        forbidden: Further pixels that nothing is copied from, a mask of the same size.
 
     Reference:
         Wexler, Shechtman and Irani, *Space-time completion of video*, PAMI 2007; Barnes, Shechtman, Finkelstein and
         Goldman, *PatchMatch*, SIGGRAPH 2009; Telea, *An image inpainting technique based on the fast marching method*,
         2004, for the first guess.
     """
-    height, width = region.shape
+    height, width = photo.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = _shrunk(width, scale), _shrunk(height, scale)
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
     hole, closed = (_reduced(mask, size) for mask in (region, region | forbidden))
     if not hole.any() or hole.all():
         return photo.copy()
-    return _enlarged(photo, region, *_completed(small, hole, closed))
+    return _enlarged(photo, region, small, *_completed(small, hole, closed))
+
+
+def _shrunk(side: int, scale: float) -> int:
+    """Return the side of the small copy, at least that of a patch: `cv2.inpaint` fails in a single row."""
+    return min(side, max(PATCH, round(side * scale)))
 
 
 def _reduced(mask: Mask, size: tuple[int, int]) -> Mask:
@@ -127,8 +132,8 @@ class _Search:
         """Return the picture with its hole filled, and the offsets of the matches, from those of a coarser scale."""
         matches = self._start(coarse)
         for number in range(passes):
-            patches = _patches(picture)
-            costs = _costs(patches, self.targets, matches)
+            patches = _Patches(picture, self.targets)
+            costs = patches.costs(matches)
             matches, costs = self._propagated(patches, matches, costs)
             matches, costs = self._searched(patches, matches, costs)
             picture = self._voted(picture, matches, costs, last=number == passes - 1)
@@ -155,7 +160,7 @@ class _Search:
         )
         return valid
 
-    def _propagated(self, patches: Any, matches: Places, costs: Any) -> tuple[Places, Any]:
+    def _propagated(self, patches: "_Patches", matches: Places, costs: Costs) -> tuple[Places, Costs]:
         """Try what the neighbours found, moved by one pixel, at growing distances."""
         height, width = self.hole.shape
         for step in (4, 1):
@@ -167,7 +172,7 @@ class _Search:
                 matches, costs = self._better(patches, matches, costs, candidate)
         return matches, costs
 
-    def _searched(self, patches: Any, matches: Places, costs: Any) -> tuple[Places, Any]:
+    def _searched(self, patches: "_Patches", matches: Places, costs: Costs) -> tuple[Places, Costs]:
         """Try places at random around the matches, nearer and nearer."""
         radius = max(self.hole.shape)
         while radius >= 1:
@@ -176,74 +181,81 @@ class _Search:
             radius //= 3
         return matches, costs
 
-    def _better(self, patches: Any, matches: Places, costs: Any, candidate: Places) -> tuple[Places, Any]:
-        rows = np.flatnonzero(self._valid(candidate) & (candidate != matches).any(axis=1))
-        if not len(rows):
-            return matches, costs
-        cost = _costs(patches, self.targets[rows], candidate[rows])
-        better = cost < costs[rows]
-        matches, costs = matches.copy(), costs.copy()
-        matches[rows[better]], costs[rows[better]] = candidate[rows[better]], cost[better]
-        return matches, costs
+    def _better(self, patches: "_Patches", matches: Places, costs: Costs, candidate: Places) -> tuple[Places, Costs]:
+        candidate = np.where(self._valid(candidate)[:, None], candidate, matches)
+        cost = patches.costs(candidate)
+        better = cost < costs
+        return np.where(better[:, None], candidate, matches), np.where(better, cost, costs)
 
-    def _voted(self, picture: Photo, matches: Places, costs: Any, last: bool) -> Photo:
+    def _voted(self, picture: Photo, matches: Places, costs: Costs, last: bool) -> Photo:
         """Return the picture with each pixel of the hole as the mean of what the patches over it show there."""
         typical = max(1.0, float(np.percentile(costs, 75)))
         weights = np.exp(-np.minimum(costs / typical, 20.0) * (4.0 if last else 1.0)) + 1e-9
-        sums, total = np.zeros((*self.hole.shape, 3)), np.zeros(self.hole.shape)
-        reach = PATCH // 2
+        width, reach = self.hole.shape[1], PATCH // 2
+        colours, to, of = picture.reshape(-1, 3), _flat(self.targets, width), _flat(matches, width)
+        sums, total = np.zeros(colours.shape), np.zeros(len(colours))
         for down in range(-reach, reach + 1):
             for right in range(-reach, reach + 1):
-                move = np.array([down, right])
-                to, of = self.targets + move, matches + move
-                sums[to[:, 0], to[:, 1]] += weights[:, None] * picture[of[:, 0], of[:, 1]]
-                total[to[:, 0], to[:, 1]] += weights
-        shown = self.hole & (total > 0)
-        result = picture.copy()
+                move = down * width + right
+                sums[to + move] += weights[:, None] * colours.take(of + move, axis=0)
+                total[to + move] += weights
+        shown = self.hole.reshape(-1) & (total > 0)
+        result = colours.copy()
         result[shown] = np.clip(np.rint(sums[shown] / total[shown][:, None]), 0, 255)
-        return result
+        return result.reshape(picture.shape)
 
 
-def _patches(picture: Photo) -> Any:
-    """Return the patch around each pixel that has one: rows x columns x 3 x side x side, a view."""
-    flat = sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1))
-    return np.ascontiguousarray(flat).reshape(*flat.shape[:2], -1)
+def _flat(places: Places, width: int) -> Int[np.ndarray, " n"]:
+    """Return places as positions in a picture that is one long row."""
+    return np.asarray(places[:, 0] * width + places[:, 1])
 
 
-def _costs(patches: Any, targets: Places, matches: Places) -> Int[np.ndarray, "n"]:
-    """Return the sum of squared differences between patches, exactly."""
-    reach = PATCH // 2
-    first, second = (patches[tuple((places - reach).T)].astype(np.int32) for places in (targets, matches))
-    difference = first - second
-    return np.asarray(np.einsum("ij,ij->i", difference, difference))
+class _Patches:
+    """The patches of a picture, those that are compared first.
+
+    Args:
+        picture: The picture.
+        targets: The middle of each patch that a match is looked for.
+    """
+
+    def __init__(self, picture: Photo, targets: Places) -> None:
+        view = sliding_window_view(picture, (PATCH, PATCH), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
+        self._width = view.shape[1]
+        self._all = view.astype(np.float32, order="C").reshape(view.shape[0] * view.shape[1], -1)
+        self._targets = self._all[self._row(targets)]
+        self._buffer = np.empty_like(self._targets)
+
+    def costs(self, matches: Places) -> Costs:
+        """Return the sum of squared differences of each target and its match; exact, being below 2^24."""
+        np.take(self._all, self._row(matches), axis=0, out=self._buffer, mode="clip")
+        difference = np.subtract(self._targets, self._buffer, out=self._buffer)
+        return np.asarray(np.einsum("ij,ij->i", difference, difference))
+
+    def _row(self, places: Places) -> Int[np.ndarray, " n"]:
+        return _flat(places - PATCH // 2, self._width)
 
 
-def _enlarged(photo: Photo, region: Mask, completed: Photo, offsets: Offsets | None) -> Photo:
+def _enlarged(photo: Photo, region: Mask, small: Photo, completed: Photo, offsets: Offsets | None) -> Photo:
     """Return the photo with the region filled: colours of the small copy, and texture of where they come from."""
-    small = completed.shape[1], completed.shape[0]
-    (top, height), (left, width) = _extent(region.any(axis=1)), _extent(region.any(axis=0))
-    box = slice(top, top + height), slice(left, left + width)
-    scale = region.shape[0] / small[1], region.shape[1] / small[0]
-    rows, columns = (np.float32(np.mgrid[box][axis]) for axis in (0, 1))
-    place = (columns + 0.5) / scale[1] - 0.5, (rows + 0.5) / scale[0] - 0.5
-    values = _sampled(completed, *place, cv2.INTER_CUBIC).astype(np.int16)
-    if offsets is not None:
-        down, right = (_sampled(np.float32(offsets[..., axis]), *place, cv2.INTER_NEAREST) for axis in (0, 1))
-        source = columns + right * np.float32(scale[1]), rows + down * np.float32(scale[0])
-        reduced = cv2.resize(photo, small, interpolation=cv2.INTER_AREA)
-        broad = cv2.resize(reduced, region.shape[::-1], interpolation=cv2.INTER_CUBIC)
-        values += _sampled(photo, *source, cv2.INTER_NEAREST)
-        values -= _sampled(broad, *source, cv2.INTER_NEAREST)
-    result = photo.copy()
-    result[box][region[box]] = np.clip(values, 0, 255).astype(np.uint8)[region[box]]
+    height, width = photo.shape[:2]
+    colours, broad = (cv2.resize(copy, (width, height), interpolation=cv2.INTER_CUBIC) for copy in (completed, small))
+    result, pixels, broad = photo.copy(), photo.reshape(-1, 3), broad.reshape(-1, 3)
+    shifts = None if offsets is None else np.rint(offsets * (height / small.shape[0], width / small.shape[1]))
+    cells = tuple(_cells(length, size) for length, size in zip(small.shape[:2], (height, width), strict=True))
+    for tile, weight in tiles_over(region, height, width):
+        values = colours[tile].astype(np.int16)
+        if shifts is not None:
+            shift = shifts[cells[0][tile[0]][:, None], cells[1][tile[1]]].astype(np.int64)
+            rows = np.clip(np.arange(height)[tile[0]][:, None] + shift[..., 0], 0, height - 1)
+            columns = np.clip(np.arange(width)[tile[1]] + shift[..., 1], 0, width - 1)
+            source = rows * width + columns
+            values += pixels.take(source, axis=0)
+            values -= broad.take(source, axis=0)
+        inside = weight > 0.5
+        result[tile][inside] = np.clip(values[inside], 0, 255).astype(np.uint8)
     return result
 
 
-def _extent(line: Any) -> tuple[int, int]:
-    """Return where the set values of a line begin, and how far they reach."""
-    places = np.flatnonzero(line)
-    return int(places[0]), int(places[-1] - places[0]) + 1
-
-
-def _sampled(picture: Any, right: Any, down: Any, interpolation: int) -> Any:
-    return cv2.remap(picture, right, down, interpolation, borderMode=cv2.BORDER_REPLICATE)
+def _cells(length: int, size: int) -> Int[np.ndarray, " size"]:
+    """Return the pixel of the small copy that each row or column of the photo lies in."""
+    return np.asarray(np.rint(np.clip((np.arange(size) + 0.5) * (length / size) - 0.5, 0, length - 1)).astype(np.intp))

@@ -47,16 +47,22 @@ def model_file(path: str | None, cache: str | None) -> Path:
         MissingResource: If there is no such file, or it has another content; the line says what to do.
     """
     if path is not None:
-        file = absolute(path, "model_file")
-        if reason := _fault(file):
-            raise MissingResource(f"model_file={path}: {reason}; it must be {FILE_NAME} with sha256 {SHA256[:16]}...")
-        return file
+        return _given(path)
     if cache is None:
         raise MissingResource(f"{FILE_NAME}: there is no cache folder to keep it in (set paths.cache); {OFFLINE}")
     outcome = _cached(Path(cache))
     if isinstance(outcome, str):
         raise MissingResource(f"{FILE_NAME}: {outcome}; {OFFLINE}")
     return outcome
+
+
+def _given(path: str) -> Path:
+    is_path = isinstance(path, str) and path != ""
+    file = absolute(path, "model_file") if is_path else Path()
+    if reason := _fault(file) if is_path else "is no path":
+        wanted = f"give the file {FILE_NAME} (sha256 {SHA256[:16]}...), or leave the setting out to obtain it"
+        raise MissingResource(f"subject.model_file={path}: {reason}; {wanted}")
+    return file
 
 
 @lru_cache(maxsize=8)
@@ -83,11 +89,16 @@ def _cached(folder: Path) -> Path | str:
 
 def _fault(file: Path) -> str:
     """Return why a file is not the network's, "" if it is."""
+    if file.is_dir():
+        return "is a folder"
+    if file.exists() and not file.is_file():  # reading a pipe would wait for ever
+        return "is not a file"
     try:
-        content = file.read_bytes()
+        with file.open("rb") as content:
+            digest, size = hashlib.file_digest(content, "sha256").hexdigest(), content.tell()
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    return "" if hashlib.sha256(content).hexdigest() == SHA256 else f"has another content ({len(content):,} bytes)"
+    return "" if digest == SHA256 else f"has another content ({size:,} bytes)"
 
 
 def _from_wheel() -> bytes:

@@ -1,6 +1,6 @@
 """The scene of a photo: its subject, and the photo without it. Computed once for all variants of a photo."""
 
-import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float32
 
 from iqbench.degradations.semantic.filling import fill
-from iqbench.degradations.semantic.subject import Mask, Subject, SubjectFinder, composite, feathered
+from iqbench.degradations.semantic.masks import Mask, composite, feathered
+from iqbench.degradations.semantic.subject import Subject, SubjectFinder
 from iqbench.interfaces import NotApplicable, Photo
 
 PLACES = 160
@@ -131,8 +132,20 @@ def _moved(mask: Mask, down: int, right: int) -> Mask:
     return moved
 
 
-_last: dict[tuple[str, SubjectFinder], Scene | str] = {}
-"""The scene of the last photo of this process, or why it has none."""
+@dataclass(frozen=True)
+class _Found:
+    """What was found in a photo: its scene, or why it has none."""
+
+    photo: Photo
+    finder: SubjectFinder
+    scene: Scene | str
+
+    def is_of(self, photo: Photo, finder: SubjectFinder) -> bool:
+        return finder == self.finder and (photo is self.photo or np.array_equal(photo, self.photo))
+
+
+_last: list[_Found] = []
+"""What was found in the last photo of this process. One is kept: a photo of 50 Mpx and its background take 300 MB."""
 
 
 def scene_of(photo: Photo, finder: SubjectFinder) -> Scene:
@@ -141,19 +154,18 @@ def scene_of(photo: Photo, finder: SubjectFinder) -> Scene:
     Raises:
         NotApplicable: If the photo has no clear subject.
     """
-    key = digest(photo), finder
-    if key not in _last:
+    if not (_last and _last[0].is_of(photo, finder)):
         _last.clear()
-        try:
-            _last[key] = Scene(np.ascontiguousarray(photo), finder)
-        except NotApplicable as reason:
-            _last[key] = str(reason)
-    found = _last[key]
-    if isinstance(found, str):
-        raise NotApplicable(found)
-    return found
+        _last.append(_found(photo, finder))
+    scene = _last[0].scene
+    if isinstance(scene, str):
+        raise NotApplicable(scene)
+    return scene
 
 
-def digest(photo: Photo) -> str:
-    """Return a hash of a photo's size and pixels."""
-    return hashlib.sha256(f"{photo.shape}".encode() + np.ascontiguousarray(photo).tobytes()).hexdigest()
+def _found(photo: Photo, finder: SubjectFinder) -> _Found:
+    own = photo.copy() if photo.flags.writeable else photo  # the caller's may change
+    try:
+        return _Found(own, finder, Scene(np.ascontiguousarray(own), finder))
+    except NotApplicable as reason:
+        return _Found(own, finder, str(reason))

@@ -66,7 +66,7 @@ def _u2netp(picture: Photo, file: str) -> Saliency:
 
 @lru_cache(maxsize=1)
 def _network(file: str) -> tuple[Any, Any]:
-    network: Any = cv2.dnn.readNetFromONNX(file)
+    network: Any = cv2.dnn.readNetFromONNX(np.fromfile(file, np.uint8))  # OpenCV cannot open every path on Windows
     return network, network.getUnconnectedOutLayersNames()
 
 

@@ -7,8 +7,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float64
 
+from iqbench.degradations.semantic.masks import Mask, SoftMask, copy_for_masks, dilated, feathered
 from iqbench.degradations.semantic.model_file import model_file
 from iqbench.degradations.semantic.segmentation import Segmenter
 from iqbench.errors import MissingResource, UsageError
@@ -17,9 +18,6 @@ from iqbench.interfaces import NotApplicable, Photo
 CERTAIN = 0.5
 """Saliency from which a pixel belongs to the subject."""
 
-FEATHER = 0.004
-"""Standard deviation of the soft edge of a mask, as a share of the photo's shorter side."""
-
 SHADOW = 0.8
 """Brightness of a shadow, at most, as a share of the ground's median."""
 
@@ -27,9 +25,6 @@ MAX_SHADOW = 0.5
 """Largest area of a shadow, as a share of the removed region."""
 
 log = logging.getLogger(__name__)
-
-Mask = Bool[np.ndarray, "height width"]
-SoftMask = Float32[np.ndarray, "height width"]
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,9 @@ class SubjectFinder:
 
     def __post_init__(self) -> None:
         for name in ("min_area", "max_area", "min_peak", "min_component", "dilation", "max_left"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"subject.{name}={getattr(self, name)}: must be from 0 to 1")
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and 0 <= value <= 1):
+                raise UsageError(f"subject.{name}={value}: must be from 0 to 1")
         if self.min_area > self.max_area:
             raise UsageError(f"subject.min_area={self.min_area}: must not exceed max_area={self.max_area}")
         object.__setattr__(self, "segment", self._segmenter())
@@ -108,7 +104,7 @@ class SubjectFinder:
         if largest <= self.min_component:
             limit = f"not above {100 * self.min_component:g} %"
             raise NotApplicable(f"no clear subject: its largest part is {100 * largest:.0f} % of it, {limit}")
-        return Subject(photo, mask, parts, self.dilation)
+        return Subject(copy_for_masks(photo), mask, parts, self.dilation)
 
     def left(self, subject: "Subject", photo: Photo) -> float:
         """Return the mean saliency inside the mask of a subject, in a photo from which it was removed."""
@@ -117,16 +113,19 @@ class SubjectFinder:
 
 @dataclass(frozen=True)
 class Subject:
-    """A subject: its mask in a square of 320 pixels, and its connected parts, the largest first."""
+    """A subject: its mask in a square of 320 pixels, and its connected parts, the largest first.
 
-    photo: Photo
+    All other masks are of the size of ``picture``, a copy of the photo that may be smaller; see `masks`.
+    """
+
+    picture: Photo
     mask: Bool[np.ndarray, "320 320"]
     parts: list[Bool[np.ndarray, "320 320"]]
     dilation: float
 
     @cached_property
     def silhouette(self) -> Mask:
-        """The subject's pixels in the photo."""
+        """The subject's pixels in the picture."""
         return self._enlarged(self.mask)
 
     @cached_property
@@ -154,7 +153,7 @@ class Subject:
 
     @property
     def _margin(self) -> int:
-        return max(1, round(self.dilation * float(min(self.photo.shape[:2]))))
+        return max(1, round(self.dilation * float(min(self.picture.shape[:2]))))
 
     @cached_property
     def _ranks(self) -> Float64[np.ndarray, "320 320"]:
@@ -190,7 +189,7 @@ class Subject:
         ground = near & ~region
         if not ground.any():
             return np.zeros_like(region)
-        light = cv2.GaussianBlur(cv2.cvtColor(self.photo, cv2.COLOR_RGB2GRAY), (0, 0), max(1.0, self._margin / 4))
+        light = cv2.GaussianBlur(cv2.cvtColor(self.picture, cv2.COLOR_RGB2GRAY), (0, 0), max(1.0, self._margin / 4))
         dark = ground & (light < SHADOW * float(np.median(light[ground])))
         _, labels = cv2.connectedComponents((dark | region).astype(np.uint8))
         touching = np.unique(labels[region])
@@ -200,7 +199,7 @@ class Subject:
         return dilated(shadow, max(1, self._margin // 2)) if shadow.any() else shadow
 
     def _enlarged(self, mask: Bool[np.ndarray, "320 320"]) -> Mask:
-        height, width = self.photo.shape[:2]
+        height, width = self.picture.shape[:2]
         return cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > CERTAIN
 
 
@@ -209,27 +208,3 @@ def _components(mask: Mask) -> list[Mask]:
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     sizes = statistics[1:count, cv2.CC_STAT_AREA]
     return [labels == 1 + int(label) for label in np.argsort(-sizes, kind="stable")]
-
-
-def dilated(mask: Mask, pixels: int) -> Mask:
-    """Return a mask grown by a disc of so many pixels; by distance, which is fast for a wide margin."""
-    distance = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
-    return mask if not mask.any() else distance <= pixels
-
-
-def feathered(mask: Mask) -> SoftMask:
-    """Return a mask with a soft edge, from 0 to 1."""
-    sigma = max(0.6, FEATHER * min(mask.shape))
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
-
-
-def composite(above: Photo, below: Photo, alpha: SoftMask) -> Photo:
-    """Return one photo over another: ``above`` where ``alpha`` is 1."""
-    if not alpha.any():
-        return below.copy()
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    weight, result = alpha[box][..., None], below.copy()
-    mixed = above[box] * weight + below[box] * (1 - weight)
-    result[box] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-    return result
