@@ -25,6 +25,8 @@ MISTAKES = {
     "model=siamese,ava": "several values; add -m to run them one after the other",
     "data.limit=1,2": "several values; add -m",
     "model=glob(*)": "several values; add -m",
+    "degradation=blur,noise": "or 'degradation=[blur,noise]' for one run with all of them",
+    "degradation=[blur,nois]": "degradation=nois: no such degradation. Did you mean 'noise'?",
     "model=siamse": "Did you mean 'siamese'? There are: ",
     "model.bakbone=x": "Did you mean 'backbone'?",
     "+model.typo=1": "model.typo: iqbench.models.siamese.Siamese has no such setting",

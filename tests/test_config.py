@@ -1,5 +1,6 @@
 """What no program can use is refused in one line, before anything is built."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,30 @@ def test_the_last_level_of_a_suite_cannot_be_left_out() -> None:
     arguments = ["degradation=blur", "~degradation.blur"]
     with pytest.raises(UsageError, match="degradation: there is nothing in it"):
         config.check(config.compose("bench", arguments), config.defaults(arguments, "bench"))
+
+
+def test_several_kinds_of_damage_are_one_run(tmp_path: Path) -> None:
+    chosen = "degradation=[noise,blur]", "degradation.noise.sigma=[5]", "degradation.blur.sigma=[1]"
+    outcome = run("bench", "model=contrast", "data.limit=1", "engine.workers=0", *chosen, f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 0, outcome.err
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["models"]["contrast"]["by_degradation"].keys() == {"noise", "blur"}
+    assert summary["counts"]["pairs"]["planned"] == 2
+    assert "degradation=[noise,blur]" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "reason"),
+    [
+        ("degradation.noise.sigmaa=[2]", "degradation.noise.sigmaa=[2]: no such key. Did you mean 'sigma'?"),
+        ("degradation.noise=null", "degradation.noise: there is nothing in it"),
+        ("degradation.jpeg.quality=[2]", "degradation.jpeg.quality=[2]: no such key."),
+    ],
+)
+def test_a_mistake_in_one_of_several_kinds_of_damage_is_explained(tmp_path: Path, mistake: str, reason: str) -> None:
+    outcome = run("bench", "model=contrast", "degradation=[blur,noise]", mistake, f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert outcome.last_line.startswith(f"iqbench.bench: {reason}")
 
 
 @pytest.mark.parametrize("mistake", ["model._target_=null", "~model._target_", "model._target_=3"])

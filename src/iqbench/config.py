@@ -172,7 +172,9 @@ def defaults(arguments: Sequence[str], config_name: str, config_dirs: Sequence[s
     for argument in arguments:
         group, _, choice = argument.partition("=")
         options = {path.stem for folder in folders for path in (folder / group).glob("*.yaml")} if group else set()
-        choices += [f"{group}={name}" for name in choice.split(",")[:1] if name in options]
+        names = choice.removeprefix("[").removesuffix("]").split(",")
+        is_list = choice.startswith("[") and options.issuperset(names)
+        choices += [argument] if is_list else [f"{group}={name}" for name in names[:1] if name in options]
     return compose(config_name, choices, config_dirs)
 
 

@@ -35,7 +35,7 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         config_name: The name of the program's config file.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _explain_missing_choice(str(error.missing_cfg_file), list(error.options or []))
+        return _explain_missing_choice(str(error.missing_cfg_file), error.options or [])
     if isinstance(error, OverrideParseException):
         if "=" not in error.override:
             return f"{error.override}: not a setting; use KEY=VALUE, such as model=siamese"
@@ -48,9 +48,10 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         return f"{deleted}: there is nothing in it; choose one: {', '.join(choices_of(deleted))}"
     override = _wrong_override(text, arguments)
     if "Ambiguous value" in text or "requires --multirun" in text:
-        return (
-            f"{override}: several values; add -m to run them one after the other, or quote a value that holds a comma"
-        )
+        group, _, names = override.partition("=")
+        one_run = commands.shell_quoted(f"{group}=[{names}]") + " for one run with all of them"
+        other = one_run if group == "degradation" else "quote a value that holds a comma"
+        return f"{override}: several values; add -m to run them one after the other, or {other}"
     if "could not be converted" in text:
         wanted = re.search(r"converted to (\w+)", text)
         return f"{override}: must be {TYPES.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
@@ -80,6 +81,7 @@ def explain_yaml(error: YAMLError) -> str:
 
 def _explain_missing_choice(path: str, options: Sequence[str]) -> str:
     group, _, choice = path.rpartition("/")
+    options = options or choices_of(group)  # Hydra gives none where the choice stands in a list
     if extra := PLUGINS.get(path):
         return f"{group}={choice}: the plugin is not installed: pip install 'iqbench[{extra}]'"
     return f"{group}={choice}: no such {group}.{did_you_mean(choice, options)} There are: {', '.join(options)}"

@@ -7,7 +7,17 @@ from hydra.core.config_store import ConfigStore
 
 
 @dataclass
-class BenchSchema:
+class ProgramSchema:
+    """The keys that the config files of all programs have, and their types."""
+
+    name: str = "???"
+    out: str = "???"
+    seed: int = 0
+    print_config: bool = False
+
+
+@dataclass
+class BenchSchema(ProgramSchema):
     """The keys of conf/bench.yaml and their types. Hydra refuses other keys and types."""
 
     model: Any = None
@@ -16,10 +26,6 @@ class BenchSchema:
     protocol: Any = None
     engine: Any = None
     paths: Any = None
-    name: str = "???"
-    out: str = "???"
-    seed: int = 0
-    print_config: bool = False
     max_failures: int = 0
     gallery: int = 0
     shard: int = 0
@@ -28,7 +34,7 @@ class BenchSchema:
 
 
 @dataclass
-class TrainSchema:
+class TrainSchema(ProgramSchema):
     """The keys of conf/train.yaml and their types."""
 
     model: Any = None
@@ -44,16 +50,12 @@ class TrainSchema:
     experiment: Any = None
     debug: Any = None
     hparams_search: Any = None
-    name: str = "???"
-    out: str = "???"
-    seed: int = 0
-    print_config: bool = True
     ckpt_path: str | None = None
     optimized_metric: str = "val/loss"
 
 
 @dataclass
-class EvaluateSchema:
+class EvaluateSchema(ProgramSchema):
     """The keys of conf/evaluate.yaml and their types."""
 
     model: Any = None
@@ -61,10 +63,6 @@ class EvaluateSchema:
     protocol: Any = None
     engine: Any = None
     paths: Any = None
-    name: str = "???"
-    out: str = "???"
-    seed: int = 0
-    print_config: bool = False
     split: str | None = None
     pairs_per_photo: int = 4
     min_difference: float = 0.5
@@ -73,7 +71,7 @@ class EvaluateSchema:
 
 
 @dataclass
-class ResolutionSchema:
+class ResolutionSchema(ProgramSchema):
     """The keys of conf/resolution.yaml and their types."""
 
     model: Any = None
@@ -82,40 +80,28 @@ class ResolutionSchema:
     protocol: Any = None
     engine: Any = None
     paths: Any = None
-    name: str = "???"
-    out: str = "???"
     sizes: list[int] = field(default_factory=list)
-    seed: int = 0
-    print_config: bool = False
     max_failures: int = 0
 
 
 @dataclass
-class DoctorSchema:
+class DoctorSchema(ProgramSchema):
     """The keys of conf/doctor.yaml and their types."""
 
     data: Any = None
     paths: Any = None
-    name: str = "???"
-    out: str = "???"
-    seed: int = 0
-    print_config: bool = False
     sample: int = 2000
     reference: str | None = None
 
 
 @dataclass
-class ExportSchema:
+class ExportSchema(ProgramSchema):
     """The keys of conf/export.yaml and their types."""
 
     data: Any = None
     degradation: Any = None
     engine: Any = None
     paths: Any = None
-    name: str = "???"
-    out: str = "???"
-    seed: int = 0
-    print_config: bool = False
     max_failures: int = 0
     shard: int = 0
     shards: int = 1

@@ -1,8 +1,7 @@
 """Evaluate a model against people's labels: ``python -m iqbench.evaluate model=iqa data=phototriage``."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from iqbench import cli
 from iqbench import config as configuration
-from iqbench.errors import TooManyFailures, UsageError
-from iqbench.sweep import recorded
+from iqbench.errors import UsageError
+from iqbench.model_job import built_model, ready_model, run_job
 
 if TYPE_CHECKING:
     from iqbench.evaluation.predict import Task
@@ -28,21 +27,19 @@ def main() -> None:
 
 def job(config: DictConfig) -> None:
     """Run one job. In a sweep its failure is recorded, and the next job starts."""
-    current = cli.Job.current()
-    with recorded(current):
-        cli.prepare(config, current, "evaluate")
-        summary = evaluate(config, current.folder)
-        if not current.is_sweep:
-            show(summary, current.folder)
-        check_failures(summary, config.max_failures)
+    run_job(config, "evaluate", evaluate, show, failures, "predictions.csv")
 
 
-def show(summary: "EvaluationSummary", folder: Path) -> None:
-    """Print the table and the folder of the results."""
+def show(summary: "EvaluationSummary") -> None:
+    """Print the table."""
     from iqbench.reporting.evaluation_table import print_agreement
 
     print_agreement(summary)
-    log.info("results: %s", folder)
+
+
+def failures(summary: "EvaluationSummary") -> Mapping[str, int]:
+    """Return the labels without an answer, by status."""
+    return summary.sets[0].first_model.counts.failures
 
 
 def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
@@ -51,23 +48,18 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     Raises:
         IqbenchError: If a part of the config cannot be used.
     """
-    import torch
-
     from iqbench.datasets.labelled import LabelledPhotos, check_present, photos_of
     from iqbench.evaluation.predict import Questions, Task, predict
     from iqbench.evaluation.splits import labels_of
     from iqbench.evaluation.summarize import summarize
-    from iqbench.inference.autotuning import autotune
     from iqbench.inference.process_state import restored_process_state
-    from iqbench.inference.rehearsal import rehearse_model
     from iqbench.interfaces import StoredAnswers
     from iqbench.io import lock
-    from iqbench.provenance import fingerprint
     from iqbench.reporting.evaluation_exports import check_same, export
     from iqbench.reporting.model_warnings import not_held_out
     from iqbench.training_provenance import training_provenance
 
-    settings = configuration.build(config.engine, "engine")
+    engine = configuration.build(config.engine, "engine")
     questions = Questions(config.pairs_per_photo, config.min_difference, config.anchors, config.seed)
     protocol = configuration.build(config.protocol, "protocol")
     if not configuration.describes(config.data, "data", LabelledPhotos):
@@ -76,31 +68,23 @@ def evaluate(config: DictConfig, folder: Path) -> "EvaluationSummary":
     data = configuration.build(config.data, "data")
     split, table = labels_of(data, config.split)
     files = photos_of([table])
-    torch.manual_seed(config.seed)  # the random weights of an untrained network are those of the benchmark
-    with ExitStack() as model_code:
-        model_code.enter_context(restored_process_state())
-        model = configuration.build(config.model, "model")
-        if not _knows_by_name(model, files):
-            check_present(data.title, files)
-        model_settings: Any = OmegaConf.to_container(config.model, resolve=True)
-        model_fingerprint = fingerprint(model, model_settings)  # before it is used, as in the benchmark
-        model = settings.place(model)
-        settings = settings.for_model(model)
-        picture = None if isinstance(model, StoredAnswers) else rehearse_model(model, settings, files)
-        settings = autotune(settings, model, picture)
-        task = Task(table, questions, protocol, data.cluster)
-        run = identify(config, model, model_fingerprint, task, (data.title, split))
-        log.info("%s: %s %s, %d photos", config.name, data.title, split, len(files))
-        if training_data := training_provenance(model).get("what"):
-            log.info("%s: training data: %s", config.name, training_data)
-        with lock(folder):
+    task = Task(table, questions, protocol, data.cluster)
+    with lock(folder):
+        with restored_process_state():
+            model, fingerprint = built_model(config)
+            if not _knows_by_name(model, files):
+                check_present(data.title, files)
+            ready = ready_model(model, engine, files, is_rehearsed=not isinstance(model, StoredAnswers))
+            run = identify(config, ready.model, fingerprint, task, (data.title, split))
+            log.info("%s: %s %s, %d photos", config.name, data.title, split, len(files))
+            if training_data := training_provenance(ready.model).get("what"):
+                log.info("%s: training data: %s", config.name, training_data)
             check_same(folder, run.identity)
-            answers = predict(model, task, settings, config.name, picture)
-            model_code.close()
-            evaluation = summarize(answers, run)
-            if notice := not_held_out(evaluation.result.first_model, f"{len(answers.photos)} photos"):
-                log.warning("NOT HELD OUT: %s %s", config.name, notice)
-            return export(folder, evaluation)
+            answers = predict(ready.model, task, ready.engine, config.name, ready.picture)
+        evaluation = summarize(answers, run)
+        if notice := not_held_out(evaluation.result.first_model, f"{len(answers.photos)} photos"):
+            log.warning("NOT HELD OUT: %s %s", config.name, notice)
+        return export(folder, evaluation)
 
 
 def _knows_by_name(model: "QualityModel", files: "Sequence[PhotoFile]") -> bool:
@@ -152,18 +136,6 @@ def identify(
         config={key: value for key, value in settings.items() if key != "out"},
     )
     return EvaluationRun(identity=identity, details=details)
-
-
-def check_failures(summary: "EvaluationSummary", max_failures: int) -> None:
-    """Raise if more rows failed than ``max_failures``.
-
-    Raises:
-        TooManyFailures: With the number of failures by status. The results are complete all the same.
-    """
-    failures = summary.sets[0].first_model.counts.failures
-    if sum(failures.values()) > max_failures:
-        counts = ", ".join(f"{count} {status}" for status, count in sorted(failures.items()))
-        raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in predictions.csv")
 
 
 if __name__ == "__main__":

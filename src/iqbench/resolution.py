@@ -1,17 +1,16 @@
 """Ask whether verdicts depend on the size of the photo: ``python -m iqbench.resolution model=siamese data=folder``."""
 
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from iqbench import cli
 from iqbench import config as configuration
-from iqbench.errors import TooManyFailures, UsageError
-from iqbench.sweep import recorded
+from iqbench.errors import UsageError
+from iqbench.model_job import built_model, ready_model, run_job
 
 if TYPE_CHECKING:
     from iqbench.results.resolution_summary import ResolutionSummary
@@ -26,21 +25,20 @@ def main() -> None:
 
 def job(config: DictConfig) -> None:
     """Run one job. In a sweep its failure is recorded, and the next job starts."""
-    current = cli.Job.current()
-    with recorded(current):
-        cli.prepare(config, current, "resolution")
-        summary = resolution_test(config, current.folder)
-        if not current.is_sweep:
-            show(summary, current.folder)
-        check_failures(summary, config.max_failures)
+    run_job(config, "resolution", resolution_test, show, failures, "resolution.csv")
 
 
-def show(summary: "ResolutionSummary", folder: Path) -> None:
-    """Print the table and the folder of the results."""
+def show(summary: "ResolutionSummary") -> None:
+    """Print the table."""
     from iqbench.reporting.resolution_report import print_resolution
 
     print_resolution(summary)
-    log.info("results: %s", folder)
+
+
+def failures(summary: "ResolutionSummary") -> Mapping[str, int]:
+    """Return the questions without an answer, by status."""
+    (model,) = summary.models.values()
+    return model.failures
 
 
 def checked_sizes(sizes: Sequence[int]) -> list[int]:
@@ -64,17 +62,12 @@ def resolution_test(config: DictConfig, folder: Path) -> "ResolutionSummary":
     Raises:
         IqbenchError: If a part of the config cannot be used.
     """
-    import torch
-
     from iqbench.benchmark.resolution import ResolutionTask, resolution_rows, resolution_suite
     from iqbench.benchmark.resolution_summary import summarize_resolution
     from iqbench.degradations.ladder import suite
     from iqbench.degradations.rehearsal import rehearse
-    from iqbench.inference.autotuning import autotune
     from iqbench.inference.process_state import restored_process_state
-    from iqbench.inference.rehearsal import rehearse_model
     from iqbench.io import lock
-    from iqbench.provenance import fingerprint
     from iqbench.reporting.resolution_report import check_same, export
     from iqbench.results.resolution_summary import FULL
 
@@ -86,37 +79,18 @@ def resolution_test(config: DictConfig, folder: Path) -> "ResolutionSummary":
     damage = suite({str(kind): degradation for kind, degradation in kinds.items()})
     rehearse(damage)
     variants, questions = resolution_suite(damage, sizes)
-    torch.manual_seed(config.seed)  # the random weights of an untrained network are those of the benchmark
-    with ExitStack() as model_code:
-        model_code.enter_context(restored_process_state())
-        model = configuration.build(config.model, "model")
-        settings: Any = OmegaConf.to_container(config.model, resolve=True)
-        model_fingerprint = fingerprint(model, settings)  # before it is used, as in the benchmark
-        model = engine.place(model)
-        engine = engine.for_model(model)
-        picture = rehearse_model(model, engine, listing.files)
-        engine = autotune(engine, model, picture)
-        task = ResolutionTask(model, listing.files, variants, engine, questions=questions)
-        log.info("%s: %d photos x %d variants x %d sizes", config.name, len(listing.files), len(damage), len(sizes) + 1)
-        with lock(folder):
-            check_same(folder, config.name, model_fingerprint)
+    with lock(folder):
+        with restored_process_state():
+            model, fingerprint = built_model(config)
+            check_same(folder, config.name, fingerprint)
+            ready = ready_model(model, engine, listing.files)
+            task = ResolutionTask(ready.model, listing.files, variants, ready.engine, questions=questions)
+            shape = len(listing.files), len(damage), len(sizes) + 1
+            log.info("%s: %d photos x %d variants x %d sizes", config.name, *shape)
             rows = resolution_rows(task, protocol, listing.cluster, config.name)
-            model_code.close()
-            names = config.name, model_fingerprint
-            summary = summarize_resolution(rows, names, [*map(str, sizes), FULL], protocol, listing.cluster)
-            return export(folder, summary, rows)
-
-
-def check_failures(summary: "ResolutionSummary", max_failures: int) -> None:
-    """Raise if more questions have no answer than ``max_failures``.
-
-    Raises:
-        TooManyFailures: With the counts by reason. The results are complete nevertheless.
-    """
-    failures = {status: n for model in summary.models.values() for status, n in model.failures.items()}
-    if sum(failures.values()) > max_failures:
-        counts = ", ".join(f"{count} {status}" for status, count in sorted(failures.items()))
-        raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in resolution.csv")
+        names = config.name, fingerprint
+        summary = summarize_resolution(rows, names, [*map(str, sizes), FULL], protocol, listing.cluster)
+        return export(folder, summary, rows)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ import pytest
 
 from fixtures.photos import noisy_gradient
 from iqbench.api.suites import suite_of
-from iqbench.degradations.albumentations import transform_ladder
+from iqbench.degradations.albumentations import transform_ladder, transformed
 from iqbench.degradations.ladder import suite
 from iqbench.errors import UsageError
-from iqbench.interfaces import Photo
+from iqbench.interfaces import NotApplicable, Photo
 
 
 def pictures(photo: Photo, *arguments: Any) -> list[Photo]:
@@ -121,3 +121,9 @@ def test_albumentations_encodes_red_as_blue() -> None:
 
     expected = [int(jpeg(photo, 30).max(axis=(0, 1))[channel]) for photo, channel in ((red, 0), (blue, 2))]
     assert kept == expected[::-1]
+
+
+def test_a_photo_that_opencv_refuses_for_its_length_is_no_failure() -> None:
+    settings = {"primary_distortion_limit": (0.1, 0.1), "secondary_distortion_limit": (0.1, 0.1)}
+    with pytest.raises(NotApplicable, match="ChromaticAberration fails on a side longer than 32,766 px"):
+        transformed(np.zeros((8, 40_000, 3), np.uint8), "ChromaticAberration", settings)

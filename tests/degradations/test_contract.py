@@ -146,6 +146,22 @@ class TestEveryDegradation:
     def test_levels_climb_on_real_photos(self, name: str, file: PhotoFile) -> None:
         assert_that_levels_climb(name, read(file.path).pixels)
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("size", [(66_000, 8), (8, 66_000)])
+    def test_a_very_long_photo_is_damaged_or_has_the_reason_why_not(self, name: str, size: tuple[int, int]) -> None:
+        photo = noisy_gradient(*size)
+        for variant in variants_of(name):
+            try:
+                result = outcome(variant, photo)
+            except cv2.error as error:
+                if variant.group != "semantic":
+                    raise
+                pytest.xfail(f"filling moves pixels with cv2.remap, which takes 32,766 px a side: {error}")
+            if result.ndim == 1:
+                assert result.tobytes().startswith(b"not applicable: ")
+            else:
+                assert (result.shape == photo.shape) == (variant.group != "compositional"), variant.key
+
     @pytest.mark.parametrize("value", [0, 128, 255])
     def test_a_photo_without_anything_in_it_is_fine(self, name: str, value: int) -> None:
         for variant in variants_of(name):

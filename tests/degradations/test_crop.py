@@ -11,6 +11,8 @@ from iqbench.degradations.crop import (
     crop_edge,
     crop_edge_ladders,
 )
+from iqbench.degradations.ladder import suite
+from iqbench.errors import UsageError
 
 # 37 rows, 53 columns; every pixel knows its place.
 PLACES = np.stack([*np.mgrid[:37, :53], np.zeros((37, 53), int)], axis=-1).astype(np.uint8)
@@ -71,3 +73,8 @@ def test_an_edge_ladder_climbs_with_what_is_removed_and_the_others_with_what_is_
     (centre,) = crop_center_ladder([0.6, 0.9]).ladders
     assert [level.name for level in edge.levels] == ["right_12.5pct", "right_30pct"]
     assert [level.name for level in centre.levels] == ["90pct", "60pct"]
+
+
+def test_a_place_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="level given twice: crop_edge/right_20pct"):
+        suite({"crop_edge": crop_edge_ladders(["right", "right"], [0.2])})

@@ -7,6 +7,7 @@ from fixtures.scenes import scene
 from iqbench.degradations import imagenet_c, weather
 from iqbench.degradations.imagenet_c import corruption_ladder
 from iqbench.degradations.weather import plasma, weather_ladder
+from iqbench.interfaces import NotApplicable
 
 GREY = np.full((200, 200, 3), 128, np.uint8)
 
@@ -84,3 +85,9 @@ def test_fog_never_exceeds_the_brightest_value_and_snow_brightens() -> None:
 def test_what_was_not_published_is_refused(ladder: object, kind: str, levels: list[object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ladder(kind, levels)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("size", [(8, 20_000), (20_000, 8)])
+def test_fog_that_would_not_fit_into_memory_is_not_made(size: tuple[int, int]) -> None:
+    with pytest.raises(NotApplicable, match="fog has no side longer than 16,384 px"):
+        weather.fog(np.zeros((*size, 3), np.uint8), 1.5, 2.0)

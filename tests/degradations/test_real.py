@@ -249,7 +249,26 @@ def test_a_run_is_resumed_and_another_damaged_photo_is_refused(pairs: Path, tmp_
     save(tmp_path / "noisy" / "1.png", flat(99))
     refused = bench("out=run", "engine.workers=0")
     assert refused.exit_code == 2
-    assert "real/noise makes another picture; nothing was written" in refused.err
+    assert "pairs.csv has more or other photos of real/noise, or one was replaced; nothing was written" in refused.err
+
+
+@pytest.mark.slow
+def test_a_longer_list_adds_types_and_levels_and_is_judged_anew_with_more_photos_of_one(
+    pairs: Path, tmp_path: Path
+) -> None:
+    assert bench("out=run", "engine.workers=0").exit_code == 0
+    save(tmp_path / "dark" / "0.png", flat(3))
+    write_csv(pairs, [HEADER, *ROWS, ["sharp/0.png", "dark/0.png", "dark", ""]])
+    assert bench("out=run", "engine.workers=0").exit_code == 0
+    assert (rows_of(tmp_path / "run")["status"] == "ok").sum() == 6
+    save(tmp_path / "dark" / "1.png", flat(4))
+    write_csv(pairs, [HEADER, *ROWS, *([f"sharp/{at}.png", f"dark/{at}.png", "dark", ""] for at in range(2))])
+    refused = bench("out=run", "engine.workers=0")
+    assert refused.exit_code == 2
+    assert "differs in degradation.real: pairs.csv has more or other photos of real/dark" in refused.last_line
+    assert refused.last_line.endswith("choose another out=, or set fresh=true, which moves it aside")
+    assert bench("out=run", "engine.workers=0", "fresh=true").exit_code == 0
+    assert (rows_of(tmp_path / "run")["status"] == "ok").sum() == 7
 
 
 @pytest.mark.slow

@@ -6,12 +6,14 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, get_args, get_origin
 
+import cv2
 import numpy as np
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.degradations.randomness import random_bits
+from iqbench.degradations.tilt import LONGEST_SIDE
 from iqbench.errors import UsageError, did_you_mean
-from iqbench.interfaces import Group, Photo
+from iqbench.interfaces import Group, NotApplicable, Photo
 from iqbench.photos import synthetic_photo
 from iqbench.transform_library import albumentations, seeded
 
@@ -63,11 +65,18 @@ def transformed(photo: Photo, transform: str, settings: Mapping[str, Any]) -> Ph
         photo: An sRGB photo.
         transform: The transform's name.
         settings: Its parameters.
+
+    Raises:
+        NotApplicable: If OpenCV refuses the photo, and a side is longer than all of its functions take.
     """
     made = _made(transform, settings)
-    result: Photo = seeded([made], int(random_bits(photo, transform).random_raw()) % 2**32)(
-        image=np.array(photo, order="C")
-    )["image"]
+    apply = seeded([made], int(random_bits(photo, transform).random_raw()) % 2**32)
+    try:
+        result: Photo = apply(image=np.array(photo, order="C"))["image"]
+    except cv2.error as error:
+        if max(photo.shape) <= LONGEST_SIDE:
+            raise
+        raise NotApplicable(f"{transform} fails on a side longer than {LONGEST_SIDE:,} px") from error
     return result
 
 

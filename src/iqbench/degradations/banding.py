@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from iqbench.degradations.bands import by_bands
-from iqbench.degradations.ladder import Degradation, Ladder, Level
-from iqbench.degradations.levels import checked
+from iqbench.degradations.ladder import Degradation, Ladder
+from iqbench.degradations.levels import checked, levels
 from iqbench.degradations.light import encoded, linear
 from iqbench.degradations.randomness import random_bits, uniform
 from iqbench.interfaces import Photo
@@ -39,5 +39,5 @@ def banding_ladder(depth: Sequence[float], periods: float) -> Degradation:
     """
     checked("periods", [periods], lambda number: number > 0, "above 0")
     depths = checked("depth", depth, lambda share: 0 < share <= 1, "above 0 and at most 1")
-    levels = [Level(f"{100 * d:g}pct", partial(banding, depth=d, periods=periods), 100 * d) for d in sorted(depths)]
-    return Degradation("technical", [Ladder("", levels, "% of the light")])
+    steps = levels(partial(banding, periods=periods), "depth", depths, percent=True)
+    return Degradation("technical", [Ladder("", steps, "% of the light")])

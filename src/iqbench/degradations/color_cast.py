@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from iqbench.degradations.bands import eight_bit
-from iqbench.degradations.ladder import Degradation, Ladder
-from iqbench.degradations.levels import check_names, checked, levels
+from iqbench.degradations.ladder import Degradation
+from iqbench.degradations.levels import checked, ladders, levels
 from iqbench.degradations.light import to_linear, to_srgb
 from iqbench.interfaces import Photo
 
@@ -71,10 +71,6 @@ def color_cast_ladders(tone: Sequence[Tone], mired: Sequence[float]) -> Degradat
     Raises:
         ValueError: If a tone is unknown, or an error not from 0 to 350 mired, without 0.
     """
-    check_names("tone", tone, ("warm", "cool"))
     amounts = checked("mired", mired, lambda error: 0 < error <= 350, "above 0 and at most 350")
-    ladders = [
-        Ladder(name, levels(partial(color_cast, tone=name), "mired", amounts, prefix=f"{name}_"), "mired")
-        for name in tone
-    ]
-    return Degradation("technical", ladders)
+    steps = partial(levels, parameter="mired", amounts=amounts)
+    return Degradation("technical", ladders(color_cast, "tone", tone, ("warm", "cool"), steps, "mired"))

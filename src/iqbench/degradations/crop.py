@@ -3,17 +3,20 @@
 A crop is a view of the photo, not a copy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
-from iqbench.degradations.levels import check_names
+from iqbench.degradations.levels import checked, ladders, levels
 from iqbench.interfaces import Photo
 
 Edge = Literal["right", "bottom"]
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Shape = Literal["tall", "wide"]
+
+KEPT = "% of a side kept"
+"""The unit of what a crop keeps."""
 
 
 def crop_edge(photo: Photo, edge: Edge, share: float) -> Photo:
@@ -60,44 +63,30 @@ def _centred(photo: Photo, height: int, width: int) -> Photo:
 
 def crop_edge_ladders(edge: Sequence[Edge], share: Sequence[float]) -> Degradation:
     """Return a ladder for each edge; more removed is worse."""
-    check_names("edge", edge, ("right", "bottom"))
-    return _ladders({str(e): partial(crop_edge, edge=e) for e in edge}, "share", sorted(_shares("share", share)))
+    steps = partial(levels, parameter="share", amounts=_shares("share", share), percent=True)
+    return Degradation("compositional", ladders(crop_edge, "edge", edge, ("right", "bottom"), steps, "% removed"))
 
 
 def crop_corner_ladders(corner: Sequence[Corner], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each corner; less kept is worse."""
-    check_names("corner", corner, ("top_left", "top_right", "bottom_left", "bottom_right"))
-    crops = {str(c): partial(crop_corner, corner=c) for c in corner}
-    return _ladders(crops, "keep", sorted(_shares("keep", keep), reverse=True))
+    known = "top_left", "top_right", "bottom_left", "bottom_right"
+    return Degradation("compositional", ladders(crop_corner, "corner", corner, known, _kept(keep), KEPT))
 
 
 def crop_aspect_ladders(shape: Sequence[Shape], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each shape; less kept is worse."""
-    check_names("shape", shape, ("tall", "wide"))
-    crops = {str(s): partial(crop_aspect, shape=s) for s in shape}
-    return _ladders(crops, "keep", sorted(_shares("keep", keep), reverse=True))
+    return Degradation("compositional", ladders(crop_aspect, "shape", shape, ("tall", "wide"), _kept(keep), KEPT))
 
 
 def crop_center_ladder(keep: Sequence[float]) -> Degradation:
     """Return centre crops; less kept is worse."""
-    return _ladders({"": crop_center}, "keep", sorted(_shares("keep", keep), reverse=True))
+    return Degradation("compositional", [Ladder("", _kept(keep)(crop_center), KEPT)])
 
 
-def _ladders(crops: Mapping[str, Callable[..., Photo]], parameter: str, amounts: Sequence[float]) -> Degradation:
-    """Return one ladder per place, with levels named like ``right_20pct``."""
-    unit = {"share": "% removed", "keep": "% of a side kept"}[parameter]
-    ladders = []
-    for place, crop in crops.items():
-        levels = [Level(_name(place, a), partial(crop, **{parameter: a}), 100 * a) for a in amounts]
-        ladders.append(Ladder(place, levels, unit))
-    return Degradation("compositional", ladders)
+def _kept(keep: Sequence[float]) -> partial[list[Level]]:
+    """Return a function from a crop to its levels, the least cropped first."""
+    return partial(levels, parameter="keep", amounts=_shares("keep", keep), less_is_worse=True, percent=True)
 
 
-def _name(place: str, amount: float) -> str:
-    return f"{place}_{100 * amount:g}pct".lstrip("_")
-
-
-def _shares(key: str, amounts: Sequence[float]) -> Sequence[float]:
-    if not all(0 < amount < 1 for amount in amounts):
-        raise ValueError(f"{key} must be between 0 and 1, not {list(amounts)}")
-    return amounts
+def _shares(key: str, amounts: Sequence[float]) -> list[float]:
+    return checked(key, amounts, lambda share: 0 < share < 1, "between 0 and 1")

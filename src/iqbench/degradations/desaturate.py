@@ -1,14 +1,13 @@
 """Loss of colour."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import cv2
 import numpy as np
 
 from iqbench.degradations.bands import by_bands, eight_bit
-from iqbench.degradations.ladder import Degradation, Ladder, Level
-from iqbench.degradations.levels import checked
+from iqbench.degradations.ladder import Degradation, Ladder
+from iqbench.degradations.levels import checked, levels
 from iqbench.interfaces import Photo
 
 
@@ -34,8 +33,5 @@ def desaturate_ladder(keep: Sequence[float]) -> Degradation:
         ValueError: If a share is not from 0 to 1, without 1.
     """
     shares = checked("keep", keep, lambda share: 0 <= share < 1, "from 0 to 1, without 1")
-    levels = [
-        Level(f"{100 * share:g}pct", partial(desaturate, keep=share), 100 * share)
-        for share in sorted(shares, reverse=True)
-    ]
-    return Degradation("technical", [Ladder("", levels, "% of chroma kept")])
+    steps = levels(desaturate, "keep", shares, less_is_worse=True, percent=True)
+    return Degradation("technical", [Ladder("", steps, "% of chroma kept")])

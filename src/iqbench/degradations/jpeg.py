@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
-from iqbench.interfaces import Photo
+from iqbench.interfaces import NotApplicable, Photo
 
 LONGEST_SIDE = 65_500
 """The longest side that libjpeg can encode, in pixels."""
@@ -21,7 +21,7 @@ def jpeg(photo: Photo, quality: int) -> Photo:
         quality: libjpeg's scale, 1 to 100.
 
     Raises:
-        ValueError: If a side is longer than libjpeg can encode.
+        NotApplicable: If a side is longer than libjpeg can encode.
 
     Example:
         >>> grey = np.full((16, 16, 3), 100, dtype=np.uint8)
@@ -29,7 +29,7 @@ def jpeg(photo: Photo, quality: int) -> Photo:
         [100, 100, 100]
     """
     if max(photo.shape) > LONGEST_SIDE:
-        raise ValueError(f"a JPEG has no side longer than {LONGEST_SIDE} px")
+        raise NotApplicable(f"JPEG has no side longer than {LONGEST_SIDE:,} px")
     settings = [
         cv2.IMWRITE_JPEG_QUALITY,
         quality,

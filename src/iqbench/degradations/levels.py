@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from iqbench.degradations.ladder import Level
+from iqbench.degradations.ladder import Ladder, Level
 from iqbench.interfaces import Photo
 
 
@@ -56,6 +56,7 @@ def levels(
     amounts: Sequence[float],
     *,
     less_is_worse: bool = False,
+    percent: bool = False,
     prefix: str = "",
 ) -> list[Level]:
     """Return a level for each amount of a damage, the mildest first.
@@ -65,13 +66,47 @@ def levels(
         parameter: The name of the parameter.
         amounts: Its values, in any order.
         less_is_worse: True if less of it is more damage.
+        percent: True if the amounts are shares, which are named and recorded in percent.
         prefix: Text before the amount in a level's name.
 
     Example:
         >>> [level.name for level in levels(print, "px", [4, 0.5], prefix="wide_")]
         ['wide_0.5', 'wide_4']
+        >>> [level.name for level in levels(print, "keep", [0.5, 0.7], less_is_worse=True, percent=True)]
+        ['70pct', '50pct']
     """
+    factor, unit = (100, "pct") if percent else (1, "")
     return [
-        Level(f"{prefix}{amount:g}", partial(damage, **{parameter: amount}), amount)
+        Level(f"{prefix}{factor * amount:g}{unit}", partial(damage, **{parameter: amount}), factor * amount)
         for amount in sorted(amounts, reverse=less_is_worse)
     ]
+
+
+def ladders(
+    damage: Callable[..., Photo],
+    key: str,
+    names: Sequence[str],
+    known: Sequence[str],
+    steps: Callable[..., list[Level]],
+    unit: str,
+) -> list[Ladder]:
+    """Return a ladder for each direction or place of a damage.
+
+    Args:
+        damage: A function of a photo, the direction and an amount.
+        key: The setting, and parameter, that names the direction.
+        names: The directions that are wanted.
+        known: Those that exist.
+        steps: `levels` with all its arguments but the damage and the prefix.
+        unit: The unit of the amounts.
+
+    Raises:
+        ValueError: If a direction does not exist.
+
+    Example:
+        >>> steps = partial(levels, parameter="stops", amounts=[1, 2])
+        >>> [[level.name for level in each.levels] for each in ladders(print, "to", ["up"], ["up"], steps, "EV")]
+        [['up_1', 'up_2']]
+    """
+    check_names(key, names, known)
+    return [Ladder(str(name), steps(partial(damage, **{key: name}), prefix=f"{name}_"), unit) for name in names]

@@ -8,12 +8,12 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from iqbench.degradations.ladder import Degradation, Ladder
-from iqbench.degradations.levels import check_names, checked, levels
+from iqbench.degradations.ladder import Degradation
+from iqbench.degradations.levels import checked, ladders, levels
 from iqbench.interfaces import NotApplicable, Photo
 
 LONGEST_SIDE = 32_766
-"""The longest side that OpenCV's warpAffine takes, in pixels: it stores places in 16 bits."""
+"""The longest side that OpenCV's warpAffine and remap take, in pixels: they store places in 16 bits."""
 
 Direction = Literal["clockwise", "counterclockwise"]
 
@@ -55,10 +55,6 @@ def tilt_ladders(direction: Sequence[Direction], degrees: Sequence[float]) -> De
     Raises:
         ValueError: If a direction is unknown, or an angle not from 0 to 45, without 0.
     """
-    check_names("direction", direction, ("clockwise", "counterclockwise"))
     amounts = checked("degrees", degrees, lambda angle: 0 < angle <= 45, "above 0 and at most 45")
-    ladders = [
-        Ladder(name, levels(partial(tilt, direction=name), "degrees", amounts, prefix=f"{name}_"), "degrees")
-        for name in direction
-    ]
-    return Degradation("compositional", ladders)
+    steps, known = partial(levels, parameter="degrees", amounts=amounts), ("clockwise", "counterclockwise")
+    return Degradation("compositional", ladders(tilt, "direction", direction, known, steps, "degrees"))

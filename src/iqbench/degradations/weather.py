@@ -14,7 +14,7 @@ from jaxtyping import Float
 from iqbench.degradations.imagenet_c import enlarged, light_of, photo_of, published_ladder, trail
 from iqbench.degradations.ladder import Degradation
 from iqbench.degradations.randomness import normal, random_bits, uniform
-from iqbench.interfaces import Photo
+from iqbench.interfaces import NotApplicable, Photo
 
 LEVELS: dict[str, Sequence[Any]] = {
     "snow": (
@@ -27,6 +27,9 @@ LEVELS: dict[str, Sequence[Any]] = {
     "fog": ((1.5, 2.0), (2.0, 2.0), (2.5, 1.7), (2.5, 1.5), (3.0, 1.4)),
 }
 """The published parameters of the five levels of each kind."""
+
+LONGEST_SIDE = 16_384
+"""The longest side of a photo in fog, in pixels: the fog is a square, and needs 3 GB at this size."""
 
 
 def snow(
@@ -62,7 +65,12 @@ def fog(photo: Photo, amount: float, decay: float) -> Photo:
         photo: An sRGB photo.
         amount: Density of the fog where it is thickest, where white is 1.
         decay: How much smoother than wide the fog is: each halving of the scale divides its changes by this.
+
+    Raises:
+        NotApplicable: If a side is so long that the fog would need more memory than most machines have.
     """
+    if max(photo.shape) > LONGEST_SIDE:
+        raise NotApplicable(f"fog has no side longer than {LONGEST_SIDE:,} px, for its memory")
     light = light_of(photo)
     brightest = float(light.max())
     layer = plasma(photo.shape[0], photo.shape[1], decay, random_bits(photo, "fog"))[..., None]

@@ -24,6 +24,9 @@ def damage_difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> st
         'degradation.noise.seed (0, not 1)'
         >>> damage_difference(first, {"variants": {"noise/5": "b2"}})
         'degradation.noise: noise/5 makes another picture'
+        >>> listed = {"degradation": {"real": {"file": "pairs.csv"}}}
+        >>> damage_difference(listed | {"variants": {"real/blur": "a1"}}, listed | {"variants": {"real/blur": "b2"}})
+        'degradation.real: pairs.csv has more or other photos of real/blur, or one was replaced'
     """
     degradations, others = first.get("degradation", {}), second.get("degradation", {})
     for kind in sorted(degradations.keys() & others.keys()):
@@ -36,6 +39,8 @@ def damage_difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> st
     for variant in sorted(digests.keys() & other_digests.keys()):
         if digests[variant] != other_digests[variant]:
             kind = variant.partition("/")[0]
+            if listed := degradations.get(kind, {}).get("file"):
+                return f"degradation.{kind}: {listed} has more or other photos of {variant}, or one was replaced"
             return f"degradation.{kind}: {variant} makes another picture{_version_differences(first, second)}"
     return ""
 

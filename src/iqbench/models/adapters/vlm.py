@@ -22,9 +22,6 @@ from iqbench.models.adapters.replies import log_odds, preference, score
 if TYPE_CHECKING:
     from iqbench.models.adapters.questions import Questionnaire
 
-IGNORED_SETTINGS = ("key_variable", "patience", "price", "budget", "cache")
-"""The settings that no answer depends on: a run that is resumed may change them."""
-
 PLACES = {"compare": ("first", "second"), "score": ("photo",)}
 """The places of pictures in the prompt of each mode."""
 
@@ -32,16 +29,27 @@ TOP_LOGPROBS = 20
 """Alternatives of each token whose probability is asked for: the most that OpenAI gives."""
 
 
+class AskedModel:
+    """What both modes have in common: they ask a model in words, and remember its answers."""
+
+    ignored_settings = ("key_variable", "patience", "price", "budget", "cache")
+    """The settings that no answer depends on: a run that is resumed may change them."""
+
+    questions: "Questionnaire"
+
+    def asking_again(self) -> AbstractContextManager[None]:
+        """See `iqbench.interfaces.RemembersAnswers`."""
+        return self.questions.asking_again()
+
+
 @final
-class VisionComparer(PictureComparer):
+class VisionComparer(AskedModel, PictureComparer):
     """A vision language model that is shown two photos and says which is better.
 
     Args:
         questions: Asks it.
         longest_side: Longest side of a photo that it is shown, in pixels.
     """
-
-    ignored_settings = IGNORED_SETTINGS
 
     def __init__(self, questions: "Questionnaire", longest_side: int) -> None:
         super().__init__(longest_side)
@@ -51,21 +59,15 @@ class VisionComparer(PictureComparer):
         """Return the margins, or the errors, of the pairs, which are asked in parallel."""
         return self.questions.numbers(pairs)
 
-    def asking_again(self) -> AbstractContextManager[None]:
-        """See `iqbench.interfaces.RemembersAnswers`."""
-        return self.questions.asking_again()
-
 
 @final
-class VisionScorer(Scorer):
+class VisionScorer(AskedModel, Scorer):
     """A vision language model that is shown one photo and gives it a score from 0 to 100.
 
     Args:
         questions: Asks it.
         longest_side: Longest side of a photo that it is shown, in pixels.
     """
-
-    ignored_settings = IGNORED_SETTINGS
 
     def __init__(self, questions: "Questionnaire", longest_side: int) -> None:
         self.questions, self.longest_side = questions, longest_side
@@ -83,10 +85,6 @@ class VisionScorer(Scorer):
 
     def _scores(self, digests: list[bytes]) -> list[Answer]:
         return self.questions.numbers([(KeptPicture(digest, self._pictures),) for digest in digests])
-
-    def asking_again(self) -> AbstractContextManager[None]:
-        """See `iqbench.interfaces.RemembersAnswers`."""
-        return self.questions.asking_again()
 
 
 def vision_language_model(
