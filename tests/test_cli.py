@@ -328,3 +328,23 @@ def test_gpu_is_whichever_this_machine_has(monkeypatch: pytest.MonkeyPatch, cuda
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
     engine = EngineConfig.for_api("gpu", batch_size=1, workers=0)
     assert engine.torch_device.type == kind
+
+
+@pytest.mark.parametrize(
+    ("program", "overrides", "message"),
+    [
+        ("resolution", ["sizes=256"], "sizes=256: must be a list, such as sizes=[256]"),
+        (
+            "bench",
+            ["model=function", "model.target=math:sqrt", "model.arguments.size=3"],
+            "model.arguments.size=3: there is nothing below model.arguments yet; add it as +model.arguments.size=3",
+        ),
+    ],
+)
+def test_an_override_of_the_wrong_kind_is_told_with_the_right_one(
+    tmp_path: Path, program: str, overrides: list[str], message: str
+) -> None:
+    outcome = run(program, *overrides, f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert message in outcome.err
+    assert "\n" not in outcome.err.strip()

@@ -39,6 +39,7 @@ def message_of(folder: Path, content: bytes) -> str:
         b"\xef\xbb\xbfa 1\nb 2\n",
         b"\xef\xbb\xbfa 1\r\nb 2",
         b"a 1\nb 2\n\n\n",
+        b"a 1\rb 2\r",
     ],
 )
 def test_line_ends_of_all_kinds_a_mark_at_the_start_and_no_end_at_the_end_are_the_same(

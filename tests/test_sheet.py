@@ -45,7 +45,8 @@ def test_a_type_in_two_suites_is_drawn_once() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("missing.png", "out.png"), "missing.png: "),
+        (("missing.png", "out.png"), "missing.png: no such file"),
+        (("photo.png", "photo.png"), "is the photo itself; give another name"),
         (("photo.png", "out.gif"), "must end in one of .png"),
         (("photo.png", "out.png", "--suite", "blurr"), "--suite blurr: no such damage. Did you mean 'blur'"),
         (("photo.png", "out.png", "--width", "2"), "--width 2: must be 16 px or more"),

@@ -207,7 +207,7 @@ def test_a_photo_that_vanishes_when_training_has_begun_ends_it_in_one_line(
     assert outcome.exit_code == 2
     assert outcome.last_line == (
         f"iqbench.train: {folder / 'b.png'}: could be read when training began, but not now: "
-        "it was found, but is no longer there"
+        "no such file, or it is no longer there"
     )
     assert "Traceback" not in outcome.err
 

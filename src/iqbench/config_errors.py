@@ -52,6 +52,8 @@ def explain(error: Exception, arguments: Sequence[str], config_name: str) -> str
         one_run = commands.shell_quoted(f"{group}=[{names}]") + " for one run with all of them"
         other = one_run if group == "degradation" else "quote a value that holds a comma"
         return f"{override}: several values; add -m to run them one after the other, or {other}"
+    if "is not a ListConfig" in text:
+        return f"{override}: must be a list, such as {override.partition('=')[0]}=[{override.partition('=')[2]}]"
     if "could not be converted" in text:
         wanted = re.search(r"converted to (\w+)", text)
         return f"{override}: must be {TYPES.get(wanted.group(1), wanted.group(1)) if wanted else 'another type'}"
@@ -91,6 +93,8 @@ def _explain_unknown_key(override: str, arguments: Sequence[str], config_name: s
     key = override.split("=")[0].lstrip("+~")
     group, _, word = key.rpartition(".")
     keys = keys_below(group, arguments, config_name)
+    if group and not keys and override.startswith(key):
+        return f"{override}: there is nothing below {group} yet; add it as +{override}"
     others = " or ".join(f"{group}={choice}" for choice in _choices_with(group, word))
     hint = did_you_mean(word, keys) or (f" It belongs to {others}." if others else "")
     return f"{override or key}: no such key.{hint} There are: {', '.join(keys)}"

@@ -153,6 +153,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 MAX_MESSAGE = 10_000
 """Characters of an exception's message that are looked at."""
 
+SIGTERM_CODE = 143
+"""The exit code of the handler of SIGTERM, which may interrupt other people's code."""
+
+_TORCHSCRIPT = "The following operation failed in the TorchScript interpreter."
+"""Begin of a message whose last line tells what happened; the others are a traceback of generated code."""
+
+
+def raise_if_terminated(end: SystemExit) -> None:
+    """Return if other people's code has called ``sys.exit``.
+
+    Raises:
+        SystemExit: If it is SIGTERM that ends the program.
+    """
+    if end.code == SIGTERM_CODE:
+        raise end
+
 
 def one_line(error: BaseException) -> str:
     """Return an exception as one line of at most 200 printable characters.
@@ -165,6 +181,8 @@ def one_line(error: BaseException) -> str:
     """
     try:
         text = str(error)[:MAX_MESSAGE]  # a message may hold a whole file
+        if text.startswith(_TORCHSCRIPT):
+            text = text.rstrip().rpartition("\n")[2]
     except Exception:  # noqa: BLE001 - raised by the error's own __str__
         text = "its message cannot be shown"
     line = " ".join(f"{type(error).__name__}: {text}".split())[:200].removesuffix(":")

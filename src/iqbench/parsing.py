@@ -20,7 +20,7 @@ _OTHER_FORMATS = {
     b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
     b"version https://git-lfs": "is a git-lfs pointer, not the file itself; fetch it with git lfs pull",
     b"<": "is a web page, not a list; download it again",
-    b"PK\x03\x04": "is a zip archive; unpack it",
+    b"PK\x03\x04": "is a zip archive or a workbook; unpack it, or save its sheet as CSV",
     b"\x1f\x8b": "is a gzip archive; unpack it",
 }
 """Files that a failed download leaves in place of a list, by their first bytes."""
@@ -63,7 +63,7 @@ class LineErrors:
 
 
 def read_text(file: Path) -> str:
-    """Return a label file's text, without a byte order mark.
+    """Return a label file's text, without a byte order mark. Line ends of old Macs become those of Unix.
 
     Raises:
         UsageError: If the file is missing, unreadable, empty or not a list, or if a line is not
@@ -85,7 +85,7 @@ def read_text(file: Path) -> str:
         text = None
     if text is None or "\0" in text:
         _refuse_bad_bytes(file, data)
-    return text
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def numbered_lines(file: Path, errors: LineErrors) -> list[tuple[int, str]]:

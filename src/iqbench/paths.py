@@ -45,8 +45,10 @@ def expanded(path: str | os.PathLike[str], key: str = "") -> Path:
     """Return a path with the home folder for ``~``. An unknown user's ``~name`` stays as it is, as in a shell.
 
     Raises:
-        UsageError: If there is no home folder, as for a user whom the system does not know.
+        UsageError: If it is no text, or there is no home folder, as for a user whom the system does not know.
     """
+    if not isinstance(path, str | os.PathLike):  # a setting may be a number, or null
+        raise UsageError(f"{_setting(key, 'null' if path is None else str(path))}: must be a path")
     text = os.fspath(path)
     full = os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser raises for an unknown user
     if is_below_home(text) and full == text:

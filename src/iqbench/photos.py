@@ -186,7 +186,7 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
     except PermissionError as error:
         raise PhotoError("permission", "this user may not read it") from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise PhotoError("vanished", "it was found, but is no longer there") from error
+        raise PhotoError("vanished", "no such file, or it is no longer there") from error
     if len(data) != status.st_size:
         raise PhotoError("changed", f"{status.st_size:,} bytes long, then {len(data):,}: something is writing to it")
     return data

@@ -43,6 +43,10 @@ def main() -> None:
             raise UsageError(f"--width {options.width}: must be 16 px or more")
         if options.out.suffix.lower() not in FORMATS:
             raise UsageError(f"{options.out}: must end in one of {', '.join(FORMATS)}")
+        if not options.photo.exists():
+            raise UsageError(f"{options.photo}: no such file")
+        if options.out.exists() and options.out.samefile(options.photo):
+            raise UsageError(f"{options.out}: is the photo itself; give another name for the sheet")
         if not options.out.parent.is_dir():
             raise UsageError(f"{options.out}: no such folder as {options.out.parent}")
         write_sheet(options.photo, options.out, options.suite.split(","), options.width)

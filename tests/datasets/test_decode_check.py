@@ -33,7 +33,7 @@ def test_a_photo_is_measured(tmp_path: Path) -> None:
 
 
 def test_a_photo_that_cannot_be_used_has_a_code_and_a_reason(tmp_path: Path) -> None:
-    assert decode(tmp_path / "none.jpg")[4:6] == ("vanished", "it was found, but is no longer there")
+    assert decode(tmp_path / "none.jpg")[4:6] == ("vanished", "no such file, or it is no longer there")
     (tmp_path / "cut.jpg").write_bytes(JPEG[:-100])
     assert decode(tmp_path / "cut.jpg").code == "corrupt"
 

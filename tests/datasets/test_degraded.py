@@ -231,7 +231,7 @@ def test_overfitting_trains_and_validates_with_the_same_examples(files: list[Pho
 def test_a_photo_that_vanishes_during_training_is_named(files: list[PhotoFile], labels: str) -> None:
     data = examples(files, labels)
     data.training_files[0].path.unlink()
-    with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: it was found"):
+    with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: no such file"):
         _ = data._dataset(data.training_files)[0]
 
 

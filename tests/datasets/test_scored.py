@@ -12,10 +12,12 @@ import pytest
 from scipy.io import savemat
 
 from fixtures.labelled_sets import write_csv, write_kadid, write_koniq, write_tid
+from iqbench.datasets.labelled import check_present
 from iqbench.datasets.opinion_sets import Kadid, Koniq, LiveInTheWild, OpinionSet, Spaq, Tid2013
 from iqbench.datasets.score_list import ScoreList, read_scores
 from iqbench.datasets.scored import ScoredPhotos, ScoreFile
 from iqbench.errors import MissingResource, UsageError
+from iqbench.interfaces import PhotoFile
 from iqbench.labels import ScoreTable
 
 SPLITS = ("train", "val", "test")
@@ -336,3 +338,20 @@ def test_no_photo_of_a_published_set_needs_to_be_there(tmp_path: Path) -> None:
         photo.unlink()
     (tmp_path / "images").rmdir()
     assert len(table_of(published(Kadid, tmp_path))) == 18
+
+
+@pytest.mark.parametrize("name", ["a.JPG", "a", " a.jpg", "A.jpg"])
+def test_a_photo_whose_name_differs_is_told_with_the_name_on_the_disk(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.jpg").touch()
+    absent = PhotoFile(f"./{name}", tmp_path / "photos" / ".." / name)
+    (tmp_path / "photos").mkdir()
+    if absent.path.exists():
+        pytest.skip("case does not count in this file system")
+    with pytest.raises(UsageError, match=r"Its folder holds a\.jpg: names must be the same"):
+        check_present("set", [absent])
+
+
+def test_names_with_line_breaks_stay_on_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.jpg").touch()
+    check_present("set", [PhotoFile("./a.jpg", tmp_path / "a.jpg"), PhotoFile("./b\nc.jpg", tmp_path / "b\nc.jpg")])
+    assert [record.getMessage() for record in caplog.records] == ["set: 1 of 2 photos are not there: './b\\nc.jpg'"]

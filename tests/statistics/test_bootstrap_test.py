@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -99,3 +101,10 @@ def test_the_least_difference_is_shown_in_80_percent_of_samples():
         shown.append(test.test()[0][0] < 0.05)
     assert np.mean(least) == pytest.approx(true, rel=0.03)
     assert np.mean(shown) == pytest.approx(0.8, abs=0.06)
+
+
+def test_too_few_resamples_for_an_interval_and_no_spread_are_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        test = BootstrapTest(np.full((10, 1), 0.5), np.array([2]))
+        assert test.intervals(bound=1.0).tolist() == [[-1.0, 1.0]]

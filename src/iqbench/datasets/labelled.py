@@ -5,9 +5,11 @@ out photos that cannot be decoded, turns splits into examples, and records a mod
 """
 
 import logging
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -207,10 +209,26 @@ def check_present(title: str, files: Sequence[PhotoFile]) -> None:
     """
     absent = [file for file in files if not file.path.exists()]
     if 2 * len(absent) > len(files):
+        path = absent[0].path
+        near = _similar_name(path)
         raise UsageError(
-            f"{title}: {len(absent):,} of {len(files):,} photos are not there; the first is {absent[0].path}. "
-            "Is data.root the right folder?"
+            f"{title}: {len(absent):,} of {len(files):,} photos are not there; the first is {_shown(str(path))}. "
+            + (f"Its folder holds {near}: names must be the same." if near else "Is data.root the right folder?")
         )
     if absent:
-        names = ", ".join(file.name for file in absent[:3]) + ", ..." * (len(absent) > 3)
+        names = ", ".join(_shown(file.name) for file in absent[:3]) + ", ..." * (len(absent) > 3)
         log.warning("%s: %s of %s photos are not there: %s", title, f"{len(absent):,}", f"{len(files):,}", names)
+
+
+def _shown(name: str) -> str:
+    """Return a name on one line, quoted where a blank at its end or a line break would not be seen."""
+    return name if name.isprintable() and name == name.strip() else repr(name)
+
+
+def _similar_name(path: Path) -> str:
+    """Return the name of a file beside a path that differs in case, in blanks or in its ending; "" if there is none."""
+    wanted = path.name.strip().casefold()
+    for name in sorted(os.listdir(path.parent)) if path.parent.is_dir() else []:  # noqa: PTH208 - names are enough
+        if name.casefold() == wanted or name.casefold().rpartition(".")[0] == wanted:
+            return _shown(name)
+    return ""

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import torch
 
-from iqbench.errors import DiskError, MissingResource, Stopped, UsageError, one_line
+from iqbench.errors import DiskError, MissingResource, Stopped, UsageError, one_line, raise_if_terminated
 
 DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
 """The error of a device that answers no more until the program is started again."""
@@ -14,8 +14,6 @@ NOT_APPLICABLE = "not_applicable"
 """The status of a pair whose degraded copy cannot be made of that photo; see `iqbench.interfaces.NotApplicable`."""
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-_SIGTERM_CODE = 143
-"""The exit code of the handler of SIGTERM, which may interrupt a model's code."""
 
 
 class BrokenPromise(Exception):  # noqa: N818 - named after what happened
@@ -55,8 +53,7 @@ def raise_if_fatal(error: BaseException) -> None:
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         raise error
     if isinstance(error, SystemExit):
-        if error.code == _SIGTERM_CODE:
-            raise error
+        raise_if_terminated(error)
         raise Stopped(f"stopped: the model or a degradation calls sys.exit({error.code})") from error
     if isinstance(error, DEVICE_FAULT):
         raise Stopped(f"stopped: the device failed ({one_line(error)}); run the same command to resume") from error

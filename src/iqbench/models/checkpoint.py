@@ -146,7 +146,7 @@ def read_weights(path: Path, key: str = "model.checkpoint") -> Weights:
         if not path.is_file():
             kind = "is a folder" if path.is_dir() else "is no file" if path.exists() else "no such file"
             raise CheckpointError(f"{key}={path}: {kind}; give a .ckpt or .safetensors file")
-        _check_first_bytes(path)
+        check_first_bytes(path)
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_lightning(path)
     except OSError as error:
         raise CheckpointError(
@@ -175,9 +175,7 @@ def export_head(path: Path, weights: Weights) -> None:
 
 
 def _read_lightning(path: Path) -> Weights:
-    with zipfile.ZipFile(path) as archive:  # torch does not compare the checksums
-        if archive.testzip() is not None:
-            raise ValueError("a checksum differs")
+    check_checksums(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
     return _weights(content["state_dict"], content["iqbench"])
 
@@ -227,7 +225,24 @@ def _packaged_part(
     return {name: value for name, value in expected.items() if name.startswith(BACKBONE)}
 
 
-def _check_first_bytes(path: Path) -> None:
+def check_checksums(path: Path) -> None:
+    """Refuse a file of ``torch.save`` in which a bit has changed: torch does not compare the checksums.
+
+    Raises:
+        ValueError: If a checksum differs.
+        zipfile.BadZipFile: If it is no zip archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if archive.testzip() is not None:
+            raise ValueError("a checksum differs, so the file is damaged")
+
+
+def check_first_bytes(path: Path) -> None:
+    """Refuse what a failed download leaves in place of a checkpoint.
+
+    Raises:
+        CheckpointError: If the file is empty, a web page or a git-lfs pointer.
+    """
     with path.open("rb") as file:
         start = file.read(64)
     if not start:

@@ -67,7 +67,8 @@ class BootstrapTest:
         quantile = np.full(null.shape[1], np.inf)
         if 0 < allowed <= len(null):
             quantile = np.partition(null, len(null) - allowed, axis=0)[len(null) - allowed]
-        half = np.where(np.isinf(quantile), np.inf, self._widened(quantile + SAME) * self._spread)
+        endless = np.isinf(quantile)
+        half = np.where(endless, np.inf, self._widened(np.where(endless, 0.0, quantile) + SAME) * self._spread)
         value, outwards = self.draws[0], np.zeros(len(half)) if reach is None else reach
         low = np.clip(value - half - outwards * (bound + value), -bound, bound)
         high = np.clip(value + half + outwards * (bound - value), -bound, bound)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import torch
 from PIL import Image
 
 from fixtures.photos import noisy_gradient
-from iqbench.errors import MissingResource, UsageError
+from iqbench.config import build, compose
+from iqbench.errors import MissingResource, Stopped, UsageError
 from iqbench.inference.failures import raise_if_fatal
 from iqbench.interfaces import QualityModel
-from iqbench.models.adapters.function import function_model
+from iqbench.models.adapters.function import FunctionScorer, function_model
 
 MODULE = """
 import numpy as np
@@ -60,6 +62,32 @@ class Scaled:
         return self.factor * photo.mean()
 
 NUMBER = 3
+
+class Judge:
+    def score(self, photo):
+        return photo.mean()
+    @staticmethod
+    def brightness(photo):
+        return photo.mean()
+
+class Ends:
+    def __init__(self):
+        raise SystemExit("no key")
+
+async def later(photo):
+    return photo.mean()
+
+def by_name(*, photo):
+    return photo.mean()
+
+def needs_a_name(photo, *, weight):
+    return weight * photo.mean()
+
+def alias(photo: "ImageArray"):
+    return photo.mean(axis=(0, 1)).mean()
+
+def leaves(photo):
+    raise SystemExit(0)
 """
 
 
@@ -90,6 +118,8 @@ PHOTOS = [np.full((40, 50, 3), value, np.uint8) for value in (100, 90, 120)] + [
     ("name", "settings", "sign"),
     [
         ("brightness", {}, 1),
+        ("Judge.brightness", {}, 1),
+        ("alias", {}, 1),
         ("darkness", {}, -1),
         ("darkness", {"higher_is_better": False}, 1),
         ("brighter", {}, 1),
@@ -130,6 +160,12 @@ def test_an_error_about_one_pair_costs_that_pair(module: str) -> None:
         ("{m}:brightness", {"arguments": {"x": 1}}, "no class"),
         ("{m}:brightness", {"takes": "two"}, "must be photo, pair, or null"),
         ("brightness", {}, "must name a module and what is in it, such as my_module:my_score"),
+        ("mine.py", {}, "must name a module and what is in it, such as mine.py:my_score"),
+        ("{m}:Judge.score", {}, r"a method needs an object; write score = Judge\(\)\.score into own_functions"),
+        ("{m}:Ends", {}, r"Ends cannot be made \(SystemExit: no key\)"),
+        ("{m}:later", {}, "is async"),
+        ("{m}:by_name", {}, r"cannot be called as function\(photo\)"),
+        ("{m}:needs_a_name", {}, r"cannot be called as function\(photo\) \(missing a required .*weight"),
         ("{m}:", {}, "must name a module"),
     ],
 )
@@ -200,3 +236,65 @@ def test_images_are_rgb() -> None:
         del sys.modules["looking"]
     assert seen[-1].mode == "RGB"
     assert seen[-1].size == (50, 40)
+
+
+@pytest.mark.parametrize("given", [None, 3, ["mine:score"]])
+def test_a_target_that_is_no_text_is_told_in_one_line(given: Any) -> None:
+    with pytest.raises(UsageError, match="must name a module and what is in it"):
+        model_of(given)
+
+
+def test_a_module_that_ends_the_program_when_imported_is_a_mistake_and_not_success(tmp_path: Path, module: str) -> None:
+    (tmp_path / "program_without_guard.py").write_text("def score(photo):\n    return 1\nraise SystemExit(0)\n")
+    with pytest.raises(UsageError, match=r"ends the program when it is imported .* if __name__ == \"__main__\":"):
+        model_of("program_without_guard:score")
+    (tmp_path / "terminated.py").write_text("raise SystemExit(143)\n")
+    with pytest.raises(SystemExit):
+        model_of("terminated:score")
+    (tmp_path / "relative.py").write_text("from .beside import score\n")
+    with pytest.raises(UsageError, match="name it by its package"):
+        model_of("relative:score")
+
+
+def test_a_function_is_tried_out_where_it_is_used_and_not_when_it_is_made(module: str) -> None:
+    model = model_of(f"{module}:leaves")
+    with pytest.raises(SystemExit) as caught:
+        model.prepare(PHOTOS[0])
+    with pytest.raises(Stopped, match=r"calls sys.exit\(0\)"):
+        raise_if_fatal(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        (torch.tensor(0.5, dtype=torch.bfloat16), 0.5),
+        (torch.tensor([2.0], requires_grad=True), 2.0),
+        (np.float16(0.25), 0.25),
+        (np.bool_(True), 1.0),
+        (Fraction(1, 4), 0.25),
+        (10**30, 1e30),
+        (np.ma.masked, np.nan),
+        ([3], 3.0),
+    ],
+)
+def test_whatever_is_one_number_is_a_score(answer: Any, number: float) -> None:
+    score = FunctionScorer(lambda photo: answer).prepare(PHOTOS[0])
+    assert score.tolist() == pytest.approx([number], nan_ok=True)
+
+
+@pytest.mark.parametrize("answer", [None, "0.5", {"score": 1}, (1.0, 2.0), 1j, torch.tensor(1j)])
+def test_whatever_is_no_number_is_refused(answer: Any) -> None:
+    with pytest.raises(TypeError, match="a score is one number"):
+        FunctionScorer(lambda photo: answer).prepare(PHOTOS[0])
+
+
+def test_that_a_number_is_taken_for_a_margin_is_said(module: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        model_of(f"{module}:brighter")
+    assert "takes two photos (first, second); its number is a margin" in caplog.text
+
+
+def test_arguments_come_from_the_command_line_as_the_readme_writes_them(module: str) -> None:
+    for override in ("model.arguments={factor: -1}", "+model.arguments.factor=-1"):
+        overrides = ["model=function", f"model.target={module}:Scaled", override, "name=test", "out=nowhere"]
+        assert margins(build(compose("bench", overrides).model, "model"), PHOTOS)[0] == -10.0

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from fixtures.photos import noisy_gradient
 from iqbench.config import build, compose
-from iqbench.errors import MissingResource, UsageError
+from iqbench.errors import MissingResource, UsageError, one_line
+from iqbench.inference.placement import place
 from iqbench.interfaces import QualityModel
 from iqbench.models.adapters.network import NetworkScorer, scores_of
 
@@ -50,9 +51,11 @@ def expected(photo: np.ndarray) -> float:
     return float((np.array(WEIGHTS) * (means - MEAN) / STD).sum())
 
 
-def onnx_file(path: Path, channels_last: bool = False, batch: int | str = "n", size: int | str = "h") -> Path:
+def onnx_file(
+    path: Path, channels_last: bool = False, batch: int | str = "n", size: int | str = "h", channels: int = 3
+) -> Path:
     """Write the network of `ChannelMeans` as ONNX."""
-    shape = [batch, size, size, 3] if channels_last else [batch, 3, size, size]
+    shape = [batch, size, size, 3] if channels_last else [batch, channels, size, size]
     axes, weights = ([1, 2], WEIGHTS) if channels_last else ([2, 3], WEIGHTS)
     nodes = [
         helper.make_node("ReduceMean", ["x", "axes"], ["means"], keepdims=0),
@@ -60,7 +63,7 @@ def onnx_file(path: Path, channels_last: bool = False, batch: int | str = "n", s
     ]
     constants = [
         helper.make_tensor("axes", TensorProto.INT64, [2], axes),
-        helper.make_tensor("w", TensorProto.FLOAT, [3, 1], weights),
+        helper.make_tensor("w", TensorProto.FLOAT, [channels, 1], weights[:channels]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -134,7 +137,7 @@ def test_an_exported_program_gives_the_scores_of_the_network(tmp_path: Path) -> 
     free = dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)
     program = torch.export.export(ChannelMeans(), (torch.zeros(2, 3, 40, 50),), dynamic_shapes=(free,))
     torch.export.save(program, tmp_path / "means.pt2")
-    model = model_of("torchscript", file=str(tmp_path / "means.pt2"))
+    model = place(model_of("torchscript", file=str(tmp_path / "means.pt2")), torch.device("cpu"), channels_last=True)
     assert scores(model, PHOTOS) == pytest.approx([expected(photo) for photo in PHOTOS], abs=1e-4)
 
 
@@ -185,16 +188,25 @@ def test_a_fixed_size_is_taken_from_the_onnx_file(tmp_path: Path) -> None:
         ("network", {"target": f"{HERE}:expected"}, "cannot be built"),
         ("network", {"target": "collections:OrderedDict"}, "no torch module"),
         ("network", {"target": f"{HERE}:ChannelMeans", "weights": "gone.pth"}, "there is no such file"),
-        ("network", {"target": f"{HERE}:ChannelMeans", "weights": "{page}"}, "holds no state dict"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "weights": "{page}"}, "a web page"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "weights": "{whole}"}, "code or objects.* nothing was executed"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "weights": "{nested}"}, "it is a dict of model, epoch"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "weights": "{flipped}"}, "a checksum differs"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "weights": 3}, "model.weights=3: must be a path"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "mean": 0.5}, "must be three numbers"),
+        ("network", {"target": f"{HERE}:ChannelMeans", "preprocessing": "pad", "size": 0}, "must be 1 pixel or more"),
         (
             "network",
             {"target": f"{HERE}:ChannelMeans", "weights": "{other}"},
-            "1 tensors are missing, 1 are of something",
+            "1 tensors are missing, 1 are of something else, such as weights and bias",
         ),
         ("network", {"target": f"{HERE}:ChannelMeans", "weights": "{large}"}, "does not fit ChannelMeans"),
         ("network", {"target": f"{HERE}:ChannelMeans", "output": "votes"}, "must be score, ratings or rating_logits"),
         ("network", {"target": f"{HERE}:ChannelMeans", "std": [0, 1, 1]}, "three numbers above 0"),
         ("network", {"target": f"{HERE}:ChannelMeans", "preprocessing": "crop"}, "no such rule"),
+        ("torchscript", {"file": None}, "model.file=null: must be a path"),
+        ("onnx", {"file": "{grey}"}, "photos have 3 channels"),
+        ("onnx", {"file": "{colour}", "mean": 0.5}, "must be three numbers"),
         ("torchscript", {"file": "gone.pt"}, "there is no such file"),
         ("torchscript", {"file": "{page}"}, "is no file of torch.jit.save"),
         ("torchscript", {"file": "{other}"}, "weights without code: use model=network"),
@@ -208,7 +220,15 @@ def test_what_cannot_be_used_is_told_in_one_line(
     (tmp_path / "page").write_text("<html>")
     torch.save({"bias": torch.zeros(3)}, tmp_path / "other")
     torch.save({"weights": torch.zeros(4)}, tmp_path / "large")
-    places = {name: str(tmp_path / name) for name in ("page", "other", "large")}
+    torch.save(ChannelMeans(), tmp_path / "whole")
+    torch.save({"model": ChannelMeans().state_dict(), "epoch": 3}, tmp_path / "nested")
+    torch.save({"weights": torch.full((3,), 1.5)}, tmp_path / "flipped")
+    content = bytearray((tmp_path / "flipped").read_bytes())
+    content[content.index(np.full(3, 1.5, np.float32).tobytes())] ^= 1
+    (tmp_path / "flipped").write_bytes(content)
+    onnx_file(tmp_path / "grey", channels=1)
+    onnx_file(tmp_path / "colour")
+    places = {path.name: str(path) for path in tmp_path.iterdir()}
     given = {key: value.format(**places) if isinstance(value, str) else value for key, value in settings.items()}
     with pytest.raises(UsageError, match=message) as caught:
         model_of(choice, **given)
@@ -231,3 +251,13 @@ def test_a_network_from_python_keeps_its_direction_and_size() -> None:
     plain, negated = NetworkScorer(ChannelMeans()), NetworkScorer(network)
     assert scores(negated, PHOTOS) == [-score for score in scores(plain, PHOTOS)]
     assert plain.prepare(PHOTOS[1]).shape == (3, 33, 47)
+
+
+def test_the_error_of_a_torchscript_tells_its_cause(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(nn.Conv2d(1, 1, 3)), str(tmp_path / "grey.pt"))  # type: ignore[no-untyped-call]
+    model = model_of("torchscript", file=str(tmp_path / "grey.pt"))
+    with pytest.raises(RuntimeError) as caught:
+        scores(model, PHOTOS)
+    assert "to have 1 channels, but got 3 channels instead" in one_line(caught.value)

@@ -199,7 +199,7 @@ A, B = "A.png", "B.png"
         ("file,score\n", "no scores below the header"),
         (f"{A},1\n{B},2\n", "line 1: the header must be file,score; photo,variant,score; or photo,score; not"),
         ("0.5\n0.7\n", "The first line must be the header."),
-        (f"file,scores\n{A},1\n", "Did you mean 'scores'?"),
+        (f"file,scores\n{A},1\n", "Is 'scores' the score? Rename it."),
         ("variant,score\noriginal,1\n", "the header must be file,score"),
         (f"file,score,score\n{A},1,2\n", "two columns are called 'score'"),
         (f"file,score\n{A},1\n{A},2\n", "line 3: 'A.png' has another score in line 2"),

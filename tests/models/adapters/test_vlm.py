@@ -490,7 +490,25 @@ class TestPrivacy:
 
     def test_a_redirect_is_not_followed(self, server: VisionServer) -> None:
         server.script = lambda asked: Sent(b"", 307, {"Location": "http://127.0.0.1:9/v1/chat/completions"})
-        assert "status 307" in str(asked_about(judge(server), [9], [2]))
+        line = r"redirects to http://127.0.0.1:9/v1/chat/completions \(status 307\), which is not followed"
+        with pytest.raises(MissingResource, match=line):
+            asked_about(judge(server), [9], [2])
+
+    def test_a_reply_that_is_too_long_costs_its_question(self, server: VisionServer) -> None:
+        server.script = lambda asked: says("x" * (chat.MAX_REPLY_BYTES + 1))
+        assert "the reply is longer than 4 MB" in str(asked_about(judge(server), [9], [2]))
+
+    def test_a_streamed_answer_is_told_from_a_wrong_address(self, server: VisionServer) -> None:
+        server.script = lambda asked: Sent(b'data: {"choices": [{"delta": {"content": "ANSWER: 1"}}]}\n\n')
+        with pytest.raises(MissingResource, match="switch streaming off there"):
+            asked_about(judge(server), [9], [2])
+
+    def test_settings_that_are_null_are_told_in_one_line(self) -> None:
+        for key, message in (("endpoint", "no address"), ("name", "must be the name of a model")):
+            settings = config("http://127.0.0.1:9/v1")
+            settings[key] = None
+            with pytest.raises(UsageError, match=message):
+                build(settings, "model")
 
 
 def test_a_worker_prepares_pictures_with_a_copy(server: VisionServer, photo: Photo) -> None:

@@ -90,6 +90,8 @@ class Endpoint:
     """Whether it has answered a question, so that the key is right."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.url, str):
+            raise UsageError(f"model.endpoint={self.url}: no address; give one such as http://localhost:8000/v1")
         self.url = self.url.rstrip("/").removesuffix("/chat/completions")
         try:
             parts = urlsplit(self.url)
@@ -182,8 +184,14 @@ class Endpoint:
                 return Reply.of(reply)
             reason, wait = f"status {status}: {start_of(message, 120)}", _retry_after(headers)
             if status == NO_JSON and not self.has_completed and "no JSON object" in message:
+                is_stream = content.startswith("data:")
+                advice = "switch streaming off there" if is_stream else "give an address that ends with /v1"
+                raise MissingResource(f"model.endpoint={self.url}: answers with {message}; {advice}")
+            if 300 <= status < 400:
+                place = start_of(self._shown(headers.get("Location", "")), 120)
                 raise MissingResource(
-                    f"model.endpoint={self.url}: answers with {message}; give an address that ends with /v1"
+                    f"model.endpoint={self.url}: redirects to {place or 'nowhere'} (status {status}), which is not "
+                    "followed, since the photos would go there; give that address"
                 )
             if status not in BUSY:
                 raise await self._refusal(client, status, reason, body)
@@ -195,14 +203,18 @@ class Endpoint:
         raise UnusableAnswer(f"no answer after {self.patience.retries + 1} tries ({reason})")
 
     async def _post(self, client: httpx2.AsyncClient, body: dict[str, Any]) -> tuple[int, httpx2.Headers, str]:
-        """Return status, headers and content of a reply that arrives whole within the time limit."""
+        """Return status, headers and content of a reply that arrives whole within the time limit.
+
+        Raises:
+            UnusableAnswer: If the reply is too long.
+        """
         content = b""
         with anyio.fail_after(self.patience.timeout):
             async with client.stream("POST", f"{self.url}/chat/completions", json=body) as response:
                 async for part in response.aiter_bytes():
                     content += part
                     if len(content) > MAX_REPLY_BYTES:
-                        break
+                        raise UnusableAnswer(f"the reply is longer than {MAX_REPLY_BYTES / 1e6:g} MB")
         return response.status_code, response.headers, self._shown(content.decode("utf-8", "replace"))
 
     def _no_answer(self, error: Exception) -> str:
@@ -213,7 +225,7 @@ class Endpoint:
     async def _refusal(self, client: httpx2.AsyncClient, status: int, reason: str, body: dict[str, Any]) -> Exception:
         """Return the error of a request that is refused for good: of the run, or of this question."""
         if status == 401 or (status == 403 and not self.has_completed):
-            given = "no key" if self.key_variable is None else f"the key in {self.key_variable}"
+            given = "a request without a key" if self.key_variable is None else f"the key in {self.key_variable}"
             return MissingResource(
                 f"model.endpoint={self.url}: refuses {given} (status {status}); set model.key_variable to the "
                 "environment variable that holds a valid key"

@@ -2,6 +2,8 @@
 
 import inspect
 import logging
+import numbers as abstract_numbers
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from iqbench.errors import UsageError, one_line
+from iqbench.errors import UsageError, one_line, raise_if_terminated
 from iqbench.interfaces import Photo, QualityModel, Scorer
 from iqbench.models.adapters.pictures import KeptPicture, PictureComparer, PicturePair
 from iqbench.photos import synthetic_photo
@@ -44,7 +46,7 @@ class FunctionScorer(Scorer):
         if len(required) > 1:
             names = ", ".join(required)
             raise UsageError(f"model {_name(function)}: takes {names}; a function that scores takes one photo")
-        self.takes_images = _takes_images(function, 1)
+        self.takes_images: bool | None = None  # is tried out in the worker, which may crash or hang
 
     def prepare(self, photo: Photo) -> Float64[Tensor, "1"]:
         """Return the score. It is all of the work, so it is done here.
@@ -52,6 +54,8 @@ class FunctionScorer(Scorer):
         Raises:
             TypeError: If the function does not return one number.
         """
+        if self.takes_images is None:
+            self.takes_images = _takes_images(self.function, 1)
         value = self.function(Image.fromarray(photo) if self.takes_images else photo)
         return torch.tensor([self.sign * _number(value)], dtype=torch.float64)
 
@@ -100,7 +104,7 @@ class FunctionComparer(PictureComparer):
     def __init__(self, function: Callable[[Any, Any], Any], batched: bool, higher_is_better: bool) -> None:
         super().__init__(longest_side=None)
         self.function, self.batched = function, batched
-        self.takes_images = not batched and _takes_images(function, 2)
+        self.takes_images = False if batched else None
         self.sign = 1 if higher_is_better else -1
 
     def compare(self, pairs: Sequence[PicturePair]) -> Sequence[float | Exception]:
@@ -109,9 +113,11 @@ class FunctionComparer(PictureComparer):
 
     def _margin(self, first: KeptPicture, second: KeptPicture) -> float | Exception:
         pictures: list[Any] = [first.pixels(), second.pixels()]
-        if self.takes_images:
-            pictures = [Image.fromarray(pixels) for pixels in pictures]
         try:
+            if self.takes_images is None:
+                self.takes_images = _takes_images(self.function, 2)
+            if self.takes_images:
+                pictures = [Image.fromarray(pixels) for pixels in pictures]
             return self.sign * _number(self.function(*pictures))
         except Exception as error:  # noqa: BLE001 - of other people's code; the engine says which ones end the run
             return error
@@ -134,7 +140,7 @@ class FunctionComparer(PictureComparer):
 
 
 def function_model(
-    target: str, takes: str | None, batched: bool, higher_is_better: bool, arguments: dict[str, Any]
+    target: str, takes: str | None, batched: bool, higher_is_better: bool, arguments: dict[str, Any] | None
 ) -> QualityModel:
     """Return the model of a function, of a class whose objects can be called, or of a class of quality models.
 
@@ -143,12 +149,12 @@ def function_model(
         takes: ``photo`` for a score, ``pair`` for a margin; None reads it off the function's arguments.
         batched: Whether it takes several photos at once: an array (n, height, width, 3), or two of them.
         higher_is_better: Whether a higher score is better; of a margin, whether a positive one means the first photo.
-        arguments: Arguments of a class.
+        arguments: Arguments of a class; None for none.
 
     Raises:
         UsageError: If there is no such function, or it cannot be used.
     """
-    function = _callable(target, arguments)
+    function = _callable(target, arguments or {})
     if all(callable(getattr(function, step, None)) for step in STEPS):
         if not higher_is_better:
             raise UsageError(f"model.higher_is_better: {target} has a margin of its own, which says which is better")
@@ -157,11 +163,17 @@ def function_model(
         raise UsageError(f"model.target={target}: {type(function).__name__} is no function")
     if takes not in ("photo", "pair", None):
         raise UsageError(f"model.takes={takes}: must be photo, pair, or null, which reads it off the function")
-    count = {"photo": 1, "pair": 2}[takes] if takes else len(required_arguments(function)) or 1
+    required = required_arguments(function)
+    count = {"photo": 1, "pair": 2}[takes] if takes else len(required) or 1
     if count > 2:
-        names = ", ".join(required_arguments(function))
-        raise UsageError(f"model.target={target}: takes {names}; a function takes one photo, or two")
+        raise UsageError(f"model.target={target}: takes {', '.join(required)}; a function takes one photo, or two")
+    _check_call(function, count, f"model.target={target}")
     if count == 2:
+        log.info(
+            "%s: takes two photos (%s); its number is a margin, positive if the first is better",
+            target,
+            ", ".join(required),
+        )
         return FunctionComparer(function, batched, higher_is_better)
     return BatchFunctionScorer(function, higher_is_better) if batched else FunctionScorer(function, higher_is_better)
 
@@ -186,7 +198,7 @@ def numbers(given: Any, count: int, what: str) -> Float64[np.ndarray, "n"]:
     Raises:
         TypeError: If it gave anything else.
     """
-    array = np.asarray(given.detach().cpu() if isinstance(given, Tensor) else given)
+    array = _array(given)
     if array.dtype.kind not in "biuf" or array.size != count:
         kind = f"shape {array.shape}" if array.dtype.kind in "biuf" else type(given).__name__
         raise TypeError(f"the function gave {kind} for {count} {what}; it must give one number for each")
@@ -201,33 +213,63 @@ def _callable(target: str, arguments: dict[str, Any]) -> Any:
         return found
     try:
         return found(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit):
+            raise_if_terminated(error)
         raise UsageError(f"model.target={target}: {found.__name__} cannot be made ({one_line(error)})") from error
 
 
+def _check_call(function: Callable[..., Any], count: int, setting: str) -> None:
+    """Refuse a function that cannot be called with ``count`` photos, or gives its answer later."""
+    call = {1: "function(photo)", 2: "function(first, second)"}[count]
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+        raise UsageError(f"{setting}: is async; give a function that returns its number")
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except ValueError:  # of compiled code, which tells no signature
+        return
+    except TypeError as error:
+        raise UsageError(f"{setting}: cannot be called as {call} ({error})") from error
+
+
+def _array(given: Any) -> np.ndarray[Any, Any]:
+    """Return what a function gave as an array; a masked number is NaN."""
+    if isinstance(given, Tensor):
+        given = given.detach().cpu()
+        given = given.double() if given.is_floating_point() else given  # NumPy knows no bfloat16
+    if isinstance(given, np.ma.MaskedArray):
+        given = np.ma.filled(given.astype(np.float64), np.nan)
+    return np.asarray(given)
+
+
 def _number(value: Any) -> float:
-    number = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    if isinstance(value, abstract_numbers.Real):  # fractions, and whole numbers beyond int64, too
+        return float(value)
+    number = _array(value)
     if number.size == 1 and number.dtype.kind in "biuf":
         return float(number.reshape(-1)[0])
     raise TypeError(f"the function gave {type(value).__name__}; a score is one number")
 
 
 def _takes_images(function: Callable[..., Any], count: int) -> bool:
-    """Return whether a function of ``count`` photos wants images of PIL instead of arrays."""
-    annotation = _annotation(function)
-    if annotation is not None and ("PIL" in annotation or "Image" in annotation):
-        return True
+    """Return whether a function of ``count`` photos wants images of PIL instead of arrays.
+
+    The kind of its annotation is tried first, and is the answer if the function can use neither.
+    """
     photo = np.tile(synthetic_photo(), (4, 4, 1))
-    try:
-        function(*[photo.copy() for _ in range(count)])
-    except Exception as error:  # noqa: BLE001 - any error of other people's code: an image may suit it
+    is_annotated = re.search(r"\b(PIL|Image)\b", _annotation(function) or "") is not None
+    reason = ""
+    for as_images in (is_annotated, not is_annotated):
         try:
-            function(*[Image.fromarray(photo) for _ in range(count)])
-        except Exception:  # noqa: BLE001 - then the rehearsal says what is wrong with the array
-            return False
-        log.info("%s: called with images of PIL, since it cannot use arrays (%s)", _name(function), one_line(error))
-        return True
-    return False
+            function(*[Image.fromarray(photo) if as_images else photo.copy() for _ in range(count)])
+        except Exception as error:  # noqa: BLE001 - any error of other people's code: the other kind may suit it
+            reason = reason or one_line(error)
+            continue
+        if reason:
+            kind = "images of PIL" if as_images else "arrays"
+            log.info("%s: called with %s, since it cannot use the other kind (%s)", _name(function), kind, reason)
+        return as_images
+    return is_annotated  # the rehearsal says what is wrong with it
 
 
 def _annotation(function: Callable[..., Any]) -> str | None:

@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from iqbench.errors import MissingResource, UsageError, one_line
+from iqbench.errors import MissingResource, UsageError, one_line, raise_if_terminated
 from iqbench.interfaces import Photo, Scorer
+from iqbench.models.checkpoint import check_checksums, check_first_bytes
 from iqbench.paths import absolute
 from iqbench.preprocessing import Preprocessing, check_rule
 from iqbench.target import located
@@ -60,7 +61,7 @@ class NetworkScorer(nn.Module, Scorer):
         self.sign = 1 if higher_is_better else -1
         self.preprocessing = preprocessing
         self.output = output
-        self._shift, self._scale = _channels(mean, 0.0, "mean"), _channels(std, 1.0, "std")
+        self._shift, self._scale = checked_channels(mean, 0.0, "mean"), checked_channels(std, 1.0, "std")
 
     def prepare(self, photo: Photo) -> UInt8[Tensor, "*views 3 height width"]:
         """Return the photo as the network sees it, or as it is, channels first."""
@@ -89,6 +90,11 @@ class NetworkScorer(nn.Module, Scorer):
 
 class LoadedScorer(NetworkScorer):
     """A scorer whose network was read from a file that knows its own code. Workers, which only prepare, get none."""
+
+    def train(self, mode: bool = True) -> "LoadedScorer":
+        """Leave the network in the mode it was saved in: an exported program refuses any change."""
+        self.training = mode
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         state = {**self.__dict__, "_modules": dict(self._modules)}
@@ -130,7 +136,7 @@ def scores_of(given: Any, count: int, output: Output) -> Float[Tensor, "n"]:
 
 def network_model(
     target: str,
-    arguments: dict[str, Any],
+    arguments: dict[str, Any] | None,
     weights: str | None,
     higher_is_better: bool | None,
     preprocessing: str | None,
@@ -143,7 +149,7 @@ def network_model(
 
     Args:
         target: The name of its class, or of a function that builds it; see `iqbench.target.located`.
-        arguments: The arguments of the class or function.
+        arguments: The arguments of the class or function; None for none.
         weights: A file with its state dict (.safetensors, or saved by ``torch.save``). None: it loads its own.
         higher_is_better: See `NetworkScorer`.
         preprocessing: The rule of the network's view; see `iqbench.preprocessing.view`. None: photos keep their size.
@@ -157,7 +163,7 @@ def network_model(
         UsageError: If it is no network, or the weights do not fit it.
     """
     found = located(target, "model.target")
-    network = found if isinstance(found, nn.Module) else _made(found, target, arguments)
+    network = found if isinstance(found, nn.Module) else _made(found, target, arguments or {})
     if weights is not None:
         _load(network, absolute(weights, "model.weights"))
     rule = view_of(preprocessing, size)
@@ -165,7 +171,13 @@ def network_model(
 
 
 def view_of(preprocessing: str | None, size: int) -> Preprocessing | None:
-    """Return the preprocessing that settings name, None for photos in their own size."""
+    """Return the preprocessing that settings name, None for photos in their own size.
+
+    Raises:
+        UsageError: If there is no such rule, or the side is no number of pixels.
+    """
+    if preprocessing is not None and not size >= 1:
+        raise UsageError(f"model.size={size}: must be 1 pixel or more")
     return None if preprocessing is None else Preprocessing(check_rule(preprocessing), size)
 
 
@@ -184,7 +196,9 @@ def checked_output(output: str) -> Output:
 def _made(build: Any, target: str, arguments: dict[str, Any]) -> nn.Module:
     try:
         network = build(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit):
+            raise_if_terminated(error)
         raise UsageError(f"model.target={target}: cannot be built ({one_line(error)})") from error
     if not isinstance(network, nn.Module):
         raise UsageError(f"model.target={target}: gave {type(network).__name__}, which is no torch module")
@@ -194,12 +208,14 @@ def _made(build: Any, target: str, arguments: dict[str, Any]) -> nn.Module:
 def _load(network: nn.Module, file: Path) -> None:
     if not file.is_file():
         raise MissingResource(f"model.weights={file}: there is no such file")
+    check_first_bytes(file)
     try:
         state = safetensors.torch.load_file(file) if file.suffix == ".safetensors" else _pickled(file)
     except (safetensors.SafetensorError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        is_code = isinstance(error, pickle.UnpicklingError)
+        reason = "code or objects, not only weights; nothing was executed" if is_code else one_line(error)[:120]
         raise UsageError(
-            f"model.weights={file}: holds no state dict ({one_line(error)[:120]}); save one by "
-            "torch.save(network.state_dict(), FILE)"
+            f"model.weights={file}: holds no state dict ({reason}); save one by torch.save(network.state_dict(), FILE)"
         ) from error
     try:
         missing, unexpected = network.load_state_dict(state, strict=False)
@@ -207,23 +223,37 @@ def _load(network: nn.Module, file: Path) -> None:
         raise UsageError(f"model.weights={file}: does not fit {type(network).__name__} ({one_line(error)})") from error
     if missing or unexpected:
         counts = f"{len(missing)} tensors are missing, {len(unexpected)} are of something else"
-        example = [*missing, *unexpected][0]
-        raise UsageError(f"model.weights={file}: does not fit {type(network).__name__}: {counts}, such as {example}")
+        examples = " and ".join(names[0] for names in (missing, unexpected) if names)
+        raise UsageError(f"model.weights={file}: does not fit {type(network).__name__}: {counts}, such as {examples}")
 
 
 def _pickled(file: Path) -> dict[str, Tensor]:
     """Return the state dict in a file of ``torch.save``, or of a checkpoint of Lightning."""
-    if not zipfile.is_zipfile(file) and file.stat().st_size < 100:
+    if zipfile.is_zipfile(file):
+        check_checksums(file)
+    elif file.stat().st_size < 100:
         raise ValueError("too short for weights")
     content: Any = torch.load(file, map_location="cpu", weights_only=True)
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"it holds {type(content).__name__}")
+        names = f" of {', '.join(map(str, list(content)[:5]))}" if isinstance(content, dict) else ""
+        raise ValueError(f"it is a {type(content).__name__}{names}")
     return content
 
 
-def _channels(values: list[float] | None, neutral: float, name: str) -> list[float] | None:
-    if values is not None and (len(values) != 3 or (name == "std" and min(values) <= 0)):
+def checked_channels(values: list[float] | None, neutral: float, name: str) -> list[float] | None:
+    """Return a number for each channel, None where each is neutral.
+
+    Raises:
+        UsageError: If they are no three numbers, or a standard deviation is 0.
+    """
+    if values is not None and not _are_channels(values, name):
         raise UsageError(f"model.{name}={values}: must be three numbers{' above 0' if name == 'std' else ''}, or null")
     return None if values is None or values == [neutral] * 3 else values
+
+
+def _are_channels(values: Any, name: str) -> bool:
+    if not isinstance(values, list | tuple) or len(values) != 3:
+        return False
+    return all(isinstance(value, int | float) for value in values) and (name != "std" or min(values) > 0)

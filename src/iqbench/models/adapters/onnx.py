@@ -1,6 +1,7 @@
 """Networks in ONNX files, run by ONNX Runtime."""
 
 import importlib
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +12,10 @@ from torch import Tensor
 
 from iqbench.errors import MissingResource, UsageError, one_line
 from iqbench.interfaces import Photo, Scorer
-from iqbench.models.adapters.network import Output, checked_output, scores_of, view_of
+from iqbench.models.adapters.network import Output, checked_channels, checked_output, scores_of, view_of
 from iqbench.paths import absolute
+
+log = logging.getLogger(__name__)
 
 TYPES: dict[str, Any] = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
 TYPES |= {"tensor(uint8)": np.uint8}
@@ -62,6 +65,8 @@ class OnnxScorer(Scorer):
         self.output = checked_output(output)
         self._session: Any = _session(self.file, ["CPUExecutionProvider"])
         self.takes = _input(self._session, self.file)
+        if len(outputs := [each.name for each in self._session.get_outputs()]) > 1:
+            log.info("%s: has %d outputs (%s); the first is read", self.file, len(outputs), ", ".join(outputs))
         fixed = self.takes.height
         if fixed is not None and (fixed != self.takes.width or preprocessing is None):
             wanted = f"{self.takes.width} x {fixed} px"
@@ -74,9 +79,8 @@ class OnnxScorer(Scorer):
         if preprocessing is not None and side is None:
             raise UsageError(f"model.size: {self.file} takes any size; give the side of the view in pixels")
         self.preprocessing = view_of(preprocessing, side or 0)
-        self.mean, self.std = mean or [0.0] * 3, std or [1.0] * 3
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise UsageError("model.mean, model.std: must be three numbers, std above 0, or null")
+        self.mean = checked_channels(mean, 0.0, "mean") or [0.0] * 3
+        self.std = checked_channels(std, 1.0, "std") or [1.0] * 3
         if self.takes.dtype is np.uint8 and (mean or std):
             raise UsageError(f"model.mean, model.std: {self.file} takes values from 0 to 255; set both to null")
         self._on_gpu = False
@@ -162,6 +166,8 @@ def _input(session: Any, file: Path) -> Picture:
         kinds = ", ".join(TYPES)
         raise UsageError(f"model.file={file}: takes {given.type} {given.shape}; a picture is (n, 3, h, w) of {kinds}")
     batch, *rest = shape
+    if rest[0] not in (3, None) and rest[2] != 3:
+        raise UsageError(f"model.file={file}: takes pictures of shape {given.shape}; photos have 3 channels, RGB")
     if rest[0] == 3 or rest[2] != 3:
         return Picture(given.name, TYPES[given.type], False, batch, rest[1], rest[2])
     return Picture(given.name, TYPES[given.type], True, batch, rest[0], rest[1])

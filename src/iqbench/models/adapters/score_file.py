@@ -1,5 +1,6 @@
 """Parser of a file of scores: CSV or JSON objects that name a picture and its score, every number exactly."""
 
+import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from iqbench.errors import UsageError, did_you_mean
+from iqbench.errors import UsageError
 from iqbench.parsing import LineErrors, csv_rows, quoted, separator_of
 
 PHOTO_NAMES = ("photo", "image", "image_name", "img_path")
@@ -105,8 +106,9 @@ def _places(header: Sequence[str]) -> dict[str, int]:
         places = {part: at for part, at in places.items() if part not in ("photo", "variant")}
     has_score = "score" in places or all(name in places for name in LOGITS)
     if not has_score or not ("file" in places or "photo" in places):
-        hint = "".join(did_you_mean(part, header) for part in ("score", "file") if part not in places)
-        if len(header) == 1 or not any(re.search("[a-z]", name) for name in header):
+        near = {part: difflib.get_close_matches(part, header, n=1) for part in ("file", "score") if part not in places}
+        hint = "".join(f" Is {quoted(names[0])} the {part}? Rename it." for part, names in near.items() if names)
+        if len(header) == 1 or any(_NUMBER.fullmatch(name) for name in header):
             hint = " The first line must be the header."
         raise UsageError(f"the header must be {FORMS}; not {quoted(','.join(header))}.{hint}")
     return places

@@ -132,9 +132,11 @@ def vision_language_model(
         raise UsageError(f"model.mode={mode}: must be compare or score")
     if logprobs and mode == "score":
         raise UsageError("model.logprobs=true: only for model.mode=compare")
+    if name is None or not str(name).strip():
+        raise UsageError(f"model.name={'null' if name is None else name}: must be the name of a model of the server")
     shown = Shown(**picture)
     fields = {**request, "logprobs": True, "top_logprobs": TOP_LOGPROBS} if logprobs else dict(request)
-    prompt = Prompt(name, prompts[mode], PLACES[mode], shown, fields)
+    prompt = Prompt(str(name), prompts[mode], PLACES[mode], shown, fields)
     questions = Questionnaire(
         endpoint=Endpoint(endpoint, key_variable, Patience(**patience)),
         prompt=prompt,
