@@ -78,6 +78,24 @@ def test_several_kinds_of_damage_are_one_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        ("degradation=[blur,3]", "degradation=[blur,3]: a group is chosen by a name. There are: "),
+        ("degradation=[blur,null]", "degradation=[blur,null]: a group is chosen by a name. There are: "),
+        (
+            "model=[iqa,ava]",
+            "model=[iqa,ava]: one choice of model a run; -m model=iqa,ava runs them one after the other",
+        ),
+        ("data=[folder]", "data=[folder]: one choice of data a run; -m data=folder runs them one after the other"),
+    ],
+)
+def test_a_list_that_no_run_can_use_is_refused(tmp_path: Path, choice: str, reason: str) -> None:
+    outcome = run("bench", choice, f"out={tmp_path / 'out'}")
+    assert outcome.exit_code == 2
+    assert outcome.last_line.startswith(f"iqbench.bench: {reason}")
+
+
+@pytest.mark.parametrize(
     ("mistake", "reason"),
     [
         ("degradation.noise.sigmaa=[2]", "degradation.noise.sigmaa=[2]: no such key. Did you mean 'sigma'?"),

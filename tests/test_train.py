@@ -1,9 +1,11 @@
 """Training from end to end, as a user calls it."""
 
+import gc
 import json
+import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import lightning
@@ -25,6 +27,14 @@ SHORT = (
     "examples.workers=0",
     "degradation=blur",
 )
+
+
+@pytest.fixture(autouse=True)
+def no_loader_outlives_its_training() -> Iterator[None]:
+    """A loader process ends with its iterator, which an error may hold until the next collection of garbage."""
+    yield
+    gc.collect()
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.slow

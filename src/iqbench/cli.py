@@ -44,6 +44,12 @@ from iqbench.version import iqbench_version
 
 GOES_ON = "finished photos are kept, the same command resumes the run"
 
+NO_NAMES = r"Config group override|argument of type '\w+' is not iterable"
+"""What Hydra says where a group is chosen by something else than names."""
+
+ONE_A_RUN = ("model", "data", "engine", "protocol")
+"""Groups of which a run has one choice."""
+
 until_the_end = ExitStack()
 """Contexts that a Hydra callback opens for the whole program: Hydra calls no callback after an interruption."""
 
@@ -92,10 +98,10 @@ def launch(task: Callable[[DictConfig], float | None], config_name: str, interru
         stop(program, explain(error, sys.argv[1:], config_name), UsageError.exit_code)
     except YAMLError as error:
         stop(program, explain_yaml(error), UsageError.exit_code)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         if "No trials are completed" in str(error):  # Optuna asks for the best trial
             stop(program, "all trials of the search failed, for the reasons above", IqbenchError.exit_code)
-        if "Config group override" not in str(error):
+        if not re.search(NO_NAMES, str(error)):
             raise
         stop(program, explain_group(sys.argv[1:]), UsageError.exit_code)
     except DiskError as error:  # Hydra could not make the folder of the run
@@ -284,6 +290,13 @@ def check(config: DictConfig, job: Job, config_name: str) -> None:
             raise UsageError(f"{key}: no such key.{did_you_mean(key, keys)} There are: {', '.join(keys)}")
     if not str(config.out).strip():
         raise UsageError("out: empty; give a folder, such as out=results/mine")
+    for override in OverridesParser.create().parse_overrides(job.overrides):
+        chosen: Any = override.value()
+        if override.key_or_group in ONE_A_RUN and isinstance(chosen, list):
+            group, names = override.key_or_group, ",".join(map(str, chosen))
+            raise UsageError(
+                f"{override.input_line}: one choice of {group} a run; -m {group}={names} runs them one after the other"
+            )
     check_targets(job.choices, job.config_dirs)
     files = defaults(job.overrides, config_name)
     configuration.check(config, files)

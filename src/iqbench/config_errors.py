@@ -93,7 +93,8 @@ def _explain_unknown_key(override: str, arguments: Sequence[str], config_name: s
     key = override.split("=")[0].lstrip("+~")
     group, _, word = key.rpartition(".")
     keys = keys_below(group, arguments, config_name)
-    if group and not keys and override.startswith(key):
+    parent, _, name = group.rpartition(".")
+    if parent and not keys and override.startswith(key) and name in keys_below(parent, arguments, config_name):
         return f"{override}: there is nothing below {group} yet; add it as +{override}"
     others = " or ".join(f"{group}={choice}" for choice in _choices_with(group, word))
     hint = did_you_mean(word, keys) or (f" It belongs to {others}." if others else "")
