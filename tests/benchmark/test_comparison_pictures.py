@@ -10,7 +10,7 @@ from PIL import Image
 from fixtures.photos import noisy_gradient
 from iqbench import photos
 from iqbench.benchmark.comparison_pictures import MAX_FIGURES, Catalogue, comparison_pictures, key_of, shown_pairs
-from iqbench.benchmark.pictures import DETAIL_SIDE, WHOLE_SIDE
+from iqbench.benchmark.pictures import DETAIL_SIDE, WHOLE_SIDE, detail_pair
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.ladder import suite
 from iqbench.interfaces import PhotoFile
@@ -121,3 +121,15 @@ def test_the_number_of_pictures_is_limited_and_every_two_models_have_some() -> N
     assert len(shown) == MAX_FIGURES
     assert all(agreement.disagreements[0] in shown for agreement in agreements)
     assert shown_pairs([agreements[0], agreements[0]]) == agreements[0].disagreements
+
+
+@pytest.mark.parametrize("size", [(90, 400), (400, 600), (1500, 2300), (2300, 300)])
+def test_the_detail_shows_the_part_that_differs_most_on_small_and_on_large_photos(size: tuple[int, int]) -> None:
+    photo = np.full((*size, 3), 100, dtype=np.uint8)
+    degraded = photo.copy()
+    top, left = max(0, size[0] - 210), size[1] - 230
+    degraded[top : top + 150, left : left + 150] = 160
+    first, second = detail_pair(photo, degraded)
+    assert first.shape == (min(160, size[0]), 160, 3)
+    assert (first == 100).all()
+    assert np.count_nonzero(second == 160) == min(150, size[0] - top) * 150 * 3

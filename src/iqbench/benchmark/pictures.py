@@ -12,8 +12,8 @@ WHOLE_SIDE, DETAIL_SIDE = 144, 160
 ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 """A quality at which the visible damage is that of the variant, not of the gallery."""
 
-STRIP = 256
-"""Rows in which the part that differs most may begin, which are looked at together."""
+REDUCED = 2**18
+"""Pixels above which the part that differs most is looked for in a smaller copy."""
 
 Picture = UInt8[np.ndarray, "height width colours"]
 PicturePair = tuple[Picture, Picture]
@@ -54,18 +54,18 @@ def detail_pair(original: Photo, degraded: Photo) -> PicturePair:
 
 
 def _most_changed(original: Photo, degraded: Photo, height: int, width: int) -> tuple[int, int]:
-    """Return the first pixel of the part that differs most, found strip by strip: whole pictures leave the caches."""
-    largest, place = -1.0, (0, 0)
-    for first in range(0, original.shape[0] - height + 1, STRIP):
-        rows = slice(first, first + STRIP + height - 1)
-        red, green, blue = cv2.split(cv2.absdiff(original[rows], degraded[rows]))
-        change = cv2.add(cv2.add(red, green, dtype=cv2.CV_32F), blue, dtype=cv2.CV_32F)
-        means = cv2.boxFilter(change, -1, (width, height), anchor=(0, 0), borderType=cv2.BORDER_REFLECT)
-        inside = means[: change.shape[0] - height + 1, : change.shape[1] - width + 1]
-        top, left = np.unravel_index(int(inside.argmax()), inside.shape)
-        if inside[top, left] > largest:
-            largest, place = float(inside[top, left]), (first + int(top), int(left))
-    return place
+    """Return the first pixel of the part that differs most; of a large photo, the part of a copy reduced by a whole."""
+    step = min(height, width, max(1, int((original.shape[0] * original.shape[1] / REDUCED) ** 0.5)))
+    rows, columns = original.shape[0] // step, original.shape[1] // step
+    change = cv2.absdiff(original, degraded)[: rows * step, : columns * step]
+    if step > 1:
+        change = cv2.resize(change, (columns, rows), interpolation=cv2.INTER_AREA)
+    summed = cv2.transform(change.astype(np.float32), np.ones((1, 3), np.float32))
+    part = width // step, height // step
+    means = cv2.boxFilter(summed, -1, part, anchor=(0, 0), borderType=cv2.BORDER_REFLECT)
+    inside = means[: rows - part[1] + 1, : columns - part[0] + 1]
+    top, left = np.unravel_index(int(inside.argmax()), inside.shape)
+    return int(top) * step, int(left) * step
 
 
 def middles(first: Photo, second: Photo) -> PicturePair:
