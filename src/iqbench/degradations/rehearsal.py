@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from iqbench.errors import UsageError, one_line
 from iqbench.inference.failures import raise_if_fatal
+from iqbench.inference.process_state import one_cv2_thread
 from iqbench.interfaces import NotApplicable, Photo, Variant
 from iqbench.photos import synthetic_photo
 
@@ -30,12 +30,8 @@ def rehearse(variants: Sequence[Variant]) -> dict[str, str]:
 
 def _digest(variant: Variant) -> str:
     content = _content(variant)
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(0)
-    try:
+    with one_cv2_thread():
         repeated = _content(variant)
-    finally:
-        cv2.setNumThreads(threads)
     if content != repeated:
         raise UsageError(
             f"degradation {variant.key}: gives two different pictures of the same photo; if it draws random numbers, "

@@ -71,6 +71,22 @@ def _set_filters(before: _Filters) -> None:
     filters[:] = before.entries
 
 
+def _set_cv2_threads(count: int) -> None:
+    """Set the threads of OpenCV, which reports 0 as 1; in a forked process, 1 would wait for the parent's threads."""
+    cv2.setNumThreads(0 if count == 1 else count)
+
+
+@contextmanager
+def one_cv2_thread() -> Iterator[None]:
+    """Let OpenCV compute in the calling thread, with the same bits in a worker and in the main process."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        _set_cv2_threads(threads)
+
+
 def _of_autocast(device: str) -> dict[str, tuple[Callable[[], Any], Callable[[Any], object]]]:
     return {
         f"autocast_{device}": (
@@ -103,7 +119,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "cudnn_benchmark": _attribute(torch.backends.cudnn, "benchmark"),
     "cudnn_deterministic": _attribute(torch.backends.cudnn, "deterministic"),
     "torch_threads": (torch.get_num_threads, torch.set_num_threads),
-    "cv2_threads": (cv2.getNumThreads, cv2.setNumThreads),
+    "cv2_threads": (cv2.getNumThreads, _set_cv2_threads),
     "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     "signals": (_signals, _set_signals),
     "warnings": (_Filters, _set_filters),

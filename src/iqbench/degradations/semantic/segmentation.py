@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
+from iqbench.inference.process_state import one_cv2_thread
 from iqbench.interfaces import Photo
 
 SIDE = 320
@@ -39,13 +40,9 @@ class Segmenter:
 
     def saliency(self, photo: Photo) -> Saliency:
         """Return the saliency of the photo, from 0 to 1, stretched to a square."""
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(0)  # the same bits in a worker and in the main process
-        try:
+        with one_cv2_thread():
             picture = cv2.resize(photo, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
             return _u2netp(picture, self.file) if self.name == "u2netp" else _grabcut(picture)
-        finally:
-            cv2.setNumThreads(threads)
 
 
 def _u2netp(picture: Photo, file: str) -> Saliency:
