@@ -153,7 +153,7 @@ def bench(request: Request, folder: Path, status: Status, command: str = "") -> 
     Raises:
         IqbenchError: If the config cannot be used, or the model fails on photo after photo.
     """
-    from iqbench.benchmark.exporting import Exporting
+    from iqbench.benchmark.export_work import Exporting
     from iqbench.benchmark.run import run_plan
     from iqbench.inference.process_state import process_settings, restore_settings, restored_process_state
     from iqbench.io import lock

@@ -77,7 +77,16 @@ def test_a_single_thread_is_given_back_as_none_which_never_waits(
     with one_cv2_thread():
         pass
     assert calls == [0, given_back]
-    calls.clear()
-    restore_settings(process_settings() | {"cv2_threads": threads + 1})
-    restore_settings(process_settings() | {"cv2_threads": 1})
-    assert calls == [threads + 1, *([0] if threads != 1 else [])]
+
+
+def test_a_single_thread_is_restored_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, calls = cv2.getNumThreads(), list[int]()
+    cv2.setNumThreads(3)
+    try:
+        settings = process_settings() | {"cv2_threads": 1}
+        with monkeypatch.context() as patched:
+            patched.setattr(cv2, "setNumThreads", calls.append)
+            restore_settings(settings)
+    finally:
+        cv2.setNumThreads(before)
+    assert calls == [0]

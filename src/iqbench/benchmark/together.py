@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from torch import nn
 
-from iqbench.benchmark.exporting import MEGABYTE, Exporting, share_exports
+from iqbench.benchmark.export_work import MEGABYTE, Exporting, share_exports
 from iqbench.benchmark.gallery import Key
 from iqbench.benchmark.gallery_work import Gallery, View, viewed_photos
 from iqbench.benchmark.member import Member

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from iqbench.benchmark.exporting import ROW_BYTES, Exporting, share_exports
+from iqbench.benchmark.export_work import ROW_BYTES, Exporting, share_exports
 from iqbench.errors import DiskError
 
 HERE = os.getpid()
