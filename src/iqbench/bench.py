@@ -14,9 +14,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from iqbench import cli, held_jobs
+from iqbench import cli, held_jobs, model_job
 from iqbench import config as configuration
-from iqbench.errors import IqbenchError, TooManyFailures, UsageError
+from iqbench.errors import IqbenchError, UsageError
 from iqbench.sweep import Status, recorded
 
 if TYPE_CHECKING:
@@ -286,17 +286,11 @@ def _catalogue(jobs: Sequence[Path]) -> "Catalogue":
 
 
 def check_failures(summary: "Summary", max_failures: int) -> None:
-    """Raise if more rows failed than are allowed.
-
-    Raises:
-        TooManyFailures: With the counts by reason. The results are complete nevertheless.
-    """
+    """Raise if more rows of all models failed than are allowed; see `iqbench.model_job.check_failures`."""
     failures: Counter[str] = Counter()
     for model in summary.models.values():
         failures.update(model.failures)
-    if sum(failures.values()) > max_failures:
-        counts = ", ".join(f"{n} {status}" for status, n in sorted(failures.items()))
-        raise TooManyFailures(f"finished, but rows failed: {counts}; see status and error in unified_results.csv")
+    model_job.check_failures(failures, max_failures, "unified_results.csv")
 
 
 if __name__ == "__main__":
