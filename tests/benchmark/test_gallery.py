@@ -19,7 +19,7 @@ from iqbench.benchmark.gallery import (
     mistakes,
 )
 from iqbench.benchmark.gallery_work import Gallery
-from iqbench.benchmark.pictures import DETAIL_SIDE, WHOLE_SIDE
+from iqbench.benchmark.pictures import DETAIL_SIDE, WHOLE_SIDE, shrunk
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.benchmark.verdict_table import verdict_rows
 from iqbench.datasets.folder import Folder
@@ -165,3 +165,15 @@ def test_a_gallery_of_less_than_nothing_is_refused(folder: Path, tmp_path: Path)
     outcome = run("bench", "model=contrast", "data=folder", f"data.root={folder}", "gallery=-1", f"out={tmp_path}")
     assert outcome.exit_code == 2
     assert outcome.last_line == "iqbench.bench: gallery=-1: must be 0 or more"
+
+
+@pytest.mark.parametrize(("height", "width"), [(1153, 1151), (1152, 2047), (577, 1600), (40, 3001)])
+def test_a_photo_of_any_size_is_shrunk_as_if_at_once(height: int, width: int) -> None:
+    rows, columns = np.mgrid[:height, :width] / max(height, width)
+    photo = np.stack([rows, columns, np.hypot(rows, columns) / 2], axis=2) * 255
+    scale = WHOLE_SIDE / max(height, width)
+    small = shrunk(np.round(photo).astype(np.uint8), scale)
+    size = round(width * scale), max(1, round(height * scale))
+    at_once = cv2.resize(photo.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    assert small.shape == at_once.shape
+    assert np.abs(small - at_once).max() < 3

@@ -32,13 +32,17 @@ def each_whole(first: Photo, second: Photo) -> PicturePair:
 
 
 def shrunk(picture: Picture, scale: float) -> Picture:
-    """Return the picture at a scale below 1, else as it is. It is halved first: whole steps are ten times as fast."""
+    """Return the picture at a scale below 1, else as it is.
+
+    It is halved first, without a last odd row or column: exact halves are ten times as fast.
+    """
     if scale >= 1:
         return picture
     height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
     small: Picture = picture
     while small.shape[0] >= 4 * height and small.shape[1] >= 4 * width:
-        small = cv2.resize(small, (small.shape[1] // 2, small.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        rows, columns = small.shape[0] // 2, small.shape[1] // 2
+        small = cv2.resize(small[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
     small = cv2.resize(small, (width, height), interpolation=cv2.INTER_AREA)
     return small if small.ndim == 3 else small[..., None]
 
