@@ -3,7 +3,7 @@
 The store holds the pictures, so a report can be made from it alone, wherever the photos are by then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -56,21 +56,25 @@ def failures(rows: pd.DataFrame, limit: int) -> dict[str, dict[str, TypeMistakes
         limit: Mistakes per model and type that are listed.
     """
     judged = rows[(rows["degradation_group"] != "control") & (rows["status"] == "ok")]
-    predictions = judged.pivot(index="degraded", columns="model_name", values="prediction")
-    worst = mistakes(judged, limit)
+    wide = judged.pivot(index="degraded", columns="model_name", values="prediction")
+    names = [str(name) for name in wide.columns]
+    predictions = dict(zip(wide.index, wide.astype("float64").to_numpy(), strict=True))
+    listed: dict[tuple[str, str], list[Mistake]] = {}
+    for row in mistakes(judged, limit).to_dict("records"):
+        answers = dict(zip(names, predictions[row["degraded"]], strict=True))
+        key = str(row["model_name"]), str(row["degradation_type"])
+        listed.setdefault(key, []).append(_mistake(row, answers))
     by_model: dict[str, dict[str, TypeMistakes]] = {}
     for (name, kind), pairs in judged.groupby(["model_name", "degradation_type"], sort=False):
-        listed = worst[(worst["model_name"] == name) & (worst["degradation_type"] == kind)]
         by_model.setdefault(str(name), {})[str(kind)] = TypeMistakes(
-            pairs=len(pairs),
-            wrong=int((pairs["prediction"] == 0).sum()),
-            worst=[_mistake(row, predictions.loc[row["degraded"]]) for _, row in listed.iterrows()],
+            pairs=len(pairs), wrong=int((pairs["prediction"] == 0).sum()), worst=listed.get((str(name), str(kind)), [])
         )
     return by_model
 
 
-def _mistake(row: "pd.Series[Any]", predictions: "pd.Series[Any]") -> Mistake:
-    others = predictions.drop(row["model_name"])
+def _mistake(row: Mapping[Any, Any], answers: Mapping[str, float]) -> Mistake:
+    """Return a mistake with the other models that make it, too, and those that are right about the pair."""
+    others = {name: answer for name, answer in answers.items() if name != row["model_name"]}
     probability = row["probability"]
     return Mistake(
         photo=str(row["original"]),
@@ -80,8 +84,8 @@ def _mistake(row: "pd.Series[Any]", predictions: "pd.Series[Any]") -> Mistake:
         severity=int(row["severity"]),
         margin=float(row["margin"]),
         probability=None if pd.isna(probability) else float(probability),
-        wrong_too=[str(name) for name in others.index[(others == 0).fillna(False)]],
-        right=[str(name) for name in others.index[(others == 1).fillna(False)]],
+        wrong_too=[name for name, answer in others.items() if answer == 0],
+        right=[name for name, answer in others.items() if answer == 1],
     )
 
 
