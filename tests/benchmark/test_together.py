@@ -15,6 +15,7 @@ import pytest
 from fixtures.passes import Judge, assert_same, content, one_by_one, together
 from iqbench import photos
 from iqbench.degradations import blur as blur_module
+from iqbench.inference import model_calls
 from iqbench.photos import synthetic_photo
 from iqbench.results.reader import read_store
 from iqbench.results.schema import FILE_NAME
@@ -81,6 +82,28 @@ def test_each_photo_is_decoded_and_degraded_once_and_all_rows_are_those_of_each_
     assert reads["0.png"] <= rehearsal + scoring + repeats_and_gallery
     del made[str(synthetic_photo().shape)]  # on which the degradations are rehearsed
     assert max(made.values()) <= scoring + repeats_and_gallery
+
+
+def test_a_model_that_writes_into_its_photo_changes_it_for_no_other(root: Path, tmp_path: Path) -> None:
+    writers: dict[str, Judge] = {"tensor": ("WritesIntoPhoto", {}), "array": ("WritesIntoArray", {})}
+    check_alike({"first": ("Mean", {}), **writers, **NEIGHBOURS}, root, tmp_path)
+
+
+def test_models_that_leave_their_photo_as_it_is_share_one_copy_of_each_picture(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: Counter[bool] = Counter()
+    prepare = model_calls.prepare
+
+    def counting(model: Any, photo: Any, is_copy: bool = False) -> Any:
+        prepared[is_copy] += 1
+        return prepare(model, photo, is_copy)
+
+    monkeypatch.setattr(model_calls, "prepare", counting)
+    together({"mean": ("Mean", {}), "network": ("MeanNetwork", {})}, root, tmp_path)
+    run = read_store(tmp_path / "mean" / FILE_NAME)
+    readable, again, models = (run.photos["status"] == "ok").sum(), run.repeats["photo"].nunique(), 2
+    assert prepared[True] == (readable + again) * (1 + len(run.variants)) * models > 0
 
 
 def check_alike(judges: dict[str, Judge], root: Path, place: Path, **engine: Any) -> dict[str, str]:

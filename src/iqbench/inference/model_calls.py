@@ -37,17 +37,22 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_turn)
 
 
-def prepare(model: Prepares, photo: Photo) -> Shaped[Tensor, "..."]:
+def prepare(model: Prepares, photo: Photo, is_copy: bool = False) -> Shaped[Tensor, "..."]:
     """Return the network input for a photo, in memory that nothing else uses: a plain tensor on the CPU.
 
     The model gets a copy of the photo, which it may change. A tensor with a gradient, a parameter or a subclass
     of tensors is as good as a plain one.
 
+    Args:
+        model: The model, or what prepares for it.
+        photo: The photo.
+        is_copy: Whether that is a copy already.
+
     Raises:
         BrokenPromise: If the model gives no tensor, or one without plain memory.
     """
     with turn():
-        given: Any = model.prepare(np.array(photo, order="C"))
+        given: Any = model.prepare(photo if is_copy else np.array(photo, order="C"))
         picture = _tensor(given, "prepare", "a torch.Tensor")
         return picture.to("cpu").resolve_conj().resolve_neg().clone()
 

@@ -7,6 +7,8 @@ would not be what it is alone.
 from collections.abc import Hashable, Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
+import cv2
+import numpy as np
 from torch.utils.data import Dataset
 
 from iqbench import photos
@@ -95,9 +97,14 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
             unread = PreparedPhoto.unread(file.name, error.code, str(error))
             return [unread if number in needed else None for number in range(len(self.models))]
         turns = {number: _Turn(self.models[number]) for number in sorted(needed)}
+        is_shared = True  # a copy for all models, until one of them changes it
         try:
             for position, picture in pictures_of(decoded.pixels, self.variants, PhotoContext(file, self.source_files)):
-                _take(turns.values(), position, picture)
+                copy = _copy(picture) if is_shared else None
+                _offer(turns.values(), position, picture, copy)
+                if copy is not None and cv2.norm(copy.ravel(), np.ravel(picture), cv2.NORM_INF):
+                    is_shared = False
+                    _offer(turns.values(), position, picture)
         except Exception as error:  # noqa: BLE001 - of a degradation, which ends each run in its own way
             reason = f"a degradation ends the run: {one_line(error)}"
             return [Excluded(reason) if number in needed else None for number in range(len(self.models))]
@@ -112,15 +119,29 @@ class _Turn(Preparation):
     excluded: Excluded | None = None
 
 
-def _take(turns: Iterable[_Turn], position: int, picture: Photo | Failure) -> None:
-    """Prepare a picture for each model, with settings and random numbers that no other model has touched."""
+def _copy(picture: Photo | Failure) -> Photo | None:
+    """Return a copy of a picture, in which a change is found faster than a copy is made; None if that is no photo."""
+    if isinstance(picture, Failure) or picture.dtype != np.uint8 or not picture.size:
+        return None
+    return np.array(picture, order="C")
+
+
+def _offer(turns: Iterable[_Turn], position: int, picture: Photo | Failure, copy: Photo | None = None) -> None:
+    """Let each model prepare a picture, with settings and random numbers that no other model has touched.
+
+    Args:
+        turns: The models.
+        position: The position of the picture.
+        picture: The picture.
+        copy: A copy for all models; by default each gets its own.
+    """
     statistics: ImageStatistics | None = None
     before = surroundings()
     for turn in turns:
         if turn.excluded:
             continue
         try:
-            is_prepared = turn.take(position, picture)
+            is_prepared = turn.take(position, picture if copy is None else copy, is_copy=copy is not None)
         except Exception as error:  # noqa: BLE001 - of the model; it ends that model's run, in its own process
             turn.excluded = Excluded(one_line(error))
             is_prepared = False

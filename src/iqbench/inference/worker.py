@@ -167,17 +167,24 @@ class Preparation:
         self._changes: dict[int, InputChange] = {}
         self._failures: dict[int, Failure] = {}
 
-    def take(self, position: int, picture: Photo | Failure) -> bool:
-        """Prepare a picture, and return whether that succeeded.
+    def take(self, position: int, picture: Photo | Failure, is_copy: bool = False) -> bool:
+        """Prepare a picture, and return whether that succeeded. What was taken before at that position is forgotten.
+
+        Args:
+            position: Its position.
+            picture: The picture, or the reason why there is none.
+            is_copy: Whether it is a copy already, which the model may change.
 
         Raises:
             Exception: Of the model, if it ends the run; see `iqbench.inference.failures.raise_if_fatal`.
         """
+        for taken in (self.pictures, self.statistics, self._changes, self._failures):
+            taken.pop(position, None)
         if isinstance(picture, Failure):
             self._failures[position] = picture
             return False
         try:
-            self.pictures[position] = model_calls.prepare(self.model, picture)
+            self.pictures[position] = model_calls.prepare(self.model, picture, is_copy)
         except BaseException as error:  # noqa: BLE001 - of other people's code
             self._failures[position] = Failure.of("prepare_error", error)
             return False
