@@ -57,10 +57,9 @@ def test_exports_are_written_in_workers_and_their_summaries_come_back_in_order(t
 
 
 @pytest.mark.parametrize("export", [fails_in_a_worker, kills_its_worker])
-def test_an_export_that_fails_in_a_worker_is_written_by_its_job_alone(tmp_path: Path, export: Any) -> None:
+def test_an_export_that_fails_in_a_worker_is_written_in_this_process(tmp_path: Path, export: Any) -> None:
     jobs = [exporting(tmp_path / "a"), exporting(tmp_path / "b", export), exporting(tmp_path / "c")]
     share_exports(jobs)
-    assert not (tmp_path / "b").exists()
     assert [job.summary for job in jobs] == ["a", "b", "c"]
     assert exporter(tmp_path / "b") == HERE
     assert HERE not in (exporter(tmp_path / "a"), exporter(tmp_path / "c"))

@@ -7,7 +7,10 @@ import pytest
 
 from fixtures.slow_statistics import jeffreys_interval, sign_flip_interval, sign_flip_p, step_down_p, unweighted
 from fixtures.verdict_tables import by_cluster, frame, noisy, row, summarized, summary_of_table
+from iqbench.benchmark import summarize
 from iqbench.errors import UsageError
+from iqbench.inference import calls_in_workers
+from iqbench.inference.worker_process import start_method
 from iqbench.results.model_summary import IdentityControl, ReencodeControl
 from iqbench.results.summary import Counts, Summary
 from iqbench.statistics.bootstrap import Bootstrap
@@ -79,6 +82,24 @@ def test_the_bootstrap_of_a_whole_summary_is_drawn_once(monkeypatch):
     monkeypatch.setattr(Bootstrap, "__init__", counted)
     summarized(noisy(["a", "b"], 12, seed=0), resamples=20)
     assert draws == [12]
+
+
+def test_the_statistics_of_many_models_are_the_same_in_workers(monkeypatch):
+    rows = noisy(["a", "b", "c", "d"], 6, seed=3)
+    made_in, in_process = [], calls_in_workers.in_workers
+
+    def watched(calls, workers):
+        made_in.append(workers)
+        return in_process(calls, workers)
+
+    monkeypatch.setattr(summarize, "in_workers", watched)
+    monkeypatch.setattr(summarize, "available_cores", lambda: 2)
+    texts = []
+    for many in (5, 4):
+        monkeypatch.setattr(summarize, "MANY_MODELS", many)
+        texts.append(summary_of_table(rows).model_dump_json())
+    assert made_in == [0, 2 if start_method() == "fork" else 0]
+    assert texts[0] == texts[1]
 
 
 def test_a_single_photo_has_no_interval_and_says_why():

@@ -1,10 +1,11 @@
 """The work of exporting a job: in this process, or for several jobs of a sweep at once in workers."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from iqbench.benchmark.task import BenchmarkTask
-from iqbench.inference.worker_pool import WorkerPool
+from iqbench.inference.calls_in_workers import in_workers
 from iqbench.progress import track
 from iqbench.results.summary import Summary
 
@@ -15,9 +16,6 @@ ROW_BYTES = 5_000
 """Memory that an export takes for each row, with room to spare: 2,800 bytes were measured at 232,000 rows."""
 
 MEGABYTE = 1_000_000
-
-TIMEOUT = 3600
-"""Seconds after which an export in a worker is given up, and made in this process."""
 
 
 class Exporting:
@@ -63,28 +61,15 @@ def share_exports(jobs: Sequence[Exporting]) -> None:
     workers = min(engine.worker_count, len(jobs), int(engine.sweep_memory * MEGABYTE // bytes_each))
     if workers < 2:
         return
-    summaries = WorkerPool(workers, TIMEOUT).in_order(_Exports(jobs))
-    for job, summary in zip(jobs, track(summaries, "exports", len(jobs)), strict=True):
+    calls = [partial(_written, job.export, job.folder) for job in jobs]
+    for job, summary in zip(jobs, track(in_workers(calls, workers), "exports", len(jobs)), strict=True):
         if summary is not None:
             job.put(summary)
 
 
-class _Exports:
-    """The exports of several jobs as items, each of which is the summary, None if they could not be written."""
-
-    def __init__(self, jobs: Sequence[Exporting]) -> None:
-        self._work = [(job.export, job.folder) for job in jobs]
-
-    def __len__(self) -> int:
-        return len(self._work)
-
-    def __getitem__(self, index: int) -> Summary | None:
-        export, folder = self._work[index]
-        try:
-            return export(folder)
-        except Exception:  # noqa: BLE001 - the job meets it again alone
-            return None
-
-    def substitute(self, index: int, code: str, error: str) -> Summary | None:
-        """Return no summary for an export whose worker died or hung."""
+def _written(export: Export, folder: Path) -> Summary | None:
+    """Return the summary of exports, None if they cannot be written."""
+    try:
+        return export(folder)
+    except Exception:  # noqa: BLE001 - the job meets it again alone
         return None

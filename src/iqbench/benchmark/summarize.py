@@ -1,7 +1,8 @@
 """The summary of one or several runs: the single source of every report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -37,12 +38,15 @@ from iqbench.benchmark.semantic_effects import semantic_effects
 from iqbench.benchmark.tables import BenchmarkSample, ModelTables, Tables
 from iqbench.benchmark.type_contrasts import type_contrasts
 from iqbench.benchmark.verdict_table import adjacent_rows, cluster_choice_of, protocol_of, verdict_rows
+from iqbench.inference.calls_in_workers import in_workers
 from iqbench.inference.failures import NOT_APPLICABLE
+from iqbench.inference.worker_pool import available_cores
+from iqbench.inference.worker_process import start_method
 from iqbench.interfaces import ClusterChoice
+from iqbench.progress import track
 from iqbench.records import value_or_reason
 from iqbench.results.cluster_summary import Clusters
 from iqbench.results.model_summary import (
-    AgainstBaselines,
     ModelSummary,
     Repeatability,
     RepeatSample,
@@ -55,6 +59,9 @@ from iqbench.results.semantic_summary import SemanticEffect
 from iqbench.results.summary import BootstrapSettings, Counts, FailedJob, RowCounts, RunRecord, Summary
 from iqbench.statistics.bootstrap import BootstrapConfig
 from iqbench.statistics.estimate import ALPHA, NO_PAIR
+
+MANY_MODELS = 4
+"""Models whose statistics are worth the start of workers."""
 
 ONE_TYPE = "fewer than two types were judged"
 
@@ -158,7 +165,7 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     against, labels = BaselineComparisons(sample, baselines), thirds(sample.judged)
     tests = ChanceTests(sample, labels), type_contrasts(sample), semantic_effects(sample)
     parts = ModelParts(sample, facts, labels, *tests)
-    models = {name: _model_summary(name, parts, against.of_model(name)) for name in sample.models}
+    models = dict(zip(sample.models, _model_summaries(parts, against), strict=True))
     comparisons = comparisons_of(sample)
     together = Combinations(sample)
     winners = comparisons.winners({name: model.by_degradation for name, model in models.items()})
@@ -200,7 +207,16 @@ def summarize(sample: BenchmarkSample, facts: RunFacts) -> Summary:
     )
 
 
-def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> ModelSummary:
+def _model_summaries(parts: ModelParts, against: BaselineComparisons) -> Iterator[ModelSummary]:
+    """Yield the statistics of each model; of many, in forked workers, to which the tables need not be sent."""
+    names = parts.sample.models
+    workers = available_cores() if len(names) >= MANY_MODELS and start_method() == "fork" else 0
+    calls = [partial(_model_summary, name, parts, against) for name in names]
+    summaries = in_workers(calls, workers)
+    return track(summaries, "statistics of the models", len(names)) if workers > 1 else summaries
+
+
+def _model_summary(name: str, parts: ModelParts, against: BaselineComparisons) -> ModelSummary:
     """Return the statistics of one model."""
     sample, facts, chance = parts.sample, parts.facts, parts.chance
     tables, types, bootstrap = sample.of_model(name), sample.types, sample.bootstrap
@@ -226,7 +242,7 @@ def _model_summary(name: str, parts: ModelParts, against: AgainstBaselines) -> M
         controls=control_results(name, tables.controls, bootstrap, chance),
         calibration=raw_calibration(judged, bootstrap),
         confidence=confidence(judged, types, bootstrap),
-        against_baselines=against,
+        against_baselines=against.of_model(name),
         monotonicity=monotonicity_tests(tables, types, bootstrap, sample.protocol.tie_margin),
         p_test=p_test(tables, types, bootstrap, sample.protocol),
         thresholds=thresholds(judged, bootstrap),

@@ -1,5 +1,6 @@
 """A worker process: how it starts, computes the items of a dataset, and ends."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -137,6 +138,7 @@ def serve(connection: Connection, dataset: Any) -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    gc.freeze()  # what a forked process inherits is no garbage: looking for it would only copy its memory
     reason = None
     if isinstance(dataset, Packed):
         try:
