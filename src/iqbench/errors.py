@@ -6,9 +6,15 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from sysconfig import get_paths
+from traceback import walk_tb
 from typing import NoReturn
 
 from iqbench.terminal import tolerate_lost_output
+
+_OTHERS = (Path(__file__).parent, Path(get_paths()["stdlib"]))
+"""Folders of code that is not the user's."""
 
 
 class IqbenchError(Exception):
@@ -168,6 +174,28 @@ def raise_if_terminated(end: SystemExit) -> None:
     """
     if end.code == SIGTERM_CODE:
         raise end
+
+
+def described(error: BaseException) -> str:
+    """Return an exception as one line, with the line of the user's own code that it came from, if it came from there.
+
+    Example:
+        >>> described(ValueError("too dark"))
+        'ValueError: too dark'
+    """
+    places = [
+        f" in {Path(frame.f_code.co_filename).name}, line {line}"
+        for frame, line in walk_tb(error.__traceback__)
+        if _is_users(frame.f_code.co_filename)
+    ]
+    return one_line(error) + "".join(places[-1:])
+
+
+def _is_users(file: str) -> bool:
+    """Return whether code in a file is neither iqbench's, Python's nor an installed package's."""
+    path = Path(file)
+    is_installed = {"site-packages", "dist-packages"}.intersection(path.parts)
+    return not (file.startswith("<") or is_installed or any(map(path.is_relative_to, _OTHERS)))
 
 
 def one_line(error: BaseException) -> str:

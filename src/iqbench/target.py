@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from iqbench.errors import MissingResource, UsageError, did_you_mean, one_line, raise_if_terminated
+from iqbench.errors import MissingResource, UsageError, described, did_you_mean, one_line, raise_if_terminated
 from iqbench.paths import absolute
 
 EXAMPLE = "my_module:my_score"
@@ -93,7 +93,7 @@ def _module(name: str, setting: str) -> ModuleType:
         ) from end
     except Exception as error:
         hint = "; name it by its package, as package.module:name" if "relative import" in str(error) else ""
-        raise UsageError(f"{setting}: {name} cannot be imported ({one_line(error)}){hint}") from error
+        raise UsageError(f"{setting}: {name} cannot be imported ({described(error)}){hint}") from error
     loaded = getattr(module, "__file__", None)
     if setting.partition("=")[2].rpartition(":")[0].endswith(".py") and (not loaded or Path(loaded).resolve() != file):
         raise UsageError(f"{setting}: another module is called {name} ({loaded}); rename the file")

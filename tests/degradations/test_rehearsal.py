@@ -23,7 +23,7 @@ def broken(photo: Photo) -> Photo:
 @pytest.mark.parametrize(
     ("apply", "reason"),
     [
-        (broken, r"own/7: fails on a synthetic photo \(ValueError: no idea at all\)"),
+        (broken, r"own/7: fails on a synthetic photo \(ValueError: no idea at all in test_rehearsal\.py, line \d+\)"),
         (lambda photo: photo / 255, r"own/7: gave float64 \(96, 128, 3\), promised is uint8"),
         (lambda photo: photo[..., 0], r"own/7: gave uint8 \(96, 128\)"),
         (lambda photo: photo[..., :2], r"own/7: gave uint8 \(96, 128, 2\)"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from fixtures.error_texts import without_place
 from iqbench.evaluation import predictions
 from iqbench.evaluation.encoded_model import EncodedModel
 from iqbench.inference.encoding import Encodings
@@ -183,7 +184,7 @@ def test_a_pair_that_the_model_fails_on_has_a_row_that_says_so_and_costs_no_othe
     table = pairs("abc", [("a", "b", 1.0), ("a", "c", 1.0), ("b", "c", 1.0), ("b", "a", 0.0)])
     rows = pair_predictions(Choosy(), table, encodings([1.0, 2.0, 3.0]))
     assert rows["status"].tolist() == ["ok", "model_error", "model_error", "ok"]
-    assert rows["error"].tolist() == ["", "RuntimeError: no opinion", "RuntimeError: no opinion", ""]
+    assert rows["error"].map(without_place).tolist() == ["", *["RuntimeError: no opinion"] * 2, ""]
     assert rows["margin"].tolist()[::3] == [-1.0, 1.0]
     assert rows["margin"][1:3].isna().all()
     assert rows["order_consistent"][1:3].isna().all()
@@ -192,7 +193,7 @@ def test_a_pair_that_the_model_fails_on_has_a_row_that_says_so_and_costs_no_othe
 def test_a_photo_that_the_model_cannot_compare_with_its_anchors_has_a_row_that_says_so():
     rows = vote_predictions(Choosy(), votes([1, 5, 9]), encodings([1.0, 3.0, 2.0]), anchors=3, seed=0)
     assert rows["status"].tolist() == ["model_error"] * 3  # all of them meet the one that cannot be compared
-    assert rows["error"].unique().tolist() == ["RuntimeError: no opinion"]
+    assert rows["error"].map(without_place).unique().tolist() == ["RuntimeError: no opinion"]
     assert rows["predicted"].isna().all()
     alone = vote_predictions(Choosy(), votes([1, 5]), encodings([1.0, 2.0]), anchors=2, seed=0)
     assert alone["status"].tolist() == ["ok", "ok"]

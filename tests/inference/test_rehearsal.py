@@ -81,8 +81,9 @@ def test_a_model_is_refused_after_a_few_of_many_photos(tmp_path: Path) -> None:
         Image.fromarray(noisy_gradient(40, 40, seed=number)).save(path)
         files.append(PhotoFile(f"./{path.name}", path))
     model = OnlyTall(torch.zeros(3), torch.zeros(()))
-    with pytest.raises(
-        UsageError, match=r"KeyError: 'wide' \(prepare_error of \./0\.png and of 3 others; no photo has an answer\)$"
-    ):
+    text = (
+        r"KeyError: 'wide' in test_rehearsal\.py, line \d+ \(prepare_error of \./0\.png and of 3 others; no photo has"
+    )
+    with pytest.raises(UsageError, match=text):
         rehearse_model(model, ENGINE, files)
     assert len(model.sizes) == 2 * PATIENCE

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image, ImageFile
 
+from fixtures.error_texts import without_place
 from zoo.benchmarked import SIZES, Result, benchmark, means, write_photos
 
 DARK = "exposure/-2"
@@ -135,7 +136,7 @@ def test_another_type_than_promised_is_one_line(judge: str, kind: str, line: str
         ("OnlyEncodes", "has no prepare, margin; a model provides prepare, encode and margin"),
         ("in_parallel", "has no prepare, encode, margin; a model provides prepare, encode and margin"),
         ("OnMeta", r"cannot be moved to cpu \(NotImplementedError: Cannot copy out of meta tensor"),
-        ("HalfWeights", r"RuntimeError: .*Half \(model_error of \./0\.png"),
+        ("HalfWeights", r"RuntimeError: .*Half in odd_judges\.py, line \d+ \(model_error of \./0\.png"),
     ],
 )
 def test_what_cannot_judge_at_all_is_one_line(judge: str, line: str, photos: Path, tmp_path: Path) -> None:
@@ -171,7 +172,10 @@ def test_any_error_costs_its_own_rows_and_names_its_class(
     assert result.line == ""
     failed = result.pairs["variant"] == DARK
     assert set(result.pairs["status"][failed]) == {status}
-    assert all(text.startswith(error) and len(text) <= 200 for text in result.pairs["error"][failed])
+    texts = result.pairs["error"][failed]
+    assert texts.str.startswith(error).all()
+    assert texts.map(without_place).str.len().max() <= 200
+    assert texts.str.contains(r"(?: in odd_judges\.py, line \d+)$").all()
     assert set(result.pairs["status"][~failed]) == {"ok"}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iqbench.errors import UsageError, one_line
+from iqbench.errors import UsageError, described, one_line
 from iqbench.inference.failures import raise_if_fatal
 from iqbench.inference.process_state import one_cv2_thread
 from iqbench.interfaces import NotApplicable, Photo, Variant
@@ -58,7 +58,7 @@ def _picture(variant: Variant) -> Photo:
         raise
     except BaseException as error:
         raise_if_fatal(error)
-        raise UsageError(f"degradation {variant.key}: fails on a synthetic photo ({one_line(error)})") from error
+        raise UsageError(f"degradation {variant.key}: fails on a synthetic photo ({described(error)})") from error
     if not np.array_equal(photo, synthetic_photo()):
         raise UsageError(f"degradation {variant.key}: changes the photo that it is given; let it change a copy")
     if not (isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape[2:] == (3,)):

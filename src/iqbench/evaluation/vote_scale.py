@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from iqbench.errors import UsageError, one_line
+from iqbench.errors import UsageError, described
 from iqbench.inference.failures import raise_if_fatal
 from iqbench.interfaces import QualityModel, Scorer
 from iqbench.labels import mean_vote
@@ -64,7 +64,7 @@ def vote_scale(
             shares, score = (None, 0.0) if inputs is None else (model.shares(inputs), float(model.encode(inputs)))
     except Exception as error:
         raise_if_fatal(error)
-        raise UsageError(f"model {kind}: shares fails on a photo ({one_line(error)})") from error
+        raise UsageError(f"model {kind}: shares fails on a photo ({described(error)})") from error
     if shares is None:
         return VoteScale("mean")
     if (

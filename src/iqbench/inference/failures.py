@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 import torch
 
-from iqbench.errors import DiskError, MissingResource, Stopped, UsageError, one_line, raise_if_terminated
+from iqbench.errors import DiskError, MissingResource, Stopped, UsageError, described, one_line, raise_if_terminated
 
 DEVICE_FAULT: type[Exception] | tuple[()] = getattr(torch, "AcceleratorError", ())
 """The error of a device that answers no more until the program is started again."""
@@ -34,7 +34,7 @@ class Failure(NamedTuple):
             BaseException: If the error ends the run; see `raise_if_fatal`.
         """
         raise_if_fatal(error)
-        return cls(status, str(error) if isinstance(error, BrokenPromise) else one_line(error))
+        return cls(status, str(error) if isinstance(error, BrokenPromise) else described(error))
 
 
 def raise_if_fatal(error: BaseException) -> None:

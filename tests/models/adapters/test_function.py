@@ -162,7 +162,7 @@ def test_an_error_about_one_pair_costs_that_pair(module: str) -> None:
         ("brightness", {}, "must name a module and what is in it, such as my_module:my_score"),
         ("mine.py", {}, "must name a module and what is in it, such as mine.py:my_score"),
         ("{m}:Judge.score", {}, r"a method needs an object; write score = Judge\(\)\.score into own_functions"),
-        ("{m}:Ends", {}, r"Ends cannot be made \(SystemExit: no key\)"),
+        ("{m}:Ends", {}, r"Ends cannot be made \(SystemExit: no key in own_functions\.py, line \d+\)"),
         ("{m}:later", {}, "is async"),
         ("{m}:by_name", {}, r"cannot be called as function\(photo\)"),
         ("{m}:needs_a_name", {}, r"cannot be called as function\(photo\) \(missing a required .*weight"),

@@ -13,7 +13,7 @@ from jaxtyping import Float64, UInt8
 from PIL import Image
 from torch import Tensor
 
-from iqbench.errors import UsageError, one_line, raise_if_terminated
+from iqbench.errors import UsageError, described, one_line, raise_if_terminated
 from iqbench.interfaces import Photo, QualityModel, Scorer
 from iqbench.models.adapters.pictures import KeptPicture, PictureComparer, PicturePair
 from iqbench.photos import synthetic_photo
@@ -216,7 +216,7 @@ def _callable(target: str, arguments: dict[str, Any]) -> Any:
     except (Exception, SystemExit) as error:
         if isinstance(error, SystemExit):
             raise_if_terminated(error)
-        raise UsageError(f"model.target={target}: {found.__name__} cannot be made ({one_line(error)})") from error
+        raise UsageError(f"model.target={target}: {found.__name__} cannot be made ({described(error)})") from error
 
 
 def _check_call(function: Callable[..., Any], count: int, setting: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from iqbench.errors import MissingResource, UsageError, one_line, raise_if_terminated
+from iqbench.errors import MissingResource, UsageError, described, one_line, raise_if_terminated
 from iqbench.interfaces import Photo, Scorer
 from iqbench.models.checkpoint import check_checksums, check_first_bytes
 from iqbench.paths import absolute
@@ -199,7 +199,7 @@ def _made(build: Any, target: str, arguments: dict[str, Any]) -> nn.Module:
     except (Exception, SystemExit) as error:
         if isinstance(error, SystemExit):
             raise_if_terminated(error)
-        raise UsageError(f"model.target={target}: cannot be built ({one_line(error)})") from error
+        raise UsageError(f"model.target={target}: cannot be built ({described(error)})") from error
     if not isinstance(network, nn.Module):
         raise UsageError(f"model.target={target}: gave {type(network).__name__}, which is no torch module")
     return network
