@@ -13,8 +13,8 @@ import pytest
 from fixtures.command_line import Outcome, run
 from fixtures.killed_runs import EXPORTS
 from iqbench.benchmark.together import run_together
-from iqbench.cli import Job
 from iqbench.io import lock
+from iqbench.job import Job
 from iqbench.results.schema import FILE_NAME
 from iqbench.sweep import Status
 
@@ -185,7 +185,7 @@ def test_a_sweep_that_is_interrupted_before_its_first_photo_is_no_success(
     begun = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=Job.current)
     command = ("-m", *common, "model=steady,ending", f"out={tmp_path / 'sweep'}")
     with monkeypatch.context() as interrupted:
-        interrupted.setattr("iqbench.cli.Job.current", begun)
+        interrupted.setattr("iqbench.job.Job.current", begun)
         assert run("bench", *command).exit_code == 130
     assert run("bench", *command).exit_code == 0
     assert models(tmp_path / "sweep") == ["ending", "steady"]

@@ -17,6 +17,7 @@ from yaml import YAMLError
 from iqbench import cli, held_jobs, model_job
 from iqbench import config as configuration
 from iqbench.errors import IqbenchError, UsageError
+from iqbench.job import Job
 from iqbench.sweep import Status, recorded
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def job(config: DictConfig) -> None:
 
     A job of a sweep records its failure, and the next job starts.
     """
-    current = cli.Job.current()
+    current = Job.current()
     if current.is_sweep and held_jobs.are_held():
         held_jobs.hold(partial(_job_steps, config, current), what_is_shared(config))
     else:
@@ -96,7 +97,7 @@ def job(config: DictConfig) -> None:
             pass
 
 
-def _job_steps(config: DictConfig, current: cli.Job) -> "Iterator[Work]":
+def _job_steps(config: DictConfig, current: Job) -> "Iterator[Work]":
     with recorded(current) as status:
         cli.prepare(config, current, "bench")
         summary = yield from bench(Request(config), current.folder, status, _command(current))
@@ -124,7 +125,7 @@ def run_held_jobs() -> None:
         run_together(jobs)
 
 
-def _command(current: cli.Job) -> str:
+def _command(current: Job) -> str:
     """Return the command that repeats a job in a new folder of results."""
     from iqbench.benchmark.plan import PLACE_SETTINGS
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from iqbench import cli
 from iqbench import config as configuration
 from iqbench.errors import UsageError
+from iqbench.job import Job
 
 if TYPE_CHECKING:
     from iqbench.datasets.labelled import LabelledPhotos
@@ -30,7 +31,7 @@ def job(config: DictConfig) -> None:
     """
     from iqbench.reporting.label_audit_report import conclusion, print_audit, write_audit
 
-    current = cli.Job.current()
+    current = Job.current()
     cli.prepare(config, current, "doctor")
     audit = audit_labels(config)
     write_audit(audit, current.folder)

@@ -11,6 +11,7 @@ from iqbench import cli, commands
 from iqbench import config as configuration
 from iqbench.bench import Request
 from iqbench.errors import TooManyFailures
+from iqbench.job import Job
 
 if TYPE_CHECKING:
     from iqbench.exporting.picture_files import PictureFiles
@@ -34,7 +35,7 @@ def job(config: DictConfig) -> None:
     from iqbench.exporting.score_template import TEMPLATE
     from iqbench.inference.failures import NOT_APPLICABLE
 
-    current = cli.Job.current()
+    current = Job.current()
     cli.prepare(config, current, "export")
     rows = export(Request(config), current.folder)
     scores = commands.override("model.file", str(current.folder / TEMPLATE))

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from iqbench import cli
 from iqbench import config as configuration
 from iqbench.errors import TooManyFailures
+from iqbench.job import Job
 from iqbench.sweep import recorded
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run_job(
         failures: Returns the rows without an answer, by status.
         table: The file of the rows.
     """
-    current = cli.Job.current()
+    current = Job.current()
     with recorded(current):
         cli.prepare(config, current, program)
         summary = judge(config, current.folder)

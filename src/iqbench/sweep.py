@@ -16,9 +16,10 @@ from omegaconf import DictConfig
 from pydantic import StrictInt, ValidationError
 
 from iqbench import held_jobs
-from iqbench.cli import Job, until_the_end
+from iqbench.cli import until_the_end
 from iqbench.errors import IqbenchError, TooManyFailures, UsageError, as_disk_error, exit_on_error
 from iqbench.io import natural_order, write_text
+from iqbench.job import Job
 from iqbench.records import Record
 from iqbench.results import FILE_NAME
 

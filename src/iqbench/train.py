@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from iqbench import cli
 from iqbench import config as configuration
 from iqbench.errors import UsageError
+from iqbench.job import Job
 from iqbench.sweep import Status, recorded
 from iqbench.training.processes import is_main_process
 
@@ -33,7 +34,7 @@ def job(config: DictConfig) -> float | None:
     Returns:
         The value of ``optimized_metric``, for a search; None after a failure, which Optuna counts as a failed trial.
     """
-    current = cli.Job.current()
+    current = Job.current()
     value: float | None = None
     with _recorded(current):
         cli.prepare(config, current, "train")
@@ -49,7 +50,7 @@ def job(config: DictConfig) -> float | None:
     return value
 
 
-def _recorded(current: cli.Job) -> AbstractContextManager[Status | None]:
+def _recorded(current: Job) -> AbstractContextManager[Status | None]:
     return recorded(current) if is_main_process() else nullcontext()
 
 
@@ -60,7 +61,7 @@ def alone_in(folder: Path) -> AbstractContextManager[None]:
     return lock(folder) if is_main_process() else nullcontext()
 
 
-def train(config: DictConfig, current: cli.Job) -> "Outcome":
+def train(config: DictConfig, current: Job) -> "Outcome":
     """Train the model, and return its best checkpoint and its metrics. A ``fast_dev_run`` keeps no checkpoint.
 
     Raises:
@@ -122,7 +123,7 @@ def kept_checkpoint(trainer: "Trainer", model: "Learned", folder: Path) -> Path 
     return found.path
 
 
-def check_metric(outcome: "Outcome", current: cli.Job) -> None:
+def check_metric(outcome: "Outcome", current: Job) -> None:
     """Refuse a metric that the training has not logged: a sweep needs it, a single training does not.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.command_line import run
-from iqbench.cli import Job
+from iqbench.job import Job
 from iqbench.results import FILE_NAME
 from iqbench.results.origin import Origin
 from iqbench.results.reader import read_store

@@ -27,10 +27,10 @@ from iqbench.api.workers import is_starting_worker, why_without_workers
 from iqbench.benchmark.comparison_pictures import Catalogue
 from iqbench.benchmark.scoring import Work
 from iqbench.benchmark.together import run_together
-from iqbench.cli import Job
 from iqbench.errors import DiskError, Stopped, UsageError, as_disk_error
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoListing, Variant
+from iqbench.job import Job
 from iqbench.outputs import MARK
 from iqbench.progress import progress_bars
 from iqbench.reporting.exports import export
