@@ -52,7 +52,7 @@ def create(metric: str, weights: str | None) -> Any:
     """
     pyiqa = _package()
     config = _config_of(metric)
-    with _explained_imports(metric), _pkg_resources(), _logged_output():
+    with _explained_imports(f"model.metric={metric}"), _pkg_resources(), _logged_output():
         _import_definition(Path(pyiqa.__file__).parent / "archs", config["metric_opts"]["type"])
         downloads = Downloads(metric, weights)
         try:
@@ -86,7 +86,7 @@ def _package() -> Any:
             "model.metric: needs the package pyiqa, which is for non-commercial use (PolyForm Noncommercial 1.0.0); "
             f"{INSTALL} (offline: the same with pip download elsewhere, then pip install of the files)"
         )
-    with _explained_imports("pyiqa"):
+    with _explained_imports("model=pyiqa"):
         return importlib.import_module("pyiqa")
 
 
@@ -118,13 +118,13 @@ def _import_definition(folder: Path, kind: str) -> None:
 
 
 @contextmanager
-def _explained_imports(metric: str) -> Iterator[None]:
+def _explained_imports(setting: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
         package = (error.name or "").partition(".")[0]
         remedy = INSTALL if package in ("", "clip") or package in INSTALL else f"pip install {package}"
-        raise MissingResource(f"model.metric={metric}: cannot be imported ({one_line(error)}); {remedy}") from error
+        raise MissingResource(f"{setting}: cannot be imported ({one_line(error)}); {remedy}") from error
 
 
 @contextmanager
