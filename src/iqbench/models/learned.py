@@ -21,7 +21,7 @@ from iqbench.models.backbone import Backbone
 from iqbench.models.checkpoint import Architecture, Target, Weights, checkpoint_file, load_weights, read_weights
 from iqbench.models.feature_cache import FeatureCache
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
-from iqbench.preprocessing import Preprocessing, check_rule, view_count
+from iqbench.preprocessing import Preprocessing, check_rule, view_groups
 from iqbench.training_provenance import joined_provenance
 
 SHOWN_IN_BAR = ("val/loss", "val/accuracy", "val/srcc")
@@ -49,6 +49,7 @@ class Learned(LightningModule, ABC):
         losses: The loss for each kind of label; see `iqbench.losses`.
         optimizer: See `iqbench.models.optimization.make_optimizer`.
         schedule: See `iqbench.models.optimization.make_schedules`.
+        levels: See `Backbone`.
 
     Raises:
         UsageError: If a setting names something that does not exist.
@@ -71,6 +72,7 @@ class Learned(LightningModule, ABC):
         optimizer: dict[str, Any],
         schedule: dict[str, Any],
         checkpoint: str = "untrained",
+        levels: list[int] | None = None,
     ) -> None:
         super().__init__()
         self.rule = check_rule(preprocessing)
@@ -93,10 +95,10 @@ class Learned(LightningModule, ABC):
             weights = "none"
         self.is_head_on_packaged_backbone = weights == "packaged" and frozen and unfreeze_every is None
         """True if its head alone is a complete checkpoint, since the package has the rest."""
-        self.backbone = Backbone(backbone, weights, size, batch_statistics)
+        self.backbone = Backbone(backbone, weights, size, batch_statistics, levels)
         if frozen:
             self.backbone.open(0)
-        self.width = self.backbone.width * (1 if view_count(self.rule) == 1 else 2)
+        self.width = self.backbone.width * len(view_groups(self.rule))
         self.normalize = nn.LayerNorm(self.width, elementwise_affine=False)
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}
@@ -176,11 +178,13 @@ class Learned(LightningModule, ABC):
     def features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
         """Return the backbone's features, each picture's scaled to mean 0 and variance 1.
 
-        Of several views of a photo, the features of the first, the whole frame, are joined with the mean of the rest.
+        Of several views of a photo, the means at each scale are joined; see `iqbench.preprocessing.view_groups`.
         """
         if pictures.ndim == 5:
             of_views = self._encoded(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], -1)
-            raw = torch.cat([of_views[:, 0], of_views[:, 1:].mean(dim=1)], dim=1)
+            raw = torch.cat(
+                [group.mean(dim=1) for group in torch.split(of_views, list(view_groups(self.rule)), dim=1)], dim=1
+            )
         else:
             raw = self._encoded(pictures)
         normalized: Tensor = self.normalize(raw)
