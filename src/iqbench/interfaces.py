@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, final, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeGuard, final, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
@@ -101,6 +101,14 @@ class Scorer(ABC):
     def margin(self, first: Float[Tensor, "n 1"], second: Float[Tensor, "n 1"]) -> Float[Tensor, "n"]:
         """Return the difference of the two scores."""
         return (first - second).squeeze(1)
+
+
+def is_scorer(model: object) -> TypeGuard[Scorer]:
+    """Return whether a model's encoding of a photo is its score.
+
+    That is a `Scorer`, or a model of which it depends on a setting; it says so in its attribute ``is_scorer``.
+    """
+    return isinstance(model, Scorer) or getattr(model, "is_scorer", False) is True
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ from iqbench.errors import UsageError
 from iqbench.inference import model_calls
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.interfaces import Preference, QualityModel, Scorer
+from iqbench.interfaces import Preference, QualityModel, is_scorer
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
 """One photo: a path, an image of PIL, an array (height, width, 3) or a tensor (3, height, width) of uint8."""
@@ -126,7 +126,7 @@ class Judge:
         """
         pictures = list(photos)
         encodings = self._encode(pictures)
-        if isinstance(self.model, Scorer):
+        if is_scorer(self.model):
             name, values = "score", encodings[:, 0].double().numpy()
         else:
             name, values = "margin", self._mean_margins(encodings)
@@ -166,7 +166,7 @@ class Judge:
         return torch.stack([encodings[at] for at in sorted(encodings)]) if encodings else torch.zeros(0, 1)
 
     def _check_scores(self) -> None:
-        if not isinstance(self.model, Scorer):
+        if not is_scorer(self.model):
             raise UsageError(
                 f"{type(self.model).__name__} compares photos and has no score for one; use compare or rank"
             )

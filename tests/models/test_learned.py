@@ -177,7 +177,15 @@ def test_a_resumed_training_opens_what_its_epoch_opens(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [siamese, ava])
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("size", 0), ("size", -1), ("size", 3), ("head_width", 0), ("head_width", -1), ("dropout", 1.0), ("dropout", nan)],
+    [
+        ("size", 0),
+        ("size", -1),
+        ("size", 3),
+        ("head_width", 1.5),
+        ("head_width", -1),
+        ("dropout", 1.0),
+        ("dropout", nan),
+    ],
 )
 def test_a_network_that_cannot_be_built_is_refused_by_the_name_of_the_setting(
     make: Callable[..., Learned], key: str, value: float

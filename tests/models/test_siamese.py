@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from fixtures.tiny_models import fit, pairs, pictures, siamese, votes
-from iqbench.errors import UsageError
-from iqbench.interfaces import Pairs, Preference
+from iqbench.errors import CheckpointError, UsageError
+from iqbench.interfaces import Pairs, Preference, is_scorer
+from iqbench.models.checkpoint import Weights, export_head, settings_from_file
 
 
 def skewed(seed: int = 0):
@@ -120,3 +121,46 @@ def test_without_any_winner_there_is_no_accuracy(tmp_path: Path) -> None:
     trainer = fit(siamese(), pairs(4), tmp_path, validation=undecided, max_epochs=1)
     assert "val/loss" in trainer.callback_metrics
     assert "val/accuracy" not in trainer.callback_metrics
+
+
+@pytest.mark.parametrize("head_width", [0, 8])
+@torch.inference_mode()
+def test_a_scoring_head_gives_one_number_a_photo_and_its_margin_is_their_difference(head_width: int) -> None:
+    model = siamese(head="score", head_width=head_width, preprocessing="multiscale", levels=[0, 1])
+    assert is_scorer(model)
+    assert model.width == 3 * 2 * (16 + 32)  # scales, mean and deviation, channels of both levels
+    views = torch.stack([pictures(9, seed=seed) for seed in range(3)])
+    scores = model.encode(views)
+    assert scores.shape == (3, 1)
+    assert torch.equal(model.margin(scores[:2], scores[1:]), (scores[:2] - scores[1:]).squeeze(1))
+    features = torch.stack([model.backbone(each) for each in views])
+    joined = torch.cat([features[:, 0], features[:, 1:5].mean(dim=1), features[:, 5:].mean(dim=1)], dim=1)
+    assert scores == pytest.approx(model.lean(model.normalize(joined)), abs=1e-5)
+
+
+def test_a_comparing_head_has_no_scores() -> None:
+    assert not is_scorer(siamese())
+    assert not is_scorer(object())
+    with pytest.raises(UsageError, match=r"model\.head=both: no such head; there are compare and score"):
+        siamese(head="both")
+
+
+def test_a_scoring_head_learns_and_comes_back_from_its_file(tmp_path: Path) -> None:
+    settings = {"head": "score", "head_width": 0, "levels": [1], "frozen": True}
+    model = siamese(**settings)
+    fit(model, pairs(8), tmp_path, max_steps=3)
+    file = tmp_path / "head.safetensors"
+    export_head(file, Weights(model.state_dict(), "siamese", model.architecture, {}))
+    described = settings_from_file(file, "siamese", {})
+    assert (described["head"], described["head_width"], described["levels"]) == ("score", 0, [1])
+
+
+def test_a_file_of_an_earlier_version_is_of_a_comparing_head(tmp_path: Path) -> None:
+    model = siamese()
+    old = {name: value for name, value in model.architecture.items() if name not in ("head", "levels")}
+    file = tmp_path / "old.safetensors"
+    export_head(file, Weights(model.state_dict(), "siamese", old, {}))
+    described = settings_from_file(file, "siamese", {"head": "compare"})
+    assert (described["head"], described["levels"]) == ("compare", None)
+    with pytest.raises(CheckpointError, match=r"trained with model\.head=compare, but model\.head=score was given"):
+        settings_from_file(file, "siamese", {"head": "score"})

@@ -15,7 +15,7 @@ from iqbench.benchmark.cross_pairs import cross_sample, partners
 from iqbench.benchmark.pairs import Margins, ScoredPhoto, margins_of, score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.batching import one_torch_thread
-from iqbench.interfaces import CostlyPairs, PhotoFile, Scorer
+from iqbench.interfaces import CostlyPairs, PhotoFile, is_scorer
 from iqbench.progress import track
 from iqbench.results.schema import CrossPairRow
 from iqbench.results.store import CrossKey, Store
@@ -43,7 +43,7 @@ class SampleEncodings:
         by_name = {file.name: file for file in files}
         return cls(
             []
-            if isinstance(task.model, Scorer | CostlyPairs)
+            if is_scorer(task.model) or isinstance(task.model, CostlyPairs)
             else [by_name[name] for name in cross_sample(list(by_name))]
         )
 

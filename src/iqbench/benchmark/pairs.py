@@ -17,7 +17,7 @@ from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, compare_each
 from iqbench.inference.failures import Failure
 from iqbench.inference.worker import UNKNOWN_CHANGE, PhotoRecord, PreparedPhoto
-from iqbench.interfaces import QualityModel, Scorer
+from iqbench.interfaces import QualityModel, is_scorer
 from iqbench.results.schema import PairRow
 
 Pair = tuple[int, int]
@@ -174,7 +174,7 @@ def _row(task: BenchmarkTask, pending: PendingPhoto, pair: Pair, answer: Margins
     reference, variant = pair
     failure = pending.failure_of(pair, answer)
     margins = answer if failure is None and isinstance(answer, Margins) else None
-    scored = margins is not None and isinstance(task.model, Scorer)
+    scored = margins is not None and is_scorer(task.model)
     change = pending.input_changes.get(variant, UNKNOWN_CHANGE) if reference == 0 else UNKNOWN_CHANGE
     return PairRow(
         photo=pending.record.name,

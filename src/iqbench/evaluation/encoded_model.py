@@ -12,7 +12,7 @@ from scipy.special import expit
 from iqbench.inference.batching import compare_each
 from iqbench.inference.encoding import Encodings
 from iqbench.inference.failures import Failure
-from iqbench.interfaces import PhotoFile, QualityModel, Scorer
+from iqbench.interfaces import PhotoFile, QualityModel, is_scorer
 from iqbench.progress import track
 from iqbench.protocol import Protocol, combine_orders, orders_agree, verdict_signs
 
@@ -52,7 +52,7 @@ class EncodedModel:
     @property
     def has_scores(self) -> bool:
         """True if the model scores photos; otherwise it only compares them."""
-        return isinstance(self.model, Scorer)
+        return is_scorer(self.model)
 
     def places(self, files: Sequence[PhotoFile]) -> Places:
         """Return the rows of photos among the encodings."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from iqbench.errors import UsageError, described
 from iqbench.inference.failures import raise_if_fatal
-from iqbench.interfaces import QualityModel, Scorer
+from iqbench.interfaces import QualityModel, is_scorer
 from iqbench.labels import mean_vote
 
 TOLERANCE = 1e-2
@@ -51,7 +51,7 @@ def vote_scale(
     Raises:
         UsageError: If the predicted shares do not sum to 1 or contradict the score.
     """
-    if not isinstance(model, Scorer):
+    if not is_scorer(model):
         return VoteScale("preference", "the model compares photos and has no score")
     if not isinstance(model, PredictsVotes):
         return VoteScale("score", "the model's scores are not votes")

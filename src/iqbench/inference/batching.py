@@ -16,7 +16,7 @@ from iqbench.inference import model_calls
 from iqbench.inference.engine_config import PRECISIONS, EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.inference.placement import is_thread_safe
-from iqbench.interfaces import QualityModel, Scorer
+from iqbench.interfaces import QualityModel, is_scorer
 
 Tag = TypeVar("Tag")
 
@@ -86,7 +86,7 @@ class Batcher(Generic[Tag]):
         self._max_running = BATCHES_AHEAD * engine.inference_thread_count if is_network else 0
         self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
         self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
-        self._one_number = encode is None and isinstance(model, Scorer)
+        self._one_number = encode is None and is_scorer(model)
         self._width: int | None = None
 
     def __enter__(self) -> Self:

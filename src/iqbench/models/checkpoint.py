@@ -37,8 +37,8 @@ BACKBONE = "backbone."
 Architecture = dict[str, str | int | list[int] | None]
 """The hyperparameters that decide names, shapes and meaning of the tensors."""
 
-LATER: Architecture = {"levels": None}
-"""Hyperparameters that files of earlier versions do not name, with what these had."""
+LATER: dict[str, Architecture] = {"siamese": {"levels": None, "head": "compare"}, "ava": {"levels": None}}
+"""Hyperparameters of each family that files of earlier versions do not name, with what these had."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def _weights(state: Any, card: Any) -> Weights:
     if not all(isinstance(prefix, str) for prefix in weights.trained_on.get("photos", [])):
         raise TypeError("not the sha256 prefixes of photos")
     bytes.fromhex("".join(weights.trained_on.get("looks", [])))
-    return replace(weights, architecture={**LATER, **weights.architecture})
+    return replace(weights, architecture={**LATER.get(weights.family, {}), **weights.architecture})
 
 
 def _sha256(state: dict[str, Tensor], card: dict[str, Any]) -> str:
