@@ -1,5 +1,6 @@
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
@@ -199,7 +200,9 @@ def test_a_map_without_any_contrast_has_a_gradient() -> None:
     assert all(parameter.grad.isfinite().all() for parameter in network.net.parameters())
 
 
-@pytest.mark.parametrize("levels", [[], [5], [-1], ["a"], [1.5]])
-def test_levels_that_a_network_does_not_have_are_refused(levels: list[int]) -> None:
-    with pytest.raises(UsageError, match=r"model\.levels=.*must be numbers from 0 to 4, the stages of tf_efficientnet"):
+@pytest.mark.parametrize("levels", [[], [5], [-1], ["a"], ["a", 1], [1.5], 3, "12"])
+def test_levels_that_a_network_does_not_have_are_refused(levels: Any) -> None:
+    with pytest.raises(
+        UsageError, match=r"model\.levels=.*must be a list of numbers from 0 to 4, the stages of tf_efficientnet"
+    ):
         Backbone("tf_efficientnet_lite0", "none", 64, "auto", levels=levels)

@@ -60,7 +60,6 @@ class Backbone(nn.Module):
         self, name: str, weights: str, size: int, batch_statistics: str, levels: Sequence[int] | None = None
     ) -> None:
         super().__init__()
-        self.levels = None if levels is None else sorted(set(levels))
         if batch_statistics not in ("auto", "kept", "learned"):
             raise UsageError(f"model.batch_statistics={batch_statistics}: must be auto, kept or learned")
         self.keeps_statistics = batch_statistics == "kept" or (batch_statistics == "auto" and weights != "none")
@@ -76,8 +75,7 @@ class Backbone(nn.Module):
         self.net.to(memory_format=torch.channels_last)  # a third to a half faster for convolutions
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
-        if self.levels is not None:
-            _check_levels(self.net, name, self.levels)
+        self.levels = None if levels is None else _checked_levels(self.net, name, levels)
         self.width = self._measured_width(name, size)
         self.size = size
         self.register_load_state_dict_post_hook(_discard_folded_net)  # type: ignore[no-untyped-call]
@@ -204,13 +202,16 @@ def _packaged_weights(net: nn.Module) -> dict[str, Tensor]:
     return dict(zip(state, tensors, strict=True))
 
 
-def _check_levels(net: nn.Module, name: str, levels: Sequence[int]) -> None:
-    """Refuse levels that a network does not have."""
+def _checked_levels(net: nn.Module, name: str, levels: Sequence[int]) -> list[int]:
+    """Return levels in their order in a network, or refuse those that it does not have."""
     if not hasattr(net, "forward_intermediates"):
         raise UsageError(f"model.levels={levels}: model.backbone={name} shows no maps of its stages; use null")
-    count = len(net.feature_info)  # type: ignore[arg-type]
-    if not levels or not all(isinstance(level, int) and 0 <= level < count for level in levels):
-        raise UsageError(f"model.levels={levels}: must be numbers from 0 to {count - 1}, the stages of {name}, or null")
+    numbers = range(len(net.feature_info))  # type: ignore[arg-type]
+    if not isinstance(levels, Sequence) or not levels or not all(level in numbers for level in levels):
+        raise UsageError(
+            f"model.levels={levels}: must be a list of numbers from 0 to {numbers[-1]}, the stages of {name}, or null"
+        )
+    return sorted(set(levels))
 
 
 def _mean_and_deviation(maps: Float[Tensor, "n c height width"]) -> Float[Tensor, "n 2c"]:
