@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from iqbench.benchmark.pairs import score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.datasets.degraded import DegradedPhotos
 from iqbench.datasets.folder import Folder
+from iqbench.degradations.drawn import Kind
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.inference.engine_config import EngineConfig
@@ -26,7 +28,8 @@ from iqbench.results.schema import ORIGINAL
 
 FAIR = Protocol("standard", orders="both", tie_worth=0.5, tie_margin=1e-6)
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
-DARKER = suite({"exposure": exposure_ladders([-3, -2], "encoded")})
+DARKER_KIND = Kind("exposure", partial(exposure_ladders, stops=[-3, -2], light="encoded"))
+DARKER = suite({"exposure": DARKER_KIND.degradation})
 ADAM = {"name": "Adam", "lr": 0.01, "backbone_lr": 0.01, "layer_decay": 1.0}
 
 
@@ -43,7 +46,7 @@ def trained(build: Callable[..., Any], folder: Path, upside_down: bool) -> Any:
     model = build(optimizer=ADAM)
     data = DegradedPhotos(
         files=made_photos(folder / "training", range(8)),
-        variants=DARKER,
+        kinds=[DARKER_KIND],
         learner=model,
         examples=batches(),
         validation_share=0.2,

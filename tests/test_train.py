@@ -39,14 +39,16 @@ def no_loader_outlives_its_training() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["siamese", "ava"])
-def test_a_trained_checkpoint_benchmarks_and_says_that_it_is_a_demo(folder: Path, tmp_path: Path, model: str) -> None:
+def test_a_trained_checkpoint_benchmarks_and_says_that_no_human_label_is_in_it(
+    folder: Path, tmp_path: Path, model: str
+) -> None:
     photos = ("data=folder", f"data.root={folder}")
     outcome = run("train", f"model={model}", *TINY, *SHORT, *photos, f"out={tmp_path / 'train'}")
     assert outcome.exit_code == 0, outcome.err
-    assert "a demo, self-supervised on degraded copies" in outcome.err
+    assert "self-supervised on degraded copies" in outcome.err
     best = tmp_path / "train" / "checkpoints" / "best.ckpt"
     content = torch.load(best, weights_only=True)
-    assert "demo" in content["iqbench"]["trained_on"]["what"]
+    assert "without any human label" in content["iqbench"]["trained_on"]["what"]
     assert list((tmp_path / "train" / "tensorboard").rglob("events.out.tfevents.*"))
 
     judged = run(

@@ -17,8 +17,8 @@ from omegaconf import OmegaConf
 
 from iqbench.errors import UsageError
 
-PATH_KEYS = ("data.root", "data.file", "data.cache", "model.file", "model.manifest")
-"""The settings of data sets and models that are paths."""
+PATH_KEYS = ("data.root", "data.file", "data.cache", "model.file", "model.manifest", "examples.features")
+"""The settings of data sets, models and examples that are paths."""
 
 VARIABLES = ("IQBENCH_RESULTS", "IQBENCH_PHOTOTRIAGE", "IQBENCH_AVA", "IQBENCH_CACHE")
 """The environment variables that are paths."""

@@ -1,7 +1,7 @@
 """Training provenance: what a model learned from in all trainings of its chain, and which photos it has seen."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -25,17 +25,21 @@ class Trained(Protocol):
     trained_on: dict[str, Any]
 
 
-def training_step(what: str, labels: Labels, photos: Iterable[tuple[str, str | None]]) -> dict[str, Any]:
+def training_step(
+    what: str, labels: Labels, photos: Iterable[tuple[str, str | None]], damage: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the provenance of one training.
 
     Args:
         what: The data set and its size, in words.
         labels: The kind of its labels.
         photos: The sha256 of each photo that it trains on or chooses the checkpoint with, and its perceptual hash.
+        damage: The types of damage that it is taught, if it is taught any.
 
     Returns:
-        ``what``, ``labels``, the sorted prefixes of the sha256 in ``photos``, the sorted hashes in ``looks``, and in
-        ``steps`` the one step: ``what``, ``labels``, the number of ``photos`` and a digest of their ``contents``.
+        ``what``, ``labels``, ``damage`` if there is any, the sorted prefixes of the sha256 in ``photos``, the sorted
+        hashes in ``looks``, and in ``steps`` the one step: ``what``, ``labels``, the number of ``photos`` and a digest
+        of their ``contents``.
 
     Example:
         >>> training_step("a set", "pairs", [("f" * 64, None), ("0" * 64, "a" * 32)])["photos"]
@@ -44,6 +48,7 @@ def training_step(what: str, labels: Labels, photos: Iterable[tuple[str, str | N
     shas, looks = zip(*photos, strict=True)
     prefixes = sorted({sha[:SHA_DIGITS] for sha in shas})
     provenance = {"what": what, "labels": labels, "photos": prefixes, "looks": sorted({look for look in looks if look})}
+    provenance |= {"damage": list(damage)} if damage else {}
     return provenance | {"steps": _steps(provenance)}
 
 
@@ -70,7 +75,8 @@ def joined_provenance(before: Mapping[str, Any], after: Mapping[str, Any]) -> di
     steps = earlier if earlier[-1:] == later else earlier + later
     if not steps:
         return {}
-    together = {key: sorted({*before.get(key, []), *after.get(key, [])}) for key in PHOTO_KEYS}
+    keys = [*PHOTO_KEYS, *(["damage"] if before.get("damage") or after.get("damage") else [])]
+    together = {key: sorted({*before.get(key, []), *after.get(key, [])}) for key in keys}
     what = ", then ".join(str(step["what"]) for step in steps)
     return {"what": what, "labels": steps[-1]["labels"], **together, "steps": steps}
 

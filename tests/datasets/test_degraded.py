@@ -11,12 +11,14 @@ from PIL import Image
 from fixtures.fatal_photos import decode_or_die
 from fixtures.photos import noisy_gradient
 from fixtures.tiny_models import examples as batches
+from fixtures.tiny_models import fit, siamese
 from iqbench import photos
 from iqbench.datasets import degraded
 from iqbench.datasets.decode_check import decode_all
 from iqbench.datasets.degraded import DegradedPhotos, DegradedVotes
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur_ladder
+from iqbench.degradations.drawn import Kind
 from iqbench.degradations.exposure import exposure_ladders
 from iqbench.degradations.ladder import suite
 from iqbench.errors import UsageError
@@ -28,8 +30,13 @@ PREPROCESSING = Preprocessing("squash", 32)
 VOTES = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
 
 
+def kinds() -> list[Kind]:
+    exposure = partial(exposure_ladders, stops=[-2, -1, 2], light="encoded")
+    return [Kind("blur", partial(blur_ladder, sigma=[1, 2, 4])), Kind("exposure", exposure)]
+
+
 def variants() -> list[Variant]:
-    return suite({"blur": blur_ladder([1, 2, 4]), "exposure": exposure_ladders([-2, -1, 2], "encoded")})
+    return suite({kind.type: kind.degradation for kind in kinds()})
 
 
 class Learner:
@@ -38,7 +45,7 @@ class Learner:
 
 
 def examples(files: list[PhotoFile], labels: str = "pairs", **changes: object) -> DegradedPhotos:
-    settings = {"files": files, "variants": variants(), "learner": Learner(), "seed": 0, "validation_share": 0.3}
+    settings = {"files": files, "kinds": kinds(), "learner": Learner(), "seed": 0, "validation_share": 0.3}
     settings |= {"examples": batches(labels=labels), "votes": VOTES}
     return DegradedPhotos(**{**settings, **changes})
 
@@ -130,19 +137,19 @@ def test_pairs_are_every_variant_against_the_photo_and_each_level_against_the_ne
 
 
 def test_the_better_photo_of_a_training_pair_is_the_one_with_the_label(files: list[PhotoFile]) -> None:
-    darker = suite({"exposure": exposure_ladders([-2], "encoded")})
+    darker = [Kind("exposure", partial(exposure_ladders, stops=[-2], light="encoded"))]
     torch.manual_seed(0)
-    for batch in examples(files, variants=darker).train_dataloader():
+    for batch in examples(files, kinds=darker).train_dataloader():
         brighter_first = batch.first.float().mean(dim=(1, 2, 3)) > batch.second.float().mean(dim=(1, 2, 3))
         assert torch.equal(brighter_first, batch.preference == 1.0)
 
 
 def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
     """A model must not learn to recognise the better picture by its being mirrored."""
-    nothing = suite({"exposure": exposure_ladders([0.001], "encoded")})
+    nothing = [Kind("exposure", partial(exposure_ladders, stops=[0.001], light="encoded"))]
     torch.manual_seed(0)
     mirror_states = []
-    loader = examples(files, variants=nothing).train_dataloader()
+    loader = examples(files, kinds=nothing).train_dataloader()
     for epoch in range(8):
         loader.sampler.set_epoch(epoch)
         for batch in loader:
@@ -154,14 +161,18 @@ def test_a_training_pair_is_mirrored_as_a_whole(files: list[PhotoFile]) -> None:
 def test_votes_fall_with_the_severity_and_the_photo_has_the_most(files: list[PhotoFile]) -> None:
     dataset = examples(files, labels="votes").val_dataloader().dataset
     assert isinstance(dataset, DegradedVotes)
-    means = {variant.key if variant else None: mean_vote(v.unsqueeze(0)).item() for variant, v in dataset.voted}
+    keys = [None, *(variant.key for variant in variants())]
+    means = {
+        keys[number]: mean_vote(dataset.histogram(strength).unsqueeze(0)).item()
+        for _, number, strength in dataset.voted
+    }
     assert means[None] > means["blur/1.0"] > means["blur/2.0"] > means["blur/4.0"]
     assert means[None] > means["exposure/-1"] > means["exposure/-2"]
     assert means["blur/4.0"] == means["exposure/-2"] == means["exposure/2"]
     assert means[None] == pytest.approx(7.0, abs=0.15)
     assert means["blur/4.0"] == pytest.approx(3.0, abs=0.15)
-    assert sum(variant is None for variant, _ in dataset.voted) == 3  # once a ladder
-    assert all(v.sum().item() == pytest.approx(1.0) for _, v in dataset.voted)
+    assert sum(number == 0 for at, number, _ in dataset.voted if at == 0) == 3  # once a ladder
+    assert all(example.votes.sum().item() == pytest.approx(1.0) for example in list(dataset))
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -191,9 +202,12 @@ def test_a_share_that_leaves_a_split_empty_is_refused(files: list[PhotoFile], sh
         examples(files, validation_share=share)
 
 
-def test_the_provenance_says_that_it_is_a_demo_and_lists_its_photos(many: list[PhotoFile]) -> None:
+def test_the_provenance_says_that_no_human_label_is_in_it_and_lists_its_photos_and_damage(
+    many: list[PhotoFile],
+) -> None:
     trained_on = examples(many).trained_on
-    assert trained_on["what"].startswith("a demo, self-supervised on degraded copies of 10 photos")
+    assert trained_on["what"] == "self-supervised on degraded copies of 10 photos without any human label"
+    assert trained_on["damage"] == ["blur", "exposure"]
     assert trained_on["photos"] == sorted(sha[:16] for sha in contents(many))
 
 
@@ -224,7 +238,7 @@ def test_overfitting_trains_and_validates_with_the_same_examples(files: list[Pho
     training = [index for batch in data.train_dataloader() for index in batch.row.tolist()]
     validation = [index for batch in data.val_dataloader() for index in batch.row.tolist()]
     assert sorted(training) == validation == [0, 1, 2]
-    assert data.validation_examples.files == data.training_files
+    assert data.validation_examples.pictures.files == data.training_files
 
 
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
@@ -232,7 +246,7 @@ def test_a_photo_that_vanishes_during_training_is_named(files: list[PhotoFile], 
     data = examples(files, labels)
     data.training_files[0].path.unlink()
     with pytest.raises(UsageError, match=r"\.png: could be read when training began, but not now: no such file"):
-        _ = data._dataset(data.training_files)[0]
+        _ = data._dataset("train")[0]
 
 
 def test_photos_are_decoded_in_other_processes(
@@ -243,3 +257,97 @@ def test_photos_are_decoded_in_other_processes(
     monkeypatch.setattr(degraded, "decode_all", partial(decode_all, decode=decode_or_die))
     assert len(examples(result).trained_on["photos"]) == 3
     assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text
+
+
+DRAW = {"parts": 2, "ladders": 2, "levels": 2, "mixed": 1}
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> list[PhotoFile]:
+    """Six photos that are large enough to have parts."""
+    root = tmp_path / "large"
+    root.mkdir()
+    for at in range(6):
+        Image.fromarray(noisy_gradient(300, 340, seed=at)).save(root / f"{at}.png")
+    return list(Folder(str(root), limit=None, seed=0).photos().files)
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+def test_parts_of_a_photo_are_on_its_side_of_the_split(large: list[PhotoFile], labels: str) -> None:
+    data = examples(large, labels, draw=DRAW)
+    sides = [{each.original.file.name for each in data._copies[split]} for split in ("train", "val")]
+    assert sides[0].isdisjoint(sides[1])
+    assert sides[1] == {file.name for file in data.validation_files}
+    assert [len(data._copies[split]) for split in ("train", "val")] == [12, 6]  # each photo whole and two parts
+
+
+def test_each_original_has_severities_of_its_own(large: list[PhotoFile]) -> None:
+    data = examples(large, draw=DRAW)
+    amounts = [damaged.variant.amount for each in data._copies["train"] for damaged in each.damaged]
+    drawn = [amount for amount in amounts if amount is not None]
+    assert len(set(drawn)) > 0.7 * len(drawn) > 20  # three digits: some are drawn twice
+    names = [name for name in data.validation_names["first"] if " part " in name]
+    assert names
+    again = examples(list(reversed(large)), draw=DRAW)
+    assert again.contents == data.contents
+    assert examples(large, draw=DRAW, seed=1).contents != data.contents
+
+
+def test_a_drawn_example_is_a_part_and_its_damaged_copy(large: list[PhotoFile]) -> None:
+    data = examples(large, draw=DRAW)
+    dataset = data._dataset("train")
+    for row, (at, better, worse) in list(enumerate(dataset.contests))[:12]:
+        copies = data._copies["train"][at]
+        original = copies.original.pixels()
+        both = [copies.damaged[n - 1].variant.picture(original, None) if n else original for n in (better, worse)]
+        pair = dataset[row]
+        first, second = (pair.first, pair.second) if pair.preference == 1.0 else (pair.second, pair.first)
+        assert torch.equal(first, PREPROCESSING(both[0]))
+        assert torch.equal(second, PREPROCESSING(both[1]))
+
+
+@pytest.mark.parametrize("labels", ["pairs", "votes"])
+@pytest.mark.parametrize("draw", [None, DRAW])
+def test_hidden_damage_is_validated_with_and_never_trained_on(
+    large: list[PhotoFile], labels: str, draw: dict[str, int] | None
+) -> None:
+    data = examples(large, labels, hidden=["exposure"], draw=draw)
+    training, validation = data._dataset("train"), data._dataset("val")
+    assert "exposure" not in {name for types in training.types() for name in types}
+    assert {"blur", "exposure"} == {name for types in validation.types() for name in types}
+    mask = data.validation_groups["hidden"]
+    assert mask.tolist() == ["exposure" in types for types in validation.types()]
+    assert 0 < mask.sum() < len(mask)
+    assert data.trained_on["damage"] == ["blur"]
+    assert not examples(large, labels, draw=draw).validation_groups
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden": ["blurr"]}, r"self_supervision\.hidden: blurr is not among the types .* Did you mean 'blur'\?"),
+        ({"hidden": ["blur", "exposure"]}, r"self_supervision\.hidden: all types of damage are hidden"),
+        ({"draw": {**DRAW, "ladders": 0}}, r"self_supervision\.draw\.ladders=0: must be a whole number, at least 1"),
+        ({"draw": {**DRAW, "parts": 1.5}}, r"self_supervision\.draw\.parts=1\.5: must be a whole number, at least 0"),
+    ],
+)
+def test_a_wrong_draw_is_refused(files: list[PhotoFile], changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        examples(files, **changes)
+
+
+def test_a_draw_without_one_of_its_numbers_is_refused(files: list[PhotoFile]) -> None:
+    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, ladders, levels, mixed"):
+        examples(files, draw={"parts": 1})
+
+
+def test_hidden_damage_has_a_validation_metric_of_its_own(large: list[PhotoFile], tmp_path: Path) -> None:
+    model = siamese()
+    data = examples(large, learner=model, hidden=["exposure"])
+    fit(model, [], tmp_path, data=data, max_epochs=1)
+    metrics = model.validation_metrics
+    _, predicted, true, _ = model.answers.numpy().T
+    hidden = data.validation_groups["hidden"]
+    right = (np.sign(predicted) == np.sign(true - 0.5)) + 0.5 * (predicted == 0)
+    assert metrics["val/accuracy_hidden"] == pytest.approx(right[hidden].mean())
+    assert metrics["val/accuracy"] == pytest.approx(right.mean())

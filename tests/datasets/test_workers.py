@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from lightning import Trainer
+from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from fixtures.labelled_sets import write_ava, write_pairs, write_phototriage
@@ -20,7 +21,7 @@ from iqbench.datasets.labelled import LabelledPhotos
 from iqbench.datasets.pairs import PairList
 from iqbench.datasets.phototriage import PhotoTriage
 from iqbench.datasets.samples import Samples
-from iqbench.degradations.ladder import suite
+from iqbench.degradations.drawn import Kind
 from iqbench.interfaces import PhotoFile
 from iqbench.models.learned import Learned
 
@@ -74,13 +75,15 @@ def test_degraded_examples_of_the_standard_suite_survive_pickling_without_the_mo
     files: list[PhotoFile], labels: str
 ) -> None:
     nodes = compose("train", ["data=samples", "model=ava"]).degradation
-    variants = suite({name: instantiate(node, name) for name, node in nodes.items()})
+    kinds = [
+        Kind(str(name), instantiate(DictConfig({**node, "_partial_": True}), name)) for name, node in nodes.items()
+    ]
     votes = {"original": 7.0, "harshest": 3.0, "spread": 1.4}
-    data = DegradedPhotos(files, variants, attached(ava()), examples(labels=labels), 0.3, seed=0, votes=votes)
+    data = DegradedPhotos(files, kinds, attached(ava()), examples(labels=labels), 0.3, seed=0, votes=votes)
     dataset = data.train_dataloader().dataset
     pickled = pickle.dumps(dataset)
     restored_dataset = pickle.loads(pickled)
-    for row in range(0, len(variants), 5):
+    for row in range(0, len(dataset), 5):
         assert_same(restored_dataset[row, 3], dataset[row, 3])
     assert b"Backbone" not in pickled
 

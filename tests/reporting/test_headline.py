@@ -165,15 +165,17 @@ def test_a_model_that_contradicts_itself_is_not_recommended():
     assert headline(summary).endswith(expected)
 
 
-def test_demo_weights_are_not_to_be_used_for_culling():
-    demo = "a demo, self-supervised"
+def test_weights_without_human_labels_are_said_to_judge_damage_and_not_taste():
+    demo = "self-supervised on degraded copies"
     summary = changed(summary_of({"a": GOOD, "b": GOOD, "c": COIN}), "models.a", trained_on=demo)
-    assert headline(summary).endswith("a has demo weights: do not cull with it.")
+    assert headline(summary).endswith("a learned from degraded copies, not from people: it judges damage, not taste.")
     both = changed(summary, "models.b", trained_on=demo)
-    assert headline(both).endswith("a and b have demo weights: do not cull with them.")
+    assert headline(both).endswith(
+        "a and b learned from degraded copies, not from people: they judge damage, not taste."
+    )
     alone = changed(summary_of({"a": GOOD, "b": GOOD}), "models.a", trained_on=demo)
     assert headline(changed(alone, "models.b", trained_on=demo)).endswith(
-        "These are demo weights: do not cull with them."
+        "All learned from degraded copies, not from people: they judge damage, not taste."
     )
 
 
@@ -251,5 +253,5 @@ def test_names_are_one_line():
 
 def test_three_sentences_are_the_most():
     flipped = {"a": {"blur": 1.0, "jpeg": 0.4}, "b": UPSIDE_DOWN}
-    text = headline(changed(summary_of(flipped), "models.a", trained_on="a demo, x"))
+    text = headline(changed(summary_of(flipped), "models.a", trained_on="self-supervised on x"))
     assert len(re.split(r"(?<=[.?]) ", text)) == 3

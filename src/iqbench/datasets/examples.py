@@ -4,7 +4,7 @@ The order of an epoch and the random parts of each example depend on the seed an
 on the number of workers or processes. So a killed run resumes in mid-epoch exactly where it was.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
@@ -68,6 +68,8 @@ class Examples:
         augmentation: Arguments of `iqbench.datasets.augmentation.Augmentation`.
         overfit: Number of examples to train on and to validate with; None for all.
         seed: Seed of everything random here.
+        features: Folder in which the features of a frozen backbone are kept. Each picture is then encoded once, and
+            not mirrored. None encodes pictures in every epoch.
 
     Raises:
         UsageError: If a setting is out of range.
@@ -84,6 +86,7 @@ class Examples:
     augmentation: dict[str, float]
     overfit: int | None
     seed: int
+    features: str | None = None
 
     def __post_init__(self) -> None:
         _check_choice("labels", self.labels, ("auto", *get_args(Labels)))
@@ -99,7 +102,10 @@ class Examples:
             raise UsageError(f"examples.label_smoothing={self.label_smoothing}: must be at least 0 and below 1")
         if not 0 <= self.min_difference < 9:
             raise UsageError(f"examples.min_difference={self.min_difference}: must be from 0 to below 9 votes")
-        Augmentation(**self.augmentation)
+        if Augmentation(**self.augmentation).keep < 1 and self.features is not None:
+            raise UsageError(
+                "examples.features: features are kept of whole photos, not of crops; use examples.augmentation.keep=1"
+            )
 
     def labels_for(self, table: TrainingLabels, learner: Learner) -> TrainingLabels:
         """Return the labels in the form that the model learns from.
@@ -138,7 +144,7 @@ class Examples:
             sampler,
             trainer,
             batch_size=self.batch_size // processes,
-            num_workers=self.workers,
+            num_workers=self._loader_workers,
             **loader_options(),
         )
 
@@ -147,17 +153,32 @@ class Examples:
         rank, processes = process_rank(trainer)
         rows = list(range(rank, len(dataset), processes))  # type: ignore[arg-type]
         batch_size = max(1, self.batch_size // processes)
-        return DataLoader(dataset, batch_size, sampler=rows, num_workers=self.workers, **loader_options())
+        return DataLoader(dataset, batch_size, sampler=rows, num_workers=self._loader_workers, **loader_options())
 
-    def dataset(self, table: TrainingLabels, learner: Learner, training: bool) -> "PairExamples | VoteExamples":
-        """Return a table's examples. Swapping, augmentation and smoothing apply to training only."""
+    @property
+    def _loader_workers(self) -> int:
+        """Processes that make batches; there is nothing to make of kept features."""
+        return self.workers if self.features is None else 0
+
+    def dataset(
+        self, table: TrainingLabels, learner: Learner, training: bool, features: Sequence[Tensor] | None = None
+    ) -> "PairExamples | VoteExamples":
+        """Return a table's examples. Swapping, augmentation and smoothing apply to training only.
+
+        Args:
+            table: The labels.
+            learner: The model to train.
+            training: Whether they are for training.
+            features: The kept features of each photo of the table, used in place of the photo; None if none are kept.
+        """
         augmentation = Augmentation(**self.augmentation) if training else None
         smoothing = self.label_smoothing if training else 0.0
         if isinstance(table, PairTable):
             targets, weights = preference_targets(table, self.targets)
             targets = targets * (1 - smoothing) + smoothing / 2
-            return PairExamples(table, targets, weights, learner.preprocessing, augmentation)
-        return VoteExamples(table, table.shares * (1 - smoothing) + smoothing / 10, learner.preprocessing, augmentation)
+            return PairExamples(table, targets, weights, learner.preprocessing, augmentation, features)
+        shares = table.shares * (1 - smoothing) + smoothing / 10
+        return VoteExamples(table, shares, learner.preprocessing, augmentation, features)
 
     def sampling_probabilities(self, table: TrainingLabels) -> Float[np.ndarray, "n"] | None:
         """Return the probability of each row in each draw; None if each row is taken once."""
@@ -202,24 +223,32 @@ class PairExamples(Dataset[Pairs]):
         weights: Float[np.ndarray, "n"],
         prepare: Preprocess,
         augmentation: Augmentation | None,
+        features: Sequence[Tensor] | None = None,
     ) -> None:
         self.table, self.targets, self.weights = table, targets, weights
-        self.prepare, self.augmentation = prepare, augmentation
+        self.prepare, self.augmentation, self.features = prepare, augmentation, features
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, index: SeededRow | int) -> Pairs:
         row, seed = index if isinstance(index, tuple) else (index, 0)
-        both = tuple(read_pixels(self.table.photos[at]) for at in (self.table.first[row], self.table.second[row]))
         target = float(self.targets[row])
-        if self.augmentation is not None:
-            both = self.augmentation(*both, seed=seed)
-            if seed % 2:
-                both, target = both[::-1], 1 - target
-        first, second = (self.prepare(photo) for photo in both)
+        first, second = self._pictures(row, seed)
+        if self.augmentation is not None and seed % 2:
+            first, second, target = second, first, 1 - target
         preference, weight = (torch.tensor(number, dtype=torch.float32) for number in (target, self.weights[row]))
         return Pairs(first, second, preference, weight, torch.tensor(row))
+
+    def _pictures(self, row: int, seed: int) -> tuple[Tensor, Tensor]:
+        """Return the prepared photos of a pair, or the features of these."""
+        places = (int(self.table.first[row]), int(self.table.second[row]))
+        if self.features is not None:
+            return self.features[places[0]], self.features[places[1]]
+        both = tuple(read_pixels(self.table.photos[at]) for at in places)
+        if self.augmentation is not None:
+            both = self.augmentation(*both, seed=seed)
+        return self.prepare(both[0]), self.prepare(both[1])
 
 
 class VoteExamples(Dataset[Votes]):
@@ -231,19 +260,27 @@ class VoteExamples(Dataset[Votes]):
         targets: Float[np.ndarray, "n 10"],
         prepare: Preprocess,
         augmentation: Augmentation | None,
+        features: Sequence[Tensor] | None = None,
     ) -> None:
         self.table, self.targets, self.prepare, self.augmentation = table, targets, prepare, augmentation
+        self.features = features
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, index: SeededRow | int) -> Votes:
         row, seed = index if isinstance(index, tuple) else (index, 0)
+        votes = torch.as_tensor(self.targets[row], dtype=torch.float32)
+        return Votes(self._picture(row, seed), votes, torch.tensor(1.0), torch.tensor(row))
+
+    def _picture(self, row: int, seed: int) -> Tensor:
+        """Return the prepared photo of a row, or its features."""
+        if self.features is not None:
+            return self.features[row]
         pixels = read_pixels(self.table.photos[row])
         if self.augmentation is not None:
             (pixels,) = self.augmentation(pixels, seed=seed)
-        votes = torch.as_tensor(self.targets[row], dtype=torch.float32)
-        return Votes(self.prepare(pixels), votes, torch.tensor(1.0), torch.tensor(row))
+        return self.prepare(pixels)
 
 
 def read_pixels(file: PhotoFile) -> Photo:

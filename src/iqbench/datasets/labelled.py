@@ -8,19 +8,22 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pandas as pd
 from lightning import LightningDataModule
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from iqbench.datasets.cluster_choice import cluster_choice
 from iqbench.datasets.contents import SplitContents, contents_of
 from iqbench.datasets.decode_cache import examine
-from iqbench.datasets.examples import Examples, Learner, PairExamples, VoteExamples
+from iqbench.datasets.examples import Examples, Learner, PairExamples, Preprocess, VoteExamples, read_pixels
+from iqbench.datasets.kept_features import FeatureLearner, KeptFeatures, PictureSets
 from iqbench.datasets.passed_over import PassedOver
 from iqbench.datasets.sampling import usable_sample
 from iqbench.errors import UsageError
@@ -28,6 +31,7 @@ from iqbench.interfaces import ClusterChoice, PhotoFile, PhotoListing, Split
 from iqbench.labels import LabelTable, PairTable, TrainingLabels, concatenate, for_training
 from iqbench.paths import absolute
 from iqbench.training_provenance import joined_provenance, training_step
+from iqbench.version import iqbench_version
 
 log = logging.getLogger(__name__)
 
@@ -156,20 +160,35 @@ class LabelledPhotos(LightningDataModule, ABC):
         """Return the training examples, in an order that depends on the seed and the epoch alone."""
         examples, learner = self._example_settings()
         table = self._example_labels("train")
-        dataset = examples.dataset(table, learner, training=True)
+        dataset = examples.dataset(table, learner, True, self._features(table))
         return examples.training(dataset, examples.sampling_probabilities(table), self.trainer)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the validation examples, the same every time."""
-        examples, _ = self._example_settings()
-        return examples.validation(self.validation_examples, self.trainer)
+        examples, learner = self._example_settings()
+        table = self._validation_labels
+        return examples.validation(examples.dataset(table, learner, False, self._features(table)), self.trainer)
 
     @cached_property
     def validation_examples(self) -> PairExamples | VoteExamples:
-        """The validation examples. The ``row`` of an example in a batch is its index here."""
+        """The validation examples, with their photos. The ``row`` of an example in a batch is its index here."""
         examples, learner = self._example_settings()
-        table = self._example_labels("val" if examples.overfit is None else "train")
-        return examples.dataset(table, learner, training=False)
+        return examples.dataset(self._validation_labels, learner, training=False)
+
+    @cached_property
+    def _validation_labels(self) -> TrainingLabels:
+        examples, _ = self._example_settings()
+        return self._example_labels("val" if examples.overfit is None else "train")
+
+    def _features(self, table: TrainingLabels) -> list[Tensor] | None:
+        """Return the kept features of each photo of a table; None if photos are encoded in every epoch."""
+        examples, learner = self._example_settings()
+        if examples.features is None:
+            return None
+        kept = KeptFeatures(Path(examples.features), cast(FeatureLearner, learner), made_with=iqbench_version())
+        keys = self.examined.loc[[photo.name for photo in table.photos], "sha256"].tolist()
+        pictures = PictureSets(len(table.photos), _OnePicture(table.photos, learner.preprocessing))
+        return [features[0] for features in kept.of(keys, pictures, examples.workers, self.trainer)]
 
     def _example_labels(self, split: Split) -> TrainingLabels:
         examples, learner = self._example_settings()
@@ -189,6 +208,17 @@ class LabelledPhotos(LightningDataModule, ABC):
         if self._examples is None or self._learner is None:
             raise UsageError(f"{self.title}: call configure_examples before training")
         return self._examples, self._learner
+
+
+@dataclass(frozen=True)
+class _OnePicture:
+    """Makes the set of pictures of a labelled photo, which is the photo alone."""
+
+    photos: Sequence[PhotoFile]
+    prepare: Preprocess
+
+    def __call__(self, at: int) -> list[Tensor]:
+        return [self.prepare(read_pixels(self.photos[at]))]
 
 
 def photos_of(tables: Sequence[LabelTable]) -> list[PhotoFile]:

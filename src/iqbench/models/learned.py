@@ -1,5 +1,6 @@
 """Base class of the learned models: a backbone with a head, its optimisation and its logged metrics."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float, Float64, Shaped, UInt8
 from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.utilities.distributed import gather_all_tensors
@@ -175,20 +176,42 @@ class Learned(LightningModule, ABC):
         """Return the network input for a photo; see `iqbench.preprocessing.view`."""
         return self.preprocessing(photo)
 
-    def features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
+    def features(self, pictures: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
         """Return the backbone's features, each picture's scaled to mean 0 and variance 1.
+
+        Takes prepared pictures, or the `kept_features` of them.
 
         Of several views of a photo, the means at each scale are joined; see `iqbench.preprocessing.view_groups`.
         """
+        normalized: Tensor = self.normalize(pictures if pictures.is_floating_point() else self._raw_features(pictures))
+        return normalized
+
+    @property
+    def keeps_features(self) -> bool:
+        """True if training never changes the features of a picture, since the whole backbone stays frozen."""
+        return self.frozen and self.unfreeze_every is None
+
+    @property
+    def features_digest(self) -> str:
+        """A digest of all that `kept_features` depends on besides the pictures: preprocessing and backbone."""
+        content = hashlib.sha256(f"{self.rule} {self.size} {self.hparams['backbone']} {self.backbone.levels}".encode())
+        for name, value in sorted(self.backbone.state_dict().items()):
+            content.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        return content.hexdigest()
+
+    @torch.no_grad()
+    def kept_features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
+        """Return the features before their scaling, on the CPU; `features` takes these in place of the pictures."""
+        if not self.backbone.folded_net:
+            self.backbone.fold_batch_norm()
+        return self._raw_features(pictures.to(self.device)).cpu()
+
+    def _raw_features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
         if pictures.ndim == 5:
             of_views = self._encoded(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], -1)
-            raw = torch.cat(
-                [group.mean(dim=1) for group in torch.split(of_views, list(view_groups(self.rule)), dim=1)], dim=1
-            )
-        else:
-            raw = self._encoded(pictures)
-        normalized: Tensor = self.normalize(raw)
-        return normalized
+            groups = torch.split(of_views, list(view_groups(self.rule)), dim=1)
+            return torch.cat([group.mean(dim=1) for group in groups], dim=1)
+        return self._encoded(pictures)
 
     def _encoded(self, pictures: UInt8[Tensor, "n 3 size size"]) -> Float[Tensor, "n d"]:
         """Return the backbone's output. In a training on the CPU, equal pictures are encoded once where possible."""
@@ -258,6 +281,9 @@ class Learned(LightningModule, ABC):
         if not np.isfinite(losses).all():
             raise diverged(f"the validation loss of epoch {self.current_epoch} is not finite")
         measures = {"loss": float(losses.mean()), **self.measures(predicted, true)}
+        for group, mask in getattr(getattr(self.trainer, "datamodule", None), "validation_groups", {}).items():
+            rows = mask[self.answers[:, 0].long().numpy()]
+            measures |= {f"{name}_{group}": value for name, value in self.measures(predicted[rows], true[rows]).items()}
         self.validation_metrics = {f"val/{name}": value for name, value in measures.items() if value is not None}
         for name, value in self.validation_metrics.items():  # equal in all processes
             self.log(name, value, prog_bar=name in SHOWN_IN_BAR, sync_dist=distributed)

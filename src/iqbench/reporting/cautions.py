@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from iqbench.reporting import model_warnings
 from iqbench.reporting.cluster_notice import cluster_notice
-from iqbench.reporting.headline import is_demo
+from iqbench.reporting.headline import is_self_supervised
 from iqbench.reporting.notices import ceiling_lines, looks_notice, unfinished
 from iqbench.reporting.text_format import and_list, capitalized, percent
 from iqbench.results.summary import Summary
@@ -91,10 +91,9 @@ def _few_photos(summary: Summary) -> Iterator[str]:
         yield f"{photos:,} photos are few: only differences above {percent(least)} points can be shown"
 
 
-def _demo(summary: Summary) -> Iterator[str]:
-    if demo := [name for name, model in summary.models.items() if is_demo(model)]:
-        has = "has" if len(demo) == 1 else "have"
-        yield f"{and_list(demo, 'models')} {has} demo weights, trained on degraded copies and not on human preferences"
+def _self_supervised(summary: Summary) -> Iterator[str]:
+    if some := [name for name, model in summary.models.items() if is_self_supervised(model)]:
+        yield f"{and_list(some, 'models')} learned from degraded copies of photos, without any human label"
 
 
 def _looks(summary: Summary) -> Iterator[str]:
@@ -115,7 +114,7 @@ RULES = (
     BenchmarkRule(100, _incomplete, "all numbers are about a part of the plan"),
     BenchmarkRule(72, _failed, "the photos that are left may be other photos than those that failed"),
     BenchmarkRule(60, _few_photos, "what looks like a difference, or like none, may be luck"),
-    BenchmarkRule(55, _demo, "the numbers are right, but the model has no taste"),
+    BenchmarkRule(55, _self_supervised, "the numbers are about damage, and say nothing about taste"),
     BenchmarkRule(48, _looks, "stopping at a lucky moment makes false claims"),
     BenchmarkRule(35, _wrong_clusters, "the intervals take care of it, if the clusters are right"),
     BenchmarkRule(10, _ceilings, "the corrected score takes care of it"),

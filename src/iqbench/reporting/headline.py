@@ -145,9 +145,10 @@ def _advice(contest: Contest) -> str:
         return "Run them on the same photos."
     if remedies := _remedies(contest):
         return remedies
-    if demo := [name for name in leaders if is_demo(models[name])]:
-        whose = "These are" if demo == leaders == list(models) else f"{and_list(demo, 'models')} {_have(demo)}"
-        return f"{whose} demo weights: do not cull with {_them(demo)}."
+    if some := [name for name in leaders if is_self_supervised(models[name])]:
+        who = "All" if some == leaders == list(models) and len(some) > 1 else and_list(some, "models")
+        judge = "it judges" if len(some) == 1 else "they judge"
+        return f"{who} learned from degraded copies, not from people: {judge} damage, not taste."
     if contest.too_few:
         return ""
     if not sound:
@@ -171,17 +172,13 @@ def _remedies(contest: Contest) -> str:
     return remedies.pop() if len(remedies) == 1 else ""
 
 
-def _have(names: list[str]) -> str:
-    return "has" if len(names) == 1 else "have"
-
-
 def _them(names: list[str]) -> str:
     return "it" if len(names) == 1 else "them"
 
 
-def is_demo(model: ModelSummary) -> bool:
-    """Return whether a model has the packaged demo weights."""
-    return (model.trained_on or "").startswith("a demo")
+def is_self_supervised(model: ModelSummary) -> bool:
+    """Return whether a model learned from degraded copies alone, without any human label."""
+    return (model.trained_on or "").startswith("self-supervised") and ", then " not in (model.trained_on or "")
 
 
 def _photos(summary: Summary) -> str:

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from iqbench import config as configuration
 from iqbench.datasets.labelled import LabelledPhotos
-from iqbench.degradations.ladder import suite
+from iqbench.degradations.drawn import Kind
 from iqbench.errors import UsageError
 from iqbench.models.learned import Learned
 from iqbench.training_provenance import joined_provenance
@@ -27,16 +27,19 @@ def datamodule_for(config: DictConfig, model: Learned) -> LightningDataModule:
     if isinstance(data, LabelledPhotos):
         data.configure_examples(model, examples)
         return data
-    degradations = {
-        type_: configuration.build(node, f"degradation.{type_}") for type_, node in config.degradation.items()
-    }
+    nodes = {str(type_): (node, f"degradation.{type_}") for type_, node in config.degradation.items()}
+    degradations = {type_: configuration.build(node, key) for type_, (node, key) in nodes.items()}
     if semantic := [kind for kind, damage in degradations.items() if damage.group == "semantic"]:
         raise UsageError(
             f"degradation={','.join(semantic)}: cannot be trained on, since it cannot be made of every photo; "
             "choose technical or compositional damage, such as degradation=standard"
         )
+    kinds = [
+        Kind(type_, configuration.build(DictConfig({**node, "_partial_": True}), key))
+        for type_, (node, key) in nodes.items()
+    ]
     degraded: Any = configuration.build(config.self_supervision, "self_supervision")(
-        files=data.photos().files, variants=suite(degradations), learner=model, examples=examples
+        files=data.photos().files, kinds=kinds, learner=model, examples=examples
     )
     model.trained_on = joined_provenance(model.trained_on, degraded.trained_on)
     log.info("This is %s.", degraded.trained_on["what"])

@@ -1,0 +1,114 @@
+"""Originals for self-supervised training: whole photos, and random parts of them at random sizes.
+
+A model that has seen whole photos of one size only judges others badly: how much detail a picture has, and how large
+its objects are, depends on the size. A part of a photo, made smaller, is another good photo, of other content.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import cv2
+import numpy as np
+
+from iqbench.datasets.examples import read_pixels
+from iqbench.interfaces import Photo, PhotoFile
+
+LEAST_SHARE = 0.45
+"""The least share of a side that a part keeps."""
+
+LEAST_SCALE = 0.25
+"""The least size of a part, relative to its size in the photo."""
+
+LEAST_SIDE = 128
+"""The shorter side of a part has at least so many pixels; a photo of which that cannot be made has no parts."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """A photo, or a part of it, as the best picture of a set of degraded copies.
+
+    Args:
+        file: The photo.
+        sha256: Of the file.
+        number: 0 for the whole photo, 1 and up for its parts.
+        frame: Left, top, width and height of the part, as shares of the photo's sides.
+        size: Pixels of the part's width and height after its reduction; None leaves them as they are.
+    """
+
+    file: PhotoFile
+    sha256: str
+    number: int = 0
+    frame: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    size: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The photo's name, with the number of the part."""
+        return self.file.name if self.size is None else f"{self.file.name} part {self.number}"
+
+    @property
+    def key(self) -> str:
+        """What its pixels depend on."""
+        return f"{self.sha256} {self.frame} {self.size}"
+
+    def generator(self, seed: int, purpose: int = 0) -> np.random.Generator:
+        """Return a generator of random numbers for this original, the same in every training with this seed."""
+        return np.random.default_rng([int(self.sha256[:15], 16), self.number, seed, purpose])
+
+    @classmethod
+    def part(cls, file: PhotoFile, sha256: str, number: int, sides: tuple[int, int], seed: int) -> Self | None:
+        """Return a random part of a photo, at a random smaller size; None if the photo is too small for that.
+
+        Args:
+            file: The photo.
+            sha256: Of the file. It decides the part, with ``number`` and ``seed``.
+            number: The number of the part, from 1.
+            sides: Width and height of the photo, in pixels.
+            seed: Another seed gives other parts.
+        """
+        generator = cls(file, sha256, number).generator(seed)
+        shares = generator.uniform(LEAST_SHARE, 1, 2)
+        left, top = generator.uniform(0, 1 - shares)
+        pixels = shares * sides
+        least = max(LEAST_SIDE / pixels.min(), LEAST_SCALE)
+        if least > 1:
+            return None
+        scale = np.exp(generator.uniform(np.log(least), 0))
+        width, height = (round(float(side * scale)) for side in pixels)
+        frame = (float(left), float(top), float(shares[0]), float(shares[1]))
+        return cls(file, sha256, number, frame, (width, height))
+
+    def pixels(self) -> Photo:
+        """Return the picture; each pixel is the mean of the photo's pixels that it covers.
+
+        Raises:
+            UsageError: If the photo can no longer be read.
+        """
+        photo = read_pixels(self.file)
+        if self.size is None:
+            return photo
+        rows, columns = photo.shape[:2]
+        left, top, width, height = self.frame
+        across = slice(int(columns * left), max(int(columns * left) + 1, round(columns * (left + width))))
+        down = slice(int(rows * top), max(int(rows * top) + 1, round(rows * (top + height))))
+        part: Photo = cv2.resize(np.ascontiguousarray(photo[down, across]), self.size, interpolation=cv2.INTER_AREA)
+        return part
+
+
+def originals(
+    files: Sequence[PhotoFile], sha256: Sequence[str], sides: Sequence[tuple[int, int]], parts: int, seed: int
+) -> Iterator[Original]:
+    """Yield each photo and so many random parts of it.
+
+    Args:
+        files: The photos.
+        sha256: Of each file.
+        sides: Width and height of each photo, in pixels.
+        parts: Parts of each photo.
+        seed: Seed of the parts.
+    """
+    for file, sha, size in zip(files, sha256, sides, strict=True):
+        yield Original(file, sha)
+        every = (Original.part(file, sha, number, size, seed) for number in range(1, parts + 1))
+        yield from (part for part in every if part is not None)
