@@ -1,8 +1,8 @@
 """Facts about runs that no verdict table holds: their records, missing shards, and each model's origin."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -14,11 +14,16 @@ from iqbench.training_provenance import NEAR_COPY
 
 @dataclass(frozen=True)
 class ModelOrigin:
-    """The training data of a model, how many photos of the runs were in it, and how many more look like one in it."""
+    """The training data of a model, how many photos of the runs were in it, and how many more look like one in it.
+
+    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types that were left out.
+    """
 
     trained_on: str | None
     photos_seen_in_training: int
     near_copies_of_training_photos: int = 0
+    taught: Sequence[str] = ()
+    left_out: Mapping[str, float] = field(default_factory=dict)
 
 
 def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelOrigin]:
@@ -33,9 +38,10 @@ def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelO
         of_model = [run for run in runs if run.identity["model_name"] == name]
         photos = pd.concat([run.photos for run in of_model])
         seen, near = photos["seen_in_training"].astype(bool), photos["notes"].str.endswith(NEAR_COPY)
-        trained_on = of_model[0].details["trained_on"].get("what")
+        trained_on = of_model[0].details["trained_on"]
         counts = (int(photos.loc[which, "sha256"].nunique()) for which in (seen, near))
-        origins[name] = ModelOrigin(trained_on, *counts)
+        damage, left_out = trained_on.get("damage", []), trained_on.get("left_out", {})
+        origins[name] = ModelOrigin(trained_on.get("what"), *counts, taught=damage, left_out=left_out)
     return origins
 
 

@@ -229,6 +229,8 @@ def _model_summary(name: str, parts: ModelParts, against: BaselineComparisons) -
         trained_on=origin.trained_on,
         photos_seen_in_training=origin.photos_seen_in_training,
         near_copies_of_training_photos=origin.near_copies_of_training_photos,
+        taught=list(origin.taught),
+        left_out=dict(origin.left_out),
         photos=int(tables.asked["original"].nunique()),
         overall=accuracies.overall(),
         macro=accuracies.macro(),

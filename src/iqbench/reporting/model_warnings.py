@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from iqbench.reporting.blind_spots import CHANCE, lies_above
+from iqbench.reporting.taught_damage import taught_lines
 from iqbench.reporting.text_format import one_line, percent
 from iqbench.results.evaluation_summary import EvaluatedModel
 from iqbench.results.model_summary import ModelSummary, RepeatSample, SecondAnswers
@@ -164,6 +165,7 @@ WARNINGS = (
     Rule(70, _unanswered, "the accuracy is about the pairs that were answered, and about ties"),
     Rule(65, _like_baseline, "the model may see nothing but a file size or a brightness"),
     Rule(50, _compression_detector, "it may detect a file's history, and not damage"),
+    Rule(47, taught_lines, "an accuracy on damage that a model was taught shows that it can be learned"),
     Rule(45, _single_type, "it is a detector of one kind of damage"),
     Rule(40, _precision_loss, "a setting changes verdicts, and can be changed back"),
     Rule(30, _slight_position_bias, "few verdicts depend on the order"),

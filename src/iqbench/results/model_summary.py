@@ -270,6 +270,10 @@ class ModelSummary(Record):
     trained_on: str | None
     photos_seen_in_training: int
     near_copies_of_training_photos: int = 0
+    taught: list[str] = Field(default_factory=list)
+    """The types of damage that it learned from, if it learned from degraded copies."""
+    left_out: dict[str, float] = Field(default_factory=dict)
+    """Its accuracy on types of damage, each in a training that left the type out, on other photos; in its weights."""
     photos: int
     overall: PairStatistics
     macro: MacroAccuracy
