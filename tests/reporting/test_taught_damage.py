@@ -30,8 +30,8 @@ def test_where_all_types_were_taught_the_accuracy_of_trainings_that_left_one_out
     lines = list(taught_lines(summary(taught=["blur", "jpeg", "noise"], left_out=left_out).models["a"]))
     assert lines == [
         "was taught 3 of these 3 types of damage, on copies of other photos",
-        "is right in 85.0 % of the pairs of a type that its training leaves out, on average over 3 of these types and on "
-        "other photos (least on jpeg: 70.0 %)",
+        "is right in 85.0 % of the pairs of a type that its training leaves out, on average over 3 of these types and "
+        "on other photos (least on jpeg: 70.0 %)",
     ]
 
 

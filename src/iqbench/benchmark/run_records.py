@@ -16,7 +16,7 @@ from iqbench.training_provenance import NEAR_COPY
 class ModelOrigin:
     """The training data of a model, how many photos of the runs were in it, and how many more look like one in it.
 
-    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types that were left out.
+    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types left out.
     """
 
     trained_on: str | None
@@ -39,9 +39,9 @@ def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelO
         photos = pd.concat([run.photos for run in of_model])
         seen, near = photos["seen_in_training"].astype(bool), photos["notes"].str.endswith(NEAR_COPY)
         trained_on = of_model[0].details["trained_on"]
-        counts = (int(photos.loc[which, "sha256"].nunique()) for which in (seen, near))
+        counts = [int(photos.loc[which, "sha256"].nunique()) for which in (seen, near)]
         damage, left_out = trained_on.get("damage", []), trained_on.get("left_out", {})
-        origins[name] = ModelOrigin(trained_on.get("what"), *counts, taught=damage, left_out=left_out)
+        origins[name] = ModelOrigin(trained_on.get("what"), counts[0], counts[1], damage, left_out)
     return origins
 
 
