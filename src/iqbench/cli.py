@@ -180,16 +180,16 @@ def _add_to_record(record: Path, settings: dict[str, Any]) -> None:
 
 
 def adopt_checkpoint(model: DictConfig, given: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Set the architecture in a learned model's config to that of its checkpoint file, and return these settings.
+    """Set the architecture in a learned model's config to that of its weights, and return these settings.
 
     Args:
         model: The ``model`` part of a config.
-        given: Returns the settings in it that the user has given; called if there is a file.
+        given: Returns the settings in it that the user has given; called if there are weights to load.
 
     Raises:
         CheckpointError: If the file cannot be used, or a given setting disagrees with it.
     """
-    if model.get("checkpoint") in (None, "untrained", "reference"):
+    if model.get("checkpoint") in (None, "untrained"):
         return {}
     from iqbench.models.checkpoint import checkpoint_file, settings_from_file
     from iqbench.models.learned import Learned

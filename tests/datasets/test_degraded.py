@@ -259,7 +259,7 @@ def test_photos_are_decoded_in_other_processes(
     assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text
 
 
-DRAW = {"parts": 2, "ladders": 2, "levels": 2, "mixed": 1}
+DRAW = {"parts": 1, "enlarged": 1, "ladders": 2, "levels": 2, "mixed": 1}
 
 
 @pytest.fixture
@@ -337,7 +337,7 @@ def test_a_wrong_draw_is_refused(files: list[PhotoFile], changes: dict[str, obje
 
 
 def test_a_draw_without_one_of_its_numbers_is_refused(files: list[PhotoFile]) -> None:
-    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, ladders, levels, mixed"):
+    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, enlarged, ladders, levels, mixed"):
         examples(files, draw={"parts": 1})
 
 

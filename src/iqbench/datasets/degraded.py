@@ -57,7 +57,8 @@ class Draw:
     """How many pictures to draw; see `iqbench.degradations.drawn` and `iqbench.datasets.originals`.
 
     Args:
-        parts: Random parts of each photo, which are originals too.
+        parts: Random parts of each photo, made smaller, which are originals too.
+        enlarged: Other parts, made larger.
         ladders: Ladders of damage for each original, at random.
         levels: Levels of each ladder, at random severities.
         mixed: Mixtures of several kinds of damage for each original.
@@ -67,12 +68,13 @@ class Draw:
     """
 
     parts: int
+    enlarged: int
     ladders: int
     levels: int
     mixed: int
 
     def __post_init__(self) -> None:
-        for name, least in (("parts", 0), ("ladders", 1), ("levels", 1), ("mixed", 0)):
+        for name, least in (("parts", 0), ("enlarged", 0), ("ladders", 1), ("levels", 1), ("mixed", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise UsageError(f"self_supervision.draw.{name}={value}: must be a whole number, at least {least}")
@@ -191,7 +193,7 @@ class DegradedPhotos(LightningDataModule):
         numbers = (self.draw.ladders, self.draw.levels, self.draw.mixed)
         return [
             Copies(original, drawn_variants(self.kinds, *numbers, generator=original.generator(self.seed, purpose=1)))
-            for original in originals(files, shas, sides, self.draw.parts, self.seed)
+            for original in originals(files, shas, sides, self.draw.parts, self.draw.enlarged, self.seed)
         ]
 
     def _label_digest(self, split: Split) -> str:

@@ -12,7 +12,8 @@ def head(width: int, hidden: int, answers: int, dropout: float, bias: bool = Tru
         width: Number of input features.
         hidden: Number of hidden units, ``model.head_width``; 0 for one linear layer.
         answers: Number of outputs.
-        dropout: Share of hidden units that training silences, ``model.dropout``.
+        dropout: Share of hidden units that training silences, ``model.dropout``. A linear head has none: silenced
+            features, others of each photo of a pair, would drown small differences.
         bias: Whether the last layer has a bias.
 
     Raises:
@@ -23,7 +24,7 @@ def head(width: int, hidden: int, answers: int, dropout: float, bias: bool = Tru
     if not 0 <= dropout < 1:
         raise UsageError(f"model.dropout={dropout}: must be a share, at least 0 and below 1")
     if hidden == 0:
-        return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, answers, bias=bias))
+        return nn.Sequential(nn.Linear(width, answers, bias=bias))
     return nn.Sequential(
         nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, answers, bias=bias)
     )
