@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench train test check long lint types layers speed learn kills coverage tensorboard clean
+.PHONY: help install bench train test check long lint types layers speed learn cull kills coverage tensorboard clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -50,6 +50,9 @@ speed: $(READY)  ## Time iqbench against the plain loop, a sweep against one mod
 
 learn: $(READY)  ## Show that training learns labels that can be seen, and none that cannot (about a quarter of an hour)
 	$(BIN)/python tests/proof/learning.py $(ARGS)
+
+cull: $(READY)  ## Plant series of damaged copies and show whether their best is ranked first (ARGS="--photos DIR")
+	$(BIN)/python tests/proof/culling.py $(ARGS)
 
 kills: $(READY)  ## Kill a benchmark 20 times and show that nothing is lost (ARGS="--photos DIR")
 	$(BIN)/python tests/proof/kills.py $(ARGS)

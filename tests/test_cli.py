@@ -261,7 +261,20 @@ def test_help_shows_the_comments_of_the_users_own_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    ["bench", "train", "evaluate", "export", "doctor", "report", "check", "plan", "sheet", "verify", "resolution"],
+    [
+        "bench",
+        "train",
+        "evaluate",
+        "export",
+        "doctor",
+        "report",
+        "check",
+        "plan",
+        "sheet",
+        "verify",
+        "resolution",
+        "rank",
+    ],
 )
 def test_every_program_tells_its_version(program: str) -> None:
     outcome = run(program, "--version")

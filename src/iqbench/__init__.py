@@ -8,6 +8,11 @@ Benchmark two models on a folder of photos, compare two photos, or score one::
     result.table, result.plot()
     iqbench.load("siamese").compare("a.jpg", "b.jpg")
     iqbench.load("ava").score(["a.jpg", "b.jpg"])
+
+Pick the keepers out of a folder::
+
+    table = iqbench.rank("DIR")
+    table[table["place"] == 1]  # the best of each series, in order of preference
 """
 
 import sys
@@ -19,10 +24,12 @@ from iqbench import benchmark as _package
 from iqbench.version import iqbench_version
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from iqbench.api.results import BenchmarkResult
     from iqbench.judge import Judge
 
-__all__ = ["__version__", "benchmark", "load"]
+__all__ = ["__version__", "benchmark", "load", "rank"]
 
 __version__ = iqbench_version()
 
@@ -47,6 +54,40 @@ def load(model: Any, checkpoint: str | Path | None = None, device: str = "auto")
     from iqbench.judge import Judge  # deferred: it imports torch
 
     return Judge.load(model, checkpoint, device)
+
+
+def rank(
+    photos: Any,
+    model: Any = "siamese",
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    workers: int | str = "auto",
+    progress: bool = True,
+    **settings: Any,
+) -> "pd.DataFrame":
+    """Rank photos, as ``python -m iqbench.rank`` does: series, the best of each, an order over all, and stars.
+
+    Args:
+        photos: A folder, paths, images of PIL, or arrays (height, width, 3) of uint8 RGB. Only files have a capture
+            time.
+        model: What `iqbench.load` takes or has returned.
+        out: The folder of the table, the contact sheet, and the store from which the same call resumes. None: nothing
+            is kept.
+        device: ``auto``, ``cpu``, ``gpu``, ``cuda``, ``cuda:1``, ``mps``.
+        workers: Processes that decode; 0 for none.
+        progress: Whether to show progress bars.
+        settings: Settings of conf/rank.yaml, such as ``sidecars="full"`` or ``series={"gap": 5}``.
+
+    Returns:
+        A row per photo, series by series, the best of each first; src/iqbench/culling/README.md lists the columns.
+
+    Raises:
+        IqbenchError: If something cannot be used, with the reason.
+    """
+    from iqbench.api.rank import rank  # deferred: it imports torch
+
+    return rank(photos, model, out=out, device=device, workers=workers, progress=progress, **settings)
 
 
 class _Benchmark(ModuleType):

@@ -26,6 +26,7 @@ PROGRAMS = (
     Program("verify", "check that results are complete", "RUN"),
     Program("doctor", "find faults in labels", "data=phototriage data.root=DIR"),
     Program("export", "write the degraded copies, for another program to score", "data=folder data.root=DIR out=DIR"),
+    Program("rank", "pick the keepers out of a folder", "DIR"),
     Program("train", "train a model", "model=siamese data=phototriage data.root=DIR"),
     Program("evaluate", "measure agreement with human labels", "model=siamese data=phototriage data.root=DIR"),
 )

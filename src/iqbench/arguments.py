@@ -8,7 +8,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-from iqbench import paths
+from iqbench import commands, paths
+from iqbench.errors import UsageError
+from iqbench.paths import is_below_home
 
 FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 VALUE_FLAGS = (*FOLDER_FLAGS, "--config-name", "-cn", "--package", "-p", "--experimental-rerun")
@@ -44,6 +46,29 @@ def readable(arguments: Sequence[str]) -> list[str]:
         else:
             settings.append(_quoted(argument, is_sweep))
     return flags + settings
+
+
+def with_positionals(arguments: Sequence[str], key: str) -> list[str]:
+    """Return arguments in which those that are neither settings nor flags are one setting, a list.
+
+    A path with ``=`` in it is one if it exists.
+
+    Raises:
+        UsageError: If the setting is given as well.
+
+    Example:
+        >>> with_positionals(["a b", "--multirun", "c.jpg", "model=iqa"], "photos")
+        ['--multirun', 'model=iqa', "photos=['a b',c.jpg]"]
+    """
+    others, values = list[str](), list[str]()
+    for argument, before in zip(arguments, ["", *arguments], strict=False):
+        is_flag = argument.startswith("-") or before in VALUE_FLAGS
+        is_setting = _SETTING.fullmatch(argument) is not None and not os.path.exists(argument)  # noqa: PTH110
+        is_deleted = argument.startswith("~") and not is_below_home(argument)
+        (others if is_flag or is_setting or is_deleted else values).append(argument)
+    if values and any(argument.startswith(f"{key}=") for argument in others):
+        raise UsageError(f"{values[0]}: give it within {key}=[...], or without a key")
+    return [*others, commands.override(key, values)] if values else others
 
 
 def _folder(path: str) -> str:

@@ -85,6 +85,29 @@ class ResolutionSchema(ProgramSchema):
 
 
 @dataclass
+class RankSchema(ProgramSchema):
+    """The keys of conf/rank.yaml and their types."""
+
+    model: Any = None
+    engine: Any = None
+    paths: Any = None
+    photos: Any = None
+    include: Any = None
+    exclude: Any = None
+    max_megapixels: float = 0.0
+    decoding: str = "full"
+    series: Any = None
+    subject: Any = None
+    stars: Any = None
+    too_close: float = 0.0
+    anchors: int = 0
+    sidecars: str | None = None
+    overwrite_ratings: bool = False
+    max_failures: int = 0
+    fresh: bool = False
+
+
+@dataclass
 class DoctorSchema(ProgramSchema):
     """The keys of conf/doctor.yaml and their types."""
 
@@ -114,6 +137,7 @@ SCHEMAS: dict[str, type] = {
     "doctor": DoctorSchema,
     "resolution": ResolutionSchema,
     "export": ExportSchema,
+    "rank": RankSchema,
 }
 """The schema of each config file (a structured config)."""
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin, UnidentifiedImageError
+from PIL.ExifTags import IFD
 from PIL.ExifTags import Base as Tag
 
 from iqbench.interfaces import STANDARD_LIMITS, Limits, Photo
@@ -98,7 +99,7 @@ def read(path: Path, limits: Limits = STANDARD_LIMITS) -> DecodedPhoto:
         PhotoError: If the file contains no usable photo.
         OSError: If the machine fails, for instance its disk.
     """
-    data = _bytes_of(path, limits)
+    data = file_bytes(path, limits)
     if RAW_NAME.fullmatch(path.name):
         raise PhotoError("unsupported_format", _RAW)
     pixels, notes = decode(data, limits)
@@ -112,7 +113,7 @@ def sha256_of(path: Path) -> str:
         PhotoError: If the file cannot be read.
         OSError: If the machine fails, for instance its disk.
     """
-    return hashlib.sha256(_bytes_of(path, STANDARD_LIMITS)).hexdigest()
+    return hashlib.sha256(file_bytes(path, STANDARD_LIMITS)).hexdigest()
 
 
 def of_image(image: Image.Image, limits: Limits = STANDARD_LIMITS) -> Photo:
@@ -131,8 +132,16 @@ def of_image(image: Image.Image, limits: Limits = STANDARD_LIMITS) -> Photo:
         raise PhotoError("corrupt", f"damaged or cut short: {_plain(error)}") from error
 
 
-def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[str, ...]]:
+def decode(
+    data: bytes, limits: Limits = STANDARD_LIMITS, draft_side: int | None = None
+) -> tuple[Photo, tuple[str, ...]]:
     """Return the first picture in a file's bytes, with white under transparency, and notes on minor problems.
+
+    Args:
+        data: The bytes.
+        limits: The permitted sizes.
+        draft_side: A JPEG is decoded at a half, a quarter or an eighth of its size, as long as both sides keep so many
+            pixels; None for its full size. It takes half of the time, and fine detail is lost.
 
     Raises:
         PhotoError: If the bytes are not a complete photo of a supported format and a permitted size.
@@ -145,7 +154,7 @@ def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            pixels, notes = _decoded(data, limits)
+            pixels, notes = _decoded(data, limits, draft_side)
         except (PhotoError, MemoryError, ImportError):
             raise
         except UnidentifiedImageError:
@@ -157,6 +166,29 @@ def decode(data: bytes, limits: Limits = STANDARD_LIMITS) -> tuple[Photo, tuple[
             raise PhotoError("corrupt", f"damaged or cut short: {_plain(error)}") from error
     pillow_warnings = (f"Pillow: {_plain(warning.message)}" for warning in caught)
     return pixels, tuple(dict.fromkeys((*pillow_warnings, *notes)))
+
+
+def embedded(data: bytes) -> tuple[Image.Exif, bytes]:
+    """Return the EXIF and the XMP packet in a file's bytes, empty where there is none or it cannot be read.
+
+    The file may be a camera's raw file of TIFF's structure, whose picture `decode` refuses.
+    """
+    with warnings.catch_warnings(), strict_pillow():
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            exif, packet = image.getexif(), image.info.get("xmp", b"")
+            exif.get_ifd(IFD.Exif)
+        except (MemoryError, ImportError):
+            raise
+        except Exception:  # noqa: BLE001 - Pillow raises many types of error on damaged files
+            return Image.Exif(), b""
+    return exif, packet.encode() if isinstance(packet, str) else packet
+
+
+def is_turned(data: bytes) -> bool:
+    """Return whether the EXIF of a file's bytes says how it is turned, so that `decode` has turned it upright."""
+    return embedded(data)[0].get(Tag.Orientation) in (1, *_UPRIGHT)
 
 
 @contextmanager
@@ -172,8 +204,13 @@ def strict_pillow() -> Iterator[None]:
             setattr(module, name, value)
 
 
-def _bytes_of(path: Path, limits: Limits) -> bytes:
-    """Return a regular file's bytes. A FIFO or a device is not opened, because reading it could block for ever."""
+def file_bytes(path: Path, limits: Limits = STANDARD_LIMITS) -> bytes:
+    """Return a regular file's bytes. A FIFO or a device is not opened, because reading it could block for ever.
+
+    Raises:
+        PhotoError: If it cannot be read, or is larger than a permitted photo can be.
+        OSError: If the machine fails, for instance its disk.
+    """
     if path.is_symlink() and not path.exists():
         raise PhotoError("not_a_file", "a link that leads nowhere")
     try:
@@ -192,7 +229,7 @@ def _bytes_of(path: Path, limits: Limits) -> bytes:
     return data
 
 
-def _decoded(data: bytes, limits: Limits) -> tuple[Photo, list[str]]:
+def _decoded(data: bytes, limits: Limits, draft_side: int | None) -> tuple[Photo, list[str]]:
     notes: list[str] = []
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
@@ -200,6 +237,8 @@ def _decoded(data: bytes, limits: Limits) -> tuple[Photo, list[str]]:
     if Tag.DNGVersion in tags or tags.get(Tag.NewSubfileType, 0) & 1:
         raise PhotoError("unsupported_format", _RAW)
     _check_size(image.size, limits)
+    if draft_side is not None:
+        image.draft(None, (draft_side, draft_side))
     image.load()
     if image.format == "PNG" and b"IEND\xaeB`\x82" not in data:
         raise PhotoError("corrupt", "damaged or cut short: the end mark is missing")
@@ -288,6 +327,11 @@ def _leaves_colours(to_srgb: ImageCms.ImageCmsTransform, mode: str) -> bool:
 def _begins(data: bytes, magics: Iterable[bytes]) -> bool:
     """Return whether data begins with one of the magic numbers, or ends within one."""
     return any(all(m in (d, ord("?")) for d, m in zip(data, magic, strict=False)) for magic in magics)
+
+
+def is_heic(head: bytes) -> bool:
+    """Return whether a file begins like a HEIC photo, which `read` refuses."""
+    return (_refusal(head) or "").startswith("a HEIC photo")
 
 
 def _refusal(data: bytes) -> str | None:

@@ -1,24 +1,20 @@
 """The benchmark as a call: the same run as ``python -m iqbench.bench``, from objects instead of a command line."""
 
 import re
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from omegaconf import DictConfig
 from torch import nn
 
 from iqbench import bench, config, sweep
+from iqbench.api.call_frame import given_back, prepare_folder, random_state, results_folder
 from iqbench.api.models import NamedModel, are_several, named_models
 from iqbench.api.results import BenchmarkResult
 from iqbench.api.sources import data_of
@@ -27,7 +23,7 @@ from iqbench.api.workers import is_starting_worker, why_without_workers
 from iqbench.benchmark.comparison_pictures import Catalogue
 from iqbench.benchmark.scoring import Work
 from iqbench.benchmark.together import run_together
-from iqbench.errors import DiskError, Stopped, UsageError, as_disk_error
+from iqbench.errors import Stopped, as_disk_error
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.interfaces import PhotoListing, Variant
 from iqbench.job import Job
@@ -59,9 +55,9 @@ def benchmark(model: Any, photos: Any, suite: Any, options: Options) -> Benchmar
     if is_starting_worker():
         sys.exit('iqbench.benchmark: put the call below the line if __name__ == "__main__":')
     models = named_models(model)
-    with _folder(options.out) as folder, progress_bars(options.progress), _random_state():
+    with results_folder(options.out) as folder, progress_bars(options.progress), random_state():
         with as_disk_error():
-            _prepare(folder, photos)
+            prepare_folder(folder, photos)
             data, listing = data_of(photos, options.limit, options.seed, folder)
             degradation, variants = suite_of(suite)
             runs = [_Run(each, data, listing, degradation, variants, options) for each in models]
@@ -90,7 +86,7 @@ class _Run:
         Raises:
             IqbenchError: If it cannot run, and the job belongs to no sweep.
         """
-        with sweep.recorded(job) as status, _given_back(self.model):
+        with sweep.recorded(job) as status, given_back(self.model):
             request = self.request(job.folder)
             summary = yield from bench.bench(request, job.folder, status)
             for name, entry in summary.models.items():
@@ -125,18 +121,6 @@ class _Run:
         if engine.worker_count == 0:
             return ""
         return why_without_workers(engine.torch_device, self.model.model, request.suite())
-
-
-def _prepare(folder: Path, photos: Any) -> None:
-    """Create the folder of the results, and mark it: no file in it is ever taken for a photo.
-
-    Raises:
-        UsageError: If it is the photos' own folder.
-    """
-    if isinstance(photos, str | Path) and Path(photos).expanduser().resolve() == folder.resolve():
-        raise UsageError(f"out={folder}: is the photos' own folder; choose one in it or beside it")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).touch()
 
 
 def _run_all(runs: list[_Run], root: Path) -> None:
@@ -195,46 +179,3 @@ def _result(folder: Path, kept: Path | None) -> BenchmarkResult:
         folder=kept,
         page=(folder / "report.html").read_text(encoding="utf-8"),
     )
-
-
-@contextmanager
-def _folder(out: str | Path | None) -> Iterator[Path]:
-    """Yield the folder of the results; a temporary one, which is removed, where none was given."""
-    if out is not None:
-        yield Path(out).expanduser()
-        return
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="iqbench-"))
-    except OSError as error:
-        raise DiskError(f"no temporary folder ({error.strerror}); give out=FOLDER") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _random_state() -> Iterator[None]:
-    """Give the program its random numbers back: a run seeds torch's generators."""
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices):
-        yield
-
-
-@contextmanager
-def _given_back(given: NamedModel) -> Iterator[None]:
-    """Give a network back as it came: on its device, with each of its modules in its mode."""
-    network: Any = given.model
-    if not isinstance(network, nn.Module) or len(given.settings) > 1:
-        yield
-        return
-    modes = {module: module.training for module in network.modules()}
-    tensor = next(chain(network.parameters(), network.buffers()), None)
-    device = None if tensor is None else tensor.device
-    try:
-        yield
-    finally:
-        if device is not None:
-            network.to(device)
-        for module, mode in modes.items():
-            module.training = mode

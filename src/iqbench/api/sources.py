@@ -55,7 +55,7 @@ def data_of(photos: Any, limit: int | None, seed: int, folder: Path) -> tuple[Di
             f"photos: {type(photos).__name__} is no source of photos; give a folder, a list of paths, images or "
             "arrays, or a data set such as {'_target_': 'iqbench.datasets.ava.AvaPhotos', ...}"
         )
-    files = _files([photos] if is_picture(photos) else list(photos), folder / PICTURES)
+    files = files_of([photos] if is_picture(photos) else list(photos), folder / PICTURES)
     return DictConfig({"limit": limit, "seed": seed}), _limited(PhotoListing(files, {}), limit, seed)
 
 
@@ -76,8 +76,16 @@ def _choice(name: str, **settings: Any) -> DictConfig:
     return node
 
 
-def _files(pictures: list[Any], folder: Path) -> list[PhotoFile]:
-    """Return a file for each picture. Pictures in memory are written as PNG, which keeps every pixel."""
+def files_of(pictures: list[Any], folder: Path) -> list[PhotoFile]:
+    """Return a file for each picture. Pictures in memory are written as PNG, which keeps every pixel.
+
+    Args:
+        pictures: Paths, images of PIL, arrays or tensors.
+        folder: The folder of the files that are written.
+
+    Raises:
+        UsageError: If there are none, or one cannot be used.
+    """
     if not pictures:
         raise UsageError("photos: there are none")
     paths = {at: existing_file(each).absolute() for at, each in enumerate(pictures) if isinstance(each, str | Path)}

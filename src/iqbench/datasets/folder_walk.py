@@ -30,12 +30,14 @@ class FolderWalk:
         root: The folder.
         include: Which photos to take; all if there are no patterns.
         exclude: Which photos to leave out of these, and folders that are not visited.
+        any_format: Whether photos in formats that `iqbench.photos.read` refuses are listed too: RAW, HEIC, JPEG XL.
     """
 
-    def __init__(self, root: Path, include: Patterns, exclude: Patterns) -> None:
+    def __init__(self, root: Path, include: Patterns, exclude: Patterns, any_format: bool = False) -> None:
         self.files: list[PhotoFile] = []
         self.passed_over = PassedOver()
         self._root, self._include, self._exclude = root, include, exclude
+        self._any_format = any_format
         self._seen: set[tuple[int, int]] = set()
         self._results: set[str] = set()
         self._folders = deque([""])
@@ -108,7 +110,7 @@ class FolderWalk:
             self.passed_over.add(NOT_INCLUDED, name)
         elif self._exclude.match(path):
             self.passed_over.add(EXCLUDED, name)
-        elif unsupported:
+        elif unsupported and not self._any_format:
             self.passed_over.add(f"{UNSUPPORTED}{Path(path).suffix[1:].lower() or 'no suffix'}", name)
         else:
             self.files.append(PhotoFile(name, self._root / path))

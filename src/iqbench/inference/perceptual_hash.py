@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from iqbench.interfaces import Photo
 
@@ -60,7 +60,12 @@ def perceptual_hash(picture: Photo) -> str | None:
 def _differences(picture: Photo) -> Float[np.ndarray, "direction cells cells"]:
     """Return the differences of neighbouring cells, across and down."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    columns = small.reshape(CELLS, CELLS + 1, CELLS + 1, CELLS).mean(axis=(1, 3))
-    rows = small.reshape(CELLS + 1, CELLS, CELLS, CELLS + 1).mean(axis=(1, 3))
+    return cell_differences(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+
+
+def cell_differences(small: UInt8[np.ndarray, "72 72"]) -> Float[np.ndarray, "direction cells cells"]:
+    """Return the differences of neighbouring cells of a grey picture of `SIDE` pixels, across and down."""
+    values = small.astype(np.float32)
+    columns = values.reshape(CELLS, CELLS + 1, CELLS + 1, CELLS).mean(axis=(1, 3))
+    rows = values.reshape(CELLS + 1, CELLS, CELLS, CELLS + 1).mean(axis=(1, 3))
     return np.stack([np.diff(columns, axis=1), np.diff(rows, axis=0)])
