@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from iqbench.results.model_summary import EnsembleFacts
 from iqbench.results.reader import Run
 from iqbench.results.summary import RunRecord
 from iqbench.training_provenance import NEAR_COPY
@@ -14,11 +15,15 @@ from iqbench.training_provenance import NEAR_COPY
 
 @dataclass(frozen=True)
 class ModelOrigin:
-    """The training data of a model, how many photos of the runs were in it, and how many more look like one in it."""
+    """The training data of a model, how many photos of the runs were in it, and how many more look like one in it.
+
+    ``ensemble`` has the members of a model that combines others.
+    """
 
     trained_on: str | None
     photos_seen_in_training: int
     near_copies_of_training_photos: int = 0
+    ensemble: EnsembleFacts | None = None
 
 
 def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelOrigin]:
@@ -34,9 +39,18 @@ def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelO
         photos = pd.concat([run.photos for run in of_model])
         seen, near = photos["seen_in_training"].astype(bool), photos["notes"].str.endswith(NEAR_COPY)
         trained_on = of_model[0].details["trained_on"].get("what")
-        counts = (int(photos.loc[which, "sha256"].nunique()) for which in (seen, near))
-        origins[name] = ModelOrigin(trained_on, *counts)
+        seen_count, near_count = (int(photos.loc[which, "sha256"].nunique()) for which in (seen, near))
+        origins[name] = ModelOrigin(trained_on, seen_count, near_count, _ensemble(of_model[0], runs))
     return origins
+
+
+def _ensemble(run: Run, runs: Sequence[Run]) -> EnsembleFacts | None:
+    """Return the members of a run's model, and which of them the other runs judged; None if it combines none."""
+    if (facts := run.details.get("ensemble")) is None:
+        return None
+    names = {other.identity["model_fingerprint"]: other.identity["model_name"] for other in reversed(runs)}
+    judged = {member: names[print_] for member, print_ in facts["members"].items() if print_ in names}
+    return EnsembleFacts(variant=facts["variant"], members=list(facts["members"]), judged=judged)
 
 
 def run_records(runs: Sequence[Run]) -> list[RunRecord]:
