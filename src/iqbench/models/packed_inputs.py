@@ -69,7 +69,7 @@ class Packed:
         """Return one part of all inputs, in memory of its own, on their device or another one."""
         place, dtype, shape = self.layout[number]
         content = self.rows[:, place].to(device or self.rows.device).clone(memory_format=torch.contiguous_format)
-        return content.view(dtype).reshape(len(self.rows), *shape)
+        return content.reshape(-1).view(dtype).reshape(len(self.rows), *shape)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self.part(number) for number in range(len(self.layout)))
