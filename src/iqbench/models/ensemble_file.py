@@ -38,8 +38,15 @@ class EnsembleMember(Record):
 
     @property
     def is_data(self) -> bool:
-        """True if building it runs no code that the settings name."""
-        return self.settings.get("_target_") in DATA_ONLY
+        """True if building it runs no code that the settings name, at any depth: Hydra builds what is inside, too."""
+        inside = {key: value for key, value in self.settings.items() if key != "_target_"}
+        return self.settings.get("_target_") in DATA_ONLY and not _names_objects(inside)
+
+
+def _names_objects(settings: JsonValue) -> bool:
+    if isinstance(settings, dict):
+        return any(key.startswith("_") or _names_objects(value) for key, value in settings.items())
+    return isinstance(settings, list) and any(map(_names_objects, settings))
 
 
 class EnsembleFile(Record):
