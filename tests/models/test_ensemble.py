@@ -5,7 +5,7 @@ import pickle
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -210,7 +210,7 @@ class Remembering(Mean):
 
 
 class Counting(Preprocessing):
-    calls: list[int] = []
+    calls: ClassVar[list[int]] = []
 
     def __call__(self, photo: Photo) -> Tensor:
         self.calls.append(1)
