@@ -104,8 +104,8 @@ def test_the_fit_prints_accuracies_on_other_photos_weights_and_whom_the_router_l
     assert "which excludes 0" in out
     rows = [line.split() for line in out.split("router listens to, in %")[1].splitlines() if line.split()]
     listened = {row[0]: row[1:] for row in rows}
-    assert float(listened["blur"][0]) > 90  # to detail, the first member
-    assert float(listened["exposure"][1]) > 90
+    assert float(listened["blur"][0]) > 75  # to detail, the first member
+    assert float(listened["exposure"][1]) > 75
     assert "model=ensemble" in out.splitlines()[-1]
     assert "model.trust_code=true" in out.splitlines()[-1]
 
