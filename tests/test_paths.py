@@ -86,7 +86,7 @@ def test_a_path_with_a_nul_is_refused() -> None:
 
 
 def test_environment_variables_follow_the_same_rule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in zip(paths.VARIABLES, ("~/r", "", "  ", "relative"), strict=True):
+    for name, value in zip(paths.VARIABLES, ("~/r", "", "  ", "relative", "~/e.json"), strict=True):
         monkeypatch.setenv(name, value)
     paths.prepare_environment()
     assert [os.environ.get(name) for name in paths.VARIABLES] == [
@@ -94,6 +94,7 @@ def test_environment_variables_follow_the_same_rule(tmp_path: Path, monkeypatch:
         None,
         None,
         str(tmp_path / "relative"),
+        str(tmp_path / "home" / "e.json"),
     ]
 
 

@@ -39,11 +39,11 @@ def load(model: Any, checkpoint: str | Path | None = None, device: str = "auto")
 
     Args:
         model: A name from conf/model (``siamese``, ``ava``, ``iqa``, ``sharpness``, ...) or of an installed package, a
-            checkpoint file, which says itself of which model it is, a YAML file with a ``_target_``, the name of a
-            class (``package.module.Class``), of a function or a network (``module:name``, ``file.py:name``), or an
-            object: a quality model (`iqbench.interfaces`), a torch module that gives one number for each photo of a
-            batch (n, 3, height, width) from 0 to 1, or a function that gives one number for a photo (an array
-            (height, width, 3) of uint8, or an image of PIL). A higher number is better.
+            checkpoint file, which says itself of which model it is, the JSON file of an ensemble, a YAML file with a
+            ``_target_``, the name of a class (``package.module.Class``), of a function or a network (``module:name``,
+            ``file.py:name``), or an object: a quality model (`iqbench.interfaces`), a torch module that gives one
+            number for each photo of a batch (n, 3, height, width) from 0 to 1, or a function that gives one number
+            for a photo (an array (height, width, 3) of uint8, or an image of PIL). A higher number is better.
         checkpoint: A checkpoint file of a learned model, instead of its packaged reference weights. The file
             decides the architecture.
         device: ``auto``, ``cpu``, ``gpu``, ``cuda``, ...

@@ -20,6 +20,7 @@ PROGRAMS = (
     Program("plan", "the photos that a difference needs", "RUN --difference 2"),
     Program("sheet", "draw every damage of a suite on one photo", "PHOTO OUT.png --suite extended"),
     Program("subjects", "show photos without their subjects", "DIR --out FOLDER"),
+    Program("stack", "fit an ensemble of models", "RESULTS --out ensemble.json"),
     Program("report", "write the exports again, or merge runs", "RUN RUN --out DIR"),
     Program("check", "fail where a model got worse (a gate for CI)", "RUN --baseline OTHER_RUN"),
     Program("resolution", "test verdicts at several sizes", "model=siamese data=folder data.root=DIR"),

@@ -137,6 +137,37 @@ class IgnoresSettings(Protocol):
     ignored_settings: Collection[str]
 
 
+@runtime_checkable
+class PacksInputs(Protocol):
+    """What prepares several inputs as one tensor: it says which of them is shown, and measured for change."""
+
+    def shown_input(self, prepared: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
+        """Return that input of a prepared photo."""
+        ...
+
+
+def shown_input(model: object, prepared: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
+    """Return what of a prepared photo is shown to people and measured for change: all, unless it holds several."""
+    return model.shown_input(prepared) if isinstance(model, PacksInputs) else prepared
+
+
+@runtime_checkable
+class CombinesMembers(Protocol):
+    """A model that combines others: the name of its rule, and the fingerprint of each member by its name."""
+
+    variant: str
+    member_fingerprints: Mapping[str, str]
+
+
+@runtime_checkable
+class SaysMember(Protocol):
+    """A model that combines others, and says which of them it listened to."""
+
+    def listened_to(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> list[str | None]:
+        """Return the name of that member for each pair of encodings; None where all were heard."""
+        ...
+
+
 @dataclass(frozen=True)
 class Limits:
     """Size limits, checked in a photo's header before memory is allocated."""

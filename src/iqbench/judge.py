@@ -20,7 +20,7 @@ from iqbench.errors import UsageError
 from iqbench.inference import model_calls
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.interfaces import Preference, QualityModel, is_scorer
+from iqbench.interfaces import Preference, QualityModel, SaysMember, is_scorer
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
 """One photo: a path, an image of PIL, an array (height, width, 3) or a tensor (3, height, width) of uint8."""
@@ -36,18 +36,20 @@ GPU_BATCH_SIZE = 32
 class Comparison:
     """A model's comparison of two photos.
 
-    ``probability`` is the model's own probability that the first is better; it is not calibrated.
+    ``probability`` is the model's own probability that the first is better; it is not calibrated. ``member`` is the
+    model that a router listened to, None of any other model.
     """
 
     preference: Preference
     margin: float
     probability: float
+    member: str | None = None
 
     @classmethod
-    def of(cls, margin: float) -> "Comparison":
+    def of(cls, margin: float, member: str | None = None) -> "Comparison":
         """Return the comparison that a margin expresses."""
         probability = 1 / (1 + math.exp(-margin)) if margin > -700 else 0.0
-        return cls(Preference.of(margin), margin, probability)
+        return cls(Preference.of(margin), margin, probability, member)
 
 
 class Judge:
@@ -137,7 +139,15 @@ class Judge:
         if len(first) != len(second):
             raise UsageError(f"compare: {len(first)} and {len(second)} photos; give two lists of equal length")
         encodings = self._encode([*first, *second])
-        return [Comparison.of(margin) for margin in self._margins(encodings[: len(first)], encodings[len(first) :])]
+        sides = encodings[: len(first)], encodings[len(first) :]
+        return [Comparison.of(*each) for each in zip(self._margins(*sides), self._members(*sides), strict=True)]
+
+    def _members(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> list[str | None]:
+        """Return the member that the model listened to about each pair, None of a model that does not say."""
+        if not isinstance(self.model, SaysMember) or not len(first):
+            return [None] * len(first)
+        with torch.inference_mode(), model_calls.turn():
+            return self.model.listened_to(first.to(self.device), second.to(self.device))
 
     def _margins(self, first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]) -> list[float]:
         """Return the margin of each pair, one pair at a time, so that no bit depends on the others."""

@@ -20,7 +20,7 @@ from iqbench.errors import UsageError
 PATH_KEYS = ("data.root", "data.file", "data.cache", "model.file", "model.manifest", "examples.features")
 """The settings of data sets, models and examples that are paths."""
 
-VARIABLES = ("IQBENCH_RESULTS", "IQBENCH_PHOTOTRIAGE", "IQBENCH_AVA", "IQBENCH_CACHE")
+VARIABLES = ("IQBENCH_RESULTS", "IQBENCH_PHOTOTRIAGE", "IQBENCH_AVA", "IQBENCH_CACHE", "IQBENCH_ENSEMBLE")
 """The environment variables that are paths."""
 
 

@@ -143,6 +143,8 @@ def _from_text(text: str) -> NamedModel:
     if path.suffix in (".yaml", ".yml") and path.is_file():
         check_target_of(path, "model")
         return NamedModel(path.stem, DictConfig(OmegaConf.load(path)))
+    if path.suffix == ".json" and path.is_file():
+        return NamedModel(path.stem, DictConfig({**_choice("ensemble"), "file": str(path)}))
     if path.is_file():
         return _from_checkpoint(path)
     if re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", text) and path.suffix not in (".ckpt", ".safetensors", ".yaml"):

@@ -21,7 +21,7 @@ from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import raise_if_fatal
 from iqbench.inference.process_state import restore_surroundings, surroundings
 from iqbench.inference.shared_worker import preparation_of
-from iqbench.interfaces import Photo, PhotoContext, PhotoFile, Prepares, Variant
+from iqbench.interfaces import Photo, PhotoContext, PhotoFile, Prepares, Variant, shown_input
 from iqbench.progress import track
 from iqbench.results.reader import read_store
 from iqbench.results.schema import GalleryPicture
@@ -176,8 +176,9 @@ class MistakenPhotos(Dataset[ViewedPhoto]):
         """Add the picture of one view. One of several models that changes the process has to show it alone."""
         (preparation, names), before = self.views[number], surroundings()
         if number not in originals:
-            originals[number] = model_calls.prepare(preparation, original)
-        picture = with_inputs(pair, originals[number], model_calls.prepare(preparation, degraded), names)
+            originals[number] = shown_input(preparation, model_calls.prepare(preparation, original))
+        prepared = shown_input(preparation, model_calls.prepare(preparation, degraded))
+        picture = with_inputs(pair, originals[number], prepared, names)
         if len(self.views) > 1 and surroundings() != before:
             restore_surroundings(before)
         else:

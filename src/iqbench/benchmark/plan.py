@@ -11,7 +11,7 @@ from iqbench.benchmark.repeat_sample import repeat_sample
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import UsageError
 from iqbench.inference.worker import PhotoRecord
-from iqbench.interfaces import PhotoFile, PhotoListing, Variant
+from iqbench.interfaces import CombinesMembers, PhotoFile, PhotoListing, Variant
 from iqbench.protocol import Protocol
 from iqbench.provenance import versions, with_code_digest
 from iqbench.results.schema import PhotoRow, VariantRow
@@ -129,6 +129,8 @@ def make_plan(
         "shard": [config.shard, config.shards],
         "config": {key: value for key, value in settings.items() if key not in PLACE_SETTINGS},
     }
+    if isinstance(task.model, CombinesMembers):
+        details["ensemble"] = {"variant": task.model.variant, "members": dict(task.model.member_fingerprints)}
     rows = [VariantRow.of(position, variant, digests[variant.key]) for position, variant in enumerate(task.variants)]
     return Plan(task, identity, details, rows, listing.files, repeat_sample(listing.files), config.gallery)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from iqbench.results.model_summary import EnsembleFacts
 from iqbench.results.reader import Run
 from iqbench.results.summary import RunRecord
 from iqbench.training_provenance import NEAR_COPY
@@ -16,7 +17,8 @@ from iqbench.training_provenance import NEAR_COPY
 class ModelOrigin:
     """The training data of a model, how many photos of the runs were in it, and how many more look like one in it.
 
-    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types left out.
+    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types left out. ``ensemble``
+    has the members of a model that combines others.
     """
 
     trained_on: str | None
@@ -24,6 +26,7 @@ class ModelOrigin:
     near_copies_of_training_photos: int = 0
     taught: Sequence[str] = ()
     left_out: Mapping[str, float] = field(default_factory=dict)
+    ensemble: EnsembleFacts | None = None
 
 
 def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelOrigin]:
@@ -40,9 +43,24 @@ def model_origins(runs: Sequence[Run], names: Sequence[str]) -> dict[str, ModelO
         seen, near = photos["seen_in_training"].astype(bool), photos["notes"].str.endswith(NEAR_COPY)
         trained_on = of_model[0].details["trained_on"]
         counts = [int(photos.loc[which, "sha256"].nunique()) for which in (seen, near)]
-        damage, left_out = trained_on.get("damage", []), trained_on.get("left_out", {})
-        origins[name] = ModelOrigin(trained_on.get("what"), counts[0], counts[1], damage, left_out)
+        origins[name] = ModelOrigin(
+            trained_on.get("what"),
+            photos_seen_in_training=counts[0],
+            near_copies_of_training_photos=counts[1],
+            taught=trained_on.get("damage", []),
+            left_out=trained_on.get("left_out", {}),
+            ensemble=_ensemble(of_model[0], runs),
+        )
     return origins
+
+
+def _ensemble(run: Run, runs: Sequence[Run]) -> EnsembleFacts | None:
+    """Return the members of a run's model, and which of them the other runs judged; None if it combines none."""
+    if (facts := run.details.get("ensemble")) is None:
+        return None
+    names = {other.identity["model_fingerprint"]: other.identity["model_name"] for other in reversed(runs)}
+    judged = {member: names[print_] for member, print_ in facts["members"].items() if print_ in names}
+    return EnsembleFacts(variant=facts["variant"], members=list(facts["members"]), judged=judged)
 
 
 def run_records(runs: Sequence[Run]) -> list[RunRecord]:

@@ -255,6 +255,7 @@ def _model_summary(name: str, parts: ModelParts, against: BaselineComparisons) -
         not_applicable=_inapplicable(tables.pairs),
         semantic_effects=parts.effects.get(name, []),
         failures_by_type=facts.mistakes.get(name, {}),
+        ensemble=origin.ensemble,
     )
 
 

@@ -16,7 +16,16 @@ from iqbench.inference import model_calls
 from iqbench.inference.failures import NOT_APPLICABLE, Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
-from iqbench.interfaces import NotApplicable, Photo, PhotoContext, PhotoFile, Prepares, QualityModel, Variant
+from iqbench.interfaces import (
+    NotApplicable,
+    Photo,
+    PhotoContext,
+    PhotoFile,
+    Prepares,
+    QualityModel,
+    Variant,
+    shown_input,
+)
 
 
 @dataclass(frozen=True)
@@ -188,8 +197,14 @@ class Preparation:
         except BaseException as error:  # noqa: BLE001 - of other people's code
             self._failures[position] = Failure.of("prepare_error", error)
             return False
-        self._changes[position] = _input_change(self.pictures.get(0), self.pictures[position])
+        self._changes[position] = self._change(position)
         return True
+
+    def _change(self, position: int) -> InputChange:
+        """Return the change of a picture that has been prepared, from the original."""
+        if 0 not in self.pictures:
+            return UNKNOWN_CHANGE
+        return _input_change(*(shown_input(self.model, self.pictures[at]) for at in (0, position)))
 
     def result(self, name: str, decoded: photos.DecodedPhoto, look: str | None) -> PreparedPhoto:
         """Return the prepared photo.
@@ -211,8 +226,8 @@ def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:
     return [Stack(positions, torch.stack([pictures[p] for p in positions])) for positions in groups.values()]
 
 
-def _input_change(original: Tensor | None, picture: Tensor) -> InputChange:
-    if original is None or original.shape != picture.shape:
+def _input_change(original: Tensor, picture: Tensor) -> InputChange:
+    if original.shape != picture.shape:
         return UNKNOWN_CHANGE
     if original.dtype == picture.dtype == torch.uint8:  # same numbers as below, ten times as fast
         before, after = original.numpy().ravel(), picture.numpy().ravel()

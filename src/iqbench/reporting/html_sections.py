@@ -16,6 +16,7 @@ from iqbench.reporting.comparisons import comparison_figures
 from iqbench.reporting.degradation_types import MOST_COLUMNS, type_order
 from iqbench.reporting.diagnostics_plots import agreement_plot, reliability_plot
 from iqbench.reporting.diagnostics_text import cross_photo_text, threshold_text
+from iqbench.reporting.ensemble_text import ensemble_lines
 from iqbench.reporting.gallery import Pictures, gallery
 from iqbench.reporting.html_templates import data_uri, render
 from iqbench.reporting.notices import power_text, tie_rule
@@ -135,7 +136,7 @@ def _provenance(content: ReportContent) -> Values:
 
 
 def _comparisons(content: ReportContent) -> Values:
-    return {"power": power_text(content.summary)}
+    return {"power": power_text(content.summary), "ensembles": ensemble_lines(content.summary)}
 
 
 def _accuracy(content: ReportContent) -> Values:

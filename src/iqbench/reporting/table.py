@@ -12,6 +12,7 @@ from iqbench.reporting.cautions import SHOWN, cautions, more_cautions
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.console import wide_console
 from iqbench.reporting.degradation_types import MOST_COLUMNS, type_order
+from iqbench.reporting.ensemble_text import ensemble_lines
 from iqbench.reporting.headline import headline
 from iqbench.reporting.notices import baseline_text, looks_notice, power_text, tie_rule, unfinished
 from iqbench.reporting.semantic_text import effect_lines
@@ -185,7 +186,7 @@ def print_table(summary: Summary, console: Console | None = None) -> None:
         if model.overall.value == 1.0:
             right = f" is right in all {model.overall.n} pairs{bracketed_interval(model.overall)}"
             console.print(Text.assemble((one_line(name), "bold"), right), soft_wrap=True)
-    for line in effect_lines(summary):
+    for line in (*ensemble_lines(summary), *effect_lines(summary)):
         console.print(Text(line), soft_wrap=True)
     found = cautions(summary)
     for caution in found[:SHOWN]:

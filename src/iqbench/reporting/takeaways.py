@@ -13,6 +13,7 @@ from iqbench.reporting.cautions import cautions
 from iqbench.reporting.cluster_notice import cluster_notice
 from iqbench.reporting.degradation_types import type_order
 from iqbench.reporting.diagnostics_text import diagnostic_lines
+from iqbench.reporting.ensemble_text import ensemble_lines
 from iqbench.reporting.headline import headline
 from iqbench.reporting.model_warnings import model_warnings
 from iqbench.reporting.notices import baseline_text, ceiling_lines, looks_notice, power_text, tie_rule, unfinished
@@ -96,15 +97,16 @@ def _ranking(summary: Summary) -> list[str]:
         lines.append(
             f"- {place_text(ranked, corrected=True)}: {name}, corrected score {score}; {by_accuracy}; {macro}."
         )
+    ensembles = [f"- {escape_markdown(line)}" for line in ensemble_lines(summary)]
     if len(summary.models) < 2:
-        return [*lines, "", "Only one model was judged, so there is no comparison."]
+        return [*lines, *ensembles, "", "Only one model was judged, so there is no comparison."]
     note = "Models that the data cannot separate share places."
     if all(ranked.place is None for ranked in summary.ranking):
         note = "Models that were asked about different photos have no place; benchmark them on the same ones."
     pairs = zip(summary.pairwise, summary.corrected_pairwise, strict=True)
     lines += ["", f"{note} Paired comparisons on the same photos:", ""]
     lines += [_comparison(difference) + _corrected_comparison(corrected) for difference, corrected in pairs]
-    return [*lines, "", f"{power_text(summary).capitalize()}."]
+    return [*lines, *ensembles, "", f"{power_text(summary).capitalize()}."]
 
 
 def _comparison(difference: ModelDifference) -> str:

@@ -262,6 +262,17 @@ class TypeMistakes(Record):
     worst: list[Mistake]
 
 
+class EnsembleFacts(Record):
+    """The members of a model that combines others, by their names at the fit, and those that are in this summary.
+
+    ``judged`` has the name in this summary of each member that was judged too: of the same fingerprint.
+    """
+
+    variant: str
+    members: list[str]
+    judged: dict[str, str]
+
+
 class ModelSummary(Record):
     """All statistics of one model."""
 
@@ -298,4 +309,6 @@ class ModelSummary(Record):
     not_applicable: dict[str, dict[str, int]] = Field(default_factory=dict)
     """The pairs whose degraded copy cannot be made of that photo, by type and reason; they are no failures."""
     semantic_effects: list[SemanticEffect] = Field(default_factory=list)
+    ensemble: EnsembleFacts | None = None
+    """The members, None of a model that combines none."""
     failures_by_type: dict[str, TypeMistakes]
