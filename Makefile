@@ -21,7 +21,7 @@ $(READY): pyproject.toml
 bench: $(READY)  ## Benchmark siamese, ava and iqa on the sample photos (ARGS="data=folder data.root=DIR" for yours)
 	$(BIN)/python -m iqbench.bench -m model=siamese,ava,iqa $(ARGS)
 
-train: $(READY)  ## Train the siamese demo on degraded sample photos (ARGS="model=ava trainer.max_epochs=2")
+train: $(READY)  ## Train siamese on degraded sample photos, for a try (ARGS="model=ava trainer.max_epochs=2")
 	$(BIN)/python -m iqbench.train $(ARGS)
 
 test: $(READY)  ## Run the tests and the examples in the docstrings

@@ -17,8 +17,8 @@ from iqbench.training_provenance import NEAR_COPY
 class ModelOrigin:
     """The training data of a model, how many photos of the runs were in it, and how many more look like one in it.
 
-    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types left out. ``ensemble``
-    has the members of a model that combines others.
+    Of a self-supervised model also the types of damage that it was taught, and its accuracy on types left out. Of a
+    model that combines others, its members.
     """
 
     trained_on: str | None
