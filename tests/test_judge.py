@@ -40,13 +40,20 @@ def test_a_comparison_says_which_is_better_whatever_their_order(sharp_and_soft: 
     assert judge.compare(sharp, sharp).preference is Preference.TIE
 
 
-def test_a_scorer_scores_and_a_siamese_says_that_it_only_compares(sharp_and_soft: tuple[Path, Path]) -> None:
+def test_a_scorer_scores_and_a_siamese_that_compares_says_so(sharp_and_soft: tuple[Path, Path], tmp_path: Path) -> None:
     sharp, soft = sharp_and_soft
     assert 1 <= iqbench.load("ava").score(sharp) <= 10
-    siamese = iqbench.load("siamese")
-    assert siamese.compare(sharp, soft).margin != 0
+    packaged = iqbench.load("siamese")
+    difference = packaged.score(sharp) - packaged.score(soft)
+    assert packaged.compare(sharp, soft).margin == pytest.approx(difference, abs=1e-3) != 0
+    comparing = siamese()
+    content: dict[str, Any] = {"state_dict": comparing.state_dict()}
+    comparing.on_save_checkpoint(content)
+    torch.save(content, tmp_path / "compares.ckpt")
+    judge = iqbench.load(tmp_path / "compares.ckpt")
+    assert judge.compare(sharp, soft).margin != 0
     with pytest.raises(UsageError, match="has no score"):
-        siamese.score(sharp)
+        judge.score(sharp)
 
 
 def test_a_checkpoint_is_taken_whatever_its_path_is_called(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import iqbench
 from fixtures.subjects import grass, red_finder, with_subject
+from iqbench import photos
 from iqbench.api.results import BenchmarkResult
 from iqbench.benchmark.plan import _damage_identity
 from iqbench.config import compose
@@ -182,15 +183,18 @@ def test_semantic_damage_is_not_trained_on(root: Path) -> None:
 
 
 def test_any_damage_that_does_not_apply_ends_a_training_in_one_line(root: Path) -> None:
-    from iqbench.datasets.degraded import DegradedPairs
+    from iqbench.datasets.degraded import Copies
     from iqbench.datasets.folder import Folder
+    from iqbench.datasets.originals import Original
+    from iqbench.degradations.drawn import Damaged
 
     def never(photo: Photo) -> Photo:
         raise NotApplicable("no sky")
 
     files = list(Folder(str(root), limit=None, seed=0).photos().files)
-    variants = suite({"sky": Degradation("technical", [Ladder("", [Level("1", never)])])})
+    photo = photos.read(files[0].path).pixels
+    (variant,) = suite({"sky": Degradation("technical", [Ladder("", [Level("1", never)])])})
     with pytest.raises(
         UsageError, match=r"^degradation sky/1: cannot be made of \./0\.png \(no sky\); train without it$"
     ):
-        DegradedPairs(files, variants, lambda photo: torch.zeros(1))[0]
+        Copies(Original(files[0], "0" * 64), [Damaged(variant, ("sky",), 1.0)]).picture(1, photo, files)

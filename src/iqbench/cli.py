@@ -200,7 +200,11 @@ def adopt_checkpoint(model: DictConfig, given: Callable[[], dict[str, Any]]) -> 
     file = checkpoint_file(str(model.checkpoint), family)
     if file is None:
         return {}
-    settings = settings_from_file(file, family, given())
+    if model.checkpoint == "reference":  # the model itself refuses other settings, after those that do not exist
+        wanted = given()
+        settings = {key: value for key, value in settings_from_file(file, family, {}).items() if key not in wanted}
+    else:
+        settings = settings_from_file(file, family, given())
     for name, value in settings.items():
         OmegaConf.update(model, name, value, force_add=True)
     return settings

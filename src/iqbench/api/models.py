@@ -167,7 +167,9 @@ def _choice(name: str) -> DictConfig:
         node = config.compose("bench", [f"model={name}"]).model
     except HydraException as error:
         raise UsageError(explain(error, [f"model={name}"], "bench")) from error
-    return DictConfig(OmegaConf.to_container(node))
+    settings = DictConfig(OmegaConf.to_container(node))
+    cli.adopt_checkpoint(settings, given=dict)
+    return settings
 
 
 def _from_checkpoint(path: Path) -> NamedModel:

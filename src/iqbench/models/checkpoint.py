@@ -103,8 +103,6 @@ def settings_from_file(path: Path, family: str, given: Mapping[str, Any]) -> Arc
     decided = settings if weights.is_head else weights.architecture
     differing = [name for name in decided if name in given and given[name] != decided[name]]
     if differing:
-        if path.parent == REFERENCE_DIR:
-            raise _other_reference(decided, given, differing)
         raise CheckpointError(f"{_disagreement(path, decided, given, differing)}; leave it out, the file decides")
     return settings
 
@@ -269,16 +267,12 @@ def _check_architecture(path: Path, weights: Weights, target: Target) -> None:
     if not differing:
         return
     if path.parent == REFERENCE_DIR:
-        raise _other_reference(wanted, architecture, differing)
+        raise CheckpointError(
+            f"the reference weights are for {_listed(wanted, differing)}, not {_listed(architecture, differing)}; "
+            "give model.checkpoint=FILE or model.checkpoint=untrained"
+        )
     advice = f"{_listed(wanted, differing)}{' model.weights=none' * ('backbone' in differing)}"
     raise CheckpointError(f"{_disagreement(path, wanted, architecture, differing)}; use {advice}")
-
-
-def _other_reference(wanted: Mapping[str, Any], given: Mapping[str, Any], names: list[str]) -> CheckpointError:
-    return CheckpointError(
-        f"the reference weights are for {_listed(wanted, names)}, not {_listed(given, names)}; "
-        "give model.checkpoint=FILE or model.checkpoint=untrained"
-    )
 
 
 def _disagreement(path: Path, wanted: Mapping[str, Any], given: Mapping[str, Any], names: list[str]) -> str:

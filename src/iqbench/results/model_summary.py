@@ -283,7 +283,9 @@ class ModelSummary(Record):
     near_copies_of_training_photos: int = 0
     taught: list[str] = Field(default_factory=list)
     """The types of damage that it learned from, if it learned from degraded copies."""
-    left_out: dict[str, float] = Field(default_factory=dict)
+    left_out: dict[str, float] = without_interval(
+        "it was measured on the validation photos of another training, whose weights tell it", default={}
+    )
     """Its accuracy on types of damage, each in a training that left the type out, on other photos; in its weights."""
     photos: int
     overall: PairStatistics
