@@ -34,6 +34,8 @@ def test_a_recipe_trains_a_batch(recipe: Path, folder: Path, tmp_path: Path) -> 
     small = ["model.backbone=tiny", "model.weights=none", "model.size=32", "examples.batch_size=4"]
     settings = [f"data.root={root}", f"out={tmp_path / 'out'}", "trainer.accelerator=cpu", "degradation=jpeg"]
     settings += [] if data == "folder" else [f"data.cache={tmp_path / 'cache'}"]
+    if "features" in OmegaConf.load(recipe).get("examples", {}):
+        settings += ["model.levels=[0,1]", f"examples.features={tmp_path / 'features'}"]
     outcome = run("train", f"experiment={recipe.stem}", "debug=fast", *small, *settings)
     assert outcome.exit_code == 0, outcome.err
     assert "a trial of one batch" in outcome.err
