@@ -31,7 +31,7 @@ def test_a_recipe_trains_a_batch(recipe: Path, folder: Path, tmp_path: Path) -> 
     root = folder if data == "folder" else tmp_path / data
     if data in WRITERS:
         WRITERS[data](root)
-    small = ["model.backbone=tiny", "model.weights=none", "model.size=32", "examples.batch_size=4"]
+    small = ["model.backbone=tiny", "model.weights=none", "model.size=48", "examples.batch_size=4"]
     settings = [f"data.root={root}", f"out={tmp_path / 'out'}", "trainer.accelerator=cpu", "degradation=jpeg"]
     settings += [] if data == "folder" else [f"data.cache={tmp_path / 'cache'}"]
     if "features" in OmegaConf.load(recipe).get("examples", {}):

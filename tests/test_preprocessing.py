@@ -3,13 +3,14 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
-from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, view, view_groups
+from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, separate_patches, view, view_groups
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SIZES = [(32, 32), (33, 47), (300, 200), (32, 2000), (2000, 32), (1, 1), (1, 9), (224, 224)]
@@ -40,7 +41,7 @@ def test_a_photo_of_any_size_becomes_squares_and_is_left_alone(rule: Rule, heigh
     photo.flags.writeable = False
     original = photo.copy()
     picture = view(photo, rule, 32)
-    count = {"native": (5,), "multiscale": (9,)}.get(rule, ())
+    count = {"native": (5,), "multiscale": (10,)}.get(rule, ())
     assert picture.shape == (*count, 3, 32, 32)
     assert picture.dtype == torch.uint8
     picture.zero_()
@@ -49,7 +50,7 @@ def test_a_photo_of_any_size_becomes_squares_and_is_left_alone(rule: Rule, heigh
 
 @pytest.mark.parametrize("rule", RULES)
 def test_view_groups_count_the_pictures(rule: Rule, photo: Photo) -> None:
-    assert view(photo, rule, 32).numel() == sum(view_groups(rule)) * 3 * 32 * 32
+    assert view(photo, rule, 32).numel() == sum(group.pictures for group in view_groups(rule)) * 3 * 32 * 32
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -204,19 +205,72 @@ def test_native_keeps_a_slight_blur_visible_that_the_standard_resize_hides() -> 
 # multiscale
 
 
-def test_multiscale_shows_the_squashed_frame_then_patches_of_one_scale_then_of_the_photo_itself() -> None:
-    photo = noisy_gradient(400, 300)
-    views = view(photo, "multiscale", 48)
-    assert torch.equal(views[0], view(photo, "squash", 48))
-    assert torch.equal(views[5:], view(photo, "native", 48)[1:])
-    height, width = 155, 116  # 400 x 300 to (2.8 x 48)^2 = 18,063 pixels
-    scaled = transforms.resize(pixels(photo), [height, width], antialias=True).permute(1, 2, 0).numpy()
-    assert torch.equal(views[1:5], view(scaled, "native", 48)[1:])
+def patches(photo: Photo, size: int) -> list[Tensor]:
+    """The patches of each scale of a multiscale view."""
+    groups = view_groups("multiscale")
+    pictures = view(photo, "multiscale", size).split([group.pictures for group in groups])
+    return [
+        separate_patches(some.unsqueeze(0), group.per_side)[0] for some, group in zip(pictures, groups, strict=True)
+    ]
 
 
-def test_the_middle_scale_of_a_photo_does_not_depend_on_its_size() -> None:
-    rows, columns = np.mgrid[:1200, :1600] / 1600
+def test_multiscale_shows_the_quarters_of_the_frame_and_patches_of_three_finer_scales() -> None:
+    scales = [tuple(scale.shape) for scale in patches(noisy_gradient(400, 300), 48)]
+    assert scales == [(4, 3, 48, 48), (18, 3, 16, 16), (18, 3, 16, 16), (18, 3, 16, 16)]
+
+
+def test_the_quarters_are_the_whole_frame() -> None:
+    photo = noisy_gradient(120, 300)
+    rows = patches(photo, 48)[0].unflatten(0, (2, 2))
+    assert torch.equal(torch.cat([torch.cat([*row], dim=2) for row in rows], dim=1), view(photo, "squash", 96))
+
+
+def test_the_finest_patches_are_of_the_photo_itself_six_along_its_longer_side_and_three_along_the_shorter() -> None:
+    photo = noisy_gradient(360, 300)
+    found = patches(photo, 48)[-1]
+    for at, (row, column) in enumerate((row, column) for row in range(6) for column in range(3)):
+        top, left = 30 + 60 * row - 8, 50 + 100 * column - 8
+        assert torch.equal(found[at], pixels(photo[top : top + 16, left : left + 16])), (row, column)
+    sideways = patches(np.ascontiguousarray(photo.transpose(1, 0, 2)), 48)[-1]
+    assert torch.equal(sideways[1], found[3].transpose(1, 2))
+
+
+def test_a_photo_smaller_than_a_fine_patch_is_extended_by_reflection() -> None:
+    photo = noisy_gradient(9, 12)
+    finest = patches(photo, 48)[-1]
+    assert all(torch.equal(patch, finest[0]) for patch in finest)
+    assert torch.equal(finest[0][:, 3:12, 2:14], pixels(photo))
+
+
+def test_the_scales_of_a_photo_do_not_depend_on_its_size() -> None:
+    rows, columns = np.mgrid[:2400, :3200] / 3200
     large = np.stack([rows, columns, (rows + columns) / 2], axis=-1) * 255
-    small = large.reshape(300, 4, 400, 4, 3).mean(axis=(1, 3))
-    first, second = (view(np.round(photo).astype(np.uint8), "multiscale", 64)[:5].int() for photo in (large, small))
-    assert (first - second).abs().max() <= 2
+    small = large.reshape(600, 4, 800, 4, 3).mean(axis=(1, 3))
+    both = (patches(np.round(photo).astype(np.uint8), 48)[:-1] for photo in (large, small))
+    for first, second in zip(*both, strict=True):
+        assert (first.int() - second.int()).abs().max() <= 3
+
+
+def test_an_enlarged_patch_shows_the_place_that_it_is_named_for() -> None:
+    columns = np.linspace(0, 255, 256)
+    photo = np.repeat(np.tile(columns, (256, 1))[..., None], 3, axis=2).round().astype(np.uint8)
+    finest_enlarged = patches(photo, 48)[2].float().mean(dim=(1, 2, 3))
+    expected = torch.tensor([(column + 0.5) / 6 * 255 for _ in range(3) for column in range(6)])
+    assert torch.allclose(finest_enlarged, expected, atol=1.0)
+
+
+def test_mirrored_photos_have_mirrored_patches() -> None:
+    photo = noisy_gradient(300, 360)
+    for scale, mirrored in zip(patches(photo, 48), patches(np.ascontiguousarray(photo[:, ::-1]), 48), strict=True):
+        columns = 6 if len(scale) == 18 else 2
+        expected = scale.unflatten(0, (-1, columns)).flip(1).flatten(0, 1).flip(-1)
+        assert (expected.int() - mirrored.int()).abs().max() <= 1
+
+
+def test_separate_patches_go_row_by_row() -> None:
+    picture = torch.arange(36).view(1, 1, 1, 6, 6).expand(1, 1, 3, 6, 6)
+    found = separate_patches(picture, 3)
+    assert found.shape == (1, 9, 3, 2, 2)
+    assert found[0, :, 0, 0, 0].tolist() == [0, 2, 4, 12, 14, 16, 24, 26, 28]
+    assert found[0, 1, 0].tolist() == [[2, 3], [8, 9]]
+    assert torch.equal(separate_patches(picture, 1), picture)

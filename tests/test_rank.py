@@ -167,7 +167,7 @@ def test_a_scorer_and_a_model_of_pairs_rank_the_same_photos(bursts: Path, tmp_pa
 def test_a_draft_for_a_model_that_looks_at_full_resolution_is_warned_of(bursts: Path, tmp_path: Path) -> None:
     tiny = ("model.backbone=tiny", "model.weights=none", "model.checkpoint=untrained", "engine.workers=0")
     for rule, warned in (("multiscale", True), ("standard", False)):
-        settings = (*tiny, f"model.preprocessing={rule}", "model.size=32", "decoding=draft", f"out={tmp_path / rule}")
+        settings = (*tiny, f"model.preprocessing={rule}", "model.size=48", "decoding=draft", f"out={tmp_path / rule}")
         outcome = run("rank", bursts, "model=siamese", *settings)
         assert outcome.exit_code == 0, outcome.err
         assert ("looks at photos in full resolution too" in outcome.err) is warned

@@ -183,7 +183,7 @@ def test_semantic_damage_is_not_trained_on(root: Path) -> None:
 
 
 def test_any_damage_that_does_not_apply_ends_a_training_in_one_line(root: Path) -> None:
-    from iqbench.datasets.degraded import Copies
+    from iqbench.datasets.degraded_examples import Copies
     from iqbench.datasets.folder import Folder
     from iqbench.datasets.originals import Original
     from iqbench.degradations.drawn import Damaged

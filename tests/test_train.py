@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from fixtures.command_line import TINY, run
-from iqbench.datasets.degraded import DegradedPairs
+from iqbench.datasets.degraded_examples import DegradedPairs
 from iqbench.errors import LockedError
 from iqbench.io import lock
 from iqbench.models.siamese import Siamese

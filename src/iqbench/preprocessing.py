@@ -4,13 +4,16 @@ A rule decides what a model can see: how much detail survives the resize, and wh
 off. So it is part of the model, has a name, and is saved in the checkpoint.
 """
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from itertools import product
+from typing import Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
@@ -26,8 +29,18 @@ LONGEST_ASPECT = 8
 ``pad`` crops nothing, because it keeps the whole frame.
 """
 
-SCALED = 2.8
-"""Side of a photo of equal sides in the middle scale of ``multiscale``, in sides of the network's input."""
+FINE_SCALES = (8.0, 24.0, None)
+"""Side of a photo of equal sides at the finer scales of ``multiscale``, in sides of the network's input; None is the
+photo as it is."""
+
+FINE_PATCHES = (6, 3)
+"""Patches at a finer scale along the longer and the shorter side of the frame."""
+
+PATCHES_PER_SIDE = 3
+"""Patches of a finer scale along each side of a picture that holds nine of them."""
+
+CUBIC_MARGIN = 2
+"""Pixels around a patch that its bicubic interpolation may use."""
 
 MEAN_COLOUR = (0.460, 0.450, 0.430)
 """Mean colour of PhotoTriage's training photos, from 0 to 1: the border of a photo that does not fill its square."""
@@ -66,9 +79,9 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             ``native``: the frame as in ``pad``, then four patches at full resolution, in which blur
             and compression are still visible: centred in the quadrants top left, top right,
             bottom left and bottom right, and moved to stay inside the photo. A photo smaller than a
-            patch is extended by reflection. ``multiscale``: the frame as in ``squash``, four such patches of the
-            photo scaled to `SCALED` times ``size`` in each direction on average, and four of the photo as it is.
-            So every photo is seen at the same three scales, whatever its size.
+            patch is extended by reflection. ``multiscale``: the four quarters of the frame, each as
+            in ``squash``; and at each of the `FINE_SCALES` 18 patches of a third of ``size``, evenly spread over the
+            frame, nine to a picture. So every photo is seen at the same scales, whatever its size, and then as it is.
         size: Side of the network's input, in pixels.
 
     Example:
@@ -90,8 +103,8 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
         case "native":
             return torch.stack([_padded(photo, size), *_patches(photo, size)])
         case "multiscale":
-            patches = [*_patches(_scaled(photo, SCALED * size), size), *_patches(photo, size)]
-            return torch.stack([_squashed(photo, size), *patches])
+            whole = limited_aspect(photo)
+            return torch.stack([*_quarters(whole, size), *_fine_patches(whole, size)])
 
 
 def scaled_down(photo: Photo, longest_side: int) -> Photo:
@@ -111,14 +124,45 @@ def scaled_down(photo: Photo, longest_side: int) -> Photo:
     return smaller
 
 
-def view_groups(rule: Rule) -> tuple[int, ...]:
-    """Return the numbers of pictures that `view` makes of a photo at each scale, in their order.
+class ViewGroup(NamedTuple):
+    """Pictures of a view that show a photo at one scale.
+
+    Args:
+        pictures: How many they are.
+        per_side: Patches along each side of such a picture; 1 if it is one patch.
+    """
+
+    pictures: int
+    per_side: int
+
+
+def view_groups(rule: Rule) -> tuple[ViewGroup, ...]:
+    """Return the scales at which `view` shows a photo, in the order of its pictures.
 
     Example:
-        >>> view_groups("standard"), view_groups("native"), view_groups("multiscale")
-        ((1,), (1, 4), (1, 4, 4))
+        >>> [tuple(group) for group in view_groups("native")], len(view_groups("multiscale"))
+        ([(1, 1), (4, 1)], 4)
     """
-    return {"native": (1, 4), "multiscale": (1, 4, 4)}.get(rule, (1,))
+    if rule == "native":
+        return ViewGroup(1, 1), ViewGroup(4, 1)
+    if rule == "multiscale":
+        fine = ViewGroup(math.prod(FINE_PATCHES) // PATCHES_PER_SIDE**2, PATCHES_PER_SIDE)
+        return ViewGroup(4, 1), *[fine] * len(FINE_SCALES)
+    return (ViewGroup(1, 1),)
+
+
+def separate_patches(pictures: Shaped[Tensor, "n k 3 size size"], per_side: int) -> Shaped[Tensor, "n m 3 side side"]:
+    """Return the patches that pictures of a view consist of; see `ViewGroup`.
+
+    Example:
+        >>> separate_patches(torch.zeros(2, 2, 3, 160, 160), 3).shape
+        torch.Size([2, 18, 3, 53, 53])
+    """
+    count, number, channels, size, _ = pictures.shape
+    side = size // per_side
+    whole = pictures[..., : side * per_side, : side * per_side]
+    rows = whole.reshape(count, number, channels, per_side, side, per_side, side)
+    return rows.permute(0, 1, 3, 5, 2, 4, 6).reshape(count, -1, channels, side, side)
 
 
 def check_rule(rule: str) -> Rule:
@@ -155,12 +199,53 @@ def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
     return square
 
 
-def _scaled(photo: Photo, side: float) -> Photo:
-    """Return the photo, enlarged or reduced to ``side ** 2`` pixels in its own aspect."""
+def _quarters(photo: Photo, size: int) -> Iterator[UInt8[Tensor, "3 size size"]]:
+    """Yield the quarters of the squashed frame, row by row."""
+    for row in torch.split(_squashed(photo, 2 * size), size, dim=1):
+        yield from torch.split(row, size, dim=2)
+
+
+def _fine_patches(photo: Photo, size: int) -> Iterator[UInt8[Tensor, "3 size size"]]:
+    """Yield the pictures of the patches at the finer scales."""
+    longer, shorter = ([(at + 0.5) / count for at in range(count)] for count in FINE_PATCHES)
+    down, across = (longer, shorter) if photo.shape[0] > photo.shape[1] else (shorter, longer)
+    centres = list(product(down, across))
+    side = size // PATCHES_PER_SIDE
+    for scale in FINE_SCALES:
+        patches = [_patch(photo, None if scale is None else scale * size, side, centre) for centre in centres]
+        rows = np.stack(patches).reshape(-1, PATCHES_PER_SIDE, PATCHES_PER_SIDE, side, side, 3).swapaxes(2, 3)
+        pictures = rows.reshape(-1, PATCHES_PER_SIDE * side, PATCHES_PER_SIDE * side, 3)
+        rest = size - PATCHES_PER_SIDE * side  # `separate_patches` leaves it out
+        yield from map(_pixels, np.pad(pictures, ((0, 0), (0, rest), (0, rest), (0, 0)), mode="edge"))
+
+
+def _patch(photo: Photo, scale: float | None, side: int, centre: tuple[float, float]) -> Photo:
+    """Return a patch of a photo that is scaled to ``scale ** 2`` pixels in its own aspect, without scaling the rest.
+
+    Args:
+        photo: The photo.
+        scale: None leaves it as it is.
+        side: Pixels of the patch along each side.
+        centre: The middle of the patch, as shares of height and width; it is moved to stay inside the photo.
+    """
     height, width = photo.shape[:2]
-    scale = side / (height * width) ** 0.5
-    size = [max(1, round(height * scale)), max(1, round(width * scale))]
-    resized = transforms.resize(_pixels(photo), size, antialias=True)
+    covered = side * (1.0 if scale is None else (height * width) ** 0.5 / scale)  # pixels of the photo along each side
+    down, across = (min(covered, whole) for whole in (height, width))
+    top = min(max(centre[0] * height - down / 2, 0), height - down)
+    left = min(max(centre[1] * width - across / 2, 0), width - across)
+    if covered < side:
+        above, before = (max(0, math.floor(first) - CUBIC_MARGIN) for first in (top, left))
+        around = photo[above : math.ceil(top + down) + CUBIC_MARGIN, before : math.ceil(left + across) + CUBIC_MARGIN]
+        steps = ((across / side, left - before), (down / side, top - above))
+        (x, x_first), (y, y_first) = ((step, first + (step - 1) / 2) for step, first in steps)  # of pixel centres
+        matrix = np.array([[x, 0, x_first], [0, y, y_first]])
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        return cv2.warpAffine(around, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    row, column = round(top), round(left)
+    part = photo[row : row + max(1, round(down)), column : column + max(1, round(across))]
+    if scale is None:
+        return _reflected(part, side)
+    resized = transforms.resize(_pixels(np.ascontiguousarray(part)), [side, side], antialias=True)
     return np.ascontiguousarray(resized.permute(1, 2, 0).numpy())
 
 

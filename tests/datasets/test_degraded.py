@@ -15,7 +15,8 @@ from fixtures.tiny_models import fit, siamese
 from iqbench import photos
 from iqbench.datasets import degraded
 from iqbench.datasets.decode_check import decode_all
-from iqbench.datasets.degraded import DegradedPhotos, DegradedVotes
+from iqbench.datasets.degraded import DegradedPhotos
+from iqbench.datasets.degraded_examples import DegradedVotes
 from iqbench.datasets.folder import Folder
 from iqbench.degradations.blur import blur_ladder
 from iqbench.degradations.drawn import Kind
@@ -259,7 +260,7 @@ def test_photos_are_decoded_in_other_processes(
     assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text
 
 
-DRAW = {"parts": 1, "enlarged": 1, "ladders": 2, "levels": 2, "mixed": 1}
+DRAW = {"parts": 2, "ladders": 2, "levels": 2, "mixed": 1}
 
 
 @pytest.fixture
@@ -337,7 +338,7 @@ def test_a_wrong_draw_is_refused(files: list[PhotoFile], changes: dict[str, obje
 
 
 def test_a_draw_without_one_of_its_numbers_is_refused(files: list[PhotoFile]) -> None:
-    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, enlarged, ladders, levels, mixed"):
+    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, ladders, levels, mixed"):
         examples(files, draw={"parts": 1})
 
 
@@ -351,3 +352,32 @@ def test_hidden_damage_has_a_validation_metric_of_its_own(large: list[PhotoFile]
     right = (np.sign(predicted) == np.sign(true - 0.5)) + 0.5 * (predicted == 0)
     assert metrics["val/accuracy_hidden"] == pytest.approx(right[hidden].mean())
     assert metrics["val/accuracy"] == pytest.approx(right.mean())
+
+
+def test_weights_count_types_alone_and_pairs_with_an_original(large: list[PhotoFile]) -> None:
+    data = examples(large, draw=DRAW, weights={"original": 2, "blur": 3})
+    dataset = data._dataset("train")
+    found = set()
+    for row, (at, better, worse) in enumerate(dataset.contests):
+        types = dataset.pictures.copies[at].damaged[worse - 1].types
+        expected = (3.0 if types == ("blur",) else 1.0) * (2.0 if better == 0 else 1.0)
+        assert dataset[row].weight == expected, types
+        found.add(expected)
+    assert found == {1.0, 2.0, 3.0, 6.0}
+    votes = examples(large, "votes", draw=DRAW, weights={"original": 2, "blur": 3})._dataset("train")
+    assert {float(votes[row].weight) for row in range(len(votes))} == {1.0, 2.0, 3.0}
+    assert examples(large, draw=DRAW).contents != data.contents
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"blurr": 2}, r"weights\.blurr: is not among .* Did you mean 'blur'"),
+        ({"blur": -1}, r"blur=-1: must be a number"),
+    ],
+)
+def test_weights_of_unknown_types_and_negative_ones_are_refused(
+    large: list[PhotoFile], weights: dict[str, float], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        examples(large, weights=weights)

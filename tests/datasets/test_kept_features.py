@@ -139,7 +139,7 @@ def answers(model: Any, dataset: Any) -> list[torch.Tensor]:
 def test_a_model_answers_features_as_it_answers_the_pictures(
     files: list[PhotoFile], tmp_path: Path, build: Any, labels: str, rule: str
 ) -> None:
-    model = build(frozen=True, preprocessing=rule)
+    model = build(frozen=True, preprocessing=rule, size=48)
     pictures = degraded(files, None, model, labels).val_dataloader().dataset
     features = degraded(files, tmp_path, model, labels).val_dataloader().dataset
     expected, got = answers(model, pictures), answers(model, features)

@@ -8,11 +8,12 @@ from PIL import Image
 
 from fixtures.photos import noisy_gradient
 from iqbench.datasets.originals import (
-    LARGEST_SCALE,
     LEAST_SCALE,
     LEAST_SHARE,
     LEAST_SIDE,
     LONGEST_SIDE,
+    MOST_TIMES,
+    SIDE_PER_PART,
     Original,
     originals,
 )
@@ -76,10 +77,10 @@ def test_parts_depend_on_the_bytes_the_number_and_the_seed_and_on_nothing_else(f
 
 
 def test_a_photo_that_is_too_small_has_no_parts(file: PhotoFile) -> None:
-    small = list(originals([file], [SHA], [(LEAST_SIDE, LEAST_SIDE)], parts=3, enlarged=0, seed=0))
+    small = list(originals([file], [SHA], [(LEAST_SIDE, LEAST_SIDE)], parts=3, seed=0))
     assert [(original.number, original.size) for original in small] == [(0, None)]
-    assert [original.number for original in originals([file], [SHA], [(600, 400)], 2, 1, seed=0)] == [0, 1, 2, 3]
-    assert [each.name for each in originals([file], [SHA], [(600, 400)], 1, 0, 0)] == [
+    assert [original.number for original in originals([file], [SHA], [(600, 400)], 2, seed=0)] == [0, 1, 2]
+    assert [each.name for each in originals([file], [SHA], [(600, 400)], 1, 0)] == [
         "./a.png",
         "./a.png part 1",
     ]
@@ -90,27 +91,13 @@ def test_a_large_photo_gives_parts_of_many_sizes(file: PhotoFile) -> None:
     sides = [min(part.size) for part in parts if part is not None and part.size is not None]
     assert len(sides) == 199
     assert min(sides) < 500
-    assert max(sides) > 1800
+    assert max(sides) > 1200
+    assert max(max(part.size) for part in parts if part is not None and part.size is not None) <= LONGEST_SIDE
 
 
-@pytest.mark.parametrize("number", range(1, 12))
-def test_an_enlarged_part_is_larger_and_no_larger_than_a_photo_of_two_megapixels(file: PhotoFile, number: int) -> None:
-    part = Original.part(file, SHA, number, (600, 400), seed=0, enlarged=True)
-    assert part is not None
-    assert part.size is not None
-    scale = part.size[0] / (600 * part.frame[2])
-    assert 0.99 <= scale <= LARGEST_SCALE + 0.01
-    assert max(part.size) <= LONGEST_SIDE
-    assert part.pixels().shape == (part.size[1], part.size[0], 3)
-
-
-def test_enlarging_adds_no_detail(file: PhotoFile) -> None:
-    original = Original(file, SHA, 1, (0.0, 0.0, 1.0, 1.0), (1200, 800)).pixels().astype(float)
-    smaller = Original(file, SHA, 1, (0.0, 0.0, 1.0, 1.0), (600, 400)).pixels().astype(float)
-    assert np.abs(np.diff(original, axis=1)).mean() < 0.7 * np.abs(np.diff(smaller, axis=1)).mean()
-
-
-def test_a_large_part_is_not_enlarged(file: PhotoFile) -> None:
-    part = Original.part(file, SHA, 1, (4000, 3000), seed=0, enlarged=True)
-    assert part is not None
-    assert part.size == (round(4000 * part.frame[2]), round(3000 * part.frame[3]))
+@pytest.mark.parametrize(
+    ("longer_side", "times"), [(300, 1), (2 * SIDE_PER_PART, 2), (4000, MOST_TIMES), (9000, MOST_TIMES)]
+)
+def test_a_large_photo_has_more_parts(file: PhotoFile, longer_side: int, times: int) -> None:
+    every = list(originals([file], [SHA], [(longer_side, longer_side * 3 // 4)], parts=2, seed=0))
+    assert len(every) == 1 + 2 * times

@@ -8,7 +8,8 @@ from lightning import Callback, LightningModule
 from torch.utils.data import default_collate
 
 from fixtures.tiny_models import SGD, ava, fit, pairs, pictures, siamese, votes
-from iqbench.errors import Stopped, UsageError
+from iqbench.errors import CheckpointError, Stopped, UsageError
+from iqbench.models import learned
 from iqbench.models.backbone import Backbone
 from iqbench.models.learned import Learned
 
@@ -202,3 +203,48 @@ def test_a_validation_without_numbers_stops_the_training() -> None:
     model.validation_step(default_collate(pairs(4)), 1)
     with pytest.raises(Stopped, match="the validation loss of epoch 0 is not finite"):
         model.on_validation_epoch_end()
+
+
+@torch.inference_mode()
+def test_a_cpu_encodes_few_pictures_at_a_time_and_gets_the_same_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = siamese()
+    counts: list[int] = []
+    model.backbone.register_forward_hook(lambda _, given, features: counts.append(len(given[0])))
+    whole = model.features(pictures(7))
+    monkeypatch.setattr(learned, "CPU_PIXELS", 3 * model.size**2)
+    assert torch.allclose(model.features(pictures(7)), whole, atol=1e-5)
+    assert counts == [7, 3, 3, 1]
+    monkeypatch.setattr(learned, "CPU_PIXELS", 1)
+    assert model.features(pictures(2)).shape == (2, model.width)
+
+
+def test_batch_normalization_scales_each_feature_by_the_pictures_of_the_training(tmp_path: Path) -> None:
+    model = siamese(head="score", head_width=0, frozen=True, normalization="batch", levels=[0, 1])
+    many = pictures(64, seed=3)
+    model.train()
+    normalized = model.features(many)
+    assert torch.allclose(normalized.mean(dim=0), torch.zeros(model.width), atol=1e-4)
+    assert torch.allclose(normalized.var(dim=0, correction=0), torch.ones(model.width), atol=0.1)
+    model.eval()
+    assert torch.allclose(model.features(many), normalized, atol=0.05)  # the mean over all batches is this batch
+    assert torch.allclose(model.features(many[:1]), model.features(many)[:1], atol=1e-5)
+    model.train()
+    alone = model.features(many[:1])
+    assert torch.allclose(alone, model.eval().features(many)[:1], atol=1e-5)
+
+
+def test_a_file_keeps_the_statistics_of_batch_normalization(tmp_path: Path) -> None:
+    settings = {"head": "score", "head_width": 0, "frozen": True, "normalization": "batch", "levels": [0, 1]}
+    model = siamese(**settings)
+    file = tmp_path / "whole.ckpt"
+    fit(model, pairs(8), tmp_path, max_steps=3).save_checkpoint(file)
+    again = siamese(**settings, checkpoint=str(file))
+    assert torch.equal(again.normalize.running_var, model.normalize.running_var)
+    assert torch.equal(again.encode(pictures(2)), model.eval().encode(pictures(2)))
+    with pytest.raises(CheckpointError, match="normalization"):
+        siamese(**(settings | {"normalization": "layer"}), checkpoint=str(file))
+
+
+def test_an_unknown_normalization_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"model\.normalization=group: must be layer or batch"):
+        siamese(normalization="group")

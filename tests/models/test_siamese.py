@@ -126,15 +126,21 @@ def test_without_any_winner_there_is_no_accuracy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("head_width", [0, 8])
 @torch.inference_mode()
 def test_a_scoring_head_gives_one_number_a_photo_and_its_margin_is_their_difference(head_width: int) -> None:
-    model = siamese(head="score", head_width=head_width, preprocessing="multiscale", levels=[0, 1])
+    model = siamese(head="score", head_width=head_width, preprocessing="multiscale", levels=[0, 1], size=48)
     assert is_scorer(model)
-    assert model.width == 3 * 2 * (16 + 32)  # scales, mean and deviation, channels of both levels
-    views = torch.stack([pictures(9, seed=seed) for seed in range(3)])
+    assert model.width == 4 * 2 * (16 + 32)  # scales, mean and deviation, channels of both levels
+    views = torch.stack([pictures(10, seed=seed, size=48) for seed in range(3)])
     scores = model.encode(views)
     assert scores.shape == (3, 1)
     assert torch.equal(model.margin(scores[:2], scores[1:]), (scores[:2] - scores[1:]).squeeze(1))
-    features = torch.stack([model.backbone(each) for each in views])
-    joined = torch.cat([features[:, 0], features[:, 1:5].mean(dim=1), features[:, 5:].mean(dim=1)], dim=1)
+    fine = [
+        views[:, at : at + 2, :, top : top + 16, left : left + 16]
+        for at in (4, 6, 8)
+        for top in (0, 16, 32)
+        for left in (0, 16, 32)
+    ]
+    means = [model.backbone(some.flatten(0, 1)).unflatten(0, (3, -1)).mean(dim=1) for some in (views[:, :4], *fine)]
+    joined = torch.cat([means[0], *(torch.stack(means[at : at + 9]).mean(dim=0) for at in (1, 10, 19))], dim=1)
     assert scores == pytest.approx(model.lean(model.normalize(joined)), abs=1e-5)
 
 
@@ -164,3 +170,9 @@ def test_a_file_of_an_earlier_version_is_of_a_comparing_head(tmp_path: Path) -> 
     assert (described["head"], described["levels"]) == ("compare", None)
     with pytest.raises(CheckpointError, match=r"trained with model\.head=compare, but model\.head=score was given"):
         settings_from_file(file, "siamese", {"head": "score"})
+
+
+def test_a_network_of_one_size_is_refused_for_patches_of_another() -> None:
+    message = "model.preprocessing=multiscale, model.size=32: model.backbone=tiny takes no pictures of 10 x 10 pixels"
+    with pytest.raises(UsageError, match=message):
+        siamese(preprocessing="multiscale", size=32)

@@ -1,8 +1,7 @@
 """Originals for self-supervised training: whole photos, and random parts of them at random sizes.
 
 A model that has seen whole photos of one size only judges others badly: how much detail a picture has, and how large
-its objects are, depends on the size. A part of a photo, made smaller, is another good photo, of other content. Made
-larger, it is as soft in its pixels as a photo of many megapixels, and no worse than that.
+its objects are, depends on the size. A part of a photo, made smaller, is another good photo, of other content.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,16 +18,19 @@ LEAST_SHARE = 0.45
 """The least share of a side that a part keeps."""
 
 LEAST_SCALE = 0.25
-"""The least size of a part, relative to its size in the photo."""
+"""The least size of a part, relative to its size in the photo, or to `LONGEST_SIDE` if it has more pixels there."""
 
 LEAST_SIDE = 128
 """The shorter side of a part has at least so many pixels; a photo of which that cannot be made has no parts."""
 
-LARGEST_SCALE = 4.0
-"""The largest size of an enlarged part, relative to its size in the photo."""
+LONGEST_SIDE = 2000
+"""The longer side of a part has at most so many pixels, so that its damage is made in reasonable time."""
 
-LONGEST_SIDE = 1600
-"""The longer side of an enlarged part has at most so many pixels, so that its damage is made in reasonable time."""
+SIDE_PER_PART = 600
+"""A photo with k times so many pixels on its longer side has k times as many parts, since it shows more."""
+
+MOST_TIMES = 4
+"""The largest k."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,8 @@ class Original:
         return np.random.default_rng([int(self.sha256[:15], 16), self.number, seed, purpose])
 
     @classmethod
-    def part(
-        cls, file: PhotoFile, sha256: str, number: int, sides: tuple[int, int], seed: int, enlarged: bool = False
-    ) -> Self | None:
-        """Return a random part of a photo, at a random smaller or larger size; None if the photo is too small for that.
+    def part(cls, file: PhotoFile, sha256: str, number: int, sides: tuple[int, int], seed: int) -> Self | None:
+        """Return a random part of a photo, at a random smaller size; None if the photo is too small for that.
 
         Args:
             file: The photo.
@@ -75,23 +75,22 @@ class Original:
             number: The number of the part, from 1.
             sides: Width and height of the photo, in pixels.
             seed: Another seed gives other parts.
-            enlarged: Whether it is made larger; a part that is larger than `LONGEST_SIDE` keeps its size.
         """
         generator = cls(file, sha256, number).generator(seed)
         shares = generator.uniform(LEAST_SHARE, 1, 2)
         left, top = generator.uniform(0, 1 - shares)
         pixels = shares * sides
-        least = max(LEAST_SIDE / pixels.min(), LEAST_SCALE)
-        if least > 1:
+        most = min(1.0, LONGEST_SIDE / pixels.max())
+        least = max(LEAST_SIDE / pixels.min(), LEAST_SCALE * most)
+        if least > most:
             return None
-        most = max(1.0, min(LARGEST_SCALE, LONGEST_SIDE / pixels.max()))
-        scale = np.exp(generator.uniform(0, np.log(most)) if enlarged else generator.uniform(np.log(least), 0))
+        scale = np.exp(generator.uniform(np.log(least), np.log(most)))
         width, height = (round(float(side * scale)) for side in pixels)
         frame = (float(left), float(top), float(shares[0]), float(shares[1]))
         return cls(file, sha256, number, frame, (width, height))
 
     def pixels(self) -> Photo:
-        """Return the picture. In a smaller one, each pixel is the mean of those of the photo that it covers.
+        """Return the picture. Each pixel of a part is the mean of those of the photo that it covers.
 
         Raises:
             UsageError: If the photo can no longer be read.
@@ -104,8 +103,7 @@ class Original:
         across = slice(int(columns * left), max(int(columns * left) + 1, round(columns * (left + width))))
         down = slice(int(rows * top), max(int(rows * top) + 1, round(rows * (top + height))))
         piece = np.ascontiguousarray(photo[down, across])
-        smaller = self.size[0] <= piece.shape[1]
-        part: Photo = cv2.resize(piece, self.size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+        part: Photo = cv2.resize(piece, self.size, interpolation=cv2.INTER_AREA)
         return part
 
 
@@ -114,7 +112,6 @@ def originals(
     sha256: Sequence[str],
     sides: Sequence[tuple[int, int]],
     parts: int,
-    enlarged: int,
     seed: int,
 ) -> Iterator[Original]:
     """Yield each photo and so many random parts of it.
@@ -123,12 +120,11 @@ def originals(
         files: The photos.
         sha256: Of each file.
         sides: Width and height of each photo, in pixels.
-        parts: Parts of each photo, made smaller.
-        enlarged: Other parts, made larger.
+        parts: Parts of each photo; of a large photo up to `MOST_TIMES` times as many, since it shows more.
         seed: Seed of the parts.
     """
     for file, sha, size in zip(files, sha256, sides, strict=True):
         yield Original(file, sha)
-        numbers = range(1, parts + enlarged + 1)
-        every = (Original.part(file, sha, number, size, seed, number > parts) for number in numbers)
+        numbers = range(1, parts * min(MOST_TIMES, max(1, max(size) // SIDE_PER_PART)) + 1)
+        every = (Original.part(file, sha, number, size, seed) for number in numbers)
         yield from (part for part in every if part is not None)

@@ -57,7 +57,7 @@ class Ava(Learned, Scorer):
     @property
     def architecture(self) -> Architecture:
         """The hyperparameters that must agree with the weights."""
-        names = ("backbone", "levels", "preprocessing", "size", "output", "head_width")
+        names = ("backbone", "levels", "preprocessing", "size", "normalization", "output", "head_width")
         return {name: self.hparams.get(name) for name in names}
 
     def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n 1"]:

@@ -76,7 +76,8 @@ class Backbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(3, 1, 1))
         self.levels = None if levels is None else _checked_levels(self.net, name, levels)
-        self.width = self._measured_width(name, size)
+        self.name = name
+        self.width = self._measured_width(size)
         self.size = size
         self.register_load_state_dict_post_hook(_discard_folded_net)  # type: ignore[no-untyped-call]
         self.train()  # Lightning keeps the modes that it finds
@@ -129,8 +130,25 @@ class Backbone(nn.Module):
         levels = net.forward_intermediates(normalized, indices=self.levels, stop_early=True, intermediates_only=True)
         return torch.cat([_mean_and_deviation(level.float()) for level in levels], dim=1)
 
+    def check_size(self, side: int, what: str) -> None:
+        """Check that the network takes pictures of another size too.
+
+        Args:
+            side: Their side, in pixels.
+            what: What asks for it, for the error.
+
+        Raises:
+            UsageError: If it does not.
+        """
+        try:
+            self._measured_width(side)
+        except UsageError as error:
+            raise UsageError(
+                f"{what}: model.backbone={self.name} takes no pictures of {side} x {side} pixels"
+            ) from error
+
     @torch.no_grad()
-    def _measured_width(self, name: str, size: int) -> int:
+    def _measured_width(self, size: int) -> int:
         """Return the number of features, measured on a sample input because a network's attributes can be wrong."""
         training = self.net.training
         self.net.eval()
@@ -138,7 +156,7 @@ class Backbone(nn.Module):
             width = self(torch.zeros(1, 3, size, size)).shape[-1]
         except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())[:160]
-            raise UsageError(f"model.size={size}: not a size for model.backbone={name} ({reason})") from error
+            raise UsageError(f"model.size={size}: not a size for model.backbone={self.name} ({reason})") from error
         self.net.train(training)
         return int(width)
 

@@ -37,7 +37,10 @@ BACKBONE = "backbone."
 Architecture = dict[str, str | int | list[int] | None]
 """The hyperparameters that decide names, shapes and meaning of the tensors."""
 
-LATER: dict[str, Architecture] = {"siamese": {"levels": None, "head": "compare"}, "ava": {"levels": None}}
+LATER: dict[str, Architecture] = {
+    "siamese": {"levels": None, "head": "compare", "normalization": "layer"},
+    "ava": {"levels": None, "normalization": "layer"},
+}
 """Hyperparameters of each family that files of earlier versions do not name, with what these had."""
 
 

@@ -22,8 +22,11 @@ from iqbench.models.backbone import Backbone
 from iqbench.models.checkpoint import Architecture, Target, Weights, checkpoint_file, load_weights, read_weights
 from iqbench.models.feature_cache import FeatureCache
 from iqbench.models.optimization import check_optimizer, check_schedule, make_optimizer, make_schedules
-from iqbench.preprocessing import Preprocessing, check_rule, view_groups
+from iqbench.preprocessing import Preprocessing, check_rule, separate_patches, view_groups
 from iqbench.training_provenance import joined_provenance
+
+CPU_PIXELS = 2**18
+"""Pixels that a CPU encodes at a time: the maps of more pictures leave its caches, and take twice as long."""
 
 SHOWN_IN_BAR = ("val/loss", "val/accuracy", "val/srcc")
 
@@ -47,6 +50,8 @@ class Learned(LightningModule, ABC):
         batch_statistics: See `Backbone`.
         preprocessing: See `iqbench.preprocessing.view`.
         size: Side of the network's input, in pixels.
+        normalization: What scales the features before the head. ``layer``: within each picture. ``batch``: each
+            feature, by its mean and variance over a batch in training, and over all batches afterwards.
         losses: The loss for each kind of label; see `iqbench.losses`.
         optimizer: See `iqbench.models.optimization.make_optimizer`.
         schedule: See `iqbench.models.optimization.make_schedules`.
@@ -69,6 +74,7 @@ class Learned(LightningModule, ABC):
         batch_statistics: str,
         preprocessing: str,
         size: int,
+        normalization: str,
         losses: dict[Labels, str],
         optimizer: dict[str, Any],
         schedule: dict[str, Any],
@@ -99,8 +105,11 @@ class Learned(LightningModule, ABC):
         self.backbone = Backbone(backbone, weights, size, batch_statistics, levels)
         if frozen:
             self.backbone.open(0)
-        self.width = self.backbone.width * len(view_groups(self.rule))
-        self.normalize = nn.LayerNorm(self.width, elementwise_affine=False)
+        groups = view_groups(self.rule)
+        for side in {size // group.per_side for group in groups} - {size}:
+            self.backbone.check_size(side, f"model.preprocessing={preprocessing}, model.size={size}")
+        self.width = self.backbone.width * len(groups)
+        self.normalize = _normalization(normalization, self.width)
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}
         """The config of the training, by which a resumed run is checked."""
@@ -177,13 +186,17 @@ class Learned(LightningModule, ABC):
         return self.preprocessing(photo)
 
     def features(self, pictures: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
-        """Return the backbone's features, each picture's scaled to mean 0 and variance 1.
+        """Return the backbone's features, scaled to mean 0 and variance 1: each picture's, or each feature.
 
         Takes prepared pictures, or the `kept_features` of them.
 
         Of several views of a photo, the means at each scale are joined; see `iqbench.preprocessing.view_groups`.
         """
-        normalized: Tensor = self.normalize(pictures if pictures.is_floating_point() else self._raw_features(pictures))
+        raw = pictures if pictures.is_floating_point() else self._raw_features(pictures)
+        if len(raw) == 1 and isinstance(self.normalize, nn.BatchNorm1d):  # one picture has no variance
+            mean, variance = self.normalize.running_mean, self.normalize.running_var
+            return nn.functional.batch_norm(raw, mean, variance, training=False, eps=self.normalize.eps)
+        normalized: Tensor = self.normalize(raw)
         return normalized
 
     @property
@@ -207,17 +220,28 @@ class Learned(LightningModule, ABC):
         return self._raw_features(pictures.to(self.device)).cpu()
 
     def _raw_features(self, pictures: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
-        if pictures.ndim == 5:
-            of_views = self._encoded(pictures.flatten(0, 1)).reshape(*pictures.shape[:2], -1)
-            groups = torch.split(of_views, list(view_groups(self.rule)), dim=1)
-            return torch.cat([group.mean(dim=1) for group in groups], dim=1)
-        return self._encoded(pictures)
+        if pictures.ndim == 4:
+            return self._encoded(pictures)
+        groups = view_groups(self.rule)
+        means = []
+        for group, some in zip(groups, torch.split(pictures, [each.pictures for each in groups], dim=1), strict=True):
+            patches = separate_patches(some, group.per_side)
+            of_patches = self._encoded(patches.flatten(0, 1))
+            means.append(of_patches.reshape(*patches.shape[:2], -1).mean(dim=1))
+        return torch.cat(means, dim=1)
 
-    def _encoded(self, pictures: UInt8[Tensor, "n 3 size size"]) -> Float[Tensor, "n d"]:
+    def _encoded(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n d"]:
         """Return the backbone's output. In a training on the CPU, equal pictures are encoded once where possible."""
-        if self._feature_cache is not None and pictures.device.type == "cpu" and self.backbone.is_constant:
-            return self._feature_cache(pictures, lambda some: self.backbone(some).float())
-        return cast(Tensor, self.backbone(pictures)).float()
+        if pictures.device.type != "cpu" or not self.backbone.is_constant:
+            return cast(Tensor, self.backbone(pictures)).float()
+        return (
+            self._in_parts(pictures) if self._feature_cache is None else self._feature_cache(pictures, self._in_parts)
+        )
+
+    def _in_parts(self, pictures: UInt8[Tensor, "n 3 height width"]) -> Float[Tensor, "n d"]:
+        """Return the backbone's output, encoding few pictures at a time; see `CPU_PIXELS`."""
+        count = max(1, CPU_PIXELS // pictures[0, 0].numel()) if len(pictures) else 1
+        return torch.cat([self.backbone(some).float() for some in torch.split(pictures, count)])
 
     def on_fit_start(self) -> None:
         """Keep features from now on. On a GPU it is faster to compute them again."""
@@ -321,3 +345,16 @@ class Learned(LightningModule, ABC):
             "recipe": self.recipe,
             "data": self.data,
         }
+
+
+def _normalization(name: str, width: int) -> nn.Module:
+    """Return what scales the features before the head.
+
+    Raises:
+        UsageError: If there is no such normalization.
+    """
+    if name == "layer":
+        return nn.LayerNorm(width, elementwise_affine=False)
+    if name == "batch":
+        return nn.BatchNorm1d(width, affine=False, momentum=None)  # no momentum: the mean over all batches
+    raise UsageError(f"model.normalization={name}: must be layer or batch")

@@ -151,6 +151,11 @@ def test_the_view_is_the_named_rule_and_several_views_count_equally(rule: str) -
     assert scores(model, PHOTOS[:1]) == pytest.approx([np.mean(each)], abs=1e-4)
 
 
+def test_a_view_of_patches_is_refused_since_no_pooling_of_them_is_known() -> None:
+    with pytest.raises(UsageError, match=r"model\.preprocessing=multiscale: is for siamese and ava"):
+        model_of("network", target=f"{HERE}:ChannelMeans", preprocessing="multiscale", size=32)
+
+
 def test_ratings_count_by_their_mean() -> None:
     votes = torch.zeros(2, 10)
     votes[0, 9], votes[1, 0], votes[1, 2] = 1.0, 0.5, 0.5

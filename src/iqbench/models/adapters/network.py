@@ -17,7 +17,7 @@ from iqbench.errors import MissingResource, UsageError, described, one_line, rai
 from iqbench.interfaces import Photo, Scorer
 from iqbench.models.checkpoint import check_checksums, check_first_bytes
 from iqbench.paths import absolute
-from iqbench.preprocessing import Preprocessing, check_rule
+from iqbench.preprocessing import Preprocessing, check_rule, view_groups
 from iqbench.target import located
 
 log = logging.getLogger(__name__)
@@ -174,11 +174,16 @@ def view_of(preprocessing: str | None, size: int) -> Preprocessing | None:
     """Return the preprocessing that settings name, None for photos in their own size.
 
     Raises:
-        UsageError: If there is no such rule, or the side is no number of pixels.
+        UsageError: If there is no such rule, or only for learned models, or the side is no number of pixels.
     """
     if preprocessing is not None and not size >= 1:
         raise UsageError(f"model.size={size}: must be 1 pixel or more")
-    return None if preprocessing is None else Preprocessing(check_rule(preprocessing), size)
+    if preprocessing is None:
+        return None
+    rule = check_rule(preprocessing)
+    if any(group.per_side > 1 for group in view_groups(rule)):
+        raise UsageError(f"model.preprocessing={rule}: is for siamese and ava, which pool patches; use native")
+    return Preprocessing(rule, size)
 
 
 def checked_output(output: str) -> Output:
