@@ -42,7 +42,7 @@ def test_a_comparison_says_which_is_better_whatever_their_order(sharp_and_soft: 
 
 def test_a_scorer_scores_and_a_siamese_that_compares_says_so(sharp_and_soft: tuple[Path, Path], tmp_path: Path) -> None:
     sharp, soft = sharp_and_soft
-    assert 1 <= iqbench.load("ava").score(sharp) <= 10
+    assert iqbench.load("ava").score(sharp) != iqbench.load("ava").score(soft)
     packaged = iqbench.load("siamese")
     difference = packaged.score(sharp) - packaged.score(soft)
     assert packaged.compare(sharp, soft).margin == pytest.approx(difference, abs=1e-3) != 0

@@ -24,7 +24,7 @@ class Ava(Learned, Scorer):
 
     Args:
         output: ``mean`` predicts the mean vote; ``distribution`` the shares of the ten ratings, whose
-            mean is the score.
+            mean is the score. A model that learned from pairs alone orders photos by its mean, on no such scale.
         head_width: Hidden units of the head.
         dropout: Share of hidden units that training silences.
         checkpoint: ``reference``, ``untrained`` or a file; see `Learned`.
@@ -57,8 +57,8 @@ class Ava(Learned, Scorer):
     @property
     def architecture(self) -> Architecture:
         """The hyperparameters that must agree with the weights."""
-        names = ("backbone", "levels", "preprocessing", "size", "normalization", "output", "head_width")
-        return {name: self.hparams.get(name) for name in names}
+        names = ("backbone", "levels", "preprocessing", "size", "output", "head_width")
+        return {"normalization": self.normalization, **{name: self.hparams.get(name) for name in names}}
 
     def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n 1"]:
         """Return the mean vote of each picture."""

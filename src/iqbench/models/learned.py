@@ -74,12 +74,12 @@ class Learned(LightningModule, ABC):
         batch_statistics: str,
         preprocessing: str,
         size: int,
-        normalization: str,
         losses: dict[Labels, str],
         optimizer: dict[str, Any],
         schedule: dict[str, Any],
         checkpoint: str = "untrained",
         levels: list[int] | None = None,
+        normalization: str = "layer",
     ) -> None:
         super().__init__()
         self.rule = check_rule(preprocessing)
@@ -109,6 +109,7 @@ class Learned(LightningModule, ABC):
         for side in {size // group.per_side for group in groups} - {size}:
             self.backbone.check_size(side, f"model.preprocessing={preprocessing}, model.size={size}")
         self.width = self.backbone.width * len(groups)
+        self.normalization = normalization
         self.normalize = _normalization(normalization, self.width)
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}

@@ -52,8 +52,8 @@ class Siamese(Learned):
     @property
     def architecture(self) -> Architecture:
         """The hyperparameters that must agree with the weights."""
-        names = ("backbone", "levels", "preprocessing", "size", "normalization", "head", "head_width")
-        return {name: self.hparams.get(name) for name in names}
+        names = ("backbone", "levels", "preprocessing", "size", "head", "head_width")
+        return {"normalization": self.normalization, **{name: self.hparams.get(name) for name in names}}
 
     def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
         """Return each picture's features, or its score if the head scores."""
