@@ -79,8 +79,8 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
             ``native``: the frame as in ``pad``, then four patches at full resolution, in which blur
             and compression are still visible: centred in the quadrants top left, top right,
             bottom left and bottom right, and moved to stay inside the photo. A photo smaller than a
-            patch is extended by reflection. ``multiscale``: the four quarters of the frame, each as
-            in ``squash``; and at each of the `FINE_SCALES` 18 patches of a third of ``size``, evenly spread over the
+            patch is extended by reflection. ``multiscale``: the frame, squashed to twice ``size`` and cut into
+            quarters; and at each of the `FINE_SCALES` 18 patches of a third of ``size``, evenly spread over the
             frame, nine to a picture. So every photo is seen at the same scales, whatever its size, and then as it is.
         size: Side of the network's input, in pixels.
 

@@ -51,7 +51,8 @@ class Learned(LightningModule, ABC):
         preprocessing: See `iqbench.preprocessing.view`.
         size: Side of the network's input, in pixels.
         normalization: What scales the features before the head. ``layer``: within each picture. ``batch``: each
-            feature, by its mean and variance over a batch in training, and over all batches afterwards.
+            feature, by its mean and variance over a batch in training (of one process), and over all batches
+            afterwards.
         losses: The loss for each kind of label; see `iqbench.losses`.
         optimizer: See `iqbench.models.optimization.make_optimizer`.
         schedule: See `iqbench.models.optimization.make_schedules`.
@@ -187,7 +188,7 @@ class Learned(LightningModule, ABC):
         return self.preprocessing(photo)
 
     def features(self, pictures: Shaped[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
-        """Return the backbone's features, scaled to mean 0 and variance 1: each picture's, or each feature.
+        """Return the backbone's features, scaled to mean 0 and variance 1: within each picture, or over pictures.
 
         Takes prepared pictures, or the `kept_features` of them.
 
