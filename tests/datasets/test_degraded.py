@@ -260,7 +260,7 @@ def test_photos_are_decoded_in_other_processes(
     assert "./deadly.png: left out of training: the process that decoded it was killed, twice" in caplog.text
 
 
-DRAW = {"parts": 2, "ladders": 2, "levels": 2, "mixed": 1}
+DRAW = {"parts": 2, "saved": 0.5, "ladders": 2, "levels": 2, "mixed": 1}
 
 
 @pytest.fixture
@@ -310,7 +310,7 @@ def test_a_drawn_example_is_a_part_and_its_damaged_copy(large: list[PhotoFile]) 
 @pytest.mark.parametrize("labels", ["pairs", "votes"])
 @pytest.mark.parametrize("draw", [None, DRAW])
 def test_hidden_damage_is_validated_with_and_never_trained_on(
-    large: list[PhotoFile], labels: str, draw: dict[str, int] | None
+    large: list[PhotoFile], labels: str, draw: dict[str, float] | None
 ) -> None:
     data = examples(large, labels, hidden=["exposure"], draw=draw)
     training, validation = data._dataset("train"), data._dataset("val")
@@ -330,6 +330,8 @@ def test_hidden_damage_is_validated_with_and_never_trained_on(
         ({"hidden": ["blur", "exposure"]}, r"self_supervision\.hidden: all types of damage are hidden"),
         ({"draw": {**DRAW, "ladders": 0}}, r"self_supervision\.draw\.ladders=0: must be a whole number, at least 1"),
         ({"draw": {**DRAW, "parts": 1.5}}, r"self_supervision\.draw\.parts=1\.5: must be a whole number, at least 0"),
+        ({"draw": {**DRAW, "saved": 1.5}}, r"self_supervision\.draw\.saved=1\.5: must be a share from 0 to 1"),
+        ({"draw": {**DRAW, "saved": "half"}}, r"self_supervision\.draw\.saved=half: must be a share from 0 to 1"),
     ],
 )
 def test_a_wrong_draw_is_refused(files: list[PhotoFile], changes: dict[str, object], message: str) -> None:
@@ -338,7 +340,7 @@ def test_a_wrong_draw_is_refused(files: list[PhotoFile], changes: dict[str, obje
 
 
 def test_a_draw_without_one_of_its_numbers_is_refused(files: list[PhotoFile]) -> None:
-    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, ladders, levels, mixed"):
+    with pytest.raises(UsageError, match=r"self_supervision\.draw: needs parts, saved, ladders, levels, mixed"):
         examples(files, draw={"parts": 1})
 
 

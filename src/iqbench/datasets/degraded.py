@@ -42,6 +42,7 @@ class Draw:
 
     Args:
         parts: Random parts of each photo, made smaller, which are originals too; of a large photo more.
+        saved: Share of the parts, from 0 to 1, that are saved with loss before they are degraded.
         ladders: Ladders of damage for each original, at random.
         levels: Levels of each ladder, at random severities.
         mixed: Mixtures of several kinds of damage for each original.
@@ -51,11 +52,14 @@ class Draw:
     """
 
     parts: int
+    saved: float
     ladders: int
     levels: int
     mixed: int
 
     def __post_init__(self) -> None:
+        if isinstance(self.saved, bool) or not isinstance(self.saved, int | float) or not 0 <= self.saved <= 1:
+            raise UsageError(f"self_supervision.draw.saved={self.saved}: must be a share from 0 to 1")
         for name, least in (("parts", 0), ("ladders", 1), ("levels", 1), ("mixed", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
@@ -97,7 +101,7 @@ class DegradedPhotos(LightningDataModule):
         validation_share: float,
         seed: int,
         votes: dict[str, float],
-        draw: Mapping[str, int] | None = None,
+        draw: Mapping[str, float] | None = None,
         hidden: Sequence[str] = (),
         weights: Mapping[str, float] | None = None,
     ) -> None:
@@ -145,7 +149,7 @@ class DegradedPhotos(LightningDataModule):
         numbers = (self.draw.ladders, self.draw.levels, self.draw.mixed)
         return [
             Copies(original, drawn_variants(self.kinds, *numbers, generator=original.generator(self.seed, purpose=1)))
-            for original in originals(files, shas, sides, self.draw.parts, self.seed)
+            for original in originals(files, shas, sides, self.draw.parts, self.draw.saved, self.seed)
         ]
 
     def _label_digest(self, split: Split) -> str:
@@ -215,7 +219,7 @@ class DegradedPhotos(LightningDataModule):
         return kept.of(keys, PictureSets(len(copies), pictures.all_of), self.examples.workers, self.trainer)
 
 
-def _draw(settings: Mapping[str, int] | None) -> Draw | None:
+def _draw(settings: Mapping[str, Any] | None) -> Draw | None:
     names = [field.name for field in fields(Draw)]
     if settings is not None and sorted(settings) != sorted(names):
         raise UsageError(f"self_supervision.draw: needs {', '.join(names)}, and nothing else; or null")
