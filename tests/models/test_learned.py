@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from math import nan
+from math import inf, nan
 from pathlib import Path
 
 import pytest
@@ -248,3 +248,45 @@ def test_a_file_keeps_the_statistics_of_batch_normalization(tmp_path: Path) -> N
 def test_an_unknown_normalization_is_refused() -> None:
     with pytest.raises(UsageError, match=r"model\.normalization=group: must be layer or batch"):
         siamese(normalization="group")
+
+
+def test_a_shift_moves_both_photos_of_a_pair_alike_and_only_in_training() -> None:
+    model = siamese(feature_shift=1.0)
+    features = torch.randn(2 * 500, model.width)
+    assert model.augmented(features, are_pairs=True) is features
+    model.train()
+    moved = model.augmented(features, are_pairs=True) - features
+    assert torch.allclose(moved[:500], moved[500:], atol=1e-5)
+    assert model.augmented(features, are_pairs=False) is features  # one photo would change with its vote the same
+    # a share, uniform from 0 to 1, of the difference of two normal numbers: variance 2 / 3
+    assert moved[:500].var().item() == pytest.approx(2 / 3, rel=0.1)
+    twice = siamese(feature_shift=2.0).train()
+    assert (twice.augmented(features, are_pairs=True) - features).var().item() == pytest.approx(8 / 3, rel=0.1)
+
+
+def test_a_shift_changes_no_loss_of_a_linear_scorer_and_that_of_a_network() -> None:
+    def loss(head_width: int, shift: float) -> float:
+        model = siamese(head="score", head_width=head_width, feature_shift=shift).train()
+        model.backbone.eval()
+        losses, _, _ = model.answer(default_collate(pairs(16)))
+        return losses.mean().item()
+
+    assert loss(0, 3.0) == pytest.approx(loss(0, 0.0), abs=1e-5)
+    assert abs(loss(8, 3.0) - loss(8, 0.0)) > 1e-4
+
+
+def test_noise_is_of_each_photo_and_has_the_deviation_that_is_asked_for() -> None:
+    model = ava(feature_noise=0.2).train()
+    features = torch.zeros(2 * 500, model.width)
+    for are_pairs in (True, False):
+        noisy = model.augmented(features, are_pairs)
+        assert noisy.std().item() == pytest.approx(0.2, rel=0.05)
+        assert abs((noisy[:500] * noisy[500:]).mean().item()) < 0.004  # independent
+    assert model.eval().augmented(features, are_pairs=True) is features
+
+
+@pytest.mark.parametrize("name", ["feature_noise", "feature_shift"])
+@pytest.mark.parametrize("amount", [-0.1, inf, nan])
+def test_noise_and_shifts_out_of_range_are_refused(name: str, amount: float) -> None:
+    with pytest.raises(UsageError, match=rf"model\.{name}={amount}: must be a number, at least 0"):
+        siamese(**{name: amount})

@@ -60,9 +60,9 @@ class Ava(Learned, Scorer):
         names = ("backbone", "levels", "preprocessing", "size", "output", "head_width")
         return {"normalization": self.normalization, **{name: self.hparams.get(name) for name in names}}
 
-    def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n 1"]:
+    def encode_features(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n 1"]:
         """Return the mean vote of each picture."""
-        return self.predict(self.features(inputs)).mean.unsqueeze(1)
+        return self.predict(features).mean.unsqueeze(1)
 
     def shares(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n 10"] | None:
         """Return the share of each rating, None where only the mean is predicted."""
@@ -82,6 +82,6 @@ class Ava(Learned, Scorer):
 
     def answer_votes(self, batch: Votes) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
         """Return each photo's loss, and its predicted and true mean vote."""
-        predicted = self.predict(self.features(batch.pictures))
+        predicted = self.predict(self.augmented(self.features(batch.pictures), are_pairs=False))
         losses = loss_named("votes", self.losses["votes"])(predicted, batch.votes)
         return losses, predicted.mean, mean_vote(batch.votes)

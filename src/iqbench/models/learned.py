@@ -1,6 +1,7 @@
 """Base class of the learned models: a backbone with a head, its optimisation and its logged metrics."""
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,11 @@ class Learned(LightningModule, ABC):
         normalization: What scales the features before the head. ``layer``: within each picture. ``batch``: each
             feature, by its mean and variance over a batch in training (of one process), and over all batches
             afterwards.
+        feature_noise: Standard deviation of the normal noise that training adds to the scaled features.
+        feature_shift: Training on pairs moves both photos by the same random vector: up to so many times the
+            difference between the features of two other pictures. What is learned of a difference then holds for
+            other photos too. DeVries and Taylor, *Dataset augmentation in feature space*, 2017, extrapolate
+            between features in a similar way.
         losses: The loss for each kind of label; see `iqbench.losses`.
         optimizer: See `iqbench.models.optimization.make_optimizer`.
         schedule: See `iqbench.models.optimization.make_schedules`.
@@ -81,6 +87,8 @@ class Learned(LightningModule, ABC):
         checkpoint: str = "untrained",
         levels: list[int] | None = None,
         normalization: str = "layer",
+        feature_noise: float = 0.0,
+        feature_shift: float = 0.0,
     ) -> None:
         super().__init__()
         self.rule = check_rule(preprocessing)
@@ -112,6 +120,10 @@ class Learned(LightningModule, ABC):
         self.width = self.backbone.width * len(groups)
         self.normalization = normalization
         self.normalize = _normalization(normalization, self.width)
+        for name, amount in (("feature_noise", feature_noise), ("feature_shift", feature_shift)):
+            if not 0 <= amount < math.inf:
+                raise UsageError(f"model.{name}={amount}: must be a number, at least 0")
+        self.feature_noise, self.feature_shift = feature_noise, feature_shift
         self.trained_on: dict[str, Any] = {}
         self.recipe: dict[str, Any] = {}
         """The config of the training, by which a resumed run is checked."""
@@ -132,16 +144,39 @@ class Learned(LightningModule, ABC):
         """The hyperparameters that must agree with the weights."""
 
     @abstractmethod
-    def encode(self, inputs: UInt8[Tensor, "n ..."]) -> Float[Tensor, "n d"]:
-        """See `iqbench.interfaces.QualityModel.encode`."""
+    def encode_features(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n e"]:
+        """Return the encodings of pictures, given by their scaled features."""
+
+    def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n e"]:
+        """Return the encodings of pictures; see `iqbench.interfaces.QualityModel`."""
+        return self.encode_features(self.features(inputs))
 
     def answer(self, batch: Pairs | Votes) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
         """Return each example's loss, its prediction and its label, as one number each."""
         if isinstance(batch, Votes):
             return self.answer_votes(batch)
-        first, second = self.encode(torch.cat([batch.first, batch.second])).chunk(2)
+        features = self.augmented(self.features(torch.cat([batch.first, batch.second])), are_pairs=True)
+        first, second = self.encode_features(features).chunk(2)
         margin = cast(QualityModel, self).margin(first, second)
         return loss_named("pairs", self.losses["pairs"])(margin, batch.preference), margin, batch.preference
+
+    def augmented(self, features: Float[Tensor, "n d"], are_pairs: bool) -> Float[Tensor, "n d"]:
+        """Return features with ``feature_noise`` and ``feature_shift`` while training, else as they are.
+
+        Args:
+            features: Scaled features; of pairs all first photos, then all second ones.
+            are_pairs: Whether they are of pairs.
+        """
+        if not self.training:
+            return features
+        if self.feature_shift and are_pairs:
+            pairs = len(features) // 2
+            some, others = features[torch.randint(len(features), (2, pairs), device=features.device)]
+            share = torch.rand(pairs, 1, device=features.device)
+            features = features + (self.feature_shift * share * (some - others)).repeat(2, 1)
+        if self.feature_noise:
+            features = features + self.feature_noise * torch.randn_like(features)
+        return features
 
     def answer_votes(self, batch: Votes) -> tuple[Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
         """Return each photo's loss, and its predicted and true mean vote."""

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, final
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from iqbench.errors import UsageError
@@ -55,9 +55,8 @@ class Siamese(Learned):
         names = ("backbone", "levels", "preprocessing", "size", "head", "head_width")
         return {"normalization": self.normalization, **{name: self.hparams.get(name) for name in names}}
 
-    def encode(self, inputs: UInt8[Tensor, "n ... 3 size size"]) -> Float[Tensor, "n d"]:
+    def encode_features(self, features: Float[Tensor, "n d"]) -> Float[Tensor, "n e"]:
         """Return each picture's features, or its score if the head scores."""
-        features = self.features(inputs)
         if not self.is_scorer:
             return features
         with torch.autocast(features.device.type, enabled=False):  # neighbouring bf16 numbers would tie
