@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -360,9 +361,20 @@ def test_a_member_that_cannot_be_built_is_named(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_tells_how_to_fit_one(tmp_path: Path) -> None:
-    for file, what in ((str(tmp_path / "none.json"), "no such file"), (None, "no ensemble is packaged")):
-        with pytest.raises(MissingResource, match=rf"{what}; fit one with: python -m iqbench\.stack"):
-            ensemble_model(file, "stacking", trust_code=False)
+    with pytest.raises(MissingResource, match=r"no such file; fit one with: python -m iqbench\.stack"):
+        ensemble_model(str(tmp_path / "none.json"), "stacking", trust_code=False)
+
+
+def test_the_packaged_ensemble_is_made_of_the_packaged_models() -> None:
+    """It is refused if their weights or settings have changed since its fit: then fit it again (see the model card)."""
+    model = ensemble_model(None, "stacking", trust_code=False)
+    assert model.names == ("siamese", "ava", "iqa")
+    assert model.is_scorer
+    whole = noisy_gradient(120, 160)
+    assert margins(model, [whole, cv2.GaussianBlur(whole, (0, 0), 3)])[0] > 0
+    router = ensemble_model(None, "router", trust_code=False)
+    encoded = encodings(router, photos())
+    assert set(router.listened_to(encoded, encoded.roll(1, dims=0))) <= set(model.names)
 
 
 def test_an_unknown_variant_is_refused(tmp_path: Path) -> None:
