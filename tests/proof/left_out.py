@@ -26,15 +26,20 @@ def types_of(experiment: str) -> list[str]:
     return list(map(str, compose("train", [f"experiment={experiment}", "data.root=."]).degradation))
 
 
-def train(experiment: str, photos: Path, out: Path, types: list[str], epochs: int) -> pd.DataFrame:
-    """Train once without each type; return a row for each with ``type``, ``hidden`` and ``all``."""
+def train(experiment: str, photos: Path, out: Path, types: list[str], epochs: int) -> None:
+    """Train once without each type."""
     hidden = f"self_supervision.hidden={','.join(f'[{name}]' for name in types)}"
     settings = [f"data.root={photos}", f"trainer.max_epochs={epochs}", f"trainer.check_val_every_n_epoch={epochs}"]
     command = [sys.executable, "-m", "iqbench.train", "-m", f"experiment={experiment}", *settings, hidden]
     subprocess.run([*command, f"out={out}"], check=True)
+
+
+def accuracies(out: Path) -> pd.DataFrame:
+    """Return a row for each training with ``type``, ``hidden`` and ``all``, the worst first."""
     table = pd.read_csv(out / "trainings.csv")
     names = table["self_supervision.hidden"].str.strip("[]'\"")
-    return pd.DataFrame({"type": names, "hidden": table["val/accuracy_hidden"], "all": table["val/accuracy"]})
+    found = {"type": names, "hidden": table["final/val/accuracy_hidden"], "all": table["final/val/accuracy"]}
+    return pd.DataFrame(found).sort_values("hidden").reset_index(drop=True)
 
 
 def main() -> None:
@@ -46,8 +51,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of each training")
     parser.add_argument("--into", type=Path, help="exported weights (.safetensors) to write the accuracies into")
     options = parser.parse_args()
-    results = train(options.experiment, options.photos, options.out, types_of(options.experiment), options.epochs)
-    results = results.sort_values("hidden").reset_index(drop=True)
+    train(options.experiment, options.photos, options.out, types_of(options.experiment), options.epochs)
+    results = accuracies(options.out)
     table = Table("type left out", "accuracy on it", "on all pairs")
     for row in results.itertuples():
         table.add_row(str(row.type), f"{100 * row.hidden:.1f} %", f"{100 * row.all:.1f} %")
