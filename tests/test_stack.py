@@ -57,7 +57,7 @@ class Place:
     """A folder with the members' code, photos for a fit and other photos, and the members' results on the first."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.code = root, root / "mine.py"
+        self.root, self.code = root, root / f"members_{root.name}.py"  # a worker may make this place twice
         self.code.write_text(MEMBERS, encoding="utf-8")
         self.fitting, self.others = a_folder_of(24, 0, root / "fitting"), a_folder_of(20, 100, root / "others")
         self.results = root / "results"
