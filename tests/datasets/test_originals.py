@@ -123,7 +123,7 @@ def test_the_share_of_parts_that_is_asked_for_is_saved_with_loss(file: PhotoFile
 
 
 def test_a_saved_part_is_what_pillow_makes_of_it(file: PhotoFile) -> None:
-    (part,) = [Original(file, SHA, 1, (0, 0, 1, 1), (300, 200))]
+    part = Original(file, SHA, 1, (0, 0, 1, 1), (300, 200))
     for codec, quality, settings in (("jpeg", 60, {"subsampling": "4:2:0"}), ("webp", 70, {"method": 4})):
         buffer = io.BytesIO()
         Image.fromarray(part.pixels()).save(buffer, codec, quality=quality, **settings)

@@ -105,8 +105,8 @@ class Original:
         scale = np.exp(generator.uniform(np.log(least), np.log(most)))
         width, height = (round(float(side * scale)) for side in pixels)
         frame = (float(left), float(top), float(shares[0]), float(shares[1]))
-        loss = _random_loss(photo.generator(seed, purpose=2), saved)
-        return cls(file, sha256, number, frame, (width, height), loss)
+        compression = _random_compression(photo.generator(seed, purpose=2), saved)
+        return cls(file, sha256, number, frame, (width, height), compression)
 
     def pixels(self) -> Photo:
         """Return the picture. Before it is saved, each pixel of a part is the mean of those of the photo under it.
@@ -154,7 +154,7 @@ def originals(
         yield from (part for part in every if part is not None)
 
 
-def _random_loss(generator: np.random.Generator, chance: float) -> tuple[Literal["jpeg", "webp"], int] | None:
+def _random_compression(generator: np.random.Generator, chance: float) -> tuple[Literal["jpeg", "webp"], int] | None:
     """Return a random format and quality, or None with a chance of 1 - ``chance``."""
     if generator.random() >= chance:
         return None

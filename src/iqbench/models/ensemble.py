@@ -199,8 +199,7 @@ def ensemble_model(file: str | None, variant: str, trust_code: bool) -> Ensemble
     """
     path = REFERENCE_DIR / "ensemble.json" if file is None else absolute(file, "model.file")
     if not path.is_file():
-        missing = "model.file=null: no ensemble is packaged" if file is None else f"model.file={path}: no such file"
-        raise MissingResource(f"{missing}; {FIT}")
+        raise MissingResource(f"model.file={path}: no such file; {FIT}")
     if variant not in VARIANTS:
         raise UsageError(f"model.variant={variant}: must be {' or '.join(VARIANTS)}")
     content = read_ensemble(path)
