@@ -34,12 +34,15 @@ def train(experiment: str, photos: Path, out: Path, types: list[str], epochs: in
     subprocess.run([*command, f"out={out}"], check=True)
 
 
-def accuracies(out: Path) -> pd.DataFrame:
-    """Return a row for each training with ``type``, ``hidden`` and ``all``, the worst first."""
+def accuracies(out: Path, types: list[str]) -> pd.DataFrame:
+    """Return a row for each type with ``type``, ``hidden`` and ``all``, the worst first; stop if one has no result."""
     table = pd.read_csv(out / "trainings.csv")
     names = table["self_supervision.hidden"].str.strip("[]'\"")
     found = {"type": names, "hidden": table["final/val/accuracy_hidden"], "all": table["final/val/accuracy"]}
-    return pd.DataFrame(found).sort_values("hidden").reset_index(drop=True)
+    results = pd.DataFrame(found).dropna().sort_values("hidden").reset_index(drop=True)
+    if missing := sorted(set(types) - set(results["type"])):
+        sys.exit(f"{out}: no finished training without {', '.join(missing)}; run the same command again")
+    return results
 
 
 def main() -> None:
@@ -51,8 +54,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="of each training")
     parser.add_argument("--into", type=Path, help="exported weights (.safetensors) to write the accuracies into")
     options = parser.parse_args()
-    train(options.experiment, options.photos, options.out, types_of(options.experiment), options.epochs)
-    results = accuracies(options.out)
+    types = types_of(options.experiment)
+    train(options.experiment, options.photos, options.out, types, options.epochs)
+    results = accuracies(options.out, types)
     table = Table("type left out", "accuracy on it", "on all pairs")
     for row in results.itertuples():
         table.add_row(str(row.type), f"{100 * row.hidden:.1f} %", f"{100 * row.all:.1f} %")
