@@ -21,6 +21,8 @@ PLACES = np.stack([*np.mgrid[:37, :53], np.zeros((37, 53), int)], axis=-1).astyp
 CROPS = {
     "right 20 %": (lambda: crop_edge(PLACES, "right", 0.2), (0, 36, 0, 42)),  # int(10.6) = 10 of 53 go
     "right 30 %": (lambda: crop_edge(PLACES, "right", 0.3), (0, 36, 0, 37)),  # int(15.9) = 15 go
+    "left 20 %": (lambda: crop_edge(PLACES, "left", 0.2), (0, 36, 10, 52)),
+    "top 30 %": (lambda: crop_edge(PLACES, "top", 0.3), (11, 36, 0, 52)),
     "bottom 20 %": (lambda: crop_edge(PLACES, "bottom", 0.2), (0, 29, 0, 52)),  # int(7.4) = 7 of 37 go
     "bottom 30 %": (lambda: crop_edge(PLACES, "bottom", 0.3), (0, 25, 0, 52)),  # int(11.1) = 11 go
     "top left 70 %": (lambda: crop_corner(PLACES, "top_left", 0.7), (0, 24, 0, 36)),  # int(25.9), int(37.1)
@@ -60,8 +62,8 @@ def test_a_share_that_leaves_all_or_nothing_is_refused(share: float) -> None:
 
 
 def test_a_place_that_there_is_not_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="edge must be among right, bottom, not left"):
-        crop_edge_ladders(["right", "left"], [0.2])
+    with pytest.raises(ValueError, match="edge must be among right, bottom, left, top, not middle"):
+        crop_edge_ladders(["right", "middle"], [0.2])
     with pytest.raises(ValueError, match=r"corner must be among .*, not middle"):
         crop_corner_ladders(["middle"], [0.7])
     with pytest.raises(ValueError, match="shape must be among tall, wide, not square"):

@@ -11,7 +11,7 @@ from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.degradations.levels import checked, ladders, levels
 from iqbench.interfaces import Photo
 
-Edge = Literal["right", "bottom"]
+Edge = Literal["right", "bottom", "left", "top"]
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 Shape = Literal["tall", "wide"]
 
@@ -20,11 +20,25 @@ KEPT = "% of a side kept"
 
 
 def crop_edge(photo: Photo, edge: Edge, share: float) -> Photo:
-    """Return ``photo`` without ``share`` of its width (or height) at that edge."""
+    """Return ``photo`` without ``share`` of its width (or height) at that edge.
+
+    Example:
+        >>> import numpy as np
+        >>> photo = np.arange(10, dtype=np.uint8).reshape(1, 10, 1).repeat(3, axis=2)
+        >>> crop_edge(photo, "left", share=0.2)[0, :, 0].tolist()
+        [2, 3, 4, 5, 6, 7, 8, 9]
+    """
     height, width = photo.shape[:2]
-    if edge == "right":
-        return photo[:, : width - int(width * share)]
-    return photo[: height - int(height * share)]
+    across, down = int(width * share), int(height * share)
+    match edge:
+        case "right":
+            return photo[:, : width - across]
+        case "bottom":
+            return photo[: height - down]
+        case "left":
+            return photo[:, across:]
+        case "top":
+            return photo[down:]
 
 
 def crop_corner(photo: Photo, corner: Corner, keep: float) -> Photo:
@@ -63,8 +77,9 @@ def _centred(photo: Photo, height: int, width: int) -> Photo:
 
 def crop_edge_ladders(edge: Sequence[Edge], share: Sequence[float]) -> Degradation:
     """Return a ladder for each edge; more removed is worse."""
+    known = "right", "bottom", "left", "top"
     steps = partial(levels, parameter="share", amounts=_shares("share", share), percent=True)
-    return Degradation("compositional", ladders(crop_edge, "edge", edge, ("right", "bottom"), steps, "% removed"))
+    return Degradation("compositional", ladders(crop_edge, "edge", edge, known, steps, "% removed"))
 
 
 def crop_corner_ladders(corner: Sequence[Corner], keep: Sequence[float]) -> Degradation:
