@@ -45,12 +45,14 @@ def stack(folders: Sequence[Path], out: Path, members: Sequence[str] | None = No
         folders: The results of the members on the photos of the fit.
         out: The file.
         members: The names of the members; None for all models in the results.
-        keep_seen: See `iqbench.benchmark.stacking.stacking_data`.
+        keep_seen: See `iqbench.benchmark.stacking_data.stacking_data`.
 
     Raises:
         UsageError: If there are too few members or photos, or a member cannot be built again.
     """
-    from iqbench.benchmark.stacking import cross_fit, fitted_ensemble, stacking_data
+    from iqbench.benchmark.cross_fit import cross_fit
+    from iqbench.benchmark.stacking import fitted_ensemble
+    from iqbench.benchmark.stacking_data import stacking_data
     from iqbench.benchmark.verdict_table import read_runs
     from iqbench.models.ensemble import built_member
     from iqbench.models.ensemble_file import read_ensemble, write_ensemble
