@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from iqbench.culling.ranking import Ranking
+from iqbench.culling.ranking import TOO_CLOSE, Ranking
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,13 @@ class RankingWords:
         bursts = bests[bests["series_size"] > 1]
         close = int(bursts["too_close"].fillna(False).sum())
         photos = f"{len(table):,} photo{'s' if len(table) != 1 else ''}"
-        series = f"{len(bursts):,} series with {int(bursts['series_size'].sum()):,} photos"
-        alone = f"{len(bests) - len(bursts):,} photos alone"
-        finding = f"{photos}: {series}, {alone}. "
-        if len(bursts):
+        alone, in_series = len(bests) - len(bursts), int(bursts["series_size"].sum())
+        finding = f"{photos}: {len(bursts):,} series with {in_series:,} photos, {alone:,} alone. "
+        if not len(bursts):
+            finding = f"{photos}, none in a series. "
+        else:
             sure = len(bursts) - close
-            finding += f"The best of {sure:,} series is clear; {close:,} are too close to call. "
+            finding += f"The best of {sure:,} series is clear; {close:,} {'is' if close == 1 else 'are'} {TOO_CLOSE}. "
         if failed := sum(ranking.failures.values()):
             finding += f"{failed:,} cannot be ranked. "
         return cls(f"{ranking.model}: {photos}", finding.strip())
