@@ -356,18 +356,20 @@ def test_hidden_damage_has_a_validation_metric_of_its_own(large: list[PhotoFile]
     assert metrics["val/accuracy"] == pytest.approx(right.mean())
 
 
-def test_weights_count_types_alone_and_pairs_with_an_original(large: list[PhotoFile]) -> None:
-    data = examples(large, draw=DRAW, weights={"original": 2, "blur": 3})
+def test_weights_count_types_mixtures_and_pairs_with_an_original(large: list[PhotoFile]) -> None:
+    weights = {"original": 2, "blur": 3, "mixed": 0.25}
+    data = examples(large, draw=DRAW, weights=weights)
     dataset = data._dataset("train")
     found = set()
     for row, (at, better, worse) in enumerate(dataset.contests):
         types = dataset.pictures.copies[at].damaged[worse - 1].types
-        expected = (3.0 if types == ("blur",) else 1.0) * (2.0 if better == 0 else 1.0)
+        of_types = 0.25 if len(types) > 1 else 3.0 if types == ("blur",) else 1.0
+        expected = of_types * (2.0 if better == 0 else 1.0)
         assert dataset[row].weight == expected, types
         found.add(expected)
-    assert found == {1.0, 2.0, 3.0, 6.0}
-    votes = examples(large, "votes", draw=DRAW, weights={"original": 2, "blur": 3})._dataset("train")
-    assert {float(votes[row].weight) for row in range(len(votes))} == {1.0, 2.0, 3.0}
+    assert found == {0.5, 1.0, 2.0, 3.0, 6.0}
+    votes = examples(large, "votes", draw=DRAW, weights=weights)._dataset("train")
+    assert {float(votes[row].weight) for row in range(len(votes))} == {0.25, 1.0, 2.0, 3.0}
     assert examples(large, draw=DRAW).contents != data.contents
 
 

@@ -25,7 +25,7 @@ from iqbench.datasets.degraded_examples import Copies, CopyPictures, DegradedPai
 from iqbench.datasets.examples import Examples, Learner
 from iqbench.datasets.kept_features import FeatureLearner, KeptFeatures, PictureSets
 from iqbench.datasets.originals import Original, originals
-from iqbench.degradations.drawn import Kind, all_levels, drawn_variants
+from iqbench.degradations.drawn import MIXED, Kind, all_levels, drawn_variants
 from iqbench.errors import UsageError, did_you_mean
 from iqbench.hash_sampling import hash_order
 from iqbench.interfaces import SHA_DIGITS, Labels, PhotoFile, Split
@@ -85,8 +85,9 @@ class DegradedPhotos(LightningDataModule):
         draw: The arguments of `Draw`. None: each whole photo with all levels of the kinds.
         hidden: Types of damage to validate with and not to train on: what the model makes of damage that nobody
             taught it.
-        weights: How much examples count in the loss: the weight of a type of damage for pairs with it alone, and a
-            weight ``original`` for pairs with an original, by which it is multiplied. Those that are not named are 1.
+        weights: How much examples count in the loss: the weight of a type of damage for pairs with it alone, the weight
+            ``mixed`` for pairs with a mixture, and a weight ``original`` for pairs with an original, by which it is
+            multiplied. Those that are not named are 1.
 
     Raises:
         UsageError: If there are fewer than two readable photos, or a setting is out of range.
@@ -227,9 +228,10 @@ def _draw(settings: Mapping[str, Any] | None) -> Draw | None:
 
 
 def _weights(settings: Mapping[str, float], types: Sequence[str]) -> ExampleWeights:
+    known = ["original", MIXED, *types]
     for name, weight in settings.items():
-        if name != "original" and name not in types:
-            hint = did_you_mean(name, ["original", *types])
+        if name not in known:
+            hint = did_you_mean(name, known)
             raise UsageError(f"self_supervision.weights.{name}: is not among the types of degradation=.{hint}")
         if not 0 <= weight < math.inf:
             raise UsageError(f"self_supervision.weights.{name}={weight}: must be a number, at least 0")

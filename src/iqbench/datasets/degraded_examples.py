@@ -101,7 +101,7 @@ class ExampleWeights:
 
     Args:
         original: Examples with an original.
-        types: Examples with a type of damage, alone; a mixture counts 1.
+        types: Examples with a type of damage, alone; those with a mixture have the type ``mixed``.
     """
 
     original: float = 1.0
@@ -109,8 +109,7 @@ class ExampleWeights:
 
     def of(self, damaged: Damaged | None, with_original: bool) -> Float[Tensor, ""]:
         """Return the weight of an example with some damage."""
-        is_single = damaged is not None and len(damaged.types) == 1
-        of_type = self.types.get(damaged.types[0], 1.0) if damaged is not None and is_single else 1.0
+        of_type = 1.0 if damaged is None else self.types.get(damaged.variant.type, 1.0)
         return torch.tensor(of_type * (self.original if with_original else 1.0))
 
 
