@@ -32,7 +32,7 @@ def test_a_recipe_trains_a_batch(recipe: Path, folder: Path, tmp_path: Path) -> 
     if data in WRITERS:
         WRITERS[data](root)
     small = ["model.backbone=tiny", "model.weights=none", "model.size=48", "examples.batch_size=4"]
-    types = "standard" if "weights" in OmegaConf.load(recipe).get("self_supervision", {}) else "jpeg"
+    types = "taught" if "weights" in OmegaConf.load(recipe).get("self_supervision", {}) else "jpeg"
     settings = [f"data.root={root}", f"out={tmp_path / 'out'}", "trainer.accelerator=cpu", f"degradation={types}"]
     settings += [] if data == "folder" else [f"data.cache={tmp_path / 'cache'}"]
     if "features" in OmegaConf.load(recipe).get("examples", {}):
