@@ -15,6 +15,8 @@ from iqbench.reporting.damage_words import damage_in_words
         ("exposure/brighter", "0.5", "half a stop brighter"),
         ("exposure/darker", "-0.3", "0.3 stops darker"),
         ("crop_edge/right", "right_20pct", "a fifth cut off on the right"),
+        ("crop_edge/left", "left_20pct", "a fifth cut off on the left"),
+        ("crop_edge/top", "top_30pct", "30 % cut off at the top"),
         ("crop_edge/bottom", "bottom_30pct", "30 % cut off at the bottom"),
         ("crop_edge/bottom", "bottom_12.5pct", "12.5 % cut off at the bottom"),
         ("crop_corner/top_left", "top_left_70pct", "cropped to the top left corner (70 % of each side)"),

@@ -5,7 +5,7 @@ A crop is a view of the photo, not a copy.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.degradations.levels import checked, ladders, levels
@@ -77,20 +77,18 @@ def _centred(photo: Photo, height: int, width: int) -> Photo:
 
 def crop_edge_ladders(edge: Sequence[Edge], share: Sequence[float]) -> Degradation:
     """Return a ladder for each edge; more removed is worse."""
-    known = "right", "bottom", "left", "top"
     steps = partial(levels, parameter="share", amounts=_shares("share", share), percent=True)
-    return Degradation("compositional", ladders(crop_edge, "edge", edge, known, steps, "% removed"))
+    return Degradation("compositional", ladders(crop_edge, "edge", edge, get_args(Edge), steps, "% removed"))
 
 
 def crop_corner_ladders(corner: Sequence[Corner], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each corner; less kept is worse."""
-    known = "top_left", "top_right", "bottom_left", "bottom_right"
-    return Degradation("compositional", ladders(crop_corner, "corner", corner, known, _kept(keep), KEPT))
+    return Degradation("compositional", ladders(crop_corner, "corner", corner, get_args(Corner), _kept(keep), KEPT))
 
 
 def crop_aspect_ladders(shape: Sequence[Shape], keep: Sequence[float]) -> Degradation:
     """Return a ladder for each shape; less kept is worse."""
-    return Degradation("compositional", ladders(crop_aspect, "shape", shape, ("tall", "wide"), _kept(keep), KEPT))
+    return Degradation("compositional", ladders(crop_aspect, "shape", shape, get_args(Shape), _kept(keep), KEPT))
 
 
 def crop_center_ladder(keep: Sequence[float]) -> Degradation:
