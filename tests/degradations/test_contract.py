@@ -144,7 +144,9 @@ class TestEveryDegradation:
     @pytest.mark.slow
     @pytest.mark.parametrize("file", SAMPLES.values(), ids=SAMPLES)
     def test_levels_climb_on_real_photos(self, name: str, file: PhotoFile) -> None:
-        assert_that_levels_climb(name, read(file.path).pixels)
+        # Some are JPEG: saved again with their own quality on the same blocks, they would lose next to nothing.
+        off_the_blocks = np.ascontiguousarray(read(file.path).pixels[3:, 5:])
+        assert_that_levels_climb(name, off_the_blocks)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("size", [(66_000, 8), (8, 66_000)])
