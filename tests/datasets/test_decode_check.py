@@ -131,13 +131,45 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, method: str
             os.killpg(program.pid, end)  # Ctrl-C reaches every process of a terminal
         else:
             program.send_signal(end)
-        stderr = program.communicate(timeout=60)[1].decode()
-        assert stderr.count("Traceback") == (end == signal.SIGINT)  # the program's own, and none from the processes
+    stderr = {end: program.communicate(timeout=60)[1].decode() for end, program in programs.items()}
+    assert stderr[signal.SIGINT].count("Traceback") == 1  # the program's own, and none from the processes
+    assert "Traceback" not in stderr[signal.SIGKILL]
     time.sleep(1)
     counts = [len(list(looked.iterdir())) for looked in ends.values()]
     time.sleep(0.5)
     assert [len(list(looked.iterdir())) for looked in ends.values()] == counts
     assert all(0 < count < 10_000 for count in counts)
+
+
+BLOCKED = """
+import multiprocessing, signal, sys, time
+from pathlib import Path
+from iqbench.datasets.decode_check import decode_all
+
+if __name__ == "__mp_main__":  # a worker that is starting imports this file
+    is_blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    Path(sys.argv[1], f"{is_blocked} {time.monotonic_ns()}").touch()
+
+def decode(path):
+    return None
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    list(decode_all([Path()] * 8, decode=decode))
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals cannot be blocked on Windows")
+def test_ctrl_c_waits_until_a_worker_has_started(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(BLOCKED)
+    looked = tmp_path / "looked"
+    looked.mkdir()
+    command = [sys.executable, tmp_path / "script.py", looked]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"
+    assert {path.name.split()[0] for path in looked.iterdir()} == {"True"}
 
 
 def test_paths_may_be_relative_to_wherever_the_program_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

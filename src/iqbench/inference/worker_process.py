@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any, Self
@@ -119,6 +120,8 @@ def _starting() -> Iterator[None]:
     process = multiprocessing.current_process()
     is_daemon = process.daemon
     can_block = hasattr(signal, "pthread_sigmask")
+    if can_block and start_method() != "fork":
+        resource_tracker.ensure_running()  # at its own start it unblocks the signal, which the first worker would see
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if can_block else None
     try:
         process.daemon = False  # daemons may not have children; these end with it all the same
