@@ -30,18 +30,24 @@ WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)
 
 def contents(source: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each picture in a folder or a Debian package."""
-    if source.is_dir():
-        files = ((path.name, path.read_bytes()) for path in sorted(source.rglob("*")) if path.is_file())
-    else:
-        with tarfile.open(fileobj=io.BytesIO(data_archive(source))) as archive:
-            members = [(member.name, archive.extractfile(member)) for member in archive if member.isfile()]
-            files = iter([(name, file.read()) for name, file in members if file is not None])
-    for name, content in files:
+    for name, content in files_in(source):
         if name.endswith(".rcc"):
             for start in WEBP.finditer(content):
                 yield f"{name}.webp", content[start.start() : start.start() + 8 + int.from_bytes(start[1], "little")]
         elif name.lower().endswith(SUFFIXES):
             yield name, content
+
+
+def files_in(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file in a folder or a Debian package."""
+    if source.is_dir():
+        yield from ((path.name, path.read_bytes()) for path in sorted(source.rglob("*")) if path.is_file())
+        return
+    with tarfile.open(fileobj=io.BytesIO(data_archive(source))) as archive:
+        for member in archive:
+            file = archive.extractfile(member) if member.isfile() else None
+            if file is not None:
+                yield member.name, file.read()
 
 
 def data_archive(package: Path) -> bytes:
