@@ -126,7 +126,7 @@ class _Benchmark(ModuleType):
             workers: Processes that decode and degrade; 0 for none. Plain functions are called in this process unless a
                 number is given.
             batch_size: Pictures encoded together.
-            precision: ``fp32``, ``bf16`` or ``fp16``.
+            precision: ``fp32``, ``tf32``, ``bf16`` or ``fp16``.
             seed: Seed of the sample that a limit keeps, and of untrained weights.
             limit: Maximum number of photos, sampled by the seed.
             gallery: Mistakes of each type whose pictures the report shows; 0 for none.

@@ -98,11 +98,7 @@ def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
     The pairs are the original against every variant, and every level against the next one of its
     ladder. A pair that fails has a row with its status and error.
     """
-    scorer = PairScorer(task)
-    with scorer.batcher:
-        for prepared in task.engine.worker_pool(len(task.files)).in_order(task.dataset(task.files)):
-            yield from scorer.put(prepared)
-        yield from scorer.finish()
+    yield from PairScorer(task).scored()
 
 
 class PairScorer:
@@ -117,6 +113,14 @@ class PairScorer:
         self._task = task
         self._waiting: deque[PendingPhoto] = deque()
         self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
+
+    def scored(self) -> Iterator[ScoredPhoto]:
+        """Prepare the photos of the task in workers, and yield each when it is scored, in their order."""
+        task = self._task
+        with self.batcher:
+            for prepared in task.engine.worker_pool(len(task.files)).in_order(task.dataset(task.files)):
+                yield from self.put(prepared)
+            yield from self.finish()
 
     def put(self, prepared: PreparedPhoto) -> Iterator[ScoredPhoto]:
         """Add a photo, and yield those whose pictures are all encoded, in the order in which they came."""

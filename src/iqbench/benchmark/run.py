@@ -42,6 +42,9 @@ def run_plan(store: Store, plan: Plan) -> Iterator[Work]:
 
     def receive(photo: ScoredPhoto) -> None:
         store.write(plan.photo_row(photo.record), photo.pairs)
+        planned, used = (int(each.engine.batch_size) for each in (plan.task, scoring.task))
+        if used < planned:
+            store.record_batch_size(planned, used)
         sample.keep(photo)
         watch.check(photo)
 

@@ -66,8 +66,8 @@ def _ensemble(run: Run, runs: Sequence[Run]) -> EnsembleFacts | None:
 def run_records(runs: Sequence[Run]) -> list[RunRecord]:
     """Return a record per run. The shards of a run become one record with all of their photos.
 
-    Ignored files, the engine config and the choice of clusters may differ between shards; the record keeps those of
-    the first.
+    Ignored files, the engine config, batch sizes and the choice of clusters may differ between shards; the record
+    keeps those of the first.
     """
     merged: dict[str, list[Run]] = {}
     for run in runs:
@@ -85,6 +85,7 @@ def _key(run: Run) -> str:
         "ignored_examples": None,
         "cluster": None,
         "looks": None,
+        "batch_sizes": None,
         "margin": None,
         "config": config,
     }

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
-from iqbench.benchmark.pairs import PairScorer, ScoredPhoto, score_pairs
+from iqbench.benchmark.pairs import PairScorer, ScoredPhoto
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.autotuning import share_cores
 from iqbench.inference.worker import PreparedPhoto
@@ -83,7 +83,8 @@ class Scoring:
             return
         engine = share_cores(self.task.engine, self.task.model, files, self.task.variants)
         self.task = replace(self.task, engine=engine)
-        scored = score_pairs(self.task.with_files(files))
+        self._scorer = PairScorer(self.task.with_files(files))
+        scored = self._scorer.scored()
         with self._asking():
             for photo in scored if self.description is None else track(scored, self.description, len(files)):
                 self._take(photo)
@@ -94,4 +95,6 @@ class Scoring:
 
     def _take(self, photo: ScoredPhoto) -> None:
         del self._missing[photo.record.name]
+        if self._scorer is not None and self._scorer.batcher.size < int(self.task.engine.batch_size):
+            self.task = replace(self.task, engine=replace(self.task.engine, batch_size=self._scorer.batcher.size))
         self._receive(photo)

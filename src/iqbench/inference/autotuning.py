@@ -15,6 +15,8 @@ from iqbench.errors import UsageError, one_line
 from iqbench.inference.batching import encode_batch, inference_threads
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import raise_if_fatal
+from iqbench.inference.float_format import computing_in
+from iqbench.inference.memory import empty_cache
 from iqbench.inference.worker import PhotoDataset
 from iqbench.inference.worker_pool import available_cores
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
@@ -116,6 +118,7 @@ def _batch_size(engine: EngineConfig, model: QualityModel, picture: Shaped[Tenso
             break
         if seconds * MIN_SPEEDUP < fastest:
             best, fastest = size, seconds
+    empty_cache(engine.torch_device)
     log.info("measured batch size: %d pictures; set engine.batch_size=%d to keep it", best, best)
     return best
 
@@ -128,7 +131,8 @@ def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, eng
         encode_batch(encode, batch, engine).cpu()  # .cpu() waits for the device
         return time.perf_counter() - start
 
-    return inference_threads(engine).submit(timed).result()
+    with computing_in(engine.precision):
+        return inference_threads(engine).submit(timed).result()
 
 
 def share_cores(

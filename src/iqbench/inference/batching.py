@@ -1,11 +1,12 @@
 """Encoding in batches across photos: pictures of one shape are batched together, and all batches have one size."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from typing import Generic, Self, TypeVar
 
 import torch
@@ -15,13 +16,22 @@ from torch import Tensor, nn
 from iqbench.inference import model_calls
 from iqbench.inference.engine_config import PRECISIONS, EngineConfig
 from iqbench.inference.failures import Failure
+from iqbench.inference.float_format import computing_in
+from iqbench.inference.memory import empty_cache, is_out_of_memory
 from iqbench.inference.placement import is_thread_safe
 from iqbench.interfaces import QualityModel, is_scorer
+
+log = logging.getLogger(__name__)
 
 Tag = TypeVar("Tag")
 
 NONFINITE = Failure("nonfinite", "the model's encoding holds NaN or infinity")
 NONFINITE_MARGIN = Failure("nonfinite", "the model's margin is NaN or infinity")
+
+TOO_LARGE = (
+    "a single picture does not fit into the device's memory ({}); use a smaller model.size, engine.precision=bf16, or "
+    "engine.device=cpu"
+)
 
 MAX_WAITING_BATCHES = 8
 """Pictures of all shapes that may wait, in batches. Beyond it, the largest group is encoded, full or not."""
@@ -82,7 +92,8 @@ class Batcher(Generic[Tag]):
         self._encode = own if is_thread_safe(model) else model_calls.one_at_a_time(own, model)
         self._engine = engine
         self._threads = inference_threads(engine) if is_network else None
-        self._size = int(engine.batch_size)
+        self.size = int(engine.batch_size)
+        """Pictures of a batch. It falls for good where a batch does not fit into memory."""
         self._max_running = BATCHES_AHEAD * engine.inference_thread_count if is_network else 0
         self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
         self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
@@ -90,25 +101,27 @@ class Batcher(Generic[Tag]):
         self._width: int | None = None
 
     def __enter__(self) -> Self:
-        self._limit: AbstractContextManager[None] = nullcontext() if self._threads is None else one_torch_thread()
-        self._limit.__enter__()
+        self._settings = ExitStack()
+        self._settings.enter_context(computing_in(self._engine.precision))
+        if self._threads is not None:
+            self._settings.enter_context(one_torch_thread())
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._limit.__exit__(None, None, None)
+        self._settings.close()
 
     @property
     def capacity(self) -> int:
         """The number of pictures of one shape that can be put and not yet encoded."""
-        return self._size * (1 + self._max_running)
+        return self.size * (1 + self._max_running)
 
     def put(self, tag: Tag, picture: Shaped[Tensor, "..."]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
         """Add a picture, and yield the encodings that are ready, with their tags, in the order of the batches."""
         group = self._waiting.setdefault((picture.shape, picture.dtype), [])
         group.append((tag, picture))
-        if len(group) >= self._size:
+        if len(group) >= self.size:
             yield from self._submit(group)
-        elif sum(map(len, self._waiting.values())) >= MAX_WAITING_BATCHES * self._size:
+        elif sum(map(len, self._waiting.values())) >= MAX_WAITING_BATCHES * self.size:
             yield from self._submit(max(self._waiting.values(), key=len))
 
     def flush(self) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
@@ -120,15 +133,35 @@ class Batcher(Generic[Tag]):
             yield from self._oldest()
 
     def _submit(self, group: list[tuple[Tag, Tensor]]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        tags, pictures = [tag for tag, _ in group], [picture for _, picture in group]
+        waiting, size = group.copy(), self.size
         group.clear()
+        for start in range(0, len(waiting), size):  # more than one batch if the size has fallen
+            yield from self._submit_batch(waiting[start : start + size], size)
+
+    def _submit_batch(
+        self, batch: Sequence[tuple[Tag, Tensor]], size: int
+    ) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
+        tags, pictures = [tag for tag, _ in batch], [picture for _, picture in batch]
         if self._threads is None:
-            yield from self._checked(tags, encode_each(self._encode, pictures, self._engine))
+            yield from self._checked(tags, encode_each(self._encode, pictures, self._engine, self._shrink))
             return
-        pictures += pictures[-1:] * (self._size - len(pictures))
-        self._running.append((tags, self._threads.submit(encode_each, self._encode, pictures, self._engine)))
+        pictures += pictures[-1:] * (size - len(pictures))
+        encode = partial(encode_each, self._encode, pictures, self._engine, self._shrink)
+        self._running.append((tags, self._threads.submit(encode)))
         while self._running and (len(self._running) > self._max_running or self._running[0][1].done()):
             yield from self._oldest()
+
+    def _shrink(self, pictures: int) -> None:
+        """Go on with batches of so many pictures, since more do not fit into memory."""
+        if self._threads is not None and pictures < self.size:
+            log.warning(
+                "out of memory with batches of %d pictures: the run goes on with %d; free memory, or set "
+                "engine.batch_size=%d from the start, since the last bits of a network's answers depend on it",
+                self.size,
+                pictures,
+                pictures,
+            )
+            self.size = pictures
 
     def _oldest(self) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
         tags, encodings = self._running.popleft()
@@ -152,12 +185,22 @@ class Batcher(Generic[Tag]):
 
 
 def encode_each(
-    encode: Callable[[Tensor], Tensor], pictures: Sequence[Shaped[Tensor, "..."]], engine: EngineConfig
+    encode: Callable[[Tensor], Tensor],
+    pictures: Sequence[Shaped[Tensor, "..."]],
+    engine: EngineConfig,
+    shrink: Callable[[int], None] | None = None,
 ) -> list[Float[Tensor, "d"] | Failure]:
     """Return the encoding of each picture, or the reason why there is none.
 
     A batch that fails is halved until the failing picture is alone, or the batch fits into memory. Each try gets a
-    batch of its own, since a model may change its input.
+    batch of its own, since a model may change its input. Nothing of the failed try is referenced any more by then,
+    and the device gives back the memory that it keeps.
+
+    Args:
+        encode: The model's ``encode``, or a replacement.
+        pictures: Prepared pictures of one shape.
+        engine: The engine config.
+        shrink: Called with half the number of pictures if they do not fit into memory together.
 
     Raises:
         Stopped: If the device is lost, for this picture and all others.
@@ -165,11 +208,16 @@ def encode_each(
     try:
         return list(encode_batch(encode, torch.stack(list(pictures)), engine))
     except BaseException as error:  # noqa: BLE001 - of other people's code
-        failure = Failure.of("model_error", error)
+        failure, needs_memory = Failure.of("model_error", error), is_out_of_memory(error)
+    if needs_memory:
+        empty_cache(engine.torch_device)
     if len(pictures) == 1:
-        return [failure]
+        return [Failure(failure.status, TOO_LARGE.format(failure.error)) if needs_memory else failure]
     middle = len(pictures) // 2
-    return [*encode_each(encode, pictures[:middle], engine), *encode_each(encode, pictures[middle:], engine)]
+    if needs_memory and shrink is not None:
+        shrink(middle)
+    halves = (pictures[:middle], pictures[middle:])
+    return [encoding for half in halves for encoding in encode_each(encode, half, engine, shrink)]
 
 
 @torch.inference_mode()

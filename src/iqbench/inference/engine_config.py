@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from iqbench.errors import UsageError
+from iqbench.inference.float_format import has_tf32
 from iqbench.inference.placement import is_thread_safe, place
 from iqbench.inference.worker_pool import WorkerPool, available_cores
 from iqbench.interfaces import QualityModel
 
 log = logging.getLogger(__name__)
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class EngineConfig:
     Args:
         device: ``auto`` (an NVIDIA GPU if there is one, else the CPU), ``cpu``, ``gpu`` (``cuda``, or ``mps`` on a
             Mac), ``cuda``, ``cuda:1``, ``mps``.
-        precision: Precision of a network: ``fp32``, ``bf16`` or ``fp16``.
+        precision: Precision of a network: ``fp32``, ``tf32`` (NVIDIA GPUs), ``bf16`` or ``fp16``.
         batch_size: Pictures encoded together, or ``auto``: see `iqbench.inference.autotuning.autotune`.
         workers: Processes that decode and degrade, 0 for none, or ``auto``.
         timeout: Seconds that a worker may take for one photo.
@@ -97,7 +98,16 @@ class EngineConfig:
         return device
 
     def place(self, model: QualityModel) -> QualityModel:
-        """Return the model ready for inference; see `iqbench.inference.placement.place`."""
+        """Return the model ready for inference; see `iqbench.inference.placement.place`.
+
+        Raises:
+            UsageError: If the device does not have the precision, or the model cannot be moved to it.
+        """
+        if self.precision == "tf32" and not has_tf32(self.torch_device):
+            raise UsageError(
+                f"engine.precision=tf32: only NVIDIA GPUs from Ampere on have it, {self.torch_device} does not; "
+                "use engine.precision=fp32"
+            )
         return place(model, self.torch_device, self.channels_last)
 
     def for_model(self, model: QualityModel) -> Self:
@@ -125,8 +135,10 @@ class EngineConfig:
         """Return the settings that a network's last bits depend on; nothing for other models."""
         if not isinstance(model, nn.Module):
             return {}
+        device = self.torch_device.type
         return {
-            "device": self.torch_device.type,
+            **({} if device == "cpu" else {"float32": "tf32" if self.precision == "tf32" else "ieee"}),
+            "device": device,
             "batch_size": self.batch_size,
             "threads": self.threads_per_batch,
             "channels_last": self.channels_last,

@@ -15,6 +15,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from iqbench.inference.failures import BrokenPromise
+from iqbench.inference.float_format import computing_in
 from iqbench.interfaces import Photo, Prepares, QualityModel
 
 _turn = threading.RLock()
@@ -94,13 +95,13 @@ def encodings(encode: Callable[[Tensor], Tensor], inputs: Shaped[Tensor, "n ..."
 def margins(
     margin: Callable[[Tensor, Tensor], Tensor], first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
 ) -> list[float]:
-    """Return the model's margin of each pair of encodings, which it gets as copies.
+    """Return the model's margin of each pair of encodings, which it gets as copies, computed in exact float32.
 
     Raises:
         BrokenPromise: If the model does not give one float per pair.
     """
     promise = "a tensor of floats of shape (n,)"
-    with turn():
+    with turn(), computing_in("fp32"):
         given = _floats(margin(first.clone(), second.clone()), "margin", promise)
         if given.shape != (len(first),):
             raise BrokenPromise(

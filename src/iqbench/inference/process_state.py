@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFile
 
+from iqbench.inference.float_format import float_format, set_float_format
 from iqbench.photos import strict_pillow
 
 Settings = dict[str, Any]
@@ -114,7 +115,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "grad": (torch.is_grad_enabled, torch.set_grad_enabled),
     **_of_autocast("cpu"),
     **_of_autocast("cuda"),
-    "matmul_precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "float_format": (float_format, set_float_format),
     "deterministic": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
     "cudnn_benchmark": _attribute(torch.backends.cudnn, "benchmark"),
     "cudnn_deterministic": _attribute(torch.backends.cudnn, "deterministic"),

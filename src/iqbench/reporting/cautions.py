@@ -101,6 +101,17 @@ def _looks(summary: Summary) -> Iterator[str]:
         yield capitalized(notice)
 
 
+def _batch_sizes(summary: Summary) -> Iterator[str]:
+    for run in summary.runs:
+        sizes = run.details.get("batch_sizes")
+        if isinstance(sizes, list):
+            yield (
+                f"Batches of {run.identity['model_name']} fell from {sizes[0]} to {sizes[-1]} pictures for want of "
+                f"memory, so the last bits of its margins differ before and after; engine.batch_size={sizes[-1]} "
+                "keeps them the same"
+            )
+
+
 def _wrong_clusters(summary: Summary) -> Iterator[str]:
     if summary.clusters.near_copies:
         yield cluster_notice(summary.clusters)
@@ -117,6 +128,7 @@ RULES = (
     BenchmarkRule(55, _self_supervised, "the numbers are about damage, and say nothing about taste"),
     BenchmarkRule(48, _looks, "stopping at a lucky moment makes false claims"),
     BenchmarkRule(35, _wrong_clusters, "the intervals take care of it, if the clusters are right"),
+    BenchmarkRule(15, _batch_sizes, "it changes a verdict only where the margin is nearly 0"),
     BenchmarkRule(10, _ceilings, "the corrected score takes care of it"),
 )
 """One rule per caution about a whole benchmark, the heaviest first."""

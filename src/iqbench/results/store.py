@@ -41,6 +41,9 @@ from iqbench.results.tables import Table
 OF_EXPORTS = ("cluster", "margin")
 """Details that only the exports depend on: another run may change them, and nothing is scored again."""
 
+OF_THE_PAST = ("looks", "batch_sizes")
+"""Details about how the results came about, which no new plan may forget."""
+
 CrossKey = tuple[str, str, str]
 """A comparison of two photos: the photo of the copies, the photo of the original, and the sha256 of the latter."""
 
@@ -105,12 +108,10 @@ class Store:
             grows = self._adds(run, identity, variants)  # before anything is written
             self._database = start_journal(self._database, self.path)
             if grows:
-                self._grow(identity, details | looks_at_results(run, identity, self._judged_photos()), variants)
+                past = _past(run["details"]) | looks_at_results(run, identity, self._judged_photos())
+                self._grow(identity, details | past, variants)
             elif any(key in details and details[key] != run["details"].get(key) for key in OF_EXPORTS):
-                looks = {key: value for key, value in run["details"].items() if key == "looks"}
-                with self._transaction() as database:
-                    value = json.dumps(details | looks, sort_keys=True)
-                    database.execute("UPDATE run SET value = ? WHERE key = 'details'", [value])
+                self._describe_again(details | _past(run["details"]))
         except BaseException:
             self._database.close()
             raise
@@ -130,6 +131,23 @@ class Store:
                 f"nothing was written; {OR_FRESH}"
             )
         return bool(differing)
+
+    def record_batch_size(self, before: int, size: int) -> None:
+        """Record that batches have fewer pictures from now on, since so many did not fit into memory.
+
+        Args:
+            before: The size with which the run was planned.
+            size: The size from now on.
+        """
+        details = description(self._database, self.path)["details"]
+        sizes = details.get("batch_sizes", [before])
+        if sizes[-1] != size:
+            self._describe_again(details | {"batch_sizes": [*sizes, size]})
+
+    def _describe_again(self, details: dict[str, Any]) -> None:
+        with self._transaction() as database:
+            value = json.dumps(details, sort_keys=True)
+            database.execute("UPDATE run SET value = ? WHERE key = 'details'", [value])
 
     def _judged_photos(self) -> int:
         """Return the number of photos that could be read."""
@@ -266,6 +284,10 @@ def _sha256(file: PhotoFile) -> str | None:
         return photos.sha256_of(file.path)
     except (photos.PhotoError, OSError):
         return None
+
+
+def _past(details: dict[str, Any]) -> dict[str, Any]:
+    return {key: details[key] for key in OF_THE_PAST if key in details}
 
 
 def _upsert(database: sqlite3.Connection, table: Table, rows: Sequence[Any]) -> None:

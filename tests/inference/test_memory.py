@@ -1,0 +1,117 @@
+"""Batches that do not fit into memory: they are halved, the size that fits is kept, and the results record it."""
+
+import gc
+import json
+import logging
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import iqbench
+from iqbench.inference.batching import Batcher
+from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.failures import Failure
+from iqbench.interfaces import Photo
+from iqbench.reporting.cautions import cautions
+from iqbench.results.summary import Summary
+
+
+class Large(nn.Module):
+    """A network of whose pictures only so many fit into memory; the failed try leaves a large tensor behind."""
+
+    def __init__(self, fits: int, error: type[Exception] = torch.OutOfMemoryError) -> None:
+        super().__init__()
+        self.fits, self.error = fits, error
+        self.sizes: list[int] = []
+        self.left: list[weakref.ref[Tensor]] = []
+        self.alive_at_retry: list[int] = []
+
+    def prepare(self, photo: Photo) -> Tensor:
+        return torch.from_numpy(np.asarray(photo, dtype=np.float32).mean(axis=(0, 1)))
+
+    def encode(self, inputs: Tensor) -> Tensor:
+        self.alive_at_retry.append(sum(each() is not None for each in self.left))
+        self.sizes.append(len(inputs))
+        if len(inputs) > self.fits:
+            activations = inputs.repeat(10, 1)
+            self.left.append(weakref.ref(activations))
+            raise self.error("CUDA out of memory. Tried to allocate 3.06 GiB")
+        return inputs.clone()
+
+    def margin(self, first: Tensor, second: Tensor) -> Tensor:
+        return (first - second).sum(1)
+
+
+def encoded(model: Large, pictures: int, batch_size: int) -> tuple[dict[int, Tensor | Failure], int]:
+    engine = EngineConfig.for_api("cpu", batch_size=batch_size, workers=0).for_model(model)
+    batcher: Batcher[int] = Batcher(model, engine)
+    answers: dict[int, Tensor | Failure] = {}
+    with batcher:
+        for number in range(pictures):
+            answers |= dict(batcher.put(number, torch.full((3,), float(number))))
+        answers |= dict(batcher.flush())
+    return answers, batcher.size
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+@pytest.mark.parametrize(("fits", "kept"), [(8, 8), (7, 4), (4, 4), (3, 2), (1, 1)])
+def test_every_picture_is_encoded_by_the_largest_half_that_fits(fits: int, kept: int, error: type[Exception]) -> None:
+    model = Large(fits, error)
+    answers, size = encoded(model, pictures=40, batch_size=8)
+    assert {number: answer.tolist() for number, answer in answers.items() if isinstance(answer, Tensor)} == {
+        number: [float(number)] * 3 for number in range(40)
+    }
+    assert size == kept
+    assert model.sizes[-4:] == [kept] * 4, "later batches have the size that fits from the start"
+
+
+def test_nothing_of_the_failed_try_is_alive_when_the_next_one_starts() -> None:
+    gc.disable()
+    try:
+        model = Large(fits=1)
+        encoded(model, pictures=8, batch_size=8)
+    finally:
+        gc.enable()
+    assert len(model.left) > 1
+    assert set(model.alive_at_retry) == {0}
+
+
+def test_one_picture_that_does_not_fit_says_what_to_do() -> None:
+    answers, _ = encoded(Large(fits=0), pictures=3, batch_size=2)
+    for answer in answers.values():
+        assert isinstance(answer, Failure)
+        assert answer.status == "model_error"
+        assert "a single picture does not fit into the device's memory (OutOfMemoryError: CUDA out of" in answer.error
+        assert "model.size" in answer.error
+
+
+def test_another_error_does_not_change_the_size() -> None:
+    class Picky(Large):
+        def encode(self, inputs: Tensor) -> Tensor:
+            if (inputs[:, 0] == 5).any():
+                raise ValueError("five")
+            return inputs
+
+    answers, size = encoded(Picky(fits=8), pictures=16, batch_size=8)
+    assert size == 8
+    assert [number for number, answer in answers.items() if isinstance(answer, Failure)] == [5]
+
+
+def test_a_run_records_the_size_and_its_report_says_so(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        iqbench.benchmark({"large": Large(fits=2)}, photos=folder, out=tmp_path / "out", batch_size=8, workers=0)
+    assert "out of memory with batches of 8 pictures: the run goes on with 4" in caplog.text
+    summary = Summary.model_validate(json.loads((tmp_path / "out" / "summary.json").read_text()))
+    (run,) = summary.runs
+    assert run.details["batch_sizes"] == [8, 2]
+    text = [caution.text for caution in cautions(summary) if "Batches" in caution.text]
+    assert text == [
+        "Batches of large fell from 8 to 2 pictures for want of memory, so the last bits of its margins differ before "
+        "and after; engine.batch_size=2 keeps them the same"
+    ]
