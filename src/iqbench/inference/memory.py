@@ -27,7 +27,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def empty_cache(device: torch.device) -> None:
     """Give back the memory of a device that torch keeps for later, after what a failed call has left is collected."""
     gc.collect()
-    if device.type == "cuda":
+    if device.type == "cuda" and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         with torch.cuda.device(device):
             torch.cuda.empty_cache()
     elif device.type == "mps":
