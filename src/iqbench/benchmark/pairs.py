@@ -80,6 +80,12 @@ class PendingPhoto:
                 del self.encodings[position]
                 self.failures[position] = NONFINITE
 
+    def scores(self) -> dict[int, float]:
+        """Return the scores of the encoded pictures, of a model whose encodings are scores, in one transfer."""
+        if not self.encodings:
+            return {}
+        return dict(zip(self.encodings, torch.cat(list(self.encodings.values())).tolist(), strict=True))
+
     def failure_of(self, pair: Pair, answer: Margins | Failure | None) -> Failure | None:
         """Return the reason why a pair has no margins, if it has none: the photo's, a picture's, or the answer's."""
         if self.record.status != "ok":
@@ -150,7 +156,8 @@ def _scored(task: BenchmarkTask, pending: PendingPhoto) -> ScoredPhoto:
     pending.reject_nonfinite()
     pairs = task.planned_pairs
     answers = margins_of(task.model, pending.encodings, pairs)
-    rows = [_row(task, pending, pair, answers.get(pair)) for pair in pairs]
+    scores = pending.scores() if is_scorer(task.model) else {}
+    rows = [_row(task, pending, pair, answers.get(pair), scores) for pair in pairs]
     return ScoredPhoto(pending.record, rows, pending.encodings)
 
 
@@ -174,11 +181,16 @@ def margins_of(
     return answers
 
 
-def _row(task: BenchmarkTask, pending: PendingPhoto, pair: Pair, answer: Margins | Failure | None) -> PairRow:
+def _row(
+    task: BenchmarkTask,
+    pending: PendingPhoto,
+    pair: Pair,
+    answer: Margins | Failure | None,
+    scores: Mapping[int, float],
+) -> PairRow:
     reference, variant = pair
     failure = pending.failure_of(pair, answer)
     margins = answer if failure is None and isinstance(answer, Margins) else None
-    scored = margins is not None and is_scorer(task.model)
     change = pending.input_changes.get(variant, UNKNOWN_CHANGE) if reference == 0 else UNKNOWN_CHANGE
     return PairRow(
         photo=pending.record.name,
@@ -186,8 +198,8 @@ def _row(task: BenchmarkTask, pending: PendingPhoto, pair: Pair, answer: Margins
         variant=task.key(variant),
         forward=margins.forward if margins else None,
         backward=margins.backward if margins else None,
-        score_reference=float(pending.encodings[reference]) if scored else None,
-        score_variant=float(pending.encodings[variant]) if scored else None,
+        score_reference=scores.get(reference) if margins else None,
+        score_variant=scores.get(variant) if margins else None,
         input_change=_none_if_nan(change.mean),
         input_change_max=_none_if_nan(change.largest),
         status=failure.status if failure else "ok",
