@@ -42,16 +42,13 @@ def run_plan(store: Store, plan: Plan) -> Iterator[Work]:
 
     def receive(photo: ScoredPhoto) -> None:
         store.write(plan.photo_row(photo.record), photo.pairs)
-        planned, used = (int(each.engine.batch_size) for each in (plan.task, scoring.task))
-        if used < planned:
-            store.record_batch_size(planned, used)
         sample.keep(photo)
         watch.check(photo)
 
     unfinished, name = store.unfinished(task.files), plan.identity["model_name"]
     if not unfinished:
         log.info("%s: all %d photos are scored already", name, len(task.files))
-    scoring = Scoring(task.with_files(unfinished), receive, name)
+    scoring = Scoring(task.with_files(unfinished), receive, name, resized=store.record_batch_size)
     yield scoring
     scoring.alone()
     task = replace(task, engine=scoring.task.engine)

@@ -31,6 +31,7 @@ class Scoring:
         receive: Called with each scored photo, in the order of the photos.
         description: The text beside the progress bar, None for no bar.
         asking_again: Whether a model that remembers its answers is asked anew.
+        resized: Called with the size of the batches before and after it fell, for want of memory.
     """
 
     def __init__(
@@ -39,11 +40,12 @@ class Scoring:
         receive: Callable[[ScoredPhoto], None],
         description: str | None = None,
         asking_again: bool = False,
+        resized: Callable[[int, int], None] | None = None,
     ) -> None:
         self.task = task
         self._asks_again = asking_again
         self.description = description
-        self._receive = receive
+        self._receive, self._resized = receive, resized
         self._missing = {file.name: file for file in task.files}
         self._scorer: PairScorer | None = None
 
@@ -95,6 +97,14 @@ class Scoring:
 
     def _take(self, photo: ScoredPhoto) -> None:
         del self._missing[photo.record.name]
-        if self._scorer is not None and self._scorer.batcher.size < int(self.task.engine.batch_size):
-            self.task = replace(self.task, engine=replace(self.task.engine, batch_size=self._scorer.batcher.size))
         self._receive(photo)
+        self._note_batch_size()
+
+    def _note_batch_size(self) -> None:
+        """Keep the size of the batches if it has fallen, and tell."""
+        before = int(self.task.engine.batch_size)
+        if self._scorer is None or (size := self._scorer.batcher.size) >= before:
+            return
+        self.task = replace(self.task, engine=replace(self.task.engine, batch_size=size))
+        if self._resized is not None:
+            self._resized(before, size)
