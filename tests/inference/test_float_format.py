@@ -1,5 +1,6 @@
 """fp32 is IEEE's while a model judges, whatever somebody has set, and the settings are given back."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +79,42 @@ def test_what_a_model_sets_for_the_process_is_seen_and_undone(settings: str) -> 
     assert process_settings() != before, settings
     restore_settings(before)
     assert process_settings() == before
+
+
+def test_a_batch_that_outlasts_the_turn_of_its_model_stays_exact() -> None:
+    before, may_end = float_format(), threading.Event()
+    started, seen = threading.Event(), []
+
+    def batch() -> None:
+        with computing_in("fp32"):
+            started.set()
+            may_end.wait(60)
+            seen.append(set(formats()))
+
+    thread = threading.Thread(target=batch)
+    with computing_in("fp32"):
+        thread.start()
+        assert started.wait(60)
+    settings = process_settings()  # as at the end of a turn
+    restore_settings(settings)
+    assert set(formats()) == {"ieee"}
+    may_end.set()
+    thread.join()
+    assert seen == [{"ieee"}]
+    assert float_format() == before
+
+
+def test_judging_is_no_change_that_a_model_makes() -> None:
+    before = process_settings()
+    with computing_in("tf32"):
+        assert process_settings() == before
+
+
+def test_what_a_model_sets_between_two_batches_is_set_back() -> None:
+    with computing_in("fp32"):
+        torch.set_float32_matmul_precision("medium")
+        with computing_in("fp32"):
+            assert set(formats()) == {"ieee"}
 
 
 class Watching(torch.nn.Module):

@@ -7,16 +7,20 @@ import weakref
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
 
 import iqbench
+from iqbench.benchmark.run_records import run_records
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.interfaces import Photo
 from iqbench.reporting.cautions import cautions
+from iqbench.results.reader import Run
+from iqbench.results.schema import TABLES
 from iqbench.results.summary import Summary
 
 
@@ -115,3 +119,13 @@ def test_a_run_records_the_size_and_its_report_says_so(
         "Batches of large fell from 8 to 2 pictures for want of memory, so the last bits of its margins differ before "
         "and after; engine.batch_size=2 keeps them the same"
     ]
+
+
+def test_a_shard_whose_batches_fell_is_told_of(tmp_path: Path) -> None:
+    def run_of(shard: int, **more: object) -> Run:
+        identity = {"model_name": "large", "photos": [f"./{shard}.png"]}
+        details = {"shard": [shard, 2], "config": {"data": {}, "engine": {}}, **more}
+        return Run(tmp_path, identity, details, **{table.name: pd.DataFrame() for table in TABLES})
+
+    (record,) = run_records([run_of(0), run_of(1, batch_sizes=[8, 2])])
+    assert record.details["batch_sizes"] == [8, 2]

@@ -66,8 +66,8 @@ def _ensemble(run: Run, runs: Sequence[Run]) -> EnsembleFacts | None:
 def run_records(runs: Sequence[Run]) -> list[RunRecord]:
     """Return a record per run. The shards of a run become one record with all of their photos.
 
-    Ignored files, the engine config, batch sizes and the choice of clusters may differ between shards; the record
-    keeps those of the first.
+    Ignored files, the engine config and the choice of clusters may differ between shards; the record keeps those of
+    the first, and the batch sizes of a shard in which they fell.
     """
     merged: dict[str, list[Run]] = {}
     for run in runs:
@@ -95,10 +95,12 @@ def _key(run: Run) -> str:
 def _record(shards: Sequence[Run]) -> RunRecord:
     first = shards[0]
     photos = sorted({photo for shard in shards for photo in shard.identity["photos"]})
+    sizes = [shard.details["batch_sizes"] for shard in shards if "batch_sizes" in shard.details]
+    fallen = {"batch_sizes": min(sizes, key=min)} if sizes else {}
     present = {shard.details["shard"][0] for shard in shards}
     return RunRecord(
         identity=_without(first.identity, "photos") | {"photos": photos},
-        details=_without(first.details, "shard"),
+        details=_without(first.details, "shard") | fallen,
         missing_shards=sorted(set(range(shards[-1].details["shard"][1])) - present),
     )
 

@@ -15,7 +15,6 @@ from iqbench.errors import UsageError, one_line
 from iqbench.inference.batching import encode_batch, inference_threads
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import raise_if_fatal
-from iqbench.inference.float_format import computing_in
 from iqbench.inference.memory import empty_cache
 from iqbench.inference.worker import PhotoDataset
 from iqbench.inference.worker_pool import available_cores
@@ -131,8 +130,7 @@ def _seconds(encode: Callable[[Tensor], Tensor], picture: Tensor, size: int, eng
         encode_batch(encode, batch, engine).cpu()  # .cpu() waits for the device
         return time.perf_counter() - start
 
-    with computing_in(engine.precision):
-        return inference_threads(engine).submit(timed).result()
+    return inference_threads(engine).submit(timed).result()
 
 
 def share_cores(

@@ -248,5 +248,5 @@ def encode_batch(
     device, dtype = engine.torch_device, PRECISIONS[engine.precision]
     if device.type == "cuda":
         batch = batch.pin_memory()  # makes the copy to the device asynchronous
-    with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
+    with computing_in(engine.precision), torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
         return model_calls.encodings(encode, batch.to(device, non_blocking=True))

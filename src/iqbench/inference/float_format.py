@@ -5,6 +5,8 @@ instead of 23: margins then differ from those of a CPU in the second digit. A mo
 ask for TF32 in products of matrices too. So a run sets what its precision says, and gives back what it found.
 """
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -40,19 +42,69 @@ def set_float_format(settings: FloatFormat) -> None:
         operation.fp32_precision = value
 
 
+class _Judging:
+    """What judging has changed: all threads share torch's settings, and a batch may outlast the turn of its model."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.blocks = 0
+        self.precision = ""
+        self.before: FloatFormat = ()
+
+
+_judging = _Judging()
+
+
+def _renew() -> None:
+    global _judging
+    _judging = _Judging()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
 @contextmanager
 def computing_in(precision: str) -> Iterator[None]:
     """Compute float32 operations in TF32 if the precision is ``tf32``, else as IEEE 754 has them.
 
-    Lower precisions keep some layers in float32, and these are exact too.
+    Lower precisions keep some layers in float32, and these are exact too. Of blocks that overlap, in one thread or in
+    several, the first decides, and the last gives back the settings.
     """
-    before, is_short = float_format(), precision == "tf32"
-    newer = ["tf32" if is_short and on_gpu else "ieee" for on_gpu, _ in _operations()]
-    set_float_format(("high" if is_short else "highest", is_short, *newer))
+    judging = _judging
+    with judging.lock:
+        if not judging.blocks:
+            judging.precision, judging.before = precision, float_format()
+        judging.blocks += 1
+        _set_precision(judging.precision)  # again, since a model may have changed it
     try:
         yield
     finally:
-        set_float_format(before)
+        with judging.lock:
+            judging.blocks -= 1
+            if not judging.blocks:
+                set_float_format(judging.before)
+
+
+def _set_precision(precision: str) -> None:
+    is_short = precision == "tf32"
+    newer = ["tf32" if is_short and on_gpu else "ieee" for on_gpu, _ in _operations()]
+    set_float_format(("high" if is_short else "highest", is_short, *newer))
+
+
+def float_format_beside_judging() -> FloatFormat:
+    """Return the settings that hold when nothing is judged."""
+    with _judging.lock:
+        return _judging.before if _judging.blocks else float_format()
+
+
+def set_float_format_beside_judging(settings: FloatFormat) -> None:
+    """Give back settings of `float_format_beside_judging`: at once, or when nothing is judged any more."""
+    with _judging.lock:
+        if _judging.blocks:
+            _judging.before = settings
+        else:
+            set_float_format(settings)
 
 
 def has_tf32(device: torch.device) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFile
 
-from iqbench.inference.float_format import float_format, set_float_format
+from iqbench.inference.float_format import float_format_beside_judging, set_float_format_beside_judging
 from iqbench.photos import strict_pillow
 
 Settings = dict[str, Any]
@@ -115,7 +115,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "grad": (torch.is_grad_enabled, torch.set_grad_enabled),
     **_of_autocast("cpu"),
     **_of_autocast("cuda"),
-    "float_format": (float_format, set_float_format),
+    "float_format": (float_format_beside_judging, set_float_format_beside_judging),
     "deterministic": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
     "cudnn_benchmark": _attribute(torch.backends.cudnn, "benchmark"),
     "cudnn_deterministic": _attribute(torch.backends.cudnn, "deterministic"),
