@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,8 @@ def export(request: Request, folder: Path) -> "Sequence[PictureRow]":
     with lock(folder):
         _check_room(pictures)
         (folder / MANIFEST).unlink(missing_ok=True)
-        exported = engine.worker_pool(len(files)).in_order(pictures)
-        photos = list(track(exported, "export", len(files)))
+        with closing(engine.worker_pool(len(files)).in_order(pictures)) as exported:
+            photos = list(track(exported, "export", len(files)))
         removed = pictures.remove_others()
         rows = [row for photo in photos for row in photo.rows]
         write_template(folder, rows)

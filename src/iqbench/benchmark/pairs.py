@@ -7,7 +7,7 @@ degrade and prepare (see `iqbench.inference.worker`); the parent process encodes
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -98,13 +98,14 @@ class PendingPhoto:
         return None if answer is not None and answer.finite else NONFINITE_MARGIN
 
 
-def score_pairs(task: BenchmarkTask) -> Iterator[ScoredPhoto]:
+def score_pairs(task: BenchmarkTask) -> Generator[ScoredPhoto]:
     """Yield each photo with the model's answers about its pairs, in the order of the photos.
 
     The pairs are the original against every variant, and every level against the next one of its
-    ladder. A pair that fails has a row with its status and error.
+    ladder. A pair that fails has a row with its status and error. While the generator is not closed, the settings of
+    `Batcher` hold.
     """
-    yield from PairScorer(task).scored()
+    return PairScorer(task).scored()
 
 
 class PairScorer:
@@ -120,8 +121,8 @@ class PairScorer:
         self._waiting: deque[PendingPhoto] = deque()
         self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
 
-    def scored(self) -> Iterator[ScoredPhoto]:
-        """Prepare the photos of the task in workers, and yield each when it is scored, in their order."""
+    def scored(self) -> Generator[ScoredPhoto]:
+        """Prepare the photos of the task in workers, and yield each when it is scored, in their order; to be closed."""
         task = self._task
         with self.batcher:
             for prepared in task.engine.worker_pool(len(task.files)).in_order(task.dataset(task.files)):

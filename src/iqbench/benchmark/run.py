@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from iqbench.benchmark.cross_sample import SampleEncodings, score_cross_sample
@@ -63,11 +64,11 @@ def _score_added_pairs(store: Store, plan: Plan, task: BenchmarkTask) -> None:
     """Score the pairs that finished photos lack because types or levels were added, and only their pictures."""
     for missing, files in store.incomplete(task.files, plan.variant_rows).items():
         variants = [variant for variant in task.variants if any(variant.key in cell for cell in missing)]
-        scored = score_pairs(replace(task, files=files, variants=variants))
         description, watch = f"{plan.identity['model_name']}: {len(missing)} new pairs per photo", FailureWatch()
-        for photo in track(scored, description, len(files)):
-            store.add([pair for pair in photo.pairs if (pair.reference, pair.variant) in missing])
-            watch.check(photo)
+        with closing(score_pairs(replace(task, files=files, variants=variants))) as scored:
+            for photo in track(scored, description, len(files)):
+                store.add([pair for pair in photo.pairs if (pair.reference, pair.variant) in missing])
+                watch.check(photo)
 
 
 class FailureWatch:

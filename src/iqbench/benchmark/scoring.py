@@ -1,7 +1,7 @@
 """Work that a job does alone, or together with other jobs that judge the same photos."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
@@ -86,8 +86,7 @@ class Scoring:
         engine = share_cores(self.task.engine, self.task.model, files, self.task.variants)
         self.task = replace(self.task, engine=engine)
         self._scorer = PairScorer(self.task.with_files(files))
-        scored = self._scorer.scored()
-        with self._asking():
+        with self._asking(), closing(self._scorer.scored()) as scored:
             for photo in scored if self.description is None else track(scored, self.description, len(files)):
                 self._take(photo)
 

@@ -101,7 +101,7 @@ class ScoringPass:
                 self._exclude(self._runners, "the workers failed")
                 return
             if isinstance(outcomes, Lost):
-                items.close()  # type: ignore[attr-defined]  # a generator
+                items.close()
                 yield from self._one_by_one(file, runners, outcomes)
                 return
             for runner in runners:
@@ -111,7 +111,7 @@ class ScoringPass:
                 elif isinstance(outcome, Excluded):
                     self._exclude([runner], outcome.reason)
                 yield
-        items.close()  # type: ignore[attr-defined]
+        items.close()
 
     def _photos(self, count: int | None = None) -> tuple[list[PhotoFile], SharedPhotoDataset]:
         """Return the photos that are not scored for every model, and the data set that prepares them."""

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -110,7 +111,6 @@ def examine(examination: Examination, store: Store, engine: EngineConfig, descri
         description: The text beside the progress bar.
     """
     files = examination.files
-    prepared = engine.worker_pool(len(files)).in_order(examination)
     failed: dict[str, Examined] = {}
 
     def finish(file: PhotoFile, examined: Examined) -> None:
@@ -119,9 +119,11 @@ def examine(examination: Examination, store: Store, engine: EngineConfig, descri
         else:
             failed[file.name] = examined
 
+    pool = engine.worker_pool(len(files))
     if examination.model is None:
-        for file, (examined, _) in zip(files, track(prepared, description, len(files)), strict=True):
-            finish(file, examined)
+        with closing(pool.in_order(examination)) as prepared:
+            for file, (examined, _) in zip(files, track(prepared, description, len(files)), strict=True):
+                finish(file, examined)
         return failed
     batcher: Batcher[tuple[int, int]] = Batcher(examination.model, engine)
     waiting: dict[int, tuple[Examined, int, dict[int, Tensor | Failure]]] = {}
@@ -134,7 +136,7 @@ def examine(examination: Examination, store: Store, engine: EngineConfig, descri
                 finish(files[at], _with_answers(examined, answered))
                 del waiting[at]
 
-    with batcher:
+    with batcher, closing(pool.in_order(examination)) as prepared:
         for at, (examined, pictures) in enumerate(track(prepared, description, len(files))):
             if not pictures:
                 finish(files[at], examined)

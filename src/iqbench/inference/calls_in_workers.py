@@ -1,6 +1,7 @@
 """Calls of functions that do not depend on each other, made at once in worker processes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Generic, NamedTuple, TypeVar
 
 from iqbench.inference.worker_pool import WorkerPool
@@ -31,9 +32,9 @@ def in_workers(calls: Sequence[Callable[[], T]], workers: int) -> Iterator[T]:
         [32, 9]
     """
     workers = min(workers, len(calls))
-    results = WorkerPool(workers if workers > 1 else 0, TIMEOUT).in_order(_Calls(calls))
-    for call, result in zip(calls, results, strict=True):
-        yield call() if isinstance(result, _NotMade) else result
+    with closing(WorkerPool(workers if workers > 1 else 0, TIMEOUT).in_order(_Calls(calls))) as results:
+        for call, result in zip(calls, results, strict=True):
+            yield call() if isinstance(result, _NotMade) else result
 
 
 class _Calls(Generic[T]):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import chain
 
@@ -77,7 +78,6 @@ def encode_photos(
     if isinstance(model, StoredAnswers) and (scores := model.scores_by_name(files)) is not None:
         return _stored_encodings(scores, files, settings, description)
     batcher: Batcher[int] = Batcher(model, settings, encode)
-    prepared = settings.worker_pool(len(files)).in_order(_PhotoRecords(files, model))
     records: list[PhotoRecord] = []
     encodings: dict[int, Tensor] = {}
     failures: dict[int, Failure] = {}
@@ -91,7 +91,7 @@ def encode_photos(
             else:
                 failures[place] = NONFINITE
 
-    with batcher:
+    with batcher, closing(settings.worker_pool(len(files)).in_order(_PhotoRecords(files, model))) as prepared:
         for place, (record, picture) in enumerate(track(prepared, description, len(files))):
             records.append(record)
             if picture is not None:
@@ -140,8 +140,8 @@ def photo_table(files: Sequence[PhotoFile], settings: EngineConfig, description:
         settings: The engine config.
         description: The text beside the progress bar.
     """
-    prepared = settings.worker_pool(len(files)).in_order(_PhotoRecords(files, None))
-    return _table([record for record, _ in track(prepared, description, len(files))])
+    with closing(settings.worker_pool(len(files)).in_order(_PhotoRecords(files, None))) as prepared:
+        return _table([record for record, _ in track(prepared, description, len(files))])
 
 
 class _PhotoRecords(Dataset[PreparedRecord]):

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
@@ -64,8 +64,12 @@ class WorkerPool:
     workers: int
     timeout: float
 
-    def in_order(self, dataset: WorkerDataset[T]) -> Iterator[T]:
-        """Yield the items in order. At most ``2 * workers`` of them are computed ahead."""
+    def in_order(self, dataset: WorkerDataset[T]) -> Generator[T]:
+        """Yield the items in order. At most ``2 * workers`` of them are computed ahead.
+
+        The workers end with the generator: close it where an error may leave it unfinished, since the traceback of the
+        error keeps what the code that met it has named.
+        """
         ahead = self.workers * AHEAD
         run = _Run(self, dataset, limit=ahead)
         position = 0
