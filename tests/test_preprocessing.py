@@ -10,7 +10,16 @@ from fixtures.photos import noisy_gradient
 from iqbench.degradations.blur import blur
 from iqbench.errors import UsageError
 from iqbench.interfaces import Photo
-from iqbench.preprocessing import MEAN_COLOUR, Rule, check_rule, separate_patches, view, view_groups
+from iqbench.preprocessing import (
+    MEAN_COLOUR,
+    Rule,
+    TensorRule,
+    check_rule,
+    separate_patches,
+    view,
+    view_groups,
+    view_of_tensors,
+)
 
 RULES: tuple[Rule, ...] = get_args(Rule)
 SIZES = [(32, 32), (33, 47), (300, 200), (32, 2000), (2000, 32), (1, 1), (1, 9), (224, 224)]
@@ -274,3 +283,14 @@ def test_separate_patches_go_row_by_row() -> None:
     assert found[0, :, 0, 0, 0].tolist() == [0, 2, 4, 12, 14, 16, 24, 26, 28]
     assert found[0, 1, 0].tolist() == [[2, 3], [8, 9]]
     assert torch.equal(separate_patches(picture, 1), picture)
+
+
+@pytest.mark.parametrize("size", [32, 64, 224])
+@pytest.mark.parametrize("rule", get_args(TensorRule))
+def test_a_view_of_tensors_has_the_same_bytes(rule: TensorRule, size: int) -> None:
+    for height, width in [*SIZES[:5], (700, 300), (35, 33), (225, 512)]:
+        photo = noisy_gradient(height, width)
+        two = torch.stack([pixels(photo), 255 - pixels(photo)])
+        views = view_of_tensors(two, rule, size)
+        assert torch.equal(views[0], view(photo, rule, size)), (height, width)
+        assert torch.equal(views[1], view(255 - photo, rule, size)), (height, width)

@@ -5,7 +5,7 @@ off. So it is part of the model, has a name, and is saved in the checkpoint.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, NamedTuple, get_args
@@ -13,15 +13,21 @@ from typing import Literal, NamedTuple, get_args
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Int64, Shaped, UInt8
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from iqbench.errors import UsageError
+from iqbench.exact.resize import resize as exact_resize
 from iqbench.interfaces import Photo
 
 Rule = Literal["standard", "fit_crop", "pad", "squash", "native", "multiscale"]
 """The names of the rules; see `view`."""
+
+TensorRule = Literal["standard", "fit_crop", "pad", "squash", "native"]
+"""The rules that `view_of_tensors` follows."""
+
+Resize = Callable[[Tensor, int, int], Tensor]
 
 LONGEST_ASPECT = 8
 """Aspect to which longer panoramas are cropped before the resize, since a central square shows only their middle.
@@ -91,20 +97,39 @@ def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size si
         >>> view(photo, "native", 32).shape
         torch.Size([5, 3, 32, 32])
     """
+    if rule == "multiscale":
+        whole = limited_aspect(photo)
+        return torch.stack([*_quarters(whole, size), *_fine_patches(whole, size)])
+    return view_of_tensors(_pixels(photo), rule, size, _resized)
+
+
+def view_of_tensors(
+    photos: UInt8[Tensor, "*batch 3 height width"], rule: TensorRule, size: int, resize: Resize = exact_resize
+) -> UInt8[Tensor, "..."]:
+    """Return photos of one size as the network sees them, as `view` does, computed where they are.
+
+    Args:
+        photos: The photos.
+        rule: The rule; those of `TensorRule` need no library that computes on the CPU alone.
+        size: Side of the network's input, in pixels.
+        resize: Returns pictures at another height and width, antialiased.
+
+    Example:
+        >>> photo = np.arange(60 * 80 * 3, dtype=np.uint8).reshape(60, 80, 3)
+        >>> torch.equal(view_of_tensors(torch.from_numpy(photo).permute(2, 0, 1), "pad", 32), view(photo, "pad", 32))
+        True
+    """
     match rule:
         case "standard":
-            return _central_square(photo, round(size * 256 / 224), size)
+            return _central_square(photos, round(size * 256 / 224), size, resize)
         case "fit_crop":
-            return _central_square(photo, size, size)
+            return _central_square(photos, size, size, resize)
         case "pad":
-            return _padded(photo, size)
+            return _padded(photos, size, resize)
         case "squash":
-            return _squashed(photo, size)
+            return resize(_limited_aspect(photos), size, size)
         case "native":
-            return torch.stack([_padded(photo, size), *_patches(photo, size)])
-        case "multiscale":
-            whole = limited_aspect(photo)
-            return torch.stack([*_quarters(whole, size), *_fine_patches(whole, size)])
+            return torch.stack([_padded(photos, size, resize), *_patches(photos, size)], dim=-4)
 
 
 def scaled_down(photo: Photo, longest_side: int) -> Photo:
@@ -178,30 +203,36 @@ def check_rule(rule: str) -> Rule:
     raise UsageError(f"model.preprocessing={rule}: no such rule; there are {', '.join(rules[:-1])} and {rules[-1]}")
 
 
-def _central_square(photo: Photo, short_side: int, size: int) -> UInt8[Tensor, "3 size size"]:
-    resized = transforms.resize(_pixels(limited_aspect(photo)), [short_side], antialias=True)
-    return torch.as_tensor(transforms.center_crop(resized, [size, size]))
+def _resized(pictures: UInt8[Tensor, "3 height width"], height: int, width: int) -> UInt8[Tensor, "3 {height} {width}"]:
+    """Return a picture at another size, by torchvision, which is fastest on a CPU."""
+    return torch.as_tensor(transforms.resize(pictures, [height, width], antialias=True))
 
 
-def _squashed(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
-    return torch.as_tensor(transforms.resize(_pixels(limited_aspect(photo)), [size, size], antialias=True))
+def _limited_aspect(photos: UInt8[Tensor, "*batch 3 height width"]) -> UInt8[Tensor, "*batch 3 rows columns"]:
+    return photos[(..., *_middle(*photos.shape[-2:]))]
 
 
-def _padded(photo: Photo, size: int) -> UInt8[Tensor, "3 size size"]:
-    longest = max(photo.shape[:2])
-    height, width = (max(1, round(side * size / longest)) for side in photo.shape[:2])
+def _central_square(photos: Tensor, short_side: int, size: int, resize: Resize) -> Tensor:
+    photos = _limited_aspect(photos)
+    height, width = (int(short_side * side / min(photos.shape[-2:])) for side in photos.shape[-2:])
+    resized = resize(photos, height, width)
+    top, left = (round((side - size) / 2) for side in (height, width))
+    return resized[..., top : top + size, left : left + size]
+
+
+def _padded(photos: Tensor, size: int, resize: Resize) -> Tensor:
+    longest = max(photos.shape[-2:])
+    height, width = (max(1, round(side * size / longest)) for side in photos.shape[-2:])
     top, left = (size - height) // 2, (size - width) // 2
-    colour = torch.tensor([round(255 * share) for share in MEAN_COLOUR], dtype=torch.uint8)
-    square = colour.view(3, 1, 1).repeat(1, size, size)
-    square[:, top : top + height, left : left + width] = transforms.resize(
-        _pixels(photo), [height, width], antialias=True
-    )
-    return square
+    colour = torch.tensor([round(255 * share) for share in MEAN_COLOUR], dtype=torch.uint8, device=photos.device)
+    squares = colour.view(3, 1, 1).repeat(*photos.shape[:-3], 1, size, size)
+    squares[..., top : top + height, left : left + width] = resize(photos, height, width)
+    return squares
 
 
 def _quarters(photo: Photo, size: int) -> Iterator[UInt8[Tensor, "3 size size"]]:
     """Yield the quarters of the squashed frame, row by row."""
-    for row in torch.split(_squashed(photo, 2 * size), size, dim=1):
+    for row in torch.split(_resized(_pixels(photo), 2 * size, 2 * size), size, dim=1):
         yield from torch.split(row, size, dim=2)
 
 
@@ -244,15 +275,21 @@ def _patch(photo: Photo, scale: float | None, side: int, centre: tuple[float, fl
     row, column = round(top), round(left)
     part = photo[row : row + max(1, round(down)), column : column + max(1, round(across))]
     if scale is None:
-        return _reflected(part, side)
-    resized = transforms.resize(_pixels(np.ascontiguousarray(part)), [side, side], antialias=True)
+        rows, columns = (_symmetric_places(length, side) for length in part.shape[:2])
+        return np.asarray(part[rows][:, columns])
+    resized = _resized(_pixels(np.ascontiguousarray(part)), side, side)
     return np.ascontiguousarray(resized.permute(1, 2, 0).numpy())
 
 
-def _patches(photo: Photo, size: int) -> list[UInt8[Tensor, "3 size size"]]:
-    height, width = photo.shape[:2]
-    corners = [(top, left) for top in _starts(height, size) for left in _starts(width, size)]
-    return [_pixels(_reflected(photo[top : top + size, left : left + size], size)) for top, left in corners]
+def _patches(photos: Tensor, size: int) -> Iterator[Tensor]:
+    """Yield the patch of each quadrant, extended by reflection where a photo is smaller."""
+    for top, left in product(*(_starts(side, size) for side in photos.shape[-2:])):
+        patch = photos[..., top : top + size, left : left + size]
+        for dim in (-2, -1):
+            if patch.shape[dim] < size:
+                places = torch.from_numpy(_symmetric_places(patch.shape[dim], size)).to(patch.device)
+                patch = patch.index_select(dim, places)
+        yield patch
 
 
 def _starts(side: int, size: int) -> tuple[int, int]:
@@ -261,11 +298,15 @@ def _starts(side: int, size: int) -> tuple[int, int]:
     return first, max(0, side - size - first)
 
 
-def _reflected(patch: Photo, size: int) -> Photo:
-    """Return ``patch``, extended by reflection to ``size`` rows and columns."""
-    rows, columns = (size - side for side in patch.shape[:2])
-    borders = ((rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2), (0, 0))
-    return np.pad(patch, borders, mode="symmetric")
+def _symmetric_places(side: int, wanted: int) -> Int64[np.ndarray, "{wanted}"]:
+    """Return the places of a side, reflected at both ends, edges doubled, until they are as many as wanted.
+
+    Example:
+        >>> _symmetric_places(3, 6).tolist()
+        [0, 0, 1, 2, 2, 1]
+    """
+    missing = wanted - side
+    return np.pad(np.arange(side), (missing // 2, missing - missing // 2), mode="symmetric")
 
 
 def limited_aspect(photo: Photo) -> Photo:
@@ -275,10 +316,13 @@ def limited_aspect(photo: Photo) -> Photo:
         >>> limited_aspect(np.zeros((10, 1000, 3), dtype=np.uint8)).shape
         (10, 80, 3)
     """
-    height, width = photo.shape[:2]
+    return photo[_middle(*photo.shape[:2])]
+
+
+def _middle(height: int, width: int) -> tuple[slice, slice]:
     longest = LONGEST_ASPECT * min(height, width)
     top, left = max(0, height - longest) // 2, max(0, width - longest) // 2
-    return photo[top : height - top, left : width - left]
+    return slice(top, height - top), slice(left, width - left)
 
 
 def _pixels(photo: Photo) -> UInt8[Tensor, "3 height width"]:

@@ -1,10 +1,12 @@
 """Image statistics: numbers about a picture that need no model. Baselines are built on them."""
 
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
 from iqbench.interfaces import Photo
 
@@ -13,7 +15,8 @@ Grey = UInt8[np.ndarray, "height width"]
 CROP = 1024
 """Side of the central crop, in pixels, from which all statistics of a larger picture but ``pixels`` are computed."""
 
-ENCODING = (cv2.IMWRITE_JPEG_QUALITY, 95)
+QUALITY = 95
+ENCODING = (cv2.IMWRITE_JPEG_QUALITY, QUALITY)
 """JPEG settings for ``encoded_bytes``: the same for an original and for its copies."""
 
 BAND = 16
@@ -55,20 +58,60 @@ def image_statistics(picture: Photo) -> ImageStatistics:
         (2000, 100.0, 0.0)
     """
     height, width = picture.shape[:2]
-    crop = picture
-    if max(height, width) > CROP:
-        top, left = (max(0, side - CROP) // 2 for side in (height, width))
-        crop = picture[top : top + CROP, left : left + CROP]
-    grey, sharpness = luma(crop)
-    sample = _every_third_band(crop)
+    crop = picture[central(height, width)]
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    sample = crop[sampled_rows(len(crop))]
     encoded = cv2.imencode(".jpg", cv2.cvtColor(sample, cv2.COLOR_RGB2BGR), ENCODING)[1]
-    share = sample.shape[0] * sample.shape[1] / (height * width)
+    sums = Sums(round(sum(cv2.sumElems(crop)[:3])), *_sums_of_edges(grey), len(encoded))
+    return statistics_of(height, width, sums)
+
+
+class Sums(NamedTuple):
+    """Whole numbers about a picture, from which its statistics are computed.
+
+    Args:
+        values: The sum of all values of its central crop.
+        edges: The sum of the Laplacian of that in grey.
+        squares: The sum of the squares of the Laplacian.
+        encoded: The bytes of the sampled rows as a JPEG.
+    """
+
+    values: int
+    edges: int
+    squares: int
+    encoded: int
+
+
+def statistics_of(height: int, width: int, sums: Sums) -> ImageStatistics:
+    """Return the statistics of a picture of that size."""
+    rows, columns = min(height, CROP), min(width, CROP)
+    share = len(sampled_rows(rows)) * columns / (height * width)
     return ImageStatistics(
         pixels=height * width,
-        brightness=sum(cv2.sumElems(crop)[:3]) / (3 * grey.size),
-        sharpness=sharpness,
-        encoded_bytes=HEADER + round((len(encoded) - HEADER) / share),
+        brightness=sums.values / (3 * rows * columns),
+        sharpness=variance(rows * columns, sums.edges, sums.squares) / 1000,
+        encoded_bytes=HEADER + round((sums.encoded - HEADER) / share),
     )
+
+
+def central(height: int, width: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the central crop, which are all of a smaller picture."""
+    top, left = (max(0, side - CROP) // 2 for side in (height, width))
+    return slice(top, top + CROP), slice(left, left + CROP)
+
+
+@cache
+def sampled_rows(rows: int) -> Int64[np.ndarray, "n"]:
+    """Return the rows that are encoded for the size of a JPEG: every third band of them, all if they are few.
+
+    Example:
+        >>> sampled_rows(100)[[0, -1]].tolist(), len(sampled_rows(40))
+        ([16, 79], 40)
+    """
+    bands = rows // BAND
+    if bands < STRIDE:
+        return np.arange(rows)
+    return np.arange(bands * BAND).reshape(bands, BAND)[STRIDE // 2 :: STRIDE].ravel()
 
 
 def luma(photo: Photo) -> tuple[Grey, float]:
@@ -85,8 +128,13 @@ def laplacian_variance(grey: Grey) -> float:
     Reference:
         Pech-Pacheco et al., *Diatom autofocusing in brightfield microscopy*, ICPR 2000.
     """
+    return variance(grey.size, *_sums_of_edges(grey)) / 1000
+
+
+def _sums_of_edges(grey: Grey) -> tuple[int, int]:
+    """Return the sum of the Laplacian and of its square."""
     edges = cv2.Laplacian(grey, cv2.CV_16S)
-    return variance(edges.size, round(cv2.sumElems(edges)[0]), round(cv2.norm(edges, cv2.NORM_L2SQR))) / 1000
+    return round(cv2.sumElems(edges)[0]), round(cv2.norm(edges, cv2.NORM_L2SQR))
 
 
 def variance(count: int, total: int, squares: int) -> float:
@@ -97,10 +145,3 @@ def variance(count: int, total: int, squares: int) -> float:
         1.25
     """
     return (count * squares - total * total) / (count * count)
-
-
-def _every_third_band(picture: Photo) -> Photo:
-    bands, width = picture.shape[0] // BAND, picture.shape[1]
-    if bands < STRIDE:
-        return picture
-    return picture[: bands * BAND].reshape(bands, BAND, width, 3)[STRIDE // 2 :: STRIDE].reshape(-1, width, 3)
