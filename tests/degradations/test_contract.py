@@ -8,15 +8,18 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage.data import astronaut
 
 from fixtures.photos import noisy_gradient
+from fixtures.sizes import as_photo, as_tensor
 from fixtures.subjects import grass, with_subject
 from iqbench.config import CONF_DIR, build, compose
 from iqbench.datasets.samples import Samples
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import Degradation, Ladder, Level, suite
 from iqbench.errors import MissingResource, UsageError
+from iqbench.exact.forms import tensor_form_of
 from iqbench.interfaces import NotApplicable, Photo, PhotoFile, Variant
 from iqbench.photos import read
 
@@ -245,3 +248,30 @@ def test_two_ladders_with_a_level_of_one_name_are_refused() -> None:
 def test_the_controls_are_no_part_of_any_suite(name: str) -> None:
     keys = {variant.key for variant in variants_of(name)}
     assert keys.isdisjoint(variant.key for variant in controls())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_form_for_tensors_gives_the_same_bytes(name: str) -> None:
+    variants = [(variant, form) for variant in variants_of(name) if (form := tensor_form_of(variant.apply)) is not None]
+    if not variants:
+        pytest.skip("has no form for tensors")
+    for height, width in [*SIZES, (257, 130)]:
+        two = [noisy_gradient(height, width, seed) for seed in (0, 1)]
+        tensors = torch.stack([as_tensor(photo) for photo in two])
+        for variant, form in variants:
+            copies = form.apply(tensors if form.start is None else form.start(tensors))
+            for copy, photo in zip(copies, two, strict=True):
+                assert np.array_equal(as_photo(copy), variant.picture(photo, None)), (variant.key, height, width)
+
+
+def test_the_whole_standard_suite_can_be_made_of_tensors() -> None:
+    assert all(tensor_form_of(variant.apply) for variant in variants_of("standard"))
+
+
+def test_what_cannot_be_made_of_a_photo_cannot_be_made_of_a_tensor() -> None:
+    [variant, *_] = variants_of("jpeg")
+    form = tensor_form_of(variant.apply)
+    assert form is not None
+    assert form.start is not None
+    with pytest.raises(NotApplicable, match="no side longer than 65,500 px"):
+        form.start(torch.zeros(1, 3, 1, 65_501, dtype=torch.uint8))

@@ -7,9 +7,12 @@ from functools import partial
 import cv2
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
+from iqbench.exact.blur import gaussian_blur
+from iqbench.exact.forms import has_tensor_form
 from iqbench.interfaces import Photo
 
 
+@has_tensor_form(gaussian_blur)
 def blur(photo: Photo, sigma: float) -> Photo:
     """Return ``photo`` blurred by a Gaussian of ``sigma`` pixels, truncated at three sigma.
 

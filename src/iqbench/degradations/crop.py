@@ -3,22 +3,76 @@
 A crop is a view of the photo, not a copy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from jaxtyping import UInt8
+from torch import Tensor
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.degradations.levels import checked, ladders, levels
+from iqbench.exact.forms import has_tensor_form
 from iqbench.interfaces import Photo
 
 Edge = Literal["right", "bottom", "left", "top"]
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
+Window = tuple[slice, slice]
+"""The rows and columns of a photo that a crop keeps."""
+
 Shape = Literal["tall", "wide"]
 
 KEPT = "% of a side kept"
 """The unit of what a crop keeps."""
 
 
+def edge_window(size: Sequence[int], edge: Edge, share: float) -> Window:
+    """Return what is left without ``share`` of the width (or height) at that edge."""
+    height, width = size
+    across, down = int(width * share), int(height * share)
+    match edge:
+        case "right":
+            return slice(height), slice(width - across)
+        case "bottom":
+            return slice(height - down), slice(width)
+        case "left":
+            return slice(height), slice(across, width)
+        case "top":
+            return slice(down, height), slice(width)
+
+
+def corner_window(size: Sequence[int], corner: Corner, keep: float) -> Window:
+    """Return ``keep`` of each side, at that corner."""
+    height, width = size
+    kept_height, kept_width = int(height * keep), int(width * keep)
+    top = 0 if corner.startswith("top") else height - kept_height
+    left = 0 if corner.endswith("left") else width - kept_width
+    return slice(top, top + kept_height), slice(left, left + kept_width)
+
+
+def aspect_window(size: Sequence[int], shape: Shape, keep: float) -> Window:
+    """Return ``keep`` of the width (``tall``) or of the height (``wide``), centred."""
+    height, width = size
+    return _centred(size, (height, int(width * keep)) if shape == "tall" else (int(height * keep), width))
+
+
+def center_window(size: Sequence[int], keep: float) -> Window:
+    """Return the centre: ``keep`` of each side."""
+    height, width = size
+    return _centred(size, (int(height * keep), int(width * keep)))
+
+
+def _centred(size: Sequence[int], kept: Sequence[int]) -> Window:
+    (height, width), (rows, columns) = size, kept
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return slice(top, top + rows), slice(left, left + columns)
+
+
+def _of_tensors(photos: UInt8[Tensor, "n 3 height width"], window: Callable[..., Window], **settings: Any) -> Tensor:
+    return photos[(..., *window(photos.shape[-2:], **settings))]
+
+
+@has_tensor_form(partial(_of_tensors, window=edge_window))
 def crop_edge(photo: Photo, edge: Edge, share: float) -> Photo:
     """Return ``photo`` without ``share`` of its width (or height) at that edge.
 
@@ -28,36 +82,22 @@ def crop_edge(photo: Photo, edge: Edge, share: float) -> Photo:
         >>> crop_edge(photo, "left", share=0.2)[0, :, 0].tolist()
         [2, 3, 4, 5, 6, 7, 8, 9]
     """
-    height, width = photo.shape[:2]
-    across, down = int(width * share), int(height * share)
-    match edge:
-        case "right":
-            return photo[:, : width - across]
-        case "bottom":
-            return photo[: height - down]
-        case "left":
-            return photo[:, across:]
-        case "top":
-            return photo[down:]
+    return photo[edge_window(photo.shape[:2], edge, share)]
 
 
+@has_tensor_form(partial(_of_tensors, window=corner_window))
 def crop_corner(photo: Photo, corner: Corner, keep: float) -> Photo:
     """Return ``keep`` of each side of ``photo``, at that corner."""
-    height, width = photo.shape[:2]
-    kept_height, kept_width = int(height * keep), int(width * keep)
-    top = 0 if corner.startswith("top") else height - kept_height
-    left = 0 if corner.endswith("left") else width - kept_width
-    return photo[top : top + kept_height, left : left + kept_width]
+    return photo[corner_window(photo.shape[:2], corner, keep)]
 
 
+@has_tensor_form(partial(_of_tensors, window=aspect_window))
 def crop_aspect(photo: Photo, shape: Shape, keep: float) -> Photo:
     """Return ``keep`` of the width (``tall``) or of the height (``wide``), centred."""
-    height, width = photo.shape[:2]
-    if shape == "tall":
-        return _centred(photo, height, int(width * keep))
-    return _centred(photo, int(height * keep), width)
+    return photo[aspect_window(photo.shape[:2], shape, keep)]
 
 
+@has_tensor_form(partial(_of_tensors, window=center_window))
 def crop_center(photo: Photo, keep: float) -> Photo:
     """Return the centre of ``photo``: ``keep`` of each side.
 
@@ -66,13 +106,7 @@ def crop_center(photo: Photo, keep: float) -> Photo:
         >>> crop_center(np.zeros((100, 200, 3), dtype=np.uint8), keep=0.7).shape
         (70, 140, 3)
     """
-    height, width = photo.shape[:2]
-    return _centred(photo, int(height * keep), int(width * keep))
-
-
-def _centred(photo: Photo, height: int, width: int) -> Photo:
-    top, left = (photo.shape[0] - height) // 2, (photo.shape[1] - width) // 2
-    return photo[top : top + height, left : left + width]
+    return photo[center_window(photo.shape[:2], keep)]
 
 
 def crop_edge_ladders(edge: Sequence[Edge], share: Sequence[float]) -> Degradation:

@@ -8,15 +8,23 @@ from typing import Literal
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+from torch import Tensor
 
 from iqbench.degradations.bands import eight_bit
 from iqbench.degradations.ladder import Degradation, Ladder, Level
 from iqbench.degradations.light import to_linear, to_srgb
+from iqbench.exact.forms import has_tensor_form
+from iqbench.exact.lookup import looked_up
 from iqbench.interfaces import Photo
 
 Light = Literal["encoded", "linear"]
 
 
+def _exposed(photos: UInt8[Tensor, "n 3 height width"], stops: float, light: Light = "linear") -> Tensor:
+    return looked_up(photos, _curve(stops, light))
+
+
+@has_tensor_form(_exposed)
 def expose(photo: Photo, stops: float, light: Light = "linear") -> Photo:
     """Return ``photo`` as if it had been shot ``stops`` EV brighter.
 

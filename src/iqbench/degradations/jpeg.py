@@ -5,14 +5,29 @@ from functools import partial
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
+from torch import Tensor
 
 from iqbench.degradations.ladder import Degradation, Ladder, Level
+from iqbench.exact.forms import has_tensor_form
+from iqbench.exact.jpeg import Transformed
 from iqbench.interfaces import NotApplicable, Photo
 
 LONGEST_SIDE = 65_500
 """The longest side that libjpeg can encode, in pixels."""
 
 
+def _check_sides(height: int, width: int) -> None:
+    if max(height, width) > LONGEST_SIDE:
+        raise NotApplicable(f"JPEG has no side longer than {LONGEST_SIDE:,} px")
+
+
+def _transformed(photos: UInt8[Tensor, "n 3 height width"]) -> Transformed:
+    _check_sides(*photos.shape[-2:])
+    return Transformed.of(photos)
+
+
+@has_tensor_form(Transformed.decoded, start=_transformed)
 def jpeg(photo: Photo, quality: int) -> Photo:
     """Return ``photo`` after encoding and decoding by libjpeg with 4:2:0 chroma.
 
@@ -28,8 +43,7 @@ def jpeg(photo: Photo, quality: int) -> Photo:
         >>> jpeg(grey, quality=95)[0, 0].tolist()
         [100, 100, 100]
     """
-    if max(photo.shape) > LONGEST_SIDE:
-        raise NotApplicable(f"JPEG has no side longer than {LONGEST_SIDE:,} px")
+    _check_sides(*photo.shape[:2])
     settings = [
         cv2.IMWRITE_JPEG_QUALITY,
         quality,
