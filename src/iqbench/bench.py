@@ -208,6 +208,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
     from iqbench.inference.autotuning import autotune
     from iqbench.inference.process_state import process_settings, random_states
     from iqbench.inference.rehearsal import rehearse_model
+    from iqbench.inference.tensor_pictures import tensor_pictures
     from iqbench.interfaces import StoredAnswers
     from iqbench.provenance import fingerprint
     from iqbench.results.reader import recorded_identity
@@ -241,6 +242,7 @@ def _plan(request: Request, folder: Path) -> "Plan":
         listing.files,
         picture_bytes=0 if picture is None else picture.nbytes,
         is_shareable=not changes_process and not engine.compile,
+        tensor_pictures=tensor_pictures(model, variants, engine, files, listing.files),
     )
     return make_plan(config, task, listing, protocol, digests, model_fingerprint)
 

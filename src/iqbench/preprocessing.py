@@ -7,6 +7,7 @@ off. So it is part of the model, has a name, and is saved in the checkpoint.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Literal, NamedTuple, get_args
 
@@ -71,6 +72,13 @@ class Preprocessing:
     def prepare(self, photo: Photo) -> UInt8[Tensor, "*views 3 size size"]:
         """Return the photo as the network sees it; see `iqbench.interfaces.QualityModel.prepare`."""
         return self(photo)
+
+    @property
+    def on_tensors(self) -> Callable[[UInt8[Tensor, "n 3 height width"]], UInt8[Tensor, "..."]] | None:
+        """The function that prepares photos of one size on any device; None for a rule that needs the CPU."""
+        if self.rule == "multiscale":
+            return None
+        return partial(view_of_tensors, rule=self.rule, size=self.size)
 
 
 def view(photo: Photo, rule: Rule, size: int) -> UInt8[Tensor, "*views 3 size size"]:

@@ -265,7 +265,7 @@ def test_a_form_for_tensors_gives_the_same_bytes(name: str) -> None:
 
 
 def test_the_whole_standard_suite_can_be_made_of_tensors() -> None:
-    assert all(tensor_form_of(variant.apply) for variant in variants_of("standard"))
+    assert all(tensor_form_of(variant.apply) for variant in [*variants_of("standard"), *controls()])
 
 
 def test_what_cannot_be_made_of_a_photo_cannot_be_made_of_a_tensor() -> None:

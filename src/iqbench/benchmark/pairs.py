@@ -5,6 +5,7 @@ degrade and prepare (see `iqbench.inference.worker`); the parent process encodes
 (see `iqbench.inference.batching`), compares, and passes rows to the store.
 """
 
+import logging
 import math
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +15,15 @@ import torch
 from torch import Tensor
 
 from iqbench.benchmark.task import BenchmarkTask
+from iqbench.errors import one_line
 from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, compare_each
-from iqbench.inference.failures import Failure
+from iqbench.inference.failures import Failure, raise_if_fatal
+from iqbench.inference.memory import empty_cache, is_out_of_memory
 from iqbench.inference.worker import UNKNOWN_CHANGE, PhotoRecord, PreparedPhoto
 from iqbench.interfaces import QualityModel, is_scorer
 from iqbench.results.schema import PairRow
+
+log = logging.getLogger(__name__)
 
 Pair = tuple[int, int]
 """The positions of a reference and a variant."""
@@ -131,6 +136,7 @@ class PairScorer:
 
     def put(self, prepared: PreparedPhoto) -> Iterator[ScoredPhoto]:
         """Add a photo, and yield those whose pictures are all encoded, in the order in which they came."""
+        prepared = self._completed(prepared)
         pending = PendingPhoto(prepared)
         self._waiting.append(pending)
         for stack in prepared.stacks:
@@ -140,6 +146,22 @@ class PairScorer:
             _deliver(self.batcher.flush())
         while self._waiting and self._waiting[0].is_encoded:
             yield _scored(self._task, self._waiting.popleft())
+
+    def _completed(self, prepared: PreparedPhoto) -> PreparedPhoto:
+        """Return a photo with the pictures that its worker has left out; another worker makes them if they fail."""
+        task = self._task
+        if prepared.original is None or task.tensor_pictures is None:
+            return prepared
+        try:
+            return task.tensor_pictures.completed(prepared, task.variants)
+        except Exception as error:  # noqa: BLE001 - for want of memory, or of other people's forms
+            raise_if_fatal(error)
+            reason, needs_memory = one_line(error), is_out_of_memory(error)
+        if needs_memory:
+            empty_cache(task.engine.torch_device)
+        log.warning("%s: its pictures are made by a worker (%s)", prepared.record.name, reason)
+        [again] = task.engine.worker_pool(2).in_order(task.in_workers([prepared.record.name]))
+        return again
 
     def finish(self) -> Iterator[ScoredPhoto]:
         """Yield the photos that still wait."""

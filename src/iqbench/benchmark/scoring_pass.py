@@ -12,7 +12,7 @@ from iqbench.inference import messages
 from iqbench.inference.autotuning import AUTOTUNING_TIMEOUT, balanced_workers, is_beside_workers, seconds_per_picture
 from iqbench.inference.process_state import process_settings
 from iqbench.inference.shared_worker import Excluded, Lost, SharedPhotoDataset, preparation_key, preparation_of
-from iqbench.inference.worker import PreparedPhoto
+from iqbench.inference.worker import NOTHING, LeftOut, PreparedPhoto
 from iqbench.inference.worker_pool import WorkerPool
 from iqbench.inference.worker_process import start_method
 from iqbench.interfaces import PhotoFile, Prepares
@@ -126,9 +126,14 @@ class ScoringPass:
         preparations = [preparation for _, preparation in self._preparations.values()]
         chosen = [files[name] for name in names]
         source_files = self._task.source_files or self._task.files
-        return chosen, SharedPhotoDataset(
-            chosen, self._task.variants, preparations, [needs[name] for name in names], source_files
-        )
+        needed = [needs[name] for name in names]
+        left_out = [self._left_out(number) for number in range(len(preparations))]
+        return chosen, SharedPhotoDataset(chosen, self._task.variants, preparations, needed, source_files, left_out)
+
+    def _left_out(self, preparation: int) -> LeftOut:
+        """Return the pictures that workers leave out for models that prepare alike."""
+        each = {runner.scoring.task.left_out for runner in self._runners if runner.preparation == preparation}
+        return each.pop() if len(each) == 1 else NOTHING
 
     def _score(self, runner: Runner, prepared: PreparedPhoto) -> None:
         self._attempt(runner, lambda: runner.scoring.put(prepared))

@@ -8,7 +8,8 @@ from torch import nn
 
 from iqbench.degradations.ladder import planned_pairs
 from iqbench.inference.engine_config import EngineConfig
-from iqbench.inference.worker import PhotoDataset
+from iqbench.inference.tensor_pictures import TensorPictures
+from iqbench.inference.worker import NOTHING, LeftOut, PhotoDataset
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.results.schema import ORIGINAL
 
@@ -21,7 +22,8 @@ class BenchmarkTask:
     of the source, of which these may be a shard; () means the same ones.
 
     ``picture_bytes`` is the size of a prepared picture. ``is_shareable`` is False for a model that must be alone in the
-    process: it changes settings that others depend on, or it is compiled.
+    process: it changes settings that others depend on, or it is compiled. ``tensor_pictures`` makes pictures beside the
+    network, None if workers make them all.
     """
 
     model: QualityModel
@@ -31,6 +33,7 @@ class BenchmarkTask:
     source_files: Sequence[PhotoFile] = ()
     picture_bytes: int = 0
     is_shareable: bool = True
+    tensor_pictures: TensorPictures | None = None
 
     @property
     def is_network(self) -> bool:
@@ -48,7 +51,17 @@ class BenchmarkTask:
 
     def dataset(self, files: Sequence[PhotoFile]) -> PhotoDataset:
         """Return the data set that prepares some of the photos in workers."""
+        return PhotoDataset(files, self.variants, self.model, self.source_files or self.files, self.left_out)
+
+    def in_workers(self, names: Sequence[str]) -> PhotoDataset:
+        """Return the data set that prepares photos of these names in workers alone."""
+        files = [file for file in self.files if file.name in names]
         return PhotoDataset(files, self.variants, self.model, self.source_files or self.files)
+
+    @property
+    def left_out(self) -> LeftOut:
+        """The pictures that workers leave out, since they are made beside the network."""
+        return NOTHING if self.tensor_pictures is None else self.tensor_pictures.left_out(self.variants)
 
     def with_files(self, files: Sequence[PhotoFile]) -> Self:
         """Return the task for other photos."""

@@ -246,7 +246,7 @@ def encode_batch(
         BrokenPromise: If the model does not give one row of floats per picture.
     """
     device, dtype = engine.torch_device, PRECISIONS[engine.precision]
-    if device.type == "cuda":
+    if device.type == "cuda" and batch.device.type == "cpu":
         batch = batch.pin_memory()  # makes the copy to the device asynchronous
     with computing_in(engine.precision), torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
         return model_calls.encodings(encode, batch.to(device, non_blocking=True))

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
+PLACES = ("auto", "workers", "device")
+"""Where pictures are made; see `iqbench.inference.tensor_pictures`."""
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -35,6 +38,8 @@ class EngineConfig:
         inference_threads: Batches of a network that are encoded at the same time, or ``auto``: one per core on a CPU
             if the network is thread-safe, else one.
         sweep_memory: Megabytes that the models of a sweep may take that score a photo together.
+        pictures: Where copies and views of photos are made: ``workers``, ``device`` (beside the network, where they
+            have a form for tensors), or ``auto``: on an NVIDIA GPU, else by workers.
 
     Raises:
         UsageError: If a value is out of range, with its key.
@@ -49,6 +54,7 @@ class EngineConfig:
     compile: bool
     inference_threads: int | str
     sweep_memory: int
+    pictures: str = "auto"
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -57,6 +63,8 @@ class EngineConfig:
             value = getattr(self, key)
             if value != "auto" and not (isinstance(value, int) and value >= least):
                 raise UsageError(f"engine.{key}={value}: must be auto, or {least} or more")
+        if self.pictures not in PLACES:
+            raise UsageError(f"engine.pictures={self.pictures}: must be one of {', '.join(PLACES)}")
         if self.sweep_memory < 0:
             raise UsageError(f"engine.sweep_memory={self.sweep_memory}: must be 0 MB or more")
         if self.timeout < 1:

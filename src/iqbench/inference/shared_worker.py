@@ -17,7 +17,7 @@ from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.inference.process_state import restore_surroundings, surroundings
-from iqbench.inference.worker import Preparation, PreparedPhoto, pictures_of
+from iqbench.inference.worker import NOTHING, LeftOut, Preparation, PreparedPhoto, pictures_of
 from iqbench.interfaces import Photo, PhotoContext, PhotoFile, Prepares, QualityModel, Variant
 
 
@@ -69,6 +69,7 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
         models: The models, or what prepares for them.
         needs: The numbers of the models that need each photo.
         source_files: All photos of the source.
+        left_out: For each model the pictures that are made elsewhere; () if there are none.
     """
 
     def __init__(
@@ -78,9 +79,11 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
         models: Sequence[Prepares],
         needs: Sequence[Set[int]],
         source_files: Sequence[PhotoFile],
+        left_out: Sequence[LeftOut] = (),
     ) -> None:
         self.files, self.variants, self.models = files, variants, models
         self.needs, self.source_files = needs, source_files
+        self.left_out = left_out or [NOTHING] * len(models)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -96,10 +99,13 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
         except photos.PhotoError as error:
             unread = PreparedPhoto.unread(file.name, error.code, str(error))
             return [unread if number in needed else None for number in range(len(self.models))]
-        turns = {number: _Turn(self.models[number]) for number in sorted(needed)}
+        left_out = {number: self.left_out[number].of(decoded.pixels) for number in needed}
+        turns = {number: _Turn(self.models[number], left_out[number]) for number in sorted(needed)}
+        nobodys = frozenset.intersection(*left_out.values()) if left_out else frozenset[int]()
+        context = PhotoContext(file, self.source_files)
         is_shared = True  # a copy for all models, until one of them changes it
         try:
-            for position, picture in pictures_of(decoded.pixels, self.variants, PhotoContext(file, self.source_files)):
+            for position, picture in pictures_of(decoded.pixels, self.variants, context, nobodys):
                 copy = _copy(picture) if is_shared else None
                 _offer(turns.values(), position, picture, copy)
                 if copy is not None and cv2.norm(copy.ravel(), np.ravel(picture), cv2.NORM_INF):
@@ -109,7 +115,10 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
             reason = f"a degradation ends the run: {one_line(error)}"
             return [Excluded(reason) if number in needed else None for number in range(len(self.models))]
         look = perceptual_hash(decoded.pixels)
-        results = {number: turn.excluded or turn.result(file.name, decoded, look) for number, turn in turns.items()}
+        results = {
+            number: turn.excluded or turn.result(file.name, decoded, look, bool(turn.left_out))
+            for number, turn in turns.items()
+        }
         return [results.get(number) for number in range(len(self.models))]
 
 
@@ -117,6 +126,10 @@ class _Turn(Preparation):
     """What one of several models has prepared of a photo, and why it must go on alone, if it must."""
 
     excluded: Excluded | None = None
+
+    def __init__(self, model: Prepares, left_out: frozenset[int]) -> None:
+        super().__init__(model)
+        self.left_out = left_out
 
 
 def _copy(picture: Photo | Failure) -> Photo | None:
@@ -138,7 +151,7 @@ def _offer(turns: Iterable[_Turn], position: int, picture: Photo | Failure, copy
     statistics: ImageStatistics | None = None
     before = surroundings()
     for turn in turns:
-        if turn.excluded:
+        if turn.excluded or position in turn.left_out:
             continue
         try:
             is_prepared = turn.take(position, picture if copy is None else copy, is_copy=copy is not None)

@@ -1,13 +1,13 @@
 """The worker: decode a photo, make its variants, and prepare each picture for one model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -93,11 +93,33 @@ class PreparedPhoto:
     input_changes: Mapping[int, InputChange] = field(default_factory=dict)
     statistics: Mapping[int, ImageStatistics] = field(default_factory=dict)
     failures: Mapping[int, Failure] = field(default_factory=dict)
+    original: UInt8[Tensor, "height width 3"] | None = None
+    """The photo, if the worker has left pictures out that are made elsewhere."""
 
     @classmethod
     def unread(cls, name: str, status: str, error: str) -> "PreparedPhoto":
         """Return the stand-in for a photo that could not be read, or whose worker died or hung."""
         return cls(PhotoRecord.failed(name, status, error))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The pictures that no worker makes, since they are made elsewhere.
+
+    Args:
+        positions: Their positions.
+        most_pixels: Pixels of the largest photo whose pictures are.
+    """
+
+    positions: frozenset[int] = frozenset()
+    most_pixels: int = 0
+
+    def of(self, photo: Photo) -> frozenset[int]:
+        """Return the positions that are left out of a photo."""
+        return self.positions if photo.shape[0] * photo.shape[1] <= self.most_pixels else frozenset()
+
+
+NOTHING = LeftOut()
 
 
 class PhotoDataset(Dataset[PreparedPhoto]):
@@ -108,6 +130,7 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         variants: The variants of each.
         model: The model that they are prepared for.
         source_files: All photos of the source, for variants that are made with another photo.
+        left_out: The pictures that are made elsewhere.
     """
 
     def __init__(
@@ -116,9 +139,10 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         variants: Sequence[Variant],
         model: QualityModel,
         source_files: Sequence[PhotoFile] = (),
+        left_out: LeftOut = NOTHING,
     ) -> None:
         self.files, self.variants, self.model = files, variants, model
-        self.source_files = source_files or files
+        self.source_files, self.left_out = source_files or files, left_out
 
     def __len__(self) -> int:
         return len(self.files)
@@ -133,22 +157,33 @@ class PhotoDataset(Dataset[PreparedPhoto]):
             decoded = photos.read(file.path, file.limits)
         except photos.PhotoError as error:
             return PreparedPhoto.unread(file.name, error.code, str(error))
-        for position, picture in pictures_of(decoded.pixels, self.variants, PhotoContext(file, self.source_files)):
+        left_out = self.left_out.of(decoded.pixels)
+        context = PhotoContext(file, self.source_files)
+        for position, picture in pictures_of(decoded.pixels, self.variants, context, left_out):
             if preparation.take(position, picture):
                 preparation.statistics[position] = image_statistics(picture)  # type: ignore[arg-type]  # no failure
-        return preparation.result(file.name, decoded, perceptual_hash(decoded.pixels))
+        return preparation.result(file.name, decoded, perceptual_hash(decoded.pixels), bool(left_out))
 
 
 def pictures_of(
-    original: Photo, variants: Sequence[Variant], context: PhotoContext
+    original: Photo, variants: Sequence[Variant], context: PhotoContext, left_out: Collection[int] = ()
 ) -> Iterator[tuple[int, Photo | Failure]]:
     """Yield a photo and its variants with their positions, one at a time, or the reason why one cannot be made.
+
+    Args:
+        original: The photo.
+        variants: The variants.
+        context: Where the photo comes from.
+        left_out: The positions of those that are made elsewhere.
 
     Raises:
         Exception: Of a degradation, if it ends the run; see `iqbench.inference.failures.raise_if_fatal`.
     """
-    yield 0, original
+    if 0 not in left_out:
+        yield 0, original
     for position, variant in enumerate(variants, start=1):
+        if position in left_out:
+            continue
         picture: Photo | Failure
         try:
             with np.errstate(all="warn", under="ignore"):  # NumPy's own settings, which a model may have changed
@@ -206,16 +241,20 @@ class Preparation:
             return UNKNOWN_CHANGE
         return _input_change(*(shown_input(self.model, self.pictures[at]) for at in (0, position)))
 
-    def result(self, name: str, decoded: photos.DecodedPhoto, look: str | None) -> PreparedPhoto:
+    def result(
+        self, name: str, decoded: photos.DecodedPhoto, look: str | None, with_original: bool = False
+    ) -> PreparedPhoto:
         """Return the prepared photo.
 
         Args:
             name: Its name in the results.
             decoded: The photo as it was decoded.
             look: Its perceptual hash.
+            with_original: Whether the photo itself goes along, for the pictures that are made elsewhere.
         """
+        original = torch.from_numpy(np.require(decoded.pixels, requirements=("C", "W"))) if with_original else None
         record = PhotoRecord.of(name, decoded, self.statistics.get(0), look)
-        return PreparedPhoto(record, _stacks(self.pictures), self._changes, self.statistics, self._failures)
+        return PreparedPhoto(record, _stacks(self.pictures), self._changes, self.statistics, self._failures, original)
 
 
 def _stacks(pictures: Mapping[int, Tensor]) -> list[Stack]:

@@ -1,0 +1,235 @@
+"""The pictures of a photo made where the network is: its variants, their views, their statistics.
+
+Workers then only decode, which leaves the device little to wait for. The bytes are those that workers make, and a run
+looks at a photo of its own before it relies on that. What has no form for tensors is made by workers, in the same run,
+and so is a photo of which something cannot be made here.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from jaxtyping import Int64, Shaped, UInt8
+from torch import Tensor
+
+from iqbench.errors import one_line
+from iqbench.exact.forms import TensorForm, tensor_form_of
+from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.failures import raise_if_fatal
+from iqbench.inference.image_statistics import Sums, statistics_of
+from iqbench.inference.shared_worker import preparation_of
+from iqbench.inference.tensor_statistics import image_sums
+from iqbench.inference.worker import InputChange, LeftOut, PhotoDataset, PreparedPhoto, Stack
+from iqbench.interfaces import STANDARD_LIMITS, PacksInputs, PhotoFile, QualityModel, Variant
+
+log = logging.getLogger(__name__)
+
+PIXELS_TOGETHER = 16_000_000
+"""Pixels of the pictures of one size that are prepared together, if they are more than one."""
+
+BYTES_PER_PIXEL = 200
+"""Memory of the device that is taken for each pixel of a photo while its pictures are made, at most."""
+
+SHARE_OF_MEMORY = 0.5
+"""Share of the device's memory that a photo may take; larger ones are left to the workers."""
+
+PHOTOS_TRIED = 20
+"""Photos that are tried, spread over all, until one can be read."""
+
+
+@dataclass(frozen=True)
+class TensorPictures:
+    """Makes the pictures of photos for one model, on a device.
+
+    Args:
+        prepare: Prepares photos of one size for the model.
+        device: The device.
+        most_pixels: Pixels of the largest photo that is not left to the workers.
+        left: The keys of variants that are left to the workers though they have a form for tensors.
+    """
+
+    prepare: Callable[[UInt8[Tensor, "n 3 height width"]], Shaped[Tensor, "n ..."]]
+    device: torch.device
+    most_pixels: int
+    left: frozenset[str] = frozenset()
+
+    def forms(self, variants: Sequence[Variant]) -> dict[int, TensorForm]:
+        """Return the forms of the variants that are made here, by their positions in the suite."""
+        return {
+            position: form
+            for position, variant in enumerate(variants, start=1)
+            if not variant.needs_context
+            and variant.key not in self.left
+            and (form := tensor_form_of(variant.apply)) is not None
+        }
+
+    def left_out(self, variants: Sequence[Variant]) -> LeftOut:
+        """Return the pictures that workers leave out: the original, too, if they make no variant."""
+        made = frozenset(self.forms(variants))
+        return LeftOut(made | {0} if len(made) == len(variants) else made, self.most_pixels)
+
+    @torch.inference_mode()
+    def completed(self, photo: PreparedPhoto, variants: Sequence[Variant]) -> PreparedPhoto:
+        """Return a photo with the pictures that its worker has left out.
+
+        Raises:
+            Exception: If one of them cannot be made, for instance for want of memory.
+        """
+        if photo.original is None:
+            return photo
+        original = photo.original.to(self.device, non_blocking=True).permute(2, 0, 1).contiguous().unsqueeze(0)
+        view = self.prepare(original)
+        with_original = 0 not in photo.statistics
+        sizes: dict[int, tuple[int, int]] = {}
+        views: dict[int, Tensor] = {}
+        numbers: list[Int64[Tensor, "n 6"]] = []
+        for positions, pictures in self._batches(original, variants, with_original):
+            prepared = self.prepare(pictures)
+            numbers.append(_numbers(pictures, prepared, view))
+            sizes |= dict.fromkeys(positions, (pictures.shape[-2], pictures.shape[-1]))
+            views |= dict(zip(positions, prepared, strict=True))
+        rows = torch.cat(numbers).tolist()  # the only transfer
+        statistics, changes = dict(photo.statistics), dict(photo.input_changes)
+        for (position, (height, width)), row in zip(sizes.items(), rows, strict=True):
+            statistics[position] = statistics_of(height, width, Sums(*row[:-2]))
+            changes[position] = InputChange(row[-2] / view.numel(), float(row[-1]))
+        record = replace(photo.record, statistics=statistics[0])
+        ordered = sorted(sizes)
+        stack = Stack(ordered, torch.stack([views[position] for position in ordered]))
+        return replace(
+            photo,
+            record=record,
+            stacks=[*photo.stacks, stack],
+            statistics=statistics,
+            input_changes=changes,
+            original=None,
+        )
+
+    def _batches(
+        self, original: UInt8[Tensor, "1 3 height width"], variants: Sequence[Variant], with_original: bool
+    ) -> Iterator[tuple[list[int], UInt8[Tensor, "n 3 rows columns"]]]:
+        """Yield the pictures of one size together, with their positions."""
+        waiting: dict[torch.Size, list[tuple[int, Tensor]]] = {}
+        for position, picture in self._pictures(original, variants, with_original):
+            group = waiting.setdefault(picture.shape, [])
+            group.append((position, picture))
+            if len(group) * picture.shape[-1] * picture.shape[-2] >= PIXELS_TOGETHER:
+                yield _together(waiting.pop(picture.shape))
+        yield from map(_together, waiting.values())
+
+    def _pictures(
+        self, original: UInt8[Tensor, "1 3 height width"], variants: Sequence[Variant], with_original: bool
+    ) -> Iterator[tuple[int, UInt8[Tensor, "1 3 rows columns"]]]:
+        if with_original:
+            yield 0, original
+        started: dict[Callable[..., Any], Any] = {}
+        for position, form in self.forms(variants).items():
+            if form.start is None:
+                yield position, form.apply(original)
+                continue
+            if form.start not in started:
+                started = {form.start: form.start(original)}  # the levels of a type come one after the other
+            yield position, form.apply(started[form.start])
+
+
+def _together(group: Sequence[tuple[int, Tensor]]) -> tuple[list[int], Tensor]:
+    positions, pictures = zip(*group, strict=True)
+    return list(positions), torch.cat(pictures)
+
+
+def _numbers(pictures: Tensor, prepared: Tensor, original: Tensor) -> Int64[Tensor, "n 6"]:
+    changes = (prepared.to(torch.int32) - original.to(torch.int32)).abs_().flatten(1)
+    sum_and_largest = [changes.sum(dim=1, dtype=torch.int64), changes.amax(dim=1).to(torch.int64)]
+    return torch.cat([image_sums(pictures), torch.stack(sum_and_largest, dim=1)], dim=1)
+
+
+def tensor_pictures(
+    model: QualityModel,
+    variants: Sequence[Variant],
+    engine: EngineConfig,
+    files: Sequence[PhotoFile],
+    source_files: Sequence[PhotoFile],
+) -> TensorPictures | None:
+    """Return what makes the pictures of a run beside its network, None if workers make them all.
+
+    Args:
+        model: The model, as `EngineConfig.place` returns it.
+        variants: The variants of each photo.
+        engine: The engine config.
+        files: The photos, of which one is made in both ways.
+        source_files: All photos of the source.
+    """
+    device = engine.torch_device
+    if engine.pictures == "workers" or (engine.pictures == "auto" and device.type != "cuda"):
+        return None
+    prepare = None if isinstance(model, PacksInputs) else getattr(preparation_of(model), "on_tensors", None)
+    if prepare is None:
+        log.info("%s prepares photos on the CPU: workers make its pictures", type(model).__name__)
+        return None
+    made = TensorPictures(prepare, device, _most_pixels(device))
+    dataset = PhotoDataset(files[:: -(-len(files) // PHOTOS_TRIED) or 1], variants, model, source_files)
+    checked = _checked(made, dataset, engine) if made.forms(variants) else None
+    count = 0 if checked is None else len(checked.forms(variants))
+    log.info("%d of %d variants are made on %s, the others by workers", count, len(variants), device)
+    return checked if count else None
+
+
+def _most_pixels(device: torch.device) -> int:
+    if device.type != "cuda":
+        return STANDARD_LIMITS.max_pixels
+    return int(torch.cuda.get_device_properties(device).total_memory * SHARE_OF_MEMORY) // BYTES_PER_PIXEL
+
+
+def _checked(made: TensorPictures, dataset: PhotoDataset, engine: EngineConfig) -> TensorPictures | None:
+    """Return what makes pictures without the variants that differ from what a worker makes of a photo.
+
+    Returns None if the original differs, or if nothing can be made.
+    """
+    variants = dataset.variants
+    for place, expected in enumerate(engine.worker_pool(2).in_order(dataset)):
+        if expected.record.status != "ok":
+            continue
+        file = dataset.files[place]
+        try:
+            again = PhotoDataset([file], variants, dataset.model, dataset.source_files, made.left_out(variants))
+            [decoded] = engine.worker_pool(2).in_order(again)
+            found = made.completed(decoded, variants)
+        except Exception as error:  # noqa: BLE001 - of the device, or of other people's forms
+            raise_if_fatal(error)
+            log.warning("pictures cannot be made on %s (%s); workers make them", made.device, one_line(error))
+            return None
+        different = _different(expected, found)
+        if 0 in different:
+            log.warning(
+                "%s: its input on %s is not that of a worker; workers make all pictures", file.name, made.device
+            )
+            return None
+        if different:
+            keys = frozenset(variants[position - 1].key for position in different)
+            log.warning("workers make %s, which would have other bytes on %s", ", ".join(sorted(keys)), made.device)
+            return replace(made, left=keys)
+        return made
+    return made
+
+
+def _different(expected: PreparedPhoto, found: PreparedPhoto) -> list[int]:
+    """Return the positions of pictures that are not equal to the last byte, or have other numbers."""
+    pictures, others = _by_position(expected), _by_position(found)
+    return [
+        position
+        for position, picture in pictures.items()
+        if position not in others
+        or not torch.equal(picture, others[position].cpu())
+        or expected.statistics[position] != found.statistics[position]
+        or expected.input_changes[position] != found.input_changes[position]
+    ]
+
+
+def _by_position(photo: PreparedPhoto) -> dict[int, Tensor]:
+    return {
+        position: picture
+        for stack in photo.stacks
+        for position, picture in zip(stack.positions, stack.pictures, strict=True)
+    }
