@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install bench train test check long lint types layers speed learn cull kills coverage tensorboard clean
+.PHONY: help install bench train test gpu check long lint types layers speed learn cull kills coverage tensorboard clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -29,6 +29,9 @@ test: $(READY)  ## Run the tests and the examples in the docstrings
 
 long: $(READY)  ## Run the tests that take minutes each, which make test leaves out
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+
+gpu: $(READY)  ## Run the tests that need an NVIDIA GPU, which make test hides from the others
+	$(BIN)/python -m pytest -m gpu $(ARGS)
 
 check: lint types layers  ## Everything that CI checks: format, lint, types, layers, all tests
 	$(MAKE) test ARGS="-m 'slow or not slow' $(ARGS)"

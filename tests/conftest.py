@@ -1,10 +1,11 @@
-"""Small photos that every test gets afresh."""
+"""Small photos that every test gets afresh, and the devices."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from fixtures.photos import noisy_gradient
@@ -13,6 +14,29 @@ from iqbench.interfaces import Photo, PhotoFile
 
 collect_ignore = ["fixtures/other_system"]
 """Hides what only Unix has as soon as it is imported, which collecting doctests would do."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide NVIDIA GPUs from all tests but those with the marker ``gpu``: the others mean the CPU.
+
+    Once CUDA has started in a process, its workers are not forked any more, so a test would depend on those before it.
+    """
+    if "gpu" not in config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+
+@pytest.fixture
+def gpu() -> torch.device:
+    """The GPU of this machine; a test that asks for it has the marker ``gpu``."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU, and make gpu")
+    return torch.device("cuda")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """The CPU and, if there is one, the GPU."""
+    return torch.device("cpu") if request.param == "cpu" else request.getfixturevalue("gpu")
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from iqbench.inference.tensor_pictures import TensorPictures, tensor_pictures
 from iqbench.interfaces import Photo, PhotoFile, Variant
 from iqbench.preprocessing import Preprocessing
 
-DEVICE = replace(EngineConfig.for_api("cpu", batch_size=4, workers=2), pictures="device")
+ON_CPU = replace(EngineConfig.for_api("cpu", batch_size=4, workers=2), pictures="device")
 SIZES = [(48, 64), (64, 48), (49, 63), (48, 64), (120, 40), (33, 34)]
 
 
@@ -78,7 +78,7 @@ def rows(task: BenchmarkTask) -> list[ScoredPhoto]:
 
 
 def both_ways(
-    files: list[PhotoFile], asked: Sequence[Variant], model: nn.Module | None = None, engine: EngineConfig = DEVICE
+    files: list[PhotoFile], asked: Sequence[Variant], model: nn.Module | None = None, engine: EngineConfig = ON_CPU
 ) -> tuple[BenchmarkTask, BenchmarkTask]:
     judge = model or Mean()
     made = tensor_pictures(judge, asked, engine, files, files)
@@ -95,8 +95,9 @@ def check_equal(one: Sequence[ScoredPhoto], other: Sequence[ScoredPhoto]) -> Non
 
 
 @pytest.mark.parametrize("rule", ["standard", "fit_crop", "pad", "squash", "native"])
-def test_every_row_is_the_same(files: list[PhotoFile], rule: str) -> None:
-    in_workers, on_device = both_ways(files, variants(), Mean(rule))
+def test_every_row_is_the_same(files: list[PhotoFile], rule: str, device: torch.device) -> None:
+    engine = ON_CPU if device.type == "cpu" else replace(ON_CPU, device=str(device), workers=0)
+    in_workers, on_device = both_ways(files, variants(), Mean(rule), engine)
     assert on_device.left_out.positions == frozenset(range(len(in_workers.variants) + 1))
     photo = on_device.dataset(files)[0]
     assert (photo.stacks, photo.original is not None) == ([], True)
@@ -172,13 +173,13 @@ def test_an_input_with_other_bytes_leaves_all_to_workers(
 ) -> None:
     model = Mean()
     with mock.patch.object(Preprocessing, "on_tensors", property(lambda self: black)):
-        assert tensor_pictures(model, variants(), DEVICE, files, files) is None
+        assert tensor_pictures(model, variants(), ON_CPU, files, files) is None
     assert "./0.png: its input on cpu is not that of a worker; workers make all pictures" in caplog.text
 
 
 @pytest.mark.parametrize(("pictures", "is_made"), [("auto", False), ("workers", False), ("device", True)])
 def test_where_pictures_are_made_on_a_cpu(files: list[PhotoFile], pictures: str, is_made: bool) -> None:
-    made = tensor_pictures(Mean(), variants(), replace(DEVICE, pictures=pictures), files, files)
+    made = tensor_pictures(Mean(), variants(), replace(ON_CPU, pictures=pictures), files, files)
     assert (made is not None) == is_made
 
 
@@ -186,7 +187,7 @@ def test_a_model_that_prepares_photos_by_itself_says_so(
     files: list[PhotoFile], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    assert tensor_pictures(Mean("multiscale"), variants(), DEVICE, files, files) is None
+    assert tensor_pictures(Mean("multiscale"), variants(), ON_CPU, files, files) is None
     assert "Mean prepares photos on the CPU: workers make its pictures" in caplog.text
 
 
