@@ -128,17 +128,18 @@ def test_a_photo_of_which_something_cannot_be_made_is_made_by_a_worker(
     in_workers, on_device = both_ways(files, variants())
     own = TensorPictures.completed
     failures = [torch.OutOfMemoryError("CUDA out of memory"), ValueError("no idea")]
+    limit = mock.patch("iqbench.benchmark.pairs.PIXELS_OF_PHOTOS", 2 * 48 * 64)
 
-    def failing(self: TensorPictures, photo: object, asked: Sequence[Variant]) -> object:
+    def failing(self: TensorPictures, photos: object, asked: Sequence[Variant]) -> object:
         if failures:
             raise failures.pop()
-        return own(self, photo, asked)  # type: ignore[arg-type]
+        return own(self, photos, asked)  # type: ignore[arg-type]
 
-    with mock.patch.object(TensorPictures, "completed", failing):
+    with mock.patch.object(TensorPictures, "completed", failing), limit:
         check_equal(rows(in_workers), rows(on_device))
     assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
-        "./0.png: its pictures are made by a worker (ValueError: no idea)",
-        "./1.png: its pictures are made by a worker (OutOfMemoryError: CUDA out of memory)",
+        "workers make the pictures of ./0.png, ./1.png (ValueError: no idea)",
+        "workers make the pictures of ./2.png, ./3.png (OutOfMemoryError: CUDA out of memory)",
     ]
 
 

@@ -17,6 +17,6 @@ PHOTOS |= {f"{h}x{w}": noisy_gradient(h, w) for h, w in [(CROP, CROP + 1), (1100
 @pytest.mark.parametrize("photo", PHOTOS.values(), ids=PHOTOS)
 def test_every_number_is_the_same(photo: Photo) -> None:
     both = [photo, np.ascontiguousarray(255 - photo[::-1])]
-    rows = image_sums(torch.stack([as_tensor(each) for each in both])).tolist()
+    rows = image_sums([torch.stack([as_tensor(each) for each in both])]).tolist()
     height, width = photo.shape[:2]
     assert [statistics_of(height, width, Sums(*row)) for row in rows] == [image_statistics(each) for each in both]

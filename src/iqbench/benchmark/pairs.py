@@ -19,6 +19,7 @@ from iqbench.errors import one_line
 from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, compare_each
 from iqbench.inference.failures import Failure, raise_if_fatal
 from iqbench.inference.memory import empty_cache, is_out_of_memory
+from iqbench.inference.tensor_pictures import PIXELS_OF_PHOTOS
 from iqbench.inference.worker import UNKNOWN_CHANGE, PhotoRecord, PreparedPhoto
 from iqbench.interfaces import QualityModel, is_scorer
 from iqbench.results.schema import PairRow
@@ -123,6 +124,7 @@ class PairScorer:
     def __init__(self, task: BenchmarkTask) -> None:
         self.batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.model, task.engine)
         self._task = task
+        self._incomplete: list[PreparedPhoto] = []
         self._waiting: deque[PendingPhoto] = deque()
         self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
 
@@ -136,38 +138,48 @@ class PairScorer:
 
     def put(self, prepared: PreparedPhoto) -> Iterator[ScoredPhoto]:
         """Add a photo, and yield those whose pictures are all encoded, in the order in which they came."""
-        prepared = self._completed(prepared)
-        pending = PendingPhoto(prepared)
-        self._waiting.append(pending)
-        for stack in prepared.stacks:
-            for position, picture in zip(stack.positions, stack.pictures, strict=True):
-                _deliver(self.batcher.put((pending, position), picture))
-        if len(self._waiting) > self._max_waiting:
-            _deliver(self.batcher.flush())
-        while self._waiting and self._waiting[0].is_encoded:
+        self._incomplete.append(prepared)
+        if sum(photo.pixels_left for photo in self._incomplete) >= PIXELS_OF_PHOTOS or not prepared.pixels_left:
+            yield from self._put_complete()
+
+    def finish(self) -> Iterator[ScoredPhoto]:
+        """Yield the photos that still wait."""
+        yield from self._put_complete()
+        _deliver(self.batcher.flush())
+        while self._waiting:
             yield _scored(self._task, self._waiting.popleft())
 
-    def _completed(self, prepared: PreparedPhoto) -> PreparedPhoto:
-        """Return a photo with the pictures that its worker has left out; another worker makes them if they fail."""
+    def _put_complete(self) -> Iterator[ScoredPhoto]:
+        """Make the pictures that the workers have left out, and encode all of the photos that wait for that."""
+        incomplete, self._incomplete = self._incomplete, []
+        for prepared in self._completed(incomplete):
+            pending = PendingPhoto(prepared)
+            self._waiting.append(pending)
+            for stack in prepared.stacks:
+                for position, picture in zip(stack.positions, stack.pictures, strict=True):
+                    _deliver(self.batcher.put((pending, position), picture))
+            if len(self._waiting) > self._max_waiting:
+                _deliver(self.batcher.flush())
+            while self._waiting and self._waiting[0].is_encoded:
+                yield _scored(self._task, self._waiting.popleft())
+
+    def _completed(self, photos: Sequence[PreparedPhoto]) -> Sequence[PreparedPhoto]:
+        """Return photos with the pictures that their workers have left out; workers make these, too, if that fails."""
         task = self._task
-        if prepared.original is None or task.tensor_pictures is None:
-            return prepared
+        names = [photo.record.name for photo in photos if photo.original is not None]
+        if not names or task.tensor_pictures is None:
+            return photos
         try:
-            return task.tensor_pictures.completed(prepared, task.variants)
+            return task.tensor_pictures.completed(photos, task.variants)
         except Exception as error:  # noqa: BLE001 - for want of memory, or of other people's forms
             raise_if_fatal(error)
             reason, needs_memory = one_line(error), is_out_of_memory(error)
         if needs_memory:
             empty_cache(task.engine.torch_device)
-        log.warning("%s: its pictures are made by a worker (%s)", prepared.record.name, reason)
-        [again] = task.engine.worker_pool(2).in_order(task.in_workers([prepared.record.name]))
-        return again
-
-    def finish(self) -> Iterator[ScoredPhoto]:
-        """Yield the photos that still wait."""
-        _deliver(self.batcher.flush())
-        while self._waiting:
-            yield _scored(self._task, self._waiting.popleft())
+        log.warning("workers make the pictures of %s (%s)", ", ".join(names), reason)
+        again = task.engine.worker_pool(2).in_order(task.in_workers(names))
+        made = {photo.record.name: photo for photo in again}
+        return [made.get(photo.record.name, photo) for photo in photos]
 
 
 def _deliver(encodings: Iterable[tuple[tuple[PendingPhoto, int], Tensor | Failure]]) -> None:

@@ -6,16 +6,6 @@ from jaxtyping import Int32, UInt8
 from torch import Tensor
 
 
-def rounded_shift(numbers: Int32[Tensor, "*shape"], bits: int) -> Int32[Tensor, "*shape"]:
-    """Return the numbers over ``2 ** bits``, rounded; halves are rounded up.
-
-    Example:
-        >>> rounded_shift(torch.tensor([5, 6, -6], dtype=torch.int32), 2).tolist()
-        [1, 2, -1]
-    """
-    return (numbers + (1 << (bits - 1))) >> bits
-
-
 def eight_bits(numbers: Int32[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     """Return the numbers as 8-bit values, clipped.
 

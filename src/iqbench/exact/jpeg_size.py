@@ -4,6 +4,7 @@ Reference:
     ITU-T T.81, sections F.1.2 and F.1.4: the order of the codes, and their bits.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +12,15 @@ import torch
 from jaxtyping import Bool, Int64, UInt8
 from torch import Tensor
 
+from iqbench.exact.dct import SIDE
 from iqbench.exact.integers import constant
-from iqbench.exact.jpeg import MCU, Transformed
-from iqbench.exact.jpeg_tables import BLOCK, Codes, Tables, tables, zigzag
+from iqbench.exact.jpeg import CHROMA, LUMA, MCU, Transformed
+from iqbench.exact.jpeg_tables import Codes, Tables, tables, zigzag
 
 END = 2
 """Bytes after the codes."""
 
-VALUES = BLOCK * BLOCK
+VALUES = SIDE * SIDE
 
 RUN = 16
 """Zeros that one code stands for, `ZEROS`, if a coefficient follows in the block."""
@@ -28,6 +30,9 @@ ZEROS, NO_MORE = 0xF0, 0x00
 
 LONGEST = 11 * (VALUES // RUN - 1) + 16 + 10
 """Most bits of a coefficient: three times `ZEROS`, its own code, its value."""
+
+BYTES_OF_MCU = (LUMA + CHROMA) * (VALUES * (16 + 10) // 8 + 1)
+"""Most bytes of an MCU: a code and a value for each coefficient."""
 
 
 class Bits(NamedTuple):
@@ -45,48 +50,71 @@ class Bits(NamedTuple):
         return Bits(torch.where(condition, self.numbers, 0), torch.where(condition, self.lengths, 0))
 
 
-def encoded_bytes(photos: UInt8[Tensor, "n 3 height width"], quality: int) -> Int64[Tensor, "n"]:
+class Layout(NamedTuple):
+    """Where the photos of several sizes lie whose blocks are in a row, one photo after the other.
+
+    Args:
+        photos: The number of the photo of each MCU.
+        starts: The first MCU of each photo.
+        inside: Which blocks of brightness lie inside their photo. The file has the others as flat ones.
+    """
+
+    photos: Int64[Tensor, "mcus"]
+    starts: Int64[Tensor, "n"]
+    inside: Bool[Tensor, "mcus 4"]
+
+    @classmethod
+    def of(cls, parts: Sequence[Transformed]) -> "Layout":
+        """Return the layout of the blocks of photos of several sizes."""
+        counts, inside = [], []
+        for part in parts:
+            number, rows, columns = part.blocks.shape[:3]
+            counts += [rows * columns] * number
+            down, across = (np.arange(MCU // SIDE * count) * SIDE for count in (rows, columns))
+            within = (down < part.height)[:, None] & (across < part.width)
+            blocks = within.reshape(rows, MCU // SIDE, columns, MCU // SIDE).swapaxes(1, 2).reshape(-1, LUMA)
+            inside.append(np.tile(blocks, (number, 1)))
+        photos, starts = np.repeat(np.arange(len(counts)), counts), np.cumsum([0, *counts[:-1]])
+        device = parts[0].blocks.device
+        return cls(*(constant(each, device) for each in (photos, starts, np.concatenate(inside))))
+
+
+def encoded_bytes(photos: Sequence[UInt8[Tensor, "n 3 height width"]], quality: int) -> Int64[Tensor, "all"]:
     """Return the number of bytes of each photo as a JPEG file of libjpeg, with 4:2:0 chroma and its standard codes.
 
+    Args:
+        photos: Photos, those of one size together.
+        quality: libjpeg's scale, 1 to 100.
+
     Example:
-        >>> encoded_bytes(torch.full((1, 3, 16, 16), 100, dtype=torch.uint8), quality=95)
+        >>> encoded_bytes([torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)], quality=95)
         tensor([631])
     """
-    used = tables(quality)
-    return used.header + _length(_written(_in_order(Transformed.of(photos), quality), used)) + END
+    parts, used = [Transformed.of(some) for some in photos], tables(quality)
+    layout = Layout.of(parts)
+    blocks = torch.cat([part.quantized(quality).flatten(0, 2).flatten(-2) for part in parts])
+    ordered = blocks[..., constant(zigzag(), blocks.device)].to(torch.int64)
+    return used.header + _length(_written(_differences(ordered, layout), used), layout) + END
 
 
-def _in_order(transformed: Transformed, quality: int) -> Int64[Tensor, "n mcus 6 64"]:
-    """Return the coefficients in the order of the file, the first of each block less that of the block before."""
-    ordered = []
-    for plane, per_side in zip(transformed.quantized(quality), (MCU // BLOCK, 1, 1), strict=True):
-        rows, columns = (side // BLOCK // per_side for side in plane.shape[-2:])
-        split = plane.reshape(-1, rows, per_side, BLOCK, columns, per_side, BLOCK)
-        blocks = split.permute(0, 1, 4, 2, 5, 3, 6).reshape(-1, rows * columns, per_side**2, VALUES)
-        blocks = blocks[..., constant(zigzag(), plane.device)].to(torch.int64)
-        if per_side > 1:
-            blocks = _without_outside(blocks, transformed.height, transformed.width, columns)
-        first = blocks[..., 0].flatten(1)
-        blocks[..., 0] = torch.diff(first, prepend=torch.zeros_like(first[:, :1])).reshape(blocks.shape[:-1])
-        ordered.append(blocks)
-    return torch.cat(ordered, dim=2)
+def _differences(blocks: Int64[Tensor, "mcus 6 64"], layout: Layout) -> Int64[Tensor, "mcus 6 64"]:
+    """Return blocks as they are written: those outside their photo flat, and of each first value the change.
+
+    It is the change from the block before in the same plane; the first block of a photo is left as it is.
+    """
+    luma, chroma = torch.split(blocks, [LUMA, CHROMA], dim=1)
+    places = torch.arange(LUMA, device=blocks.device)
+    before = torch.where(layout.inside, places, 0).cummax(dim=1).values  # a flat block repeats the one before
+    firsts = torch.cat([luma[..., 0].gather(1, before), chroma[..., 0]], dim=1)
+    last = torch.cat([firsts[:1] * 0, firsts[:-1]])[:, LUMA - 1 :].index_fill(0, layout.starts, 0)
+    previous = torch.cat([last[:, :1], firsts[:, : LUMA - 1], last[:, 1:]], dim=1)
+    written = torch.cat([torch.where(layout.inside.unsqueeze(-1), luma, 0), chroma], dim=1)
+    written[..., 0] = firsts - previous
+    return written
 
 
-def _without_outside(
-    blocks: Int64[Tensor, "n mcus 4 64"], height: int, width: int, columns: int
-) -> Int64[Tensor, "n mcus 4 64"]:
-    """Return blocks of brightness with those that lie outside the photo as flat as the block before them."""
-    row, column = (constant(at, blocks.device) for at in np.divmod(np.arange(blocks.shape[1]), columns))
-    down, across = (constant(at, blocks.device) for at in np.divmod(np.arange(blocks.shape[2]), MCU // BLOCK))
-    inside = (row[:, None] * MCU + down * BLOCK < height) & (column[:, None] * MCU + across * BLOCK < width)
-    before = torch.where(inside, MCU // BLOCK * down + across, 0).cummax(dim=1).values
-    flat = torch.where(inside[..., None], blocks, 0)
-    flat[..., 0] = blocks[..., 0].gather(2, before.expand(len(blocks), -1, -1))
-    return flat
-
-
-def _written(blocks: Int64[Tensor, "n mcus 6 64"], used: Tables) -> Bits:
-    """Return what is written for each coefficient and at the end of each block, in a row for each photo."""
+def _written(blocks: Int64[Tensor, "mcus 6 64"], used: Tables) -> Bits:
+    """Return what is written for each coefficient and at the end of each block, in a row for each MCU."""
     places = torch.arange(VALUES, device=blocks.device)
     has_code = blocks != 0
     has_code[..., 0] = True
@@ -110,25 +138,33 @@ def _sizes(blocks: Tensor) -> Int64[Tensor, "*shape"]:
     return torch.frexp(blocks.abs().float()).exponent.to(torch.int64)
 
 
-def _coded(codes: tuple[Codes, ...], symbols: Int64[Tensor, "n mcus 6 k"]) -> Bits:
-    """Return the codes of symbols: of the last two blocks by the second table, since they are colour."""
-    parts = symbols[:, :, :-2], symbols[:, :, -2:]
+def _coded(codes: tuple[Codes, ...], symbols: Int64[Tensor, "mcus 6 k"]) -> Bits:
+    """Return the codes of symbols: of the last two blocks by the second table, which are colour."""
+    parts = torch.split(symbols, [LUMA, CHROMA], dim=1)
     of_parts = (
         [constant(table, symbols.device)[part] for table in kind] for kind, part in zip(codes, parts, strict=True)
     )
-    return Bits(*(torch.cat(pair, dim=2) for pair in zip(*of_parts, strict=True)))
+    return Bits(*(torch.cat(pair, dim=1) for pair in zip(*of_parts, strict=True)))
 
 
-def _length(written: Bits) -> Int64[Tensor, "n"]:
-    """Return the number of bytes of each row of bits. The last byte is filled with ones, and a 0 follows 255."""
-    ends = written.lengths.cumsum(dim=1)
-    starts, total = ends - written.lengths, ends[:, -1:]
-    first = starts >> 3
-    reach = (7 + LONGEST) // 8
-    filled = torch.zeros(len(ends), int(total.max()) // 8 + reach + 1, dtype=torch.int64, device=ends.device)
-    for step in range(reach + 1):
+def _length(written: Bits, layout: Layout) -> Int64[Tensor, "n"]:
+    """Return the number of bytes of the bits of each photo. The last byte is filled with ones, and a 0 follows 255."""
+    ends = written.lengths.flatten().cumsum(0).reshape(written.lengths.shape)
+    total = torch.cat([ends[layout.starts[1:] - 1, -1], ends[-1:, -1]])
+    before = torch.cat([total[:1] * 0, total[:-1]])
+    bits = total - before
+    size = (bits + 7) >> 3
+    room = (size + 1).cumsum(0) - size - 1  # the first byte of each photo, with one to spare after each
+    offset = ((room << 3) - before)[layout.photos].unsqueeze(1)
+    ends = ends + offset
+    first = (ends - written.lengths) >> 3
+    filled = torch.zeros(len(ends) * BYTES_OF_MCU + len(bits), dtype=torch.int32, device=ends.device)
+    for step in range((7 + LONGEST) // 8 + 1):
         shift = ends - ((first + step + 1) << 3)
         part = torch.where(shift >= 0, written.numbers >> shift.clamp(min=0), written.numbers << (-shift).clamp(0, 8))
-        filled.scatter_add_(1, first + step, part & 255)
-    filled.scatter_add_(1, total >> 3, (1 << (-total % 8)) - 1)
-    return (total.squeeze(1) + 7) // 8 + (filled == 255).sum(dim=1)
+        places = (first + step).clamp_(max=len(filled) - 1)
+        filled.scatter_add_(0, places.flatten(), (part & 255).to(torch.int32).flatten())
+    last = room + (bits >> 3)
+    filled.scatter_add_(0, last, ((1 << (-bits % 8)) - 1).to(torch.int32))
+    ones = torch.nn.functional.pad((filled == 255).cumsum(0), (1, 0))
+    return size + ones[room + size] - ones[room]

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Int32, Int64
 
-BLOCK = 8
-"""Side of the blocks that are transformed, in pixels."""
+from iqbench.exact.dct import SIDE
 
 STEPS_MARKER, CODES_MARKER, SCAN_MARKER = 0xDB, 0xC4, 0xDA
 LONGEST_CODE = 16
@@ -48,16 +47,16 @@ def tables(quality: int) -> Tables:
     """
     settings = (cv2.IMWRITE_JPEG_QUALITY, quality)
     chroma = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420)
-    _, file = cv2.imencode(".jpg", np.zeros((BLOCK, BLOCK, 3), np.uint8), [*settings, *chroma])
+    _, file = cv2.imencode(".jpg", np.zeros((SIDE, SIDE, 3), np.uint8), [*settings, *chroma])
     steps: list[Int32[np.ndarray, "8 8"]] = []
     codes: dict[int, Codes] = {}
     header = 0
     for marker, start, content in _segments(file.tobytes()):
         header = start + len(content)
         if marker == STEPS_MARKER:
-            of_block = np.zeros(BLOCK * BLOCK, np.int32)
+            of_block = np.zeros(SIDE * SIDE, np.int32)
             of_block[zigzag()] = np.frombuffer(content[1:], np.uint8)
-            steps.append(of_block.reshape(BLOCK, BLOCK))
+            steps.append(of_block.reshape(SIDE, SIDE))
         elif marker == CODES_MARKER:
             codes[content[0]] = _codes(content[1:])
     return Tables(tuple(steps), (codes[0x00], codes[0x01]), (codes[0x10], codes[0x11]), header)
@@ -70,7 +69,7 @@ def zigzag() -> Int64[np.ndarray, "64"]:
         >>> zigzag()[:6].tolist()
         [0, 1, 8, 16, 9, 2]
     """
-    rows, columns = np.divmod(np.arange(BLOCK * BLOCK), BLOCK)
+    rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE)
     diagonals = rows + columns
     return np.lexsort((np.where(diagonals % 2, rows, columns), diagonals))
 

@@ -18,7 +18,7 @@ from iqbench.errors import one_line
 from iqbench.exact.forms import TensorForm, tensor_form_of
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import raise_if_fatal
-from iqbench.inference.image_statistics import Sums, statistics_of
+from iqbench.inference.image_statistics import Sums, central, statistics_of
 from iqbench.inference.shared_worker import preparation_of
 from iqbench.inference.tensor_statistics import image_sums
 from iqbench.inference.worker import InputChange, LeftOut, PhotoDataset, PreparedPhoto, Stack
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 PIXELS_TOGETHER = 16_000_000
 """Pixels of the pictures of one size that are prepared together, if they are more than one."""
+
+PIXELS_OF_PHOTOS = 2_000_000
+"""Pixels of the photos whose pictures are made at a time, if they are more than one."""
 
 BYTES_PER_PIXEL = 200
 """Memory of the device that is taken for each pixel of a photo while its pictures are made, at most."""
@@ -71,66 +74,80 @@ class TensorPictures:
         return LeftOut(made | {0} if len(made) == len(variants) else made, self.most_pixels)
 
     @torch.inference_mode()
-    def completed(self, photo: PreparedPhoto, variants: Sequence[Variant]) -> PreparedPhoto:
-        """Return a photo with the pictures that its worker has left out.
+    def completed(self, photos: Sequence[PreparedPhoto], variants: Sequence[Variant]) -> list[PreparedPhoto]:
+        """Return photos with the pictures that their workers have left out. Those of one size are made together.
 
         Raises:
             Exception: If one of them cannot be made, for instance for want of memory.
         """
-        if photo.original is None:
-            return photo
-        original = photo.original.to(self.device, non_blocking=True).permute(2, 0, 1).contiguous().unsqueeze(0)
-        view = self.prepare(original)
-        with_original = 0 not in photo.statistics
-        sizes: dict[int, tuple[int, int]] = {}
-        views: dict[int, Tensor] = {}
-        numbers: list[Int64[Tensor, "n 6"]] = []
-        for positions, pictures in self._batches(original, variants, with_original):
+        sizes: dict[torch.Size, list[int]] = {}
+        for number, photo in enumerate(photos):
+            if photo.original is not None:
+                sizes.setdefault(photo.original.shape, []).append(number)
+        made = list(photos)
+        for numbers in sizes.values():
+            for number, photo in zip(numbers, self._of_one_size([photos[n] for n in numbers], variants), strict=True):
+                made[number] = photo
+        return made
+
+    def _of_one_size(self, photos: Sequence[PreparedPhoto], variants: Sequence[Variant]) -> Iterator[PreparedPhoto]:
+        uploaded = [photo.original.to(self.device, non_blocking=True) for photo in photos if photo.original is not None]
+        originals = torch.stack(uploaded).movedim(-1, 1).contiguous()
+        view = self.prepare(originals)
+        with_original = 0 not in photos[0].statistics
+        placed: list[tuple[int, int, int]] = []
+        views: list[Tensor] = []
+        crops: list[Tensor] = []
+        changes: list[Tensor] = []
+        for positions, pictures in self._batches(originals, variants, with_original):
+            placed += [(position, pictures.shape[-2], pictures.shape[-1]) for position in positions]
             prepared = self.prepare(pictures)
-            numbers.append(_numbers(pictures, prepared, view))
-            sizes |= dict.fromkeys(positions, (pictures.shape[-2], pictures.shape[-1]))
-            views |= dict(zip(positions, prepared, strict=True))
-        rows = torch.cat(numbers).tolist()  # the only transfer
-        statistics, changes = dict(photo.statistics), dict(photo.input_changes)
-        for (position, (height, width)), row in zip(sizes.items(), rows, strict=True):
-            statistics[position] = statistics_of(height, width, Sums(*row[:-2]))
-            changes[position] = InputChange(row[-2] / view.numel(), float(row[-1]))
-        record = replace(photo.record, statistics=statistics[0])
-        ordered = sorted(sizes)
-        stack = Stack(ordered, torch.stack([views[position] for position in ordered]))
-        return replace(
-            photo,
-            record=record,
-            stacks=[*photo.stacks, stack],
-            statistics=statistics,
-            input_changes=changes,
-            original=None,
-        )
+            views.append(prepared.reshape(len(positions), len(photos), *prepared.shape[1:]))
+            changes.append(_changes(views[-1], view))
+            crops.append(pictures[(..., *central(*pictures.shape[-2:]))].clone())  # the rest may be forgotten
+        sums = image_sums(crops).reshape(len(placed), len(photos), -1)
+        numbers = torch.cat([sums, torch.cat(changes)], dim=2).movedim(1, 0).tolist()  # the only transfer
+        together = torch.cat(views).movedim(1, 0)
+        order = sorted(range(len(placed)), key=lambda at: placed[at][0])
+        for photo, rows, pictures in zip(photos, numbers, together, strict=True):
+            statistics, input_changes = dict(photo.statistics), dict(photo.input_changes)
+            for (position, height, width), row in zip(placed, rows, strict=True):
+                statistics[position] = statistics_of(height, width, Sums(*row[:-2]))
+                input_changes[position] = InputChange(row[-2] / view[0].numel(), float(row[-1]))
+            stack = Stack([placed[at][0] for at in order], pictures[order])
+            yield replace(
+                photo,
+                record=replace(photo.record, statistics=statistics[0]),
+                stacks=[*photo.stacks, stack],
+                statistics=statistics,
+                input_changes=input_changes,
+                original=None,
+            )
 
     def _batches(
-        self, original: UInt8[Tensor, "1 3 height width"], variants: Sequence[Variant], with_original: bool
-    ) -> Iterator[tuple[list[int], UInt8[Tensor, "n 3 rows columns"]]]:
-        """Yield the pictures of one size together, with their positions."""
+        self, originals: UInt8[Tensor, "n 3 height width"], variants: Sequence[Variant], with_original: bool
+    ) -> Iterator[tuple[list[int], UInt8[Tensor, "all 3 rows columns"]]]:
+        """Yield the pictures of one size together: position by position, and at each the photos in their order."""
         waiting: dict[torch.Size, list[tuple[int, Tensor]]] = {}
-        for position, picture in self._pictures(original, variants, with_original):
-            group = waiting.setdefault(picture.shape, [])
-            group.append((position, picture))
-            if len(group) * picture.shape[-1] * picture.shape[-2] >= PIXELS_TOGETHER:
-                yield _together(waiting.pop(picture.shape))
+        for position, pictures in self._pictures(originals, variants, with_original):
+            group = waiting.setdefault(pictures.shape, [])
+            group.append((position, pictures))
+            if len(group) * pictures[:, 0].numel() >= PIXELS_TOGETHER:
+                yield _together(waiting.pop(pictures.shape))
         yield from map(_together, waiting.values())
 
     def _pictures(
-        self, original: UInt8[Tensor, "1 3 height width"], variants: Sequence[Variant], with_original: bool
-    ) -> Iterator[tuple[int, UInt8[Tensor, "1 3 rows columns"]]]:
+        self, originals: UInt8[Tensor, "n 3 height width"], variants: Sequence[Variant], with_original: bool
+    ) -> Iterator[tuple[int, UInt8[Tensor, "n 3 rows columns"]]]:
         if with_original:
-            yield 0, original
+            yield 0, originals
         started: dict[Callable[..., Any], Any] = {}
         for position, form in self.forms(variants).items():
             if form.start is None:
-                yield position, form.apply(original)
+                yield position, form.apply(originals)
                 continue
             if form.start not in started:
-                started = {form.start: form.start(original)}  # the levels of a type come one after the other
+                started = {form.start: form.start(originals)}  # the levels of a type come one after the other
             yield position, form.apply(started[form.start])
 
 
@@ -139,10 +156,10 @@ def _together(group: Sequence[tuple[int, Tensor]]) -> tuple[list[int], Tensor]:
     return list(positions), torch.cat(pictures)
 
 
-def _numbers(pictures: Tensor, prepared: Tensor, original: Tensor) -> Int64[Tensor, "n 6"]:
-    changes = (prepared.to(torch.int32) - original.to(torch.int32)).abs_().flatten(1)
-    sum_and_largest = [changes.sum(dim=1, dtype=torch.int64), changes.amax(dim=1).to(torch.int64)]
-    return torch.cat([image_sums(pictures), torch.stack(sum_and_largest, dim=1)], dim=1)
+def _changes(prepared: UInt8[Tensor, "positions n ..."], originals: UInt8[Tensor, "n ..."]) -> Int64[Tensor, "..."]:
+    """Return the sum and the largest of the changes of each picture at the model's input."""
+    changes = (prepared.to(torch.int32) - originals.to(torch.int32)).abs_().flatten(2)
+    return torch.stack([changes.sum(dim=2, dtype=torch.int64), changes.amax(dim=2).to(torch.int64)], dim=2)
 
 
 def tensor_pictures(
@@ -195,7 +212,7 @@ def _checked(made: TensorPictures, dataset: PhotoDataset, engine: EngineConfig) 
         try:
             again = PhotoDataset([file], variants, dataset.model, dataset.source_files, made.left_out(variants))
             [decoded] = engine.worker_pool(2).in_order(again)
-            found = made.completed(decoded, variants)
+            [found] = made.completed([decoded], variants)
         except Exception as error:  # noqa: BLE001 - of the device, or of other people's forms
             raise_if_fatal(error)
             log.warning("pictures cannot be made on %s (%s); workers make them", made.device, one_line(error))

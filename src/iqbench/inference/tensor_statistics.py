@@ -1,5 +1,7 @@
 """Image statistics of photos as tensors: the numbers of `iqbench.inference.image_statistics`, on any device."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Int32, Int64, UInt8
 from torch import Tensor
@@ -12,13 +14,20 @@ GREY = (9798, 19235, 3735)
 """OpenCV's weights of red, green and blue, in 32768ths."""
 
 
-def image_sums(photos: UInt8[Tensor, "n 3 height width"]) -> Int64[Tensor, "n 4"]:
-    """Return the fields of `iqbench.inference.image_statistics.Sums` of photos of one size, on their device."""
-    crop = photos[(..., *central(*photos.shape[-2:]))]
-    edges = _laplacian(_grey(crop))
-    sums = [numbers.sum(dim=(-2, -1), dtype=torch.int64) for numbers in (crop.flatten(1, 2), edges, edges * edges)]
-    sampled = crop.index_select(-2, constant(sampled_rows(crop.shape[-2]), crop.device))
-    return torch.stack([*sums, encoded_bytes(sampled, QUALITY)], dim=1)
+def image_sums(photos: Sequence[UInt8[Tensor, "n 3 height width"]]) -> Int64[Tensor, "all 4"]:
+    """Return the fields of `iqbench.inference.image_statistics.Sums` of photos, on their device.
+
+    Args:
+        photos: Photos, those of one size together.
+    """
+    sums, sampled = [], []
+    for some in photos:
+        crop = some[(..., *central(*some.shape[-2:]))]
+        edges = _laplacian(_grey(crop))
+        numbers = (crop.flatten(1, 2), edges, edges * edges)
+        sums.append(torch.stack([each.sum(dim=(-2, -1), dtype=torch.int64) for each in numbers], dim=1))
+        sampled.append(crop.index_select(-2, constant(sampled_rows(crop.shape[-2]), crop.device)))
+    return torch.cat([torch.cat(sums), encoded_bytes(sampled, QUALITY).unsqueeze(1)], dim=1)
 
 
 def _grey(photos: UInt8[Tensor, "n 3 height width"]) -> Int32[Tensor, "n height width"]:

@@ -96,6 +96,11 @@ class PreparedPhoto:
     original: UInt8[Tensor, "height width 3"] | None = None
     """The photo, if the worker has left pictures out that are made elsewhere."""
 
+    @property
+    def pixels_left(self) -> int:
+        """Pixels of the photo if pictures of it are left out, else 0."""
+        return 0 if self.original is None else self.original.shape[0] * self.original.shape[1]
+
     @classmethod
     def unread(cls, name: str, status: str, error: str) -> "PreparedPhoto":
         """Return the stand-in for a photo that could not be read, or whose worker died or hung."""
