@@ -48,6 +48,7 @@ layers: $(READY)
 
 speed: $(READY)  ## Time iqbench against the plain loop, a sweep against one model, telemetry against a training step
 	$(BIN)/python tests/speed/compare.py $(ARGS)
+	$(BIN)/python tests/speed/pictures.py $(ARGS)
 	$(BIN)/python tests/speed/sweep.py $(ARGS)
 	$(BIN)/python tests/speed/telemetry_cost.py
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+import iqbench
 from iqbench.benchmark.pairs import score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.config import build, compose
@@ -20,9 +21,10 @@ ROUNDING = {"fp32": 1e-4, "tf32": 0.5, "bf16": 2.0}
 """The most by which a margin may differ from the CPU's, in log-odds."""
 
 
-def judge(*overrides: str) -> QualityModel:
-    torch.manual_seed(0)  # the random weights of an untrained head
-    config = compose("bench", ["model=siamese", *overrides])
+def untrained() -> QualityModel:
+    """A network whose pictures are made on the device."""
+    torch.manual_seed(0)
+    config = compose("bench", ["model=siamese", "model.preprocessing=squash", "model.checkpoint=untrained"])
     model: QualityModel = build(config.model, "model")
     return model
 
@@ -45,15 +47,18 @@ def margins(model: QualityModel, engine: EngineConfig) -> torch.Tensor:
 @pytest.mark.parametrize("precision", ROUNDING)
 @pytest.mark.parametrize("pictures", ["workers", "device"])
 def test_margins_are_those_of_the_cpu(gpu: torch.device, precision: str, pictures: str) -> None:
-    settings = ("model.preprocessing=squash", "model.checkpoint=untrained")
-    expected = margins(judge(*settings), EngineConfig.for_api("cpu", batch_size=4, workers=0))
+    expected = margins(untrained(), EngineConfig.for_api("cpu", batch_size=4, workers=0))
     engine = EngineConfig.for_api(str(gpu), batch_size=64, workers=0, precision=precision)
-    found = margins(judge(*settings), replace(engine, pictures=pictures))
+    found = margins(untrained(), replace(engine, pictures=pictures))
     assert (found - expected).abs().max() < ROUNDING[precision]
 
 
 def test_fp32_gives_the_verdicts_of_the_cpu(gpu: torch.device) -> None:
-    expected = margins(judge(), EngineConfig.for_api("cpu", batch_size=4, workers=0))
-    found = margins(judge(), EngineConfig.for_api(str(gpu), batch_size=64, workers=0))
+    expected = margins(
+        iqbench.load("siamese", device="cpu").model, EngineConfig.for_api("cpu", batch_size=4, workers=0)
+    )
+    found = margins(
+        iqbench.load("siamese", device="cpu").model, EngineConfig.for_api(str(gpu), batch_size=64, workers=0)
+    )
     is_clear = expected.abs() > 1e-5
     assert torch.equal(found[is_clear] > 0, expected[is_clear] > 0)

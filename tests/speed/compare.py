@@ -39,6 +39,7 @@ from iqbench.inference.autotuning import autotune, precision_slowdown, share_cor
 from iqbench.inference.batching import encode_batch, inference_threads
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.image_statistics import image_statistics
+from iqbench.inference.tensor_pictures import tensor_pictures
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.photos import read, synthetic_photo
 
@@ -61,7 +62,8 @@ class Candidate:
     def run(self, files: Sequence[PhotoFile]) -> None:
         """Score every pair as `iqbench.bench` does, controls included."""
         engine = share_cores(self.engine, self.model, files, self.variants)
-        for _ in score_pairs(BenchmarkTask(self.model, files, self.variants, engine)):
+        made = tensor_pictures(self.model, self.variants, engine, files[:1], files)
+        for _ in score_pairs(BenchmarkTask(self.model, files, self.variants, engine, tensor_pictures=made)):
             pass
 
 

@@ -129,16 +129,17 @@ class TensorPictures:
     ) -> Iterator[tuple[list[int], UInt8[Tensor, "all 3 rows columns"]]]:
         """Yield the pictures of one size together: position by position, and at each the photos in their order."""
         waiting: dict[torch.Size, list[tuple[int, Tensor]]] = {}
-        for position, pictures in self._pictures(originals, variants, with_original):
+        for position, pictures in self.pictures(originals, variants, with_original):
             group = waiting.setdefault(pictures.shape, [])
             group.append((position, pictures))
             if len(group) * pictures[:, 0].numel() >= PIXELS_TOGETHER:
                 yield _together(waiting.pop(pictures.shape))
         yield from map(_together, waiting.values())
 
-    def _pictures(
-        self, originals: UInt8[Tensor, "n 3 height width"], variants: Sequence[Variant], with_original: bool
+    def pictures(
+        self, originals: UInt8[Tensor, "n 3 height width"], variants: Sequence[Variant], with_original: bool = False
     ) -> Iterator[tuple[int, UInt8[Tensor, "n 3 rows columns"]]]:
+        """Yield the variants of photos of one size with their positions, those that have a form for tensors."""
         if with_original:
             yield 0, originals
         started: dict[Callable[..., Any], Any] = {}
