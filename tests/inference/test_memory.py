@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 import iqbench
+from fixtures.photos import noisy_gradient
 from iqbench.benchmark.run_records import run_records
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
@@ -119,6 +121,17 @@ def test_a_run_records_the_size_and_its_report_says_so(
         "Batches of large fell from 8 to 2 pictures for want of memory, so the last bits of its margins differ before "
         "and after; engine.batch_size=2 keeps them the same"
     ]
+
+
+def test_a_run_that_is_resumed_starts_with_the_size_that_fitted(folder: Path, tmp_path: Path) -> None:
+    settings = {"out": tmp_path / "out", "batch_size": 8, "workers": 0}
+    iqbench.benchmark({"large": Large(fits=2)}, photos=folder, **settings)
+    Image.fromarray(noisy_gradient(50, 60, seed=9)).save(folder / "d.png")
+    again = Large(fits=2)
+    result = iqbench.benchmark({"large": again}, photos=folder, **settings)
+    (run,) = result.summary.runs
+    assert run.details["batch_sizes"] == [8, 2]
+    assert again.sizes.count(8) == 1  # in the rehearsal
 
 
 def test_a_shard_whose_batches_fell_is_told_of(tmp_path: Path) -> None:

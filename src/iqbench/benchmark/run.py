@@ -38,6 +38,9 @@ def run_plan(store: Store, plan: Plan) -> Iterator[Work]:
         Stopped: If the model fails on photo after photo; the store keeps the pairs that were scored.
     """
     task = plan.task
+    if (size := store.batch_size) is not None and size < int(task.engine.batch_size):
+        log.info("batches have %d pictures, as before: more did not fit into memory", size)
+        task = replace(task, engine=replace(task.engine, batch_size=size))
     store.set_series(task.files)
     sample, watch = SampleEncodings.of(task, plan.source_files), FailureWatch()
 

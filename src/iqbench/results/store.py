@@ -132,6 +132,12 @@ class Store:
             )
         return bool(differing)
 
+    @property
+    def batch_size(self) -> int | None:
+        """The size to which batches have fallen for want of memory, None if they have not."""
+        sizes = description(self._database, self.path)["details"].get("batch_sizes")
+        return int(sizes[-1]) if sizes else None
+
     def record_batch_size(self, before: int, size: int) -> None:
         """Record that batches have fewer pictures from now on, since so many did not fit into memory.
 
