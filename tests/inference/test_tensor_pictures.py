@@ -165,6 +165,14 @@ def test_a_form_that_gives_other_bytes_is_found_before_the_run_and_not_used(
     check_equal(rows(in_workers), rows(on_device))
 
 
+def test_the_photo_of_the_check_is_not_too_large_for_it(files: list[PhotoFile]) -> None:
+    asked = variants(darker=Degradation("technical", [Ladder("", [Level("half", darker)])]))
+    with mock.patch.object(module, "_most_pixels", return_value=48 * 64 - 1):
+        made = tensor_pictures(Mean(), asked, ON_CPU, files, files)
+    assert made is not None
+    assert made.left == {"darker/half"}
+
+
 def black(photos: UInt8[Tensor, "n 3 height width"]) -> UInt8[Tensor, "n 3 32 32"]:
     return torch.zeros(len(photos), 3, 32, 32, dtype=torch.uint8)
 

@@ -203,7 +203,7 @@ def _most_pixels(device: torch.device) -> int:
 def _checked(made: TensorPictures, dataset: PhotoDataset, engine: EngineConfig) -> TensorPictures | None:
     """Return what makes pictures without the variants that differ from what a worker makes of a photo.
 
-    Returns None if the original differs, or if nothing can be made.
+    Returns None if the original differs, or if no photo can be made in both ways.
     """
     variants = dataset.variants
     for place, expected in enumerate(engine.worker_pool(2).in_order(dataset)):
@@ -213,12 +213,14 @@ def _checked(made: TensorPictures, dataset: PhotoDataset, engine: EngineConfig) 
         try:
             again = PhotoDataset([file], variants, dataset.model, dataset.source_files, made.left_out(variants))
             [decoded] = engine.worker_pool(2).in_order(again)
+            if decoded.original is None:  # too large
+                continue
             [found] = made.completed([decoded], variants)
         except Exception as error:  # noqa: BLE001 - of the device, or of other people's forms
             raise_if_fatal(error)
             log.warning("pictures cannot be made on %s (%s); workers make them", made.device, one_line(error))
             return None
-        different = _different(expected, found)
+        different = different_positions(expected, found)
         if 0 in different:
             log.warning(
                 "%s: its input on %s is not that of a worker; workers make all pictures", file.name, made.device
@@ -229,10 +231,10 @@ def _checked(made: TensorPictures, dataset: PhotoDataset, engine: EngineConfig) 
             log.warning("workers make %s, which would have other bytes on %s", ", ".join(sorted(keys)), made.device)
             return replace(made, left=keys)
         return made
-    return made
+    return None
 
 
-def _different(expected: PreparedPhoto, found: PreparedPhoto) -> list[int]:
+def different_positions(expected: PreparedPhoto, found: PreparedPhoto) -> list[int]:
     """Return the positions of pictures that are not equal to the last byte, or have other numbers."""
     pictures, others = _by_position(expected), _by_position(found)
     return [
