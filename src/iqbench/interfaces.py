@@ -65,6 +65,10 @@ class QualityModel(Protocol):
 
     A class may define ``preparation`` beside ``prepare``: an object that prepares photos in the same way (`Prepares`),
     hashable and equal for models that prepare alike. A sweep then prepares a photo once for all of these.
+
+    That object may have an attribute ``on_tensors``: a function that prepares photos of one size, uint8 of the shape
+    (n, 3, height, width), on any device, and returns a uint8 tensor with the same bytes; None if it has none. With
+    ``engine.pictures=device`` the pictures of a run are then made beside the network.
     """
 
     def prepare(self, photo: Photo) -> Shaped[Tensor, "..."]:
