@@ -1,6 +1,7 @@
 """Blur, JPEG and resize on tensors have the bytes of OpenCV, libjpeg and torchvision."""
 
 import math
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -61,6 +62,18 @@ def test_photos_of_one_size_are_worked_on_together(device: torch.device) -> None
     sizes = [len(encoded(photo, 95)) for photo in photos]
     assert encoded_bytes([together[:1], together[1:]], 95).tolist() == sizes
     assert len(set(sizes)) > 1
+
+
+@pytest.mark.parametrize("mcus", [1, 13, 40])
+def test_the_number_of_bytes_is_computed_for_few_photos_at_a_time(mcus: int) -> None:
+    by_size = [
+        [np.random.default_rng(at).integers(0, 256, (40, width, 3), dtype=np.uint8) for at in range(5)]
+        for width in (50, 70)
+    ]
+    together = [torch.stack([as_tensor(photo) for photo in photos]) for photos in by_size]
+    with mock.patch("iqbench.exact.jpeg_size.MCUS_TOGETHER", mcus):
+        found = encoded_bytes(together, 95).tolist()
+    assert found == [len(encoded(photo, 95)) for photos in by_size for photo in photos]
 
 
 def test_a_byte_of_ones_is_followed_by_a_zero() -> None:

@@ -4,7 +4,8 @@ Reference:
     ITU-T T.81, sections F.1.2 and F.1.4: the order of the codes, and their bits.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,10 @@ LONGEST = 11 * (VALUES // RUN - 1) + 16 + 10
 
 BYTES_OF_MCU = (LUMA + CHROMA) * (VALUES * (16 + 10) // 8 + 1)
 """Most bytes of an MCU: a code and a value for each coefficient."""
+
+
+MCUS_TOGETHER = 8192
+"""MCUs whose codes are computed at a time: each takes some 60 kB for a moment."""
 
 
 class Bits(NamedTuple):
@@ -90,6 +95,25 @@ def encoded_bytes(photos: Sequence[UInt8[Tensor, "n 3 height width"]], quality: 
         >>> encoded_bytes([torch.full((1, 3, 16, 16), 100, dtype=torch.uint8)], quality=95)
         tensor([631])
     """
+    return torch.cat([_encoded_bytes(some, quality) for some in _few_at_a_time(photos)])
+
+
+def _few_at_a_time(photos: Sequence[UInt8[Tensor, "n 3 height width"]]) -> Iterator[list[Tensor]]:
+    """Yield photos in their order, so many together that the memory for their codes is limited."""
+    chosen: list[Tensor] = []
+    room = MCUS_TOGETHER
+    for some in photos:
+        each = math.prod(-(-side // MCU) for side in some.shape[-2:])
+        for few in torch.split(some, max(1, MCUS_TOGETHER // each)):
+            if chosen and len(few) * each > room:
+                yield chosen
+                chosen, room = [], MCUS_TOGETHER
+            chosen.append(few)
+            room -= len(few) * each
+    yield chosen
+
+
+def _encoded_bytes(photos: Sequence[UInt8[Tensor, "n 3 height width"]], quality: int) -> Int64[Tensor, "all"]:
     parts, used = [Transformed.of(some) for some in photos], tables(quality)
     layout = Layout.of(parts)
     blocks = torch.cat([part.quantized(quality).flatten(0, 2).flatten(-2) for part in parts])
