@@ -50,7 +50,7 @@ def in_turn(works: Sequence[Callable[[], object]], device: torch.device) -> list
 def measured(file: PhotoFile, variants: Sequence[Variant], device: torch.device) -> dict[str, list[float]]:
     """Return the milliseconds of each step: by the libraries on one core, and by tensor operations on the device."""
     photo = read(file.path).pixels.copy()
-    together = max(1, PIXELS_OF_PHOTOS // (photo.shape[0] * photo.shape[1]))
+    together = 1 if device.type == "cpu" else max(1, PIXELS_OF_PHOTOS // (photo.shape[0] * photo.shape[1]))
     original = torch.from_numpy(photo).to(device).permute(2, 0, 1).contiguous()
     originals = torch.stack([original] * together)
     view = RULE.on_tensors
