@@ -159,7 +159,7 @@ def test_a_form_that_gives_other_bytes_is_found_before_the_run_and_not_used(
     asked = variants(darker=Degradation("technical", [Ladder("", [Level("half", darker)])]))
     in_workers, on_device = both_ways(files, asked)
     assert on_device.tensor_pictures is not None
-    assert on_device.tensor_pictures.left == {"darker/half"}
+    assert on_device.tensor_pictures.excluded == {"darker/half"}
     assert "workers make darker/half, which would have other bytes on cpu" in caplog.text
     assert "12 of 13 variants are made on cpu, the others by workers" in caplog.text
     check_equal(rows(in_workers), rows(on_device))
@@ -170,7 +170,7 @@ def test_the_photo_of_the_check_is_not_too_large_for_it(files: list[PhotoFile]) 
     with mock.patch.object(module, "_most_pixels", return_value=48 * 64 - 1):
         made = tensor_pictures(Mean(), asked, ON_CPU, files, files)
     assert made is not None
-    assert made.left == {"darker/half"}
+    assert made.excluded == {"darker/half"}
 
 
 def black(photos: UInt8[Tensor, "n 3 height width"]) -> UInt8[Tensor, "n 3 32 32"]:

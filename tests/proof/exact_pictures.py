@@ -23,7 +23,7 @@ from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.tensor_pictures import TensorPictures, different_positions
-from iqbench.inference.worker import NOTHING, PhotoDataset
+from iqbench.inference.worker import NOTHING_LEFT_OUT, PhotoDataset
 from iqbench.inference.worker_pool import WorkerPool
 from iqbench.interfaces import Photo
 from iqbench.preprocessing import Preprocessing, TensorRule
@@ -62,7 +62,9 @@ def main() -> None:
     photos = pictures = compared = differing = 0
     for folder in options.folders:
         files = list(Folder(folder, options.limit, 0).photos().files)
-        datasets = [PhotoDataset(files, variants, rules, (), left) for left in (NOTHING, made.left_out(variants))]  # type: ignore[arg-type]
+        datasets = [
+            PhotoDataset(files, variants, rules, (), left) for left in (NOTHING_LEFT_OUT, made.left_out(variants))
+        ]  # type: ignore[arg-type]
         both = zip(*(WorkerPool(1, 600).in_order(dataset) for dataset in datasets), strict=True)
         for expected, decoded in track(both, folder, len(files)):
             [found] = made.completed([decoded], variants)

@@ -23,7 +23,7 @@ from iqbench.degradations.ladder import suite
 from iqbench.inference.image_statistics import image_statistics
 from iqbench.inference.tensor_pictures import PIXELS_OF_PHOTOS, TensorPictures
 from iqbench.inference.tensor_statistics import image_sums
-from iqbench.inference.worker import NOTHING, PhotoDataset
+from iqbench.inference.worker import NOTHING_LEFT_OUT, PhotoDataset
 from iqbench.interfaces import PhotoFile, Variant
 from iqbench.photos import read
 from iqbench.preprocessing import Preprocessing
@@ -63,7 +63,9 @@ def measured(file: PhotoFile, variants: Sequence[Variant], device: torch.device)
         steps[type_] = copies, partial(lambda own: list(made.pictures(originals, own)), own)
     steps["statistics"] = lambda: image_statistics(photo), lambda: image_sums([originals])
     steps["view"] = lambda: RULE(photo), lambda: view(originals)
-    alone, decoding = (PhotoDataset([file], variants, RULE, (), left) for left in (NOTHING, made.left_out(variants)))
+    alone, decoding = (
+        PhotoDataset([file], variants, RULE, (), left) for left in (NOTHING_LEFT_OUT, made.left_out(variants))
+    )
     decoded = [decoding[0]] * together
     steps["all but decoding"] = lambda: alone[0], lambda: made.completed(decoded, variants)
     found = {}

@@ -12,7 +12,7 @@ from iqbench.inference import messages
 from iqbench.inference.autotuning import AUTOTUNING_TIMEOUT, balanced_workers, is_beside_workers, seconds_per_picture
 from iqbench.inference.process_state import process_settings
 from iqbench.inference.shared_worker import Excluded, Lost, SharedPhotoDataset, preparation_key, preparation_of
-from iqbench.inference.worker import NOTHING, LeftOut, PreparedPhoto
+from iqbench.inference.worker import NOTHING_LEFT_OUT, LeftOut, PreparedPhoto
 from iqbench.inference.worker_pool import WorkerPool
 from iqbench.inference.worker_process import start_method
 from iqbench.interfaces import PhotoFile, Prepares
@@ -133,7 +133,7 @@ class ScoringPass:
     def _left_out(self, preparation: int) -> LeftOut:
         """Return the pictures that workers leave out for models that prepare alike."""
         each = {runner.scoring.task.left_out for runner in self._runners if runner.preparation == preparation}
-        return each.pop() if len(each) == 1 else NOTHING
+        return each.pop() if len(each) == 1 else NOTHING_LEFT_OUT
 
     def _score(self, runner: Runner, prepared: PreparedPhoto) -> None:
         self._attempt(runner, lambda: runner.scoring.put(prepared))

@@ -9,7 +9,7 @@ from torch import nn
 from iqbench.degradations.ladder import planned_pairs
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.tensor_pictures import TensorPictures
-from iqbench.inference.worker import NOTHING, LeftOut, PhotoDataset
+from iqbench.inference.worker import NOTHING_LEFT_OUT, LeftOut, PhotoDataset
 from iqbench.interfaces import PhotoFile, QualityModel, Variant
 from iqbench.results.schema import ORIGINAL
 
@@ -61,7 +61,7 @@ class BenchmarkTask:
     @property
     def left_out(self) -> LeftOut:
         """The pictures that workers leave out, since they are made beside the network."""
-        return NOTHING if self.tensor_pictures is None else self.tensor_pictures.left_out(self.variants)
+        return NOTHING_LEFT_OUT if self.tensor_pictures is None else self.tensor_pictures.left_out(self.variants)
 
     def with_files(self, files: Sequence[PhotoFile]) -> Self:
         """Return the task for other photos."""

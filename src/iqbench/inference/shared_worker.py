@@ -17,7 +17,7 @@ from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
 from iqbench.inference.perceptual_hash import perceptual_hash
 from iqbench.inference.process_state import restore_surroundings, surroundings
-from iqbench.inference.worker import NOTHING, LeftOut, Preparation, PreparedPhoto, pictures_of
+from iqbench.inference.worker import NOTHING_LEFT_OUT, LeftOut, Preparation, PreparedPhoto, pictures_of
 from iqbench.interfaces import Photo, PhotoContext, PhotoFile, Prepares, QualityModel, Variant
 
 
@@ -83,7 +83,7 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
     ) -> None:
         self.files, self.variants, self.models = files, variants, models
         self.needs, self.source_files = needs, source_files
-        self.left_out = left_out or [NOTHING] * len(models)
+        self.left_out = left_out or [NOTHING_LEFT_OUT] * len(models)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -101,11 +101,11 @@ class SharedPhotoDataset(Dataset[Lost | Sequence[Outcome | None]]):
             return [unread if number in needed else None for number in range(len(self.models))]
         left_out = {number: self.left_out[number].of(decoded.pixels) for number in needed}
         turns = {number: _Turn(self.models[number], left_out[number]) for number in sorted(needed)}
-        nobodys = frozenset.intersection(*left_out.values()) if left_out else frozenset[int]()
+        left_out_of_all = frozenset.intersection(*left_out.values()) if left_out else frozenset[int]()
         context = PhotoContext(file, self.source_files)
         is_shared = True  # a copy for all models, until one of them changes it
         try:
-            for position, picture in pictures_of(decoded.pixels, self.variants, context, nobodys):
+            for position, picture in pictures_of(decoded.pixels, self.variants, context, left_out_of_all):
                 copy = _copy(picture) if is_shared else None
                 _offer(turns.values(), position, picture, copy)
                 if copy is not None and cv2.norm(copy.ravel(), np.ravel(picture), cv2.NORM_INF):

@@ -50,13 +50,13 @@ class TensorPictures:
         prepare: Prepares photos of one size for the model.
         device: The device.
         most_pixels: Pixels of the largest photo that is not left to the workers.
-        left: The keys of variants that are left to the workers though they have a form for tensors.
+        excluded: The keys of variants that are left to the workers though they have a form for tensors.
     """
 
     prepare: Callable[[UInt8[Tensor, "n 3 height width"]], Shaped[Tensor, "n ..."]]
     device: torch.device
     most_pixels: int
-    left: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
 
     def forms(self, variants: Sequence[Variant]) -> dict[int, TensorForm]:
         """Return the forms of the variants that are made here, by their positions in the suite."""
@@ -64,7 +64,7 @@ class TensorPictures:
             position: form
             for position, variant in enumerate(variants, start=1)
             if not variant.needs_context
-            and variant.key not in self.left
+            and variant.key not in self.excluded
             and (form := tensor_form_of(variant.apply)) is not None
         }
 
@@ -229,7 +229,7 @@ def _checked(made: TensorPictures, dataset: PhotoDataset, engine: EngineConfig) 
         if different:
             keys = frozenset(variants[position - 1].key for position in different)
             log.warning("workers make %s, which would have other bytes on %s", ", ".join(sorted(keys)), made.device)
-            return replace(made, left=keys)
+            return replace(made, excluded=keys)
         return made
     return None
 

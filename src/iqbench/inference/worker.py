@@ -124,7 +124,7 @@ class LeftOut:
         return self.positions if photo.shape[0] * photo.shape[1] <= self.most_pixels else frozenset()
 
 
-NOTHING = LeftOut()
+NOTHING_LEFT_OUT = LeftOut()
 
 
 class PhotoDataset(Dataset[PreparedPhoto]):
@@ -144,7 +144,7 @@ class PhotoDataset(Dataset[PreparedPhoto]):
         variants: Sequence[Variant],
         model: QualityModel,
         source_files: Sequence[PhotoFile] = (),
-        left_out: LeftOut = NOTHING,
+        left_out: LeftOut = NOTHING_LEFT_OUT,
     ) -> None:
         self.files, self.variants, self.model = files, variants, model
         self.source_files, self.left_out = source_files or files, left_out
