@@ -18,8 +18,9 @@ from iqbench.api.models import NamedModel, named_model, with_checkpoint
 from iqbench.api.pictures import is_picture, pixels_of
 from iqbench.errors import UsageError
 from iqbench.inference import model_calls
-from iqbench.inference.batching import Batcher
+from iqbench.inference.batching import Batcher, Encoded
 from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.failures import Failure
 from iqbench.interfaces import Preference, QualityModel, SaysMember, is_scorer
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
@@ -158,7 +159,7 @@ class Judge:
             return [(forward - backward) / 2 for forward, backward in both]
 
     def _margin(self, first: Float[Tensor, "1 d"], second: Float[Tensor, "1 d"]) -> float:
-        return model_calls.margins(self.model.margin, first, second)[0]
+        return float(model_calls.margins(self.model.margin, first, second))
 
     def _mean_margins(self, encodings: Float[Tensor, "n d"]) -> Float64[np.ndarray, "n"]:
         n = len(encodings)
@@ -171,7 +172,8 @@ class Judge:
         batcher: Batcher[int] = Batcher(self.model, self._engine)
         with batcher:
             for at, picture in enumerate(pictures):
-                encodings |= _answered(batcher.put(at, model_calls.prepare(self.model, pixels_of(picture))))
+                prepared = model_calls.prepare(self.model, pixels_of(picture))
+                encodings |= _answered(batcher.put(at, prepared.unsqueeze(0)))
             encodings |= _answered(batcher.flush())
         return torch.stack([encodings[at] for at in sorted(encodings)]) if encodings else torch.zeros(0, 1)
 
@@ -182,12 +184,12 @@ class Judge:
             )
 
 
-def _answered(encoded: Iterator[tuple[int, Any]]) -> dict[int, Tensor]:
+def _answered(encoded: Iterator[Encoded[int]]) -> dict[int, Tensor]:
     answers = {}
-    for at, encoding in encoded:
-        if not isinstance(encoding, Tensor):
-            raise UsageError(f"the model gives no answer about photo {at}: {encoding.error}")
-        answers[at] = encoding.cpu()
+    for at, _, encodings in encoded:
+        if isinstance(encodings, Failure):
+            raise UsageError(f"the model gives no answer about photo {at}: {encodings.error}")
+        answers[at] = encodings[0].cpu()
     return answers
 
 

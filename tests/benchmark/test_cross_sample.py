@@ -208,4 +208,4 @@ def test_the_engine_of_the_run_is_used(five, tmp_path: Path) -> None:
     assert [file.name for file in sample.files] == cross_sample([file.name for file in five])
     for photo in score_pairs(task):
         sample.keep(photo)
-    assert all(len(encoded.encodings) == 1 + len(VARIANTS) for encoded in sample.by_name.values())
+    assert all(len(encoded.encodings.rows) == 1 + len(VARIANTS) for encoded in sample.by_name.values())

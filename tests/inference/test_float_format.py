@@ -140,8 +140,8 @@ def test_batches_are_encoded_in_exact_float32() -> None:
     engine = EngineConfig.for_api("cpu", batch_size=2, workers=0)
     batcher: Batcher[int] = Batcher(model, engine)
     with batcher:
-        encoded = [*batcher.put(0, torch.ones(3, 2, 2)), *batcher.flush()]
-    assert [tag for tag, _ in encoded] == [0]
+        encoded = [*batcher.put(0, torch.ones(1, 3, 2, 2)), *batcher.flush()]
+    assert [tag for tag, _, _ in encoded] == [0]
     assert model.seen
     assert {word for seen in model.seen for word in seen} == {"ieee"}
     assert float_format() == before

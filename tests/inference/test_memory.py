@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import weakref
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 import iqbench
 from fixtures.photos import noisy_gradient
 from iqbench.benchmark.run_records import run_records
-from iqbench.inference.batching import Batcher
+from iqbench.inference.batching import Batcher, Encoded
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.interfaces import Photo
@@ -52,14 +53,18 @@ class Large(nn.Module):
         return (first - second).sum(1)
 
 
+def by_tag(found: Iterable[Encoded[int]]) -> dict[int, Tensor | Failure]:
+    return {tag: answer if isinstance(answer, Failure) else answer[0] for tag, _, answer in found}
+
+
 def encoded(model: Large, pictures: int, batch_size: int) -> tuple[dict[int, Tensor | Failure], int]:
     engine = EngineConfig.for_api("cpu", batch_size=batch_size, workers=0).for_model(model)
     batcher: Batcher[int] = Batcher(model, engine)
     answers: dict[int, Tensor | Failure] = {}
     with batcher:
         for number in range(pictures):
-            answers |= dict(batcher.put(number, torch.full((3,), float(number))))
-        answers |= dict(batcher.flush())
+            answers |= by_tag(batcher.put(number, torch.full((1, 3), float(number))))
+        answers |= by_tag(batcher.flush())
     return answers, batcher.size
 
 

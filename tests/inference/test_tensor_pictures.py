@@ -90,8 +90,9 @@ def check_equal(one: Sequence[ScoredPhoto], other: Sequence[ScoredPhoto]) -> Non
     assert [photo.record for photo in one] == [photo.record for photo in other]
     assert [photo.pairs for photo in one] == [photo.pairs for photo in other]
     for photo, same in zip(one, other, strict=True):
-        assert photo.encodings.keys() == same.encodings.keys()
-        assert all(torch.equal(encoding, same.encodings[at].cpu()) for at, encoding in photo.encodings.items())
+        assert photo.encodings.rows.keys() == same.encodings.rows.keys()
+        positions = list(photo.encodings.rows)
+        assert torch.equal(photo.encodings.of(positions), same.encodings.of(positions).cpu())
 
 
 @pytest.mark.parametrize("rule", ["standard", "fit_crop", "pad", "squash", "native"])
@@ -128,7 +129,7 @@ def test_a_photo_of_which_something_cannot_be_made_is_made_by_a_worker(
     in_workers, on_device = both_ways(files, variants())
     own = TensorPictures.completed
     failures = [torch.OutOfMemoryError("CUDA out of memory"), ValueError("no idea")]
-    limit = mock.patch("iqbench.benchmark.pairs.PIXELS_OF_PHOTOS", 2 * 48 * 64)
+    limit = mock.patch.dict("iqbench.inference.tensor_pictures.PIXELS_OF_PHOTOS", cpu=2 * 48 * 64)
 
     def failing(self: TensorPictures, photos: object, asked: Sequence[Variant]) -> object:
         if failures:

@@ -19,6 +19,7 @@ from iqbench.config import CONF_DIR
 from iqbench.errors import CheckpointError, MissingResource, UsageError
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.failures import Failure
 from iqbench.inference.placement import is_thread_safe
 from iqbench.inference.shared_worker import preparation_key
 from iqbench.interfaces import CostlyPairs, Photo, QualityModel, Scorer, is_scorer
@@ -276,13 +277,13 @@ def test_photos_of_many_sizes_are_encoded_each_in_its_shape_and_batches_have_one
     model = joined(NetworkScorer(_MeanNetwork()), network)
     engine = EngineConfig.for_api("cpu", batch_size=4, workers=0)
     pictures = [*photos(3), photos(1)[0].transpose(1, 0, 2).copy()]  # the last has as many bytes as the first
-    found: dict[int, Tensor] = {}
+    found: dict[int, Tensor | Failure] = {}
     with Batcher[int](model, engine) as batcher:
         for at, picture in enumerate(pictures):
-            found |= dict(batcher.put(at, model.prepare(picture)))  # type: ignore[arg-type]
-        found |= dict(batcher.flush())  # type: ignore[arg-type]
+            found |= {tag: answer for tag, _, answer in batcher.put(at, model.prepare(picture).unsqueeze(0))}
+        found |= {tag: answer for tag, _, answer in batcher.flush()}
     expected = [float(picture.mean()) / 255 + float(Views.preparation(picture).float().mean()) for picture in pictures]
-    assert [found[at].item() for at in range(4)] == pytest.approx(expected, rel=1e-4)
+    assert torch.stack([found[at] for at in range(4)]).flatten().tolist() == pytest.approx(expected, rel=1e-4)
     assert sum(network.batches) % 4 == 0
 
 

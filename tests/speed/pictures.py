@@ -21,10 +21,10 @@ from iqbench.datasets.samples import Samples
 from iqbench.degradations.control import controls
 from iqbench.degradations.ladder import suite
 from iqbench.inference.image_statistics import image_statistics
-from iqbench.inference.tensor_pictures import PIXELS_OF_PHOTOS, TensorPictures
+from iqbench.inference.tensor_pictures import TensorPictures
 from iqbench.inference.tensor_statistics import image_sums
 from iqbench.inference.worker import NOTHING_LEFT_OUT, PhotoDataset
-from iqbench.interfaces import PhotoFile, Variant
+from iqbench.interfaces import STANDARD_LIMITS, PhotoFile, Variant
 from iqbench.photos import read
 from iqbench.preprocessing import Preprocessing
 
@@ -50,12 +50,12 @@ def in_turn(works: Sequence[Callable[[], object]], device: torch.device) -> list
 def measured(file: PhotoFile, variants: Sequence[Variant], device: torch.device) -> dict[str, list[float]]:
     """Return the milliseconds of each step: by the libraries on one core, and by tensor operations on the device."""
     photo = read(file.path).pixels.copy()
-    together = 1 if device.type == "cpu" else max(1, PIXELS_OF_PHOTOS // (photo.shape[0] * photo.shape[1]))
-    original = torch.from_numpy(photo).to(device).permute(2, 0, 1).contiguous()
-    originals = torch.stack([original] * together)
     view = RULE.on_tensors
     assert view is not None
-    made = TensorPictures(view, device, photo.size)
+    made = TensorPictures(view, device, most_pixels=STANDARD_LIMITS.max_pixels)
+    together = 1 if device.type == "cpu" else max(1, made.pixels_together // (photo.shape[0] * photo.shape[1]))
+    original = torch.from_numpy(photo).to(device).permute(2, 0, 1).contiguous()
+    originals = torch.stack([original] * together)
     steps: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {}
     for type_ in dict.fromkeys(variant.type for variant in variants):
         own = [variant for variant in variants if variant.type == type_]

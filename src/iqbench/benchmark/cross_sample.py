@@ -8,11 +8,9 @@ little more than its margins. A model whose margins are all of its work is not a
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from torch import Tensor
-
 from iqbench import photos
 from iqbench.benchmark.cross_pairs import cross_sample, partners
-from iqbench.benchmark.pairs import Margins, ScoredPhoto, margins_of, score_pairs
+from iqbench.benchmark.pairs import Margins, PhotoEncodings, ScoredPhoto, margins_of, score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.batching import one_torch_thread
 from iqbench.interfaces import CostlyPairs, PhotoFile, is_scorer
@@ -51,16 +49,15 @@ class SampleEncodings:
         """Keep the encodings of a photo that is in the sample and could be read."""
         name, sha256 = photo.record.name, photo.record.sha256
         if sha256 is not None and any(file.name == name for file in self.files):
-            encodings = {position: encoding.cpu() for position, encoding in photo.encodings.items()}
-            self.by_name[name] = EncodedPhoto(sha256, encodings)
+            self.by_name[name] = EncodedPhoto(sha256, replace(photo.encodings, values=photo.encodings.values.cpu()))
 
 
 @dataclass(frozen=True)
 class EncodedPhoto:
-    """The content hash of a photo, and the encodings of its pictures by position."""
+    """The content hash of a photo, and the encodings of its pictures."""
 
     sha256: str
-    encodings: dict[int, Tensor]
+    encodings: PhotoEncodings
 
 
 def score_cross_sample(store: Store, task: BenchmarkTask, sample: SampleEncodings) -> None:
@@ -133,11 +130,9 @@ def _compare(
     photo, original, sha256 = key
     if not {photo, original} <= encoded.keys() or encoded[original].sha256 != sha256:
         return []  # it changed or broke a moment ago
-    device = task.engine.torch_device
-    pictures = {at: encoding for at, encoding in encoded[photo].encodings.items() if at}
-    pictures |= {at: encoding for at, encoding in encoded[original].encodings.items() if not at}
-    on_device = {at: encoding.to(device) for at, encoding in pictures.items()}
-    answers = margins_of(task.model, on_device, [(0, at) for at in degraded])
+    crossed = encoded[photo].encodings.with_original_of(encoded[original].encodings)
+    pictures = replace(crossed, values=crossed.values.to(task.engine.torch_device))
+    answers = margins_of(task.model, pictures, [(0, at) for at in degraded])
     return [
         CrossPairRow(photo, task.key(at), original, sha256, answer.forward, answer.backward)
         for (_, at), answer in answers.items()

@@ -9,17 +9,19 @@ import logging
 import math
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NamedTuple, Self
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import one_line
-from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, compare_each
+from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, Encoded, compare, on_host
 from iqbench.inference.failures import Failure, raise_if_fatal
 from iqbench.inference.memory import empty_cache, is_out_of_memory
-from iqbench.inference.tensor_pictures import PIXELS_OF_PHOTOS
 from iqbench.inference.worker import UNKNOWN_CHANGE, PhotoRecord, PreparedPhoto
 from iqbench.interfaces import QualityModel, is_scorer
 from iqbench.results.schema import PairRow
@@ -33,12 +35,44 @@ WAITING_PHOTOS = 4
 """Photos that may wait for a batch to fill, besides those that fill the batches."""
 
 
+@dataclass(frozen=True)
+class PhotoEncodings:
+    """The encodings of those pictures of a photo that have one.
+
+    Args:
+        rows: The row of each picture by its position.
+        values: The encodings.
+    """
+
+    rows: Mapping[int, int]
+    values: Float[Tensor, "n d"]
+
+    def among(self, pairs: Iterable[Pair]) -> list[Pair]:
+        """Return the pairs of which both pictures have an encoding."""
+        return [pair for pair in pairs if pair[0] in self.rows and pair[1] in self.rows]
+
+    def of(self, positions: Iterable[int]) -> Float[Tensor, "n d"]:
+        """Return the encodings of pictures."""
+        rows = torch.tensor([self.rows[position] for position in positions], dtype=torch.int64)
+        return self.values.index_select(0, rows.to(self.values.device, non_blocking=True))
+
+    def with_original_of(self, other: Self) -> Self:
+        """Return the encodings of the copies with that of another photo's original."""
+        rows = {position: row for position, row in self.rows.items() if position}
+        if 0 not in other.rows:
+            return replace(self, rows=rows)
+        return replace(self, rows=rows | {0: len(self.values)}, values=torch.cat([self.values, other.of([0])]))
+
+
+NO_ENCODINGS = PhotoEncodings({}, torch.zeros(0, 1))
+
+
 class ScoredPhoto(NamedTuple):
-    """A photo, the model's answers about its pairs, and its encodings by position, of those pictures that have one."""
+    """A photo, the model's answers about its pairs, and its encodings."""
 
     record: PhotoRecord
     pairs: list[PairRow]
-    encodings: Mapping[int, Tensor] = {}
+    encodings: PhotoEncodings = NO_ENCODINGS
 
 
 class Margins(NamedTuple):
@@ -60,37 +94,32 @@ class PendingPhoto:
         self.record = prepared.record
         self.input_changes, self.statistics = prepared.input_changes, prepared.statistics
         self.failures = dict(prepared.failures)
-        self.encodings: dict[int, Tensor] = {}
         self._remaining = sum(len(stack.positions) for stack in prepared.stacks)
+        self._positions: list[int] = []
+        self._encodings: list[Tensor] = []
 
     @property
     def is_encoded(self) -> bool:
         """True if every picture has been encoded, or has failed."""
         return self._remaining == 0
 
-    def receive(self, position: int, encoding: Tensor | Failure) -> None:
-        """Take the encoding of a picture, or its failure."""
-        self._remaining -= 1
-        if isinstance(encoding, Failure):
-            self.failures[position] = encoding
+    def receive(self, positions: Sequence[int], answer: Tensor | Failure) -> None:
+        """Take the encodings of pictures, or the failure of the first of them."""
+        if isinstance(answer, Failure):
+            self._remaining -= 1
+            self.failures[positions[0]] = answer
         else:
-            self.encodings[position] = encoding
+            self._remaining -= len(answer)
+            self._positions += positions[: len(answer)]
+            self._encodings.append(answer)
 
-    def reject_nonfinite(self) -> None:
-        """Replace encodings that hold NaN or infinity by failures."""
-        if not self.encodings:
-            return
-        finite = torch.stack(list(self.encodings.values())).isfinite().all(dim=1).tolist()
-        for position, is_finite in zip(list(self.encodings), finite, strict=True):
-            if not is_finite:
-                del self.encodings[position]
-                self.failures[position] = NONFINITE
-
-    def scores(self) -> dict[int, float]:
-        """Return the scores of the encoded pictures, of a model whose encodings are scores, in one transfer."""
-        if not self.encodings:
-            return {}
-        return dict(zip(self.encodings, torch.cat(list(self.encodings.values())).tolist(), strict=True))
+    def encodings(self) -> PhotoEncodings:
+        """Return the encodings, finite or not."""
+        if not self._encodings:
+            return NO_ENCODINGS
+        return PhotoEncodings(
+            {position: row for row, position in enumerate(self._positions)}, torch.cat(self._encodings)
+        )
 
     def failure_of(self, pair: Pair, answer: Margins | Failure | None) -> Failure | None:
         """Return the reason why a pair has no margins, if it has none: the photo's, a picture's, or the answer's."""
@@ -122,9 +151,10 @@ class PairScorer:
     """
 
     def __init__(self, task: BenchmarkTask) -> None:
-        self.batcher: Batcher[tuple[PendingPhoto, int]] = Batcher(task.model, task.engine)
+        self.batcher: Batcher[tuple[PendingPhoto, Sequence[int]]] = Batcher(task.model, task.engine)
         self._task = task
         self._incomplete: list[PreparedPhoto] = []
+        self._pixels_together = task.tensor_pictures.pixels_together if task.tensor_pictures else 0
         self._waiting: deque[PendingPhoto] = deque()
         self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
 
@@ -139,15 +169,21 @@ class PairScorer:
     def put(self, prepared: PreparedPhoto) -> Iterator[ScoredPhoto]:
         """Add a photo, and yield those whose pictures are all encoded, in the order in which they came."""
         self._incomplete.append(prepared)
-        if sum(photo.pixels_left for photo in self._incomplete) >= PIXELS_OF_PHOTOS or not prepared.pixels_left:
+        if sum(photo.pixels_left for photo in self._incomplete) >= self._pixels_together or not prepared.pixels_left:
             yield from self._put_complete()
 
     def finish(self) -> Iterator[ScoredPhoto]:
         """Yield the photos that still wait."""
         yield from self._put_complete()
         _deliver(self.batcher.flush())
-        while self._waiting:
-            yield _scored(self._task, self._waiting.popleft())
+        yield from self._scored()
+
+    def _scored(self) -> Iterator[ScoredPhoto]:
+        """Yield the photos at the head of those that wait whose pictures are all encoded."""
+        encoded = []
+        while self._waiting and self._waiting[0].is_encoded:
+            encoded.append(self._waiting.popleft())
+        yield from _scored(self._task, encoded)
 
     def _put_complete(self) -> Iterator[ScoredPhoto]:
         """Make the pictures that the workers have left out, and encode all of the photos that wait for that."""
@@ -156,12 +192,10 @@ class PairScorer:
             pending = PendingPhoto(prepared)
             self._waiting.append(pending)
             for stack in prepared.stacks:
-                for position, picture in zip(stack.positions, stack.pictures, strict=True):
-                    _deliver(self.batcher.put((pending, position), picture))
+                _deliver(self.batcher.put((pending, stack.positions), stack.pictures))
             if len(self._waiting) > self._max_waiting:
                 _deliver(self.batcher.flush())
-            while self._waiting and self._waiting[0].is_encoded:
-                yield _scored(self._task, self._waiting.popleft())
+            yield from self._scored()
 
     def _completed(self, photos: Sequence[PreparedPhoto]) -> Sequence[PreparedPhoto]:
         """Return photos with the pictures that their workers have left out; workers make these, too, if that fails."""
@@ -182,42 +216,77 @@ class PairScorer:
         return [made.get(photo.record.name, photo) for photo in photos]
 
 
-def _deliver(encodings: Iterable[tuple[tuple[PendingPhoto, int], Tensor | Failure]]) -> None:
-    for (pending, position), encoding in encodings:
-        pending.receive(position, encoding)
+def _deliver(answers: Iterable[Encoded[tuple[PendingPhoto, Sequence[int]]]]) -> None:
+    for (pending, positions), start, encodings in answers:
+        pending.receive(positions[start:], encodings)
 
 
-def _scored(task: BenchmarkTask, pending: PendingPhoto) -> ScoredPhoto:
-    pending.reject_nonfinite()
-    pairs = task.planned_pairs
-    answers = margins_of(task.model, pending.encodings, pairs)
-    scores = pending.scores() if is_scorer(task.model) else {}
-    rows = [_row(task, pending, pair, answers.get(pair), scores) for pair in pairs]
-    return ScoredPhoto(pending.record, rows, pending.encodings)
+def _scored(task: BenchmarkTask, photos: Sequence[PendingPhoto]) -> Iterator[ScoredPhoto]:
+    """Yield photos with their pairs. Numbers of all photos leave the device together: each transfer waits for it."""
+    if not photos:
+        return
+    encodings, scores = _finite([photo.encodings() for photo in photos], photos, is_scorer(task.model))
+    pairs, keys = task.planned_pairs, [task.key(position) for position in range(len(task.variants) + 1)]
+    answers = margins_of_each(task.model, encodings, pairs)
+    for photo, encoded, own, answered in zip(photos, encodings, scores, answers, strict=True):
+        rows = [_row(keys, photo, pair, answered.get(pair), own) for pair in pairs]
+        yield ScoredPhoto(photo.record, rows, encoded)
 
 
-def margins_of(
-    model: QualityModel, encodings: Mapping[int, Tensor], pairs: Sequence[Pair]
-) -> dict[Pair, Margins | Failure]:
+def _finite(
+    encodings: Sequence[PhotoEncodings], photos: Sequence[PendingPhoto], are_scores: bool
+) -> tuple[list[PhotoEncodings], list[dict[int, float]]]:
+    """Return the encodings without those that hold NaN or infinity, which are failures, and the scores if they are."""
+    values = [each.values for each in encodings if each.rows]
+    if not values:
+        return list(encodings), [{} for _ in photos]
+    together = torch.cat(values)
+    is_finite = together.isfinite().all(dim=1)
+    firsts = together[:, 0] if are_scores else is_finite
+    numbers = iter(torch.stack([is_finite.to(firsts.dtype), firsts], dim=1).tolist())
+    finite, scores = [], []
+    for each, photo in zip(encodings, photos, strict=True):
+        found = dict(zip(each.rows, islice(numbers, len(each.rows)), strict=True))
+        for position, (is_one, _) in found.items():
+            if not is_one:
+                photo.failures[position] = NONFINITE
+        rows = {position: row for position, row in each.rows.items() if found[position][0]}
+        finite.append(PhotoEncodings(rows, each.values))
+        scores.append({position: found[position][1] for position in rows} if are_scores else {})
+    return finite, scores
+
+
+def margins_of(model: QualityModel, encodings: PhotoEncodings, pairs: Sequence[Pair]) -> dict[Pair, Margins | Failure]:
     """Return the model's margins in both orders, or its failure, for each pair of encoded pictures."""
-    encoded = [pair for pair in pairs if pair[0] in encodings and pair[1] in encodings]
-    if not encoded:
-        return {}
-    references, variants = (torch.stack([encodings[pair[side]] for pair in encoded]) for side in (0, 1))
-    answers: dict[Pair, Margins | Failure] = {}
-    both_orders = compare_each(model.margin, references, variants), compare_each(model.margin, variants, references)
-    for pair, forward, backward in zip(encoded, *both_orders, strict=True):
-        if isinstance(forward, Failure):
-            answers[pair] = forward
-        elif isinstance(backward, Failure):
-            answers[pair] = backward
-        else:
-            answers[pair] = Margins(forward, backward)
+    [answers] = margins_of_each(model, [encodings], pairs)
     return answers
 
 
+def margins_of_each(
+    model: QualityModel, photos: Sequence[PhotoEncodings], pairs: Sequence[Pair]
+) -> list[dict[Pair, Margins | Failure]]:
+    """Return the answers of `margins_of` about the same pairs of several photos, each photo compared by itself."""
+    encoded = [photo.among(pairs) for photo in photos]
+    both_orders = []
+    for photo, own in zip(photos, encoded, strict=True):
+        references, variants = (photo.of(pair[side] for pair in own) for side in (0, 1))
+        for sides in ((references, variants), (variants, references)):
+            both_orders.append(compare(model.margin, *sides) if own else [])
+    answers = on_host(both_orders)
+    return [
+        {pair: _in_both_orders(*answer) for pair, *answer in zip(own, forward, backward, strict=True)}
+        for own, forward, backward in zip(encoded, answers[::2], answers[1::2], strict=True)
+    ]
+
+
+def _in_both_orders(forward: float | Failure, backward: float | Failure) -> Margins | Failure:
+    if isinstance(forward, Failure):
+        return forward
+    return backward if isinstance(backward, Failure) else Margins(forward, backward)
+
+
 def _row(
-    task: BenchmarkTask,
+    keys: Sequence[str],
     pending: PendingPhoto,
     pair: Pair,
     answer: Margins | Failure | None,
@@ -229,8 +298,8 @@ def _row(
     change = pending.input_changes.get(variant, UNKNOWN_CHANGE) if reference == 0 else UNKNOWN_CHANGE
     return PairRow(
         photo=pending.record.name,
-        reference=task.key(reference),
-        variant=task.key(variant),
+        reference=keys[reference],
+        variant=keys[variant],
         forward=margins.forward if margins else None,
         backward=margins.backward if margins else None,
         score_reference=scores.get(reference) if margins else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -17,7 +17,7 @@ from iqbench.culling.reading import Decoding, read
 from iqbench.culling.sharpness import SubjectSharpness
 from iqbench.culling.store import Examined, Store
 from iqbench.inference import model_calls
-from iqbench.inference.batching import NONFINITE, Batcher
+from iqbench.inference.batching import NONFINITE, Batcher, Encoded
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
@@ -128,10 +128,10 @@ def examine(examination: Examination, store: Store, engine: EngineConfig, descri
     batcher: Batcher[tuple[int, int]] = Batcher(examination.model, engine)
     waiting: dict[int, tuple[Examined, int, dict[int, Tensor | Failure]]] = {}
 
-    def take(answers: Iterable[tuple[tuple[int, int], Float[Tensor, "d"] | Failure]]) -> None:
-        for (at, view), answer in answers:
+    def take(answers: Iterable[Encoded[tuple[int, int]]]) -> None:
+        for (at, view), _, encodings in answers:
             examined, wanted, answered = waiting[at]
-            answered[view] = answer
+            answered[view] = encodings if isinstance(encodings, Failure) else encodings[0].cpu()
             if len(answered) == wanted:
                 finish(files[at], _with_answers(examined, answered))
                 del waiting[at]
@@ -143,7 +143,7 @@ def examine(examination: Examination, store: Store, engine: EngineConfig, descri
                 continue
             waiting[at] = examined, len(pictures), {}
             for view, picture in enumerate(pictures):
-                take(batcher.put((at, view), picture))
+                take(batcher.put((at, view), picture.unsqueeze(0)))
         take(batcher.flush())
     return failed
 
@@ -160,8 +160,9 @@ def _with_answers(examined: Examined, answers: dict[int, Tensor | Failure]) -> E
     if not own.isfinite().all():
         return examined.failed(*NONFINITE)
     mirrored = answers.get(1)
-    has_mirrored = isinstance(mirrored, Tensor) and bool(mirrored.isfinite().all())
-    return replace(examined, encoding=own.cpu(), mirrored=mirrored.cpu() if has_mirrored else None)  # type: ignore[union-attr]
+    if not isinstance(mirrored, Tensor) or not mirrored.isfinite().all():
+        mirrored = None
+    return replace(examined, encoding=own, mirrored=mirrored)
 
 
 def _mirror_image(photo: Photo) -> Photo:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
-from typing import Generic, Self, TypeVar
+from itertools import islice
+from typing import Generic, NamedTuple, Self, TypeVar
 
 import torch
 from jaxtyping import Float, Shaped
@@ -67,6 +68,59 @@ def one_torch_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class Encoded(NamedTuple, Generic[Tag]):
+    """The answer about pictures that were put together, or about some of them.
+
+    Args:
+        tag: What they were put with.
+        start: The place of the first of them among all that were put with that tag.
+        encodings: Their encodings, or the reason why one picture has none.
+    """
+
+    tag: Tag
+    start: int
+    encodings: Float[Tensor, "n d"] | Failure
+
+
+class _Part(NamedTuple, Generic[Tag]):
+    """Pictures that were put together, or some of them: ``start`` is the place of the first."""
+
+    tag: Tag
+    start: int
+    pictures: Shaped[Tensor, "n ..."]
+
+    def split(self, count: int) -> "tuple[_Part[Tag], _Part[Tag]]":
+        """Return the first so many pictures, and the others."""
+        rest = _Part(self.tag, self.start + count, self.pictures[count:])
+        return self._replace(pictures=self.pictures[:count]), rest
+
+
+class _Waiting(Generic[Tag]):
+    """Pictures of one shape that wait for a batch."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._parts: deque[_Part[Tag]] = deque()
+
+    def put(self, part: _Part[Tag]) -> None:
+        """Add pictures."""
+        self._parts.append(part)
+        self.count += len(part.pictures)
+
+    def take(self, count: int) -> list[_Part[Tag]]:
+        """Return the oldest pictures, so many or all that there are, and forget them."""
+        taken: list[_Part[Tag]] = []
+        while self._parts and count:
+            part = self._parts.popleft()
+            if len(part.pictures) > count:
+                part, rest = part.split(count)
+                self._parts.appendleft(rest)
+            taken.append(part)
+            count -= len(part.pictures)
+            self.count -= len(part.pictures)
+        return taken
+
+
 class Batcher(Generic[Tag]):
     """A context manager that encodes pictures as soon as a batch of their shape is full.
 
@@ -95,8 +149,8 @@ class Batcher(Generic[Tag]):
         self.size = int(engine.batch_size)
         """Pictures of a batch. It falls for good where a batch does not fit into memory."""
         self._max_running = BATCHES_AHEAD * engine.inference_thread_count if is_network else 0
-        self._waiting: dict[object, list[tuple[Tag, Tensor]]] = {}
-        self._running: deque[tuple[list[Tag], Future[list[Tensor | Failure]]]] = deque()
+        self._waiting: dict[object, _Waiting[Tag]] = {}
+        self._running: deque[tuple[list[_Part[Tag]], Future[list[Tensor | Failure]]]] = deque()
         self._one_number = encode is None and is_scorer(model)
         self._width: int | None = None
 
@@ -115,39 +169,34 @@ class Batcher(Generic[Tag]):
         """The number of pictures of one shape that can be put and not yet encoded."""
         return self.size * (1 + self._max_running)
 
-    def put(self, tag: Tag, picture: Shaped[Tensor, "..."]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        """Add a picture, and yield the encodings that are ready, with their tags, in the order of the batches."""
-        group = self._waiting.setdefault((picture.shape, picture.dtype), [])
-        group.append((tag, picture))
-        if len(group) >= self.size:
+    def put(self, tag: Tag, pictures: Shaped[Tensor, "n ..."]) -> Iterator[Encoded[Tag]]:
+        """Add pictures of one shape, and yield what is encoded, in the order of the batches."""
+        group = self._waiting.setdefault((pictures.shape[1:], pictures.dtype), _Waiting())
+        group.put(_Part(tag, 0, pictures))
+        while group.count >= self.size:
             yield from self._submit(group)
-        elif sum(map(len, self._waiting.values())) >= MAX_WAITING_BATCHES * self.size:
-            yield from self._submit(max(self._waiting.values(), key=len))
+        while sum(each.count for each in self._waiting.values()) >= MAX_WAITING_BATCHES * self.size:
+            yield from self._submit(max(self._waiting.values(), key=lambda each: each.count))
 
-    def flush(self) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
+    def flush(self) -> Iterator[Encoded[Tag]]:
         """Yield the encodings of all pictures that still wait."""
         for group in self._waiting.values():
-            if group:
+            while group.count:
                 yield from self._submit(group)
         while self._running:
             yield from self._oldest()
 
-    def _submit(self, group: list[tuple[Tag, Tensor]]) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        waiting, size = group.copy(), self.size
-        group.clear()
-        for start in range(0, len(waiting), size):  # more than one batch if the size has fallen
-            yield from self._submit_batch(waiting[start : start + size], size)
-
-    def _submit_batch(
-        self, batch: Sequence[tuple[Tag, Tensor]], size: int
-    ) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        tags, pictures = [tag for tag, _ in batch], [picture for _, picture in batch]
+    def _submit(self, group: _Waiting[Tag]) -> Iterator[Encoded[Tag]]:
+        size = self.size
+        parts = group.take(size)
+        pictures = [part.pictures for part in parts]
         if self._threads is None:
-            yield from self._checked(tags, encode_each(self._encode, pictures, self._engine, self._shrink))
+            yield from self._checked(parts, encode_each(self._encode, pictures, self._engine, self._shrink))
             return
-        pictures += pictures[-1:] * (size - len(pictures))
+        missing = size - sum(map(len, pictures))
+        pictures += [pictures[-1][-1:]] * missing
         encode = partial(encode_each, self._encode, pictures, self._engine, self._shrink)
-        self._running.append((tags, self._threads.submit(encode)))
+        self._running.append((parts, self._threads.submit(encode)))
         while self._running and (len(self._running) > self._max_running or self._running[0][1].done()):
             yield from self._oldest()
 
@@ -163,34 +212,46 @@ class Batcher(Generic[Tag]):
             )
             self.size = pictures
 
-    def _oldest(self) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        tags, encodings = self._running.popleft()
-        yield from self._checked(tags, encodings.result())
+    def _oldest(self) -> Iterator[Encoded[Tag]]:
+        parts, encodings = self._running.popleft()
+        yield from self._checked(parts, encodings.result())
 
-    def _checked(
-        self, tags: Sequence[Tag], encodings: Sequence[Tensor | Failure]
-    ) -> Iterator[tuple[Tag, Float[Tensor, "d"] | Failure]]:
-        """Yield the encodings with their tags. All encodings of a model have one length, a scorer's one number."""
-        for tag, encoding in zip(tags, encodings, strict=False):  # what is left is padding
-            if isinstance(encoding, Failure):
-                yield tag, encoding
-                continue
-            width = len(encoding)
-            self._width = 1 if self._one_number else self._width or width
-            if width == self._width:
-                yield tag, encoding
-            else:
-                promise = "one number, its score" if self._one_number else f"{self._width} as for the first"
-                yield tag, Failure("model_error", f"encode gave {width} numbers for a picture, promised is {promise}")
+    def _checked(self, parts: Sequence[_Part[Tag]], answers: Sequence[Tensor | Failure]) -> Iterator[Encoded[Tag]]:
+        """Yield the answers with their tags. All encodings of a model have one length, a scorer's one number."""
+        left = deque(answers)
+        for part in parts:  # answers beyond them are about padding
+            place, end = part.start, part.start + len(part.pictures)
+            while place < end:
+                answer = left.popleft()
+                if isinstance(answer, Tensor) and len(answer) > end - place:
+                    left.appendleft(answer[end - place :])
+                    answer = answer[: end - place]
+                count = len(answer) if isinstance(answer, Tensor) else 1
+                yield from self._of_promised_width(Encoded(part.tag, place, answer), count)
+                place += count
+
+    def _of_promised_width(self, encoded: Encoded[Tag], count: int) -> Iterator[Encoded[Tag]]:
+        """Yield the answer about so many pictures, or a failure for each of them if it has another length."""
+        if isinstance(encoded.encodings, Failure):
+            yield encoded
+            return
+        width = encoded.encodings.shape[1]
+        self._width = 1 if self._one_number else self._width or width
+        if width == self._width:
+            yield encoded
+            return
+        promise = "one number, its score" if self._one_number else f"{self._width} as for the first"
+        failure = Failure("model_error", f"encode gave {width} numbers for a picture, promised is {promise}")
+        yield from (Encoded(encoded.tag, encoded.start + place, failure) for place in range(count))
 
 
 def encode_each(
     encode: Callable[[Tensor], Tensor],
-    pictures: Sequence[Shaped[Tensor, "..."]],
+    pictures: Sequence[Shaped[Tensor, "_ ..."]],
     engine: EngineConfig,
     shrink: Callable[[int], None] | None = None,
-) -> list[Float[Tensor, "d"] | Failure]:
-    """Return the encoding of each picture, or the reason why there is none.
+) -> list[Float[Tensor, "_ d"] | Failure]:
+    """Return the encodings of pictures in their order: tensors of several, and for each that has none, the reason.
 
     A batch that fails is halved until the failing picture is alone, or the batch fits into memory. Each try gets a
     batch of its own, since a model may change its input. Nothing of the failed try is referenced any more by then,
@@ -198,7 +259,7 @@ def encode_each(
 
     Args:
         encode: The model's ``encode``, or a replacement.
-        pictures: Prepared pictures of one shape.
+        pictures: Prepared pictures of one shape, some in each tensor.
         engine: The engine config.
         shrink: Called with half the number of pictures if they do not fit into memory together.
 
@@ -206,34 +267,55 @@ def encode_each(
         Stopped: If the device is lost, for this picture and all others.
     """
     try:
-        return list(encode_batch(encode, torch.stack(list(pictures)), engine))
+        return [encode_batch(encode, torch.cat(list(pictures)), engine)]
     except BaseException as error:  # noqa: BLE001 - of other people's code
         failure, needs_memory = Failure.of("model_error", error), is_out_of_memory(error)
     if needs_memory:
         empty_cache(engine.torch_device)
-    if len(pictures) == 1:
+    count = sum(map(len, pictures))
+    if count == 1:
         return [Failure(failure.status, TOO_LARGE.format(failure.error)) if needs_memory else failure]
-    middle = len(pictures) // 2
+    middle = count // 2
     if needs_memory and shrink is not None:
         shrink(middle)
-    halves = (pictures[:middle], pictures[middle:])
-    return [encoding for half in halves for encoding in encode_each(encode, half, engine, shrink)]
+    each = [part[at : at + 1] for part in pictures for at in range(len(part))]
+    return [answer for half in (each[:middle], each[middle:]) for answer in encode_each(encode, half, engine, shrink)]
 
 
-@torch.inference_mode()
 def compare_each(
     margin: Callable[[Tensor, Tensor], Tensor], first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
 ) -> list[float | Failure]:
-    """Return the model's margin of each pair, or the reason why there is none; see `encode_each`."""
+    """Return the model's margin of each pair, or the reason why there is none."""
+    [answers] = on_host([compare(margin, first, second)])
+    return answers
+
+
+@torch.inference_mode()
+def compare(
+    margin: Callable[[Tensor, Tensor], Tensor], first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
+) -> list[Float[Tensor, "_"] | Failure]:
+    """Return the model's margins of pairs in their order, on its device: see `encode_each`."""
     try:
-        return [*model_calls.margins(margin, first, second)]
+        return [model_calls.margins(margin, first, second)]
     except BaseException as error:  # noqa: BLE001 - of other people's code
         failure = Failure.of("model_error", error)
     if len(first) == 1:
         return [failure]
     middle = len(first) // 2
     halves = (slice(middle), slice(middle, None))
-    return [answer for half in halves for answer in compare_each(margin, first[half], second[half])]
+    return [answer for half in halves for answer in compare(margin, first[half], second[half])]
+
+
+def on_host(answers: Sequence[Sequence[Float[Tensor, "_"] | Failure]]) -> list[list[float | Failure]]:
+    """Return the answers of several calls of `compare`, one for each pair, by a single transfer from the device."""
+    tensors = [each for answer in answers for each in answer if isinstance(each, Tensor)]
+    if len({each.device for each in tensors}) > 1:
+        tensors = [each.cpu() for each in tensors]
+    numbers = iter(torch.cat(tensors).tolist() if tensors else ())
+    return [
+        [number for each in answer for number in ([each] if isinstance(each, Failure) else islice(numbers, len(each)))]
+        for answer in answers
+    ]
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from iqbench import photos
 from iqbench.inference import model_calls
-from iqbench.inference.batching import NONFINITE, Batcher
+from iqbench.inference.batching import NONFINITE, Batcher, Encoded
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
@@ -82,12 +82,12 @@ def encode_photos(
     encodings: dict[int, Tensor] = {}
     failures: dict[int, Failure] = {}
 
-    def deliver(batch: Iterable[tuple[int, Tensor | Failure]]) -> None:
-        for place, encoding in batch:
-            if not isinstance(encoding, Tensor):
-                failures[place] = encoding
-            elif encoding.isfinite().all():
-                encodings[place] = encoding.cpu()
+    def deliver(answers: Iterable[Encoded[int]]) -> None:
+        for place, _, encoded in answers:
+            if isinstance(encoded, Failure):
+                failures[place] = encoded
+            elif (encoding := encoded[0].cpu()).isfinite().all():
+                encodings[place] = encoding
             else:
                 failures[place] = NONFINITE
 
@@ -95,7 +95,7 @@ def encode_photos(
         for place, (record, picture) in enumerate(track(prepared, description, len(files))):
             records.append(record)
             if picture is not None:
-                deliver(batcher.put(place, picture))
+                deliver(batcher.put(place, picture.unsqueeze(0)))
         deliver(batcher.flush())
     table = _table(records)
     for place, (status, error) in failures.items():

@@ -94,8 +94,10 @@ def encodings(encode: Callable[[Tensor], Tensor], inputs: Shaped[Tensor, "n ..."
 
 def margins(
     margin: Callable[[Tensor, Tensor], Tensor], first: Float[Tensor, "n d"], second: Float[Tensor, "n d"]
-) -> list[float]:
+) -> Float[Tensor, "n"]:
     """Return the model's margin of each pair of encodings, which it gets as copies, computed in exact float32.
+
+    The answer is on the model's device, in memory that nothing else uses.
 
     Raises:
         BrokenPromise: If the model does not give one float per pair.
@@ -107,7 +109,7 @@ def margins(
             raise BrokenPromise(
                 f"margin gave shape {tuple(given.shape)} for n = {len(first)} pairs, promised is {promise}"
             )
-        return [float(number) for number in given.double().tolist()]
+        return given.clone()
 
 
 def _floats(given: object, function: str, promise: str) -> Tensor:

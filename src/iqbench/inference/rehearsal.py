@@ -81,26 +81,24 @@ def _failure(model: QualityModel, engine: EngineConfig, prepared: PreparedPhoto)
         return Failure(prepared.record.status, prepared.record.error)
     failures = dict(prepared.failures)
     encodings: dict[int, Tensor] = {}
-    with Batcher[int](model, engine) as batcher:
-        pictures = [
-            (position, picture)
-            for stack in prepared.stacks
-            for position, picture in zip(stack.positions, stack.pictures, strict=True)
-        ]
-        for position, encoding in [*(each for picture in pictures for each in batcher.put(*picture)), *batcher.flush()]:
-            if isinstance(encoding, Failure):
-                failures[position] = encoding
-            elif encoding.isfinite().all():
-                encodings[position] = encoding
-            else:
-                failures[position] = NONFINITE
+    with Batcher[Sequence[int]](model, engine) as batcher:
+        put = [each for stack in prepared.stacks for each in batcher.put(stack.positions, stack.pictures)]
+        for positions, start, answer in [*put, *batcher.flush()]:
+            if isinstance(answer, Failure):
+                failures[positions[start]] = answer
+                continue
+            for position, encoding in zip(positions[start:], answer, strict=False):
+                if encoding.isfinite().all():
+                    encodings[position] = encoding
+                else:
+                    failures[position] = NONFINITE
         if not encodings:
             return failures[min(failures)]
         first, second = encodings[min(encodings)], encodings[max(encodings)]
         sides = torch.stack([first, second]), torch.stack([second, first])
-        for answer in [*compare_each(model.margin, *sides), *compare_each(model.margin, *reversed(sides))]:
-            if isinstance(answer, Failure):
-                return answer
-            if not math.isfinite(answer):
+        for margin in [*compare_each(model.margin, *sides), *compare_each(model.margin, *reversed(sides))]:
+            if isinstance(margin, Failure):
+                return margin
+            if not math.isfinite(margin):
                 return NONFINITE_MARGIN
     return None

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 PIXELS_TOGETHER = 16_000_000
 """Pixels of the pictures of one size that are prepared together, if they are more than one."""
 
-PIXELS_OF_PHOTOS = 2_000_000
-"""Pixels of the photos whose pictures are made at a time, if they are more than one."""
+PIXELS_OF_PHOTOS = {"cpu": 2_000_000, "cuda": 8_000_000}
+"""Pixels of the photos whose pictures are made at a time on a kind of device, if they are more than one."""
 
 BYTES_PER_PIXEL = 200
 """Memory of the device that is taken for each pixel of a photo while its pictures are made, at most."""
@@ -57,6 +57,11 @@ class TensorPictures:
     device: torch.device
     most_pixels: int
     excluded: frozenset[str] = frozenset()
+
+    @property
+    def pixels_together(self) -> int:
+        """Pixels of the photos whose pictures are made at a time: many, since each operation costs a GPU a start."""
+        return min(self.most_pixels, PIXELS_OF_PHOTOS.get(self.device.type, PIXELS_OF_PHOTOS["cpu"]))
 
     def forms(self, variants: Sequence[Variant]) -> dict[int, TensorForm]:
         """Return the forms of the variants that are made here, by their positions in the suite."""
@@ -91,8 +96,10 @@ class TensorPictures:
         return made
 
     def _of_one_size(self, photos: Sequence[PreparedPhoto], variants: Sequence[Variant]) -> Iterator[PreparedPhoto]:
-        uploaded = [photo.original.to(self.device, non_blocking=True) for photo in photos if photo.original is not None]
-        originals = torch.stack(uploaded).movedim(-1, 1).contiguous()
+        decoded = torch.stack([photo.original for photo in photos if photo.original is not None])
+        if self.device.type == "cuda":
+            decoded = decoded.pin_memory()  # so that the copy is not waited for
+        originals = decoded.to(self.device, non_blocking=True).movedim(-1, 1).contiguous()
         view = self.prepare(originals)
         with_original = 0 not in photos[0].statistics
         placed: list[tuple[int, int, int]] = []

@@ -160,7 +160,7 @@ class Ensemble:
             place = device if isinstance(member, nn.Module) else torch.device("cpu")
             sides = [side[:, start:end].to(place, dtype).contiguous() for side in (first, second)]
             orders = (model_calls.margins(member.margin, *pair) for pair in (sides, sides[::-1]))
-            forward, backward = (torch.tensor(margins, dtype=torch.float64) for margins in orders)
+            forward, backward = (margins.cpu().double() for margins in orders)
             columns.append((forward - backward) / 2)
             start = end
         return torch.stack(columns, dim=1)

@@ -5,20 +5,20 @@ None is NOT NULL. A field that holds another dataclass, or None, becomes a colum
 the prefix in its metadata.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
+from operator import attrgetter
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 
 class Column(NamedTuple):
-    """A column of a table, and the path of its value in a row: a field, or a field of a field."""
+    """A column of a table."""
 
     name: str
     kind: type
     nullable: bool
-    path: tuple[str, ...]
 
 
 _SQL_TYPES = {str: "TEXT", int: "INTEGER", bool: "INTEGER", float: "REAL", bytes: "BLOB"}
@@ -75,7 +75,7 @@ class Table:
 
     def values(self, row: Any) -> tuple[Any, ...]:
         """Return the values of a row, in the order of the columns."""
-        return tuple(_value(row, column.path) for column in self.columns)
+        return _read(self.row)(row)
 
     @property
     def dtypes(self) -> dict[str, str]:
@@ -101,10 +101,10 @@ def _each_column(row: type) -> Iterator[Column]:
     for field in fields(row):
         kind, nullable = _without_none(hints[field.name])
         if is_dataclass(kind):
-            for name, inner, _, path in _columns(kind):
-                yield Column(f"{field.metadata['prefix']}{name}", inner, True, (field.name, *path))
+            for name, inner, _ in _columns(kind):
+                yield Column(f"{field.metadata['prefix']}{name}", inner, True)
         else:
-            yield Column(field.name, kind, nullable, (field.name,))
+            yield Column(field.name, kind, nullable)
 
 
 def _without_none(hint: Any) -> tuple[type, bool]:
@@ -114,7 +114,22 @@ def _without_none(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
-def _value(row: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        row = None if row is None else getattr(row, name)
-    return row
+@cache
+def _read(row: type) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads the values of rows of a class: many rows are written for each photo."""
+    names = [field.name for field in fields(row)]
+    own = attrgetter(*names, names[0])  # of at least two names, so that it gives a tuple
+    inner = {
+        at: (_read(kind), (None,) * len(_columns(kind)))
+        for at, hint in enumerate(map(get_type_hints(row).get, names))
+        if is_dataclass(kind := _without_none(hint)[0])
+    }
+
+    def read(one: Any) -> tuple[Any, ...]:
+        values = own(one)[:-1]
+        for at in reversed(inner):  # from the last, so that the places before it stay
+            read_inner, nothing = inner[at]
+            values = (*values[:at], *(nothing if values[at] is None else read_inner(values[at])), *values[at + 1 :])
+        return values
+
+    return read

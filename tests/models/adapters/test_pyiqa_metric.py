@@ -16,6 +16,7 @@ from fixtures.photos import noisy_gradient
 from iqbench.errors import CheckpointError, MissingResource, UsageError
 from iqbench.inference.batching import Batcher
 from iqbench.inference.engine_config import EngineConfig
+from iqbench.inference.failures import Failure
 from iqbench.models.adapters.pyiqa_loading import metrics
 from iqbench.models.adapters.pyiqa_metric import PyiqaMetric
 from iqbench.provenance import fingerprint
@@ -73,9 +74,9 @@ def test_a_metric_that_fails_on_a_small_photo_costs_only_the_answer_about_it() -
     metric = PyiqaMetric("small_only", None)
     with Batcher[int](metric, EngineConfig.for_api("cpu", batch_size=2, workers=0)) as batcher:
         pictures = [noisy_gradient(side, 50) for side in (50, 30, 60)]
-        answers = [each for at, picture in enumerate(pictures) for each in batcher.put(at, metric.prepare(picture))]
-        answers += batcher.flush()
-    failed = {tag: without_place(answer.error) for tag, answer in answers if not isinstance(answer, torch.Tensor)}
+        put = [(at, metric.prepare(picture).unsqueeze(0)) for at, picture in enumerate(pictures)]
+        answers = [*(each for part in put for each in batcher.put(*part)), *batcher.flush()]
+    failed = {tag: without_place(answer.error) for tag, _, answer in answers if isinstance(answer, Failure)}
     assert failed == {1: "RuntimeError: Kernel size can't be greater than actual input size"}
 
 
