@@ -46,9 +46,11 @@ types: $(READY)
 layers: $(READY)
 	$(BIN)/lint-imports
 
-speed: $(READY)  ## Time iqbench against the plain loop, a sweep against one model, telemetry against a training step
+speed: $(READY)  ## Time iqbench against the plain loop, pictures, the Python around a network, a sweep, training steps, telemetry
 	$(BIN)/python tests/speed/compare.py $(ARGS)
 	$(BIN)/python tests/speed/pictures.py $(ARGS)
+	$(BIN)/python tests/speed/host.py
+	$(BIN)/python tests/speed/training.py $(ARGS)
 	$(BIN)/python tests/speed/sweep.py $(ARGS)
 	$(BIN)/python tests/speed/telemetry_cost.py
 

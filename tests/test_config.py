@@ -43,7 +43,11 @@ def test_every_program_refuses_a_seed_that_is_none_and_a_group_that_is_gone(
         ("bench", "model.optimizer=null", "model.optimizer: there is nothing in it"),
         ("bench", "data.seed=4294967296", f"data.seed=4294967296: {BEYOND}"),
         ("bench", "data.seed=4294967295", None),
-        ("train", "callbacks=[]", "callbacks: there is nothing in it; choose one: checkpoints, early_stopping, ema"),
+        (
+            "train",
+            "callbacks=[]",
+            "callbacks: there is nothing in it; choose one: checkpoints, compilation, ",
+        ),
         ("train", "callbacks.best=null", "callbacks.best: there is nothing in it"),
         ("train", "self_supervision=null", "self_supervision: there is nothing in it"),
         ("train", "examples.seed=-1", f"examples.seed=-1: {BEYOND}"),

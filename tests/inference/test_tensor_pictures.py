@@ -144,6 +144,20 @@ def test_a_photo_of_which_something_cannot_be_made_is_made_by_a_worker(
     ]
 
 
+def test_what_always_fails_is_not_tried_for_ever(files: list[PhotoFile], caplog: pytest.LogCaptureFixture) -> None:
+    in_workers, on_device = both_ways(files, variants())
+    limit = mock.patch.dict("iqbench.inference.tensor_pictures.PIXELS_OF_PHOTOS", cpu=1)
+    failing = mock.patch.object(TensorPictures, "completed", side_effect=ValueError("no idea"))
+    with failing as tried, limit:
+        check_equal(rows(in_workers), rows(on_device))
+    assert (len(files), tried.call_count) == (6, 3)
+    assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
+        "workers make the pictures of ./0.png (ValueError: no idea)",
+        "workers make the pictures of ./1.png (ValueError: no idea)",
+        "workers make the pictures of ./2.png and of all others (ValueError: no idea)",
+    ]
+
+
 def wrong(photos: UInt8[Tensor, "n 3 height width"]) -> UInt8[Tensor, "n 3 height width"]:
     return photos + 1
 

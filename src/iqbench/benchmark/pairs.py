@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 Pair = tuple[int, int]
 """The positions of a reference and a variant."""
 
+MAX_FAILURES = 3
+"""Groups of photos in a row whose pictures could not be made beside the network, after which it is not tried again."""
+
 WAITING_PHOTOS = 4
 """Photos that may wait for a batch to fill, besides those that fill the batches."""
 
@@ -154,6 +157,7 @@ class PairScorer:
         self.batcher: Batcher[tuple[PendingPhoto, Sequence[int]]] = Batcher(task.model, task.engine)
         self._task = task
         self._incomplete: list[PreparedPhoto] = []
+        self._failures = 0
         self._pixels_together = task.tensor_pictures.pixels_together if task.tensor_pictures else 0
         self._waiting: deque[PendingPhoto] = deque()
         self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
@@ -203,14 +207,19 @@ class PairScorer:
         names = [photo.record.name for photo in photos if photo.original is not None]
         if not names or task.tensor_pictures is None:
             return photos
-        try:
-            return task.tensor_pictures.completed(photos, task.variants)
-        except Exception as error:  # noqa: BLE001 - for want of memory, or of other people's forms
-            raise_if_fatal(error)
-            reason, needs_memory = one_line(error), is_out_of_memory(error)
-        if needs_memory:
-            empty_cache(task.engine.torch_device)
-        log.warning("workers make the pictures of %s (%s)", ", ".join(names), reason)
+        if self._failures < MAX_FAILURES:
+            try:
+                completed = task.tensor_pictures.completed(photos, task.variants)
+                self._failures = 0
+                return completed
+            except Exception as error:  # noqa: BLE001 - for want of memory, or of other people's forms
+                raise_if_fatal(error)
+                reason, needs_memory = one_line(error), is_out_of_memory(error)
+            self._failures += 1
+            if needs_memory:
+                empty_cache(task.engine.torch_device)
+            others = " and of all others" if self._failures == MAX_FAILURES else ""
+            log.warning("workers make the pictures of %s%s (%s)", ", ".join(names), others, reason)
         again = task.engine.worker_pool(2).in_order(task.in_workers(names))
         made = {photo.record.name: photo for photo in again}
         return [made.get(photo.record.name, photo) for photo in photos]
