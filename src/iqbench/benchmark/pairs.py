@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -56,7 +57,7 @@ class PhotoEncodings:
 
     def of(self, positions: Iterable[int]) -> Float[Tensor, "n d"]:
         """Return the encodings of pictures."""
-        rows = torch.tensor([self.rows[position] for position in positions], dtype=torch.int64)
+        rows = torch.from_numpy(np.array([self.rows[position] for position in positions], np.int64))
         return self.values.index_select(0, rows.to(self.values.device, non_blocking=True))
 
     def with_original_of(self, other: Self) -> Self:
