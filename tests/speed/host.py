@@ -59,7 +59,7 @@ def task() -> BenchmarkTask:
 
 def seconds(work: BenchmarkTask, receive: Callable[[ScoredPhoto], None]) -> float:
     """Return the shortest time to score all photos."""
-    [prepared] = [PhotoDataset(work.files, work.variants, work.model)[0]]
+    prepared = PhotoDataset(work.files, work.variants, work.model)[0]
     photos = [replace(prepared, record=replace(prepared.record, name=f"{number}.jpg")) for number in range(PHOTOS)]
     times = []
     for _ in range(ROUNDS):

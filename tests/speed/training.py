@@ -103,7 +103,7 @@ def main() -> None:
     if options.device.startswith("cuda"):
         variants |= {"bf16": (False, False, low), "bf16, fused, compiled": (True, True, low)}
     title = f"{options.backbone}, batches of {options.batch} pairs, {options.device}"
-    table = Table("a training step", "ms", "ratio", *PARTS, title=title)
+    table = Table("a training step", "ms", "ratio", *PARTS)
     first = 0.0
     for name, (fused, compiled, precision) in variants.items():
         step = Step(options, fused, compiled, precision)

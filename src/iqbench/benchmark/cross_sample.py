@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from iqbench import photos
 from iqbench.benchmark.cross_pairs import cross_sample, partners
-from iqbench.benchmark.pairs import Margins, PhotoEncodings, ScoredPhoto, margins_of, score_pairs
+from iqbench.benchmark.pair_margins import Margins, PhotoEncodings, margins_of
+from iqbench.benchmark.pairs import ScoredPhoto, score_pairs
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.inference.batching import one_torch_thread
 from iqbench.interfaces import CostlyPairs, PhotoFile, is_scorer

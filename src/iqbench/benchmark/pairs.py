@@ -9,66 +9,29 @@ import logging
 import math
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+from iqbench.benchmark.pair_margins import NO_ENCODINGS, Margins, Pair, PhotoEncodings, margins_of_each
 from iqbench.benchmark.task import BenchmarkTask
 from iqbench.errors import one_line
-from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, Encoded, compare, on_host
+from iqbench.inference.batching import NONFINITE, NONFINITE_MARGIN, Batcher, Encoded
 from iqbench.inference.failures import Failure, raise_if_fatal
 from iqbench.inference.memory import empty_cache, is_out_of_memory
 from iqbench.inference.worker import UNKNOWN_CHANGE, PhotoRecord, PreparedPhoto
-from iqbench.interfaces import QualityModel, is_scorer
+from iqbench.interfaces import is_scorer
 from iqbench.results.schema import PairRow
 
 log = logging.getLogger(__name__)
 
-Pair = tuple[int, int]
-"""The positions of a reference and a variant."""
-
-MAX_FAILURES = 3
+MAX_FAILED_GROUPS = 3
 """Groups of photos in a row whose pictures could not be made beside the network, after which it is not tried again."""
 
 WAITING_PHOTOS = 4
 """Photos that may wait for a batch to fill, besides those that fill the batches."""
-
-
-@dataclass(frozen=True)
-class PhotoEncodings:
-    """The encodings of those pictures of a photo that have one.
-
-    Args:
-        rows: The row of each picture by its position.
-        values: The encodings.
-    """
-
-    rows: Mapping[int, int]
-    values: Float[Tensor, "n d"]
-
-    def among(self, pairs: Iterable[Pair]) -> list[Pair]:
-        """Return the pairs of which both pictures have an encoding."""
-        return [pair for pair in pairs if pair[0] in self.rows and pair[1] in self.rows]
-
-    def of(self, positions: Iterable[int]) -> Float[Tensor, "n d"]:
-        """Return the encodings of pictures."""
-        rows = torch.from_numpy(np.array([self.rows[position] for position in positions], np.int64))
-        return self.values.index_select(0, rows.to(self.values.device, non_blocking=True))
-
-    def with_original_of(self, other: Self) -> Self:
-        """Return the encodings of the copies with that of another photo's original."""
-        rows = {position: row for position, row in self.rows.items() if position}
-        if 0 not in other.rows:
-            return replace(self, rows=rows)
-        return replace(self, rows=rows | {0: len(self.values)}, values=torch.cat([self.values, other.of([0])]))
-
-
-NO_ENCODINGS = PhotoEncodings({}, torch.zeros(0, 1))
 
 
 class ScoredPhoto(NamedTuple):
@@ -77,18 +40,6 @@ class ScoredPhoto(NamedTuple):
     record: PhotoRecord
     pairs: list[PairRow]
     encodings: PhotoEncodings = NO_ENCODINGS
-
-
-class Margins(NamedTuple):
-    """A model's margins of a pair: with the reference first, and with the variant first."""
-
-    forward: float
-    backward: float
-
-    @property
-    def finite(self) -> bool:
-        """True if neither is NaN or infinite."""
-        return math.isfinite(self.forward) and math.isfinite(self.backward)
 
 
 class PendingPhoto:
@@ -158,7 +109,7 @@ class PairScorer:
         self.batcher: Batcher[tuple[PendingPhoto, Sequence[int]]] = Batcher(task.model, task.engine)
         self._task = task
         self._incomplete: list[PreparedPhoto] = []
-        self._failures = 0
+        self._failed_groups = 0
         self._pixels_together = task.tensor_pictures.pixels_together if task.tensor_pictures else 0
         self._waiting: deque[PendingPhoto] = deque()
         self._max_waiting = WAITING_PHOTOS + 2 * self.batcher.capacity // (len(task.variants) + 1)
@@ -181,9 +132,9 @@ class PairScorer:
         """Yield the photos that still wait."""
         yield from self._put_complete()
         _deliver(self.batcher.flush())
-        yield from self._scored()
+        yield from self._take_encoded()
 
-    def _scored(self) -> Iterator[ScoredPhoto]:
+    def _take_encoded(self) -> Iterator[ScoredPhoto]:
         """Yield the photos at the head of those that wait whose pictures are all encoded."""
         encoded = []
         while self._waiting and self._waiting[0].is_encoded:
@@ -200,7 +151,7 @@ class PairScorer:
                 _deliver(self.batcher.put((pending, stack.positions), stack.pictures))
             if len(self._waiting) > self._max_waiting:
                 _deliver(self.batcher.flush())
-            yield from self._scored()
+            yield from self._take_encoded()
 
     def _completed(self, photos: Sequence[PreparedPhoto]) -> Sequence[PreparedPhoto]:
         """Return photos with the pictures that their workers have left out; workers make these, too, if that fails."""
@@ -208,18 +159,18 @@ class PairScorer:
         names = [photo.record.name for photo in photos if photo.original is not None]
         if not names or task.tensor_pictures is None:
             return photos
-        if self._failures < MAX_FAILURES:
+        if self._failed_groups < MAX_FAILED_GROUPS:
             try:
                 completed = task.tensor_pictures.completed(photos, task.variants)
-                self._failures = 0
+                self._failed_groups = 0
                 return completed
             except Exception as error:  # noqa: BLE001 - for want of memory, or of other people's forms
                 raise_if_fatal(error)
                 reason, needs_memory = one_line(error), is_out_of_memory(error)
-            self._failures += 1
+            self._failed_groups += 1
             if needs_memory:
                 empty_cache(task.engine.torch_device)
-            others = " and of all others" if self._failures == MAX_FAILURES else ""
+            others = " and of all others" if self._failed_groups == MAX_FAILED_GROUPS else ""
             log.warning("workers make the pictures of %s%s (%s)", ", ".join(names), others, reason)
         again = task.engine.worker_pool(2).in_order(task.in_workers(names))
         made = {photo.record.name: photo for photo in again}
@@ -264,35 +215,6 @@ def _finite(
         finite.append(PhotoEncodings(rows, each.values))
         scores.append({position: found[position][1] for position in rows} if are_scores else {})
     return finite, scores
-
-
-def margins_of(model: QualityModel, encodings: PhotoEncodings, pairs: Sequence[Pair]) -> dict[Pair, Margins | Failure]:
-    """Return the model's margins in both orders, or its failure, for each pair of encoded pictures."""
-    [answers] = margins_of_each(model, [encodings], pairs)
-    return answers
-
-
-def margins_of_each(
-    model: QualityModel, photos: Sequence[PhotoEncodings], pairs: Sequence[Pair]
-) -> list[dict[Pair, Margins | Failure]]:
-    """Return the answers of `margins_of` about the same pairs of several photos, each photo compared by itself."""
-    encoded = [photo.among(pairs) for photo in photos]
-    both_orders = []
-    for photo, own in zip(photos, encoded, strict=True):
-        references, variants = (photo.of(pair[side] for pair in own) for side in (0, 1))
-        for sides in ((references, variants), (variants, references)):
-            both_orders.append(compare(model.margin, *sides) if own else [])
-    answers = on_host(both_orders)
-    return [
-        {pair: _in_both_orders(*answer) for pair, *answer in zip(own, forward, backward, strict=True)}
-        for own, forward, backward in zip(encoded, answers[::2], answers[1::2], strict=True)
-    ]
-
-
-def _in_both_orders(forward: float | Failure, backward: float | Failure) -> Margins | Failure:
-    if isinstance(forward, Failure):
-        return forward
-    return backward if isinstance(backward, Failure) else Margins(forward, backward)
 
 
 def _row(

@@ -227,15 +227,15 @@ class Batcher(Generic[Tag]):
                     left.appendleft(answer[end - place :])
                     answer = answer[: end - place]
                 count = len(answer) if isinstance(answer, Tensor) else 1
-                yield from self._of_promised_width(Encoded(part.tag, place, answer), count)
+                yield from self._of_promised_width(Encoded(part.tag, place, answer))
                 place += count
 
-    def _of_promised_width(self, encoded: Encoded[Tag], count: int) -> Iterator[Encoded[Tag]]:
-        """Yield the answer about so many pictures, or a failure for each of them if it has another length."""
+    def _of_promised_width(self, encoded: Encoded[Tag]) -> Iterator[Encoded[Tag]]:
+        """Yield the answer, or a failure for each of its pictures if the encodings have another length."""
         if isinstance(encoded.encodings, Failure):
             yield encoded
             return
-        width = encoded.encodings.shape[1]
+        count, width = encoded.encodings.shape
         self._width = 1 if self._one_number else self._width or width
         if width == self._width:
             yield encoded

@@ -97,7 +97,7 @@ def margins(
 ) -> Float[Tensor, "n"]:
     """Return the model's margin of each pair of encodings, which it gets as copies, computed in exact float32.
 
-    The answer is on the model's device, in memory that nothing else uses.
+    The answer stays on the device where the model gave it, in memory that nothing else uses.
 
     Raises:
         BrokenPromise: If the model does not give one float per pair.
