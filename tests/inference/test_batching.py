@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from iqbench.inference.batching import Batcher, Encoded, compare, compare_each, on_host
+from iqbench.inference.batching import Batcher, Encoded, compare, compare_each, each_on_host, on_host
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.interfaces import Photo
@@ -122,3 +122,16 @@ def test_several_answers_come_to_the_host_each_in_its_place() -> None:
     found = [[each if isinstance(each, float) else each.status for each in answer] for answer in on_host(asked)]
     assert found == [[4, 4], [1, "model_error"], [6, 6]]
     assert on_host([]) == []
+
+
+def test_encodings_come_to_the_host_as_rows_and_what_is_not_finite_is_a_failure() -> None:
+    answers = [
+        Encoded("a", 0, torch.tensor([[1.0, 2.0], [3.0, torch.inf]])),
+        Encoded("b", 4, Failure("model_error", "unloved")),
+        Encoded("a", 2, torch.tensor([[5.0, 6.0]])),
+    ]
+    found = [
+        (*where, each.tolist() if isinstance(each, Tensor) else each.status) for *where, each in each_on_host(answers)
+    ]
+    assert found == [("a", 0, [1, 2]), ("a", 1, "nonfinite"), ("b", 4, "model_error"), ("a", 2, [5, 6])]
+    assert list(each_on_host([])) == []

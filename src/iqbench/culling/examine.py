@@ -17,7 +17,7 @@ from iqbench.culling.reading import Decoding, read
 from iqbench.culling.sharpness import SubjectSharpness
 from iqbench.culling.store import Examined, Store
 from iqbench.inference import model_calls
-from iqbench.inference.batching import NONFINITE, Batcher, Encoded
+from iqbench.inference.batching import Batcher, Encoded, each_on_host
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.interfaces import Photo, PhotoFile, QualityModel
@@ -129,9 +129,9 @@ def examine(examination: Examination, store: Store, engine: EngineConfig, descri
     waiting: dict[int, tuple[Examined, int, dict[int, Tensor | Failure]]] = {}
 
     def take(answers: Iterable[Encoded[tuple[int, int]]]) -> None:
-        for (at, view), _, encodings in answers:
+        for (at, view), _, answer in each_on_host(answers):
             examined, wanted, answered = waiting[at]
-            answered[view] = encodings if isinstance(encodings, Failure) else encodings[0].cpu()
+            answered[view] = answer
             if len(answered) == wanted:
                 finish(files[at], _with_answers(examined, answered))
                 del waiting[at]
@@ -157,12 +157,8 @@ def _with_answers(examined: Examined, answers: dict[int, Tensor | Failure]) -> E
     own = answers[0]
     if isinstance(own, Failure):
         return examined.failed(own.status, own.error)
-    if not own.isfinite().all():
-        return examined.failed(*NONFINITE)
     mirrored = answers.get(1)
-    if not isinstance(mirrored, Tensor) or not mirrored.isfinite().all():
-        mirrored = None
-    return replace(examined, encoding=own, mirrored=mirrored)
+    return replace(examined, encoding=own, mirrored=mirrored if isinstance(mirrored, Tensor) else None)
 
 
 def _mirror_image(photo: Photo) -> Photo:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
@@ -309,13 +309,34 @@ def compare(
 def on_host(answers: Sequence[Sequence[Float[Tensor, "_"] | Failure]]) -> list[list[float | Failure]]:
     """Return the answers of several calls of `compare`, one for each pair, by a single transfer from the device."""
     tensors = [each for answer in answers for each in answer if isinstance(each, Tensor)]
-    if len({each.device for each in tensors}) > 1:
-        tensors = [each.cpu() for each in tensors]
-    numbers = iter(torch.cat(tensors).tolist() if tensors else ())
+    numbers = iter(_joined(tensors).tolist() if tensors else ())
     return [
         [number for each in answer for number in ([each] if isinstance(each, Failure) else islice(numbers, len(each)))]
         for answer in answers
     ]
+
+
+def each_on_host(answers: Iterable[Encoded[Tag]]) -> Iterator[tuple[Tag, int, Float[Tensor, "d"] | Failure]]:
+    """Yield the answer about each picture, with the picture's tag and its place among those put with that tag.
+
+    All encodings come to the CPU by a single transfer, and each that holds NaN or infinity becomes a failure.
+    """
+    answers = list(answers)
+    tensors = [each.encodings for each in answers if isinstance(each.encodings, Tensor)]
+    rows = _joined(tensors).cpu() if tensors else torch.empty(0, 0, device="cpu")
+    each_row = zip(rows, rows.isfinite().all(dim=1).tolist(), strict=True)
+    for tag, start, encodings in answers:
+        if isinstance(encodings, Failure):
+            yield tag, start, encodings
+        else:
+            for place, (row, is_finite) in enumerate(islice(each_row, len(encodings)), start):
+                yield tag, place, row if is_finite else NONFINITE
+
+
+def _joined(tensors: Sequence[Shaped[Tensor, "_ ..."]]) -> Shaped[Tensor, "n ..."]:
+    """Return tensors as one: on their device, or on the CPU if the model gave answers on several."""
+    together = len({each.device for each in tensors}) == 1
+    return torch.cat([each if together else each.cpu() for each in tensors])
 
 
 @torch.inference_mode()

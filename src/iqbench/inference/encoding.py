@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from iqbench import photos
 from iqbench.inference import model_calls
-from iqbench.inference.batching import NONFINITE, Batcher, Encoded
+from iqbench.inference.batching import NONFINITE, Batcher, Encoded, each_on_host
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
 from iqbench.inference.image_statistics import ImageStatistics, image_statistics
@@ -83,13 +83,11 @@ def encode_photos(
     failures: dict[int, Failure] = {}
 
     def deliver(answers: Iterable[Encoded[int]]) -> None:
-        for place, _, encoded in answers:
-            if isinstance(encoded, Failure):
-                failures[place] = encoded
-            elif (encoding := encoded[0].cpu()).isfinite().all():
-                encodings[place] = encoding
+        for place, _, answer in each_on_host(answers):
+            if isinstance(answer, Failure):
+                failures[place] = answer
             else:
-                failures[place] = NONFINITE
+                encodings[place] = answer
 
     with batcher, closing(settings.worker_pool(len(files)).in_order(_PhotoRecords(files, model))) as prepared:
         for place, (record, picture) in enumerate(track(prepared, description, len(files))):
