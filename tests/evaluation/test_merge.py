@@ -1,5 +1,6 @@
 """Evaluations that are merged: no two models share a name, and no two sets of labels or photos share a table."""
 
+import json
 from typing import Any
 
 import pandas as pd
@@ -78,3 +79,9 @@ def test_a_photo_that_one_job_could_not_read_is_no_other_photo() -> None:
     unread = job()
     unread.photos["sha256"] = [None, "2"]
     assert {one.labels for one in _with_unique_sets([job(), unread])} == {("a list", "test", "labels")}
+
+
+def test_a_run_tells_the_sizes_that_its_batches_had() -> None:
+    run = job().run
+    assert json.loads(run.with_batch_sizes((8, 2)).model_dump_json())["details"]["batch_sizes"] == [8, 2]
+    assert EvaluationRun.model_validate_json(run.model_dump_json(exclude={"details": {"batch_sizes"}})) == run

@@ -18,9 +18,10 @@ import iqbench
 from fixtures.photos import noisy_gradient
 from iqbench.benchmark.run_records import run_records
 from iqbench.inference.batching import Batcher, Encoded
+from iqbench.inference.encoding import encode_photos
 from iqbench.inference.engine_config import EngineConfig
 from iqbench.inference.failures import Failure
-from iqbench.interfaces import Photo
+from iqbench.interfaces import Photo, PhotoFile
 from iqbench.reporting.cautions import cautions
 from iqbench.results.reader import Run
 from iqbench.results.schema import TABLES
@@ -126,6 +127,14 @@ def test_a_run_records_the_size_and_its_report_says_so(
         "Batches of large fell from 8 to 2 pictures for want of memory, so the last bits of its margins differ before "
         "and after; engine.batch_size=2 keeps them the same"
     ]
+
+
+@pytest.mark.parametrize(("fits", "sizes"), [(2, (8, 2)), (8, ())])
+def test_encodings_for_an_evaluation_know_the_size_to_which_batches_fell(
+    files: list[PhotoFile], fits: int, sizes: tuple[int, ...]
+) -> None:
+    engine = EngineConfig.for_api("cpu", 8, 0)
+    assert encode_photos(Large(fits=fits), files, engine, "encoding").batch_sizes == sizes
 
 
 def test_a_run_that_is_resumed_starts_with_the_size_that_fitted(folder: Path, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class Predictions:
             ``near_copy_in_training`` and ``cluster``.
         scale: The scale of the predictions.
         cluster: What makes photos one cluster.
+        batch_sizes: See `iqbench.inference.encoding.Encodings`.
     """
 
     rows: pd.DataFrame
@@ -84,6 +85,7 @@ class Predictions:
     photos: pd.DataFrame
     scale: VoteScale
     cluster: ClusterChoice
+    batch_sizes: tuple[int, ...] = ()
 
 
 def predict(
@@ -109,7 +111,8 @@ def predict(
         encodings = encode_photos(model, files, settings, description)
         rows = pair_predictions(EncodedModel(model, encodings, device, task.protocol), task.table)
         scale = VoteScale("score", "the labels are no votes")
-        return Predictions(rows, None, _marked(encodings, model, task.cluster), scale, task.cluster)
+        photos = _marked(encodings, model, task.cluster)
+        return Predictions(rows, None, photos, scale, task.cluster, encodings.batch_sizes)
     questions = task.questions
     scale = vote_scale(model, training_provenance(model), picture, device)
     shares = _shares(model) if scale.predicts == "shares" and isinstance(model, PredictsVotes) else None
@@ -119,7 +122,7 @@ def predict(
     rows = vote_predictions(judge, task.table, predicted, questions.anchors, questions.seed)
     pairs = pairs_from_votes(task.table, questions.pairs_per_photo, questions.min_difference, questions.seed)
     photos = _marked(encodings, model, task.cluster)
-    return Predictions(rows, pair_predictions(judge, pairs), photos, scale, task.cluster)
+    return Predictions(rows, pair_predictions(judge, pairs), photos, scale, task.cluster, encodings.batch_sizes)
 
 
 def _score_answers(
@@ -133,7 +136,7 @@ def _score_answers(
     series = {photo.name: photo.series for photo in table.photos}
     with_series = replace(encodings, photos=encodings.photos.assign(series=encodings.photos["photo"].map(series)))
     photos = _marked(with_series, model, task.cluster).drop(columns="series")
-    return Predictions(rows, None, photos, scale, task.cluster)
+    return Predictions(rows, None, photos, scale, task.cluster, encodings.batch_sizes)
 
 
 def _shares(model: PredictsVotes) -> Callable[[Tensor], Tensor]:

@@ -119,7 +119,7 @@ def summarize(answers: Predictions, run: EvaluationRun) -> Evaluation:
         differences=[],
     )
     return Evaluation(
-        run=run,
+        run=run.with_batch_sizes(answers.batch_sizes),
         result=result,
         predictions=_marked(answers.rows, identity),
         made_pairs=None if answers.made_pairs is None else _marked(answers.made_pairs, identity),

@@ -45,10 +45,12 @@ class Encodings:
     Args:
         photos: A row per photo with the columns `COLUMNS`.
         values: A row per photo on the CPU, zeros where a photo has no encoding.
+        batch_sizes: The size of the batches, and the one to which it fell for want of memory; () if it did not.
     """
 
     photos: pd.DataFrame
     values: Float[Tensor, "n d"]
+    batch_sizes: tuple[int, ...] = ()
 
     @property
     def encoded(self) -> Bool[np.ndarray, "n"]:
@@ -98,7 +100,8 @@ def encode_photos(
     table = _table(records)
     for place, (status, error) in failures.items():
         table.loc[place, ["status", "error"]] = status, error
-    return Encodings(table, _stacked(encodings, len(files)))
+    sizes = int(settings.batch_size), batcher.size
+    return Encodings(table, _stacked(encodings, len(files)), sizes if sizes[1] < sizes[0] else ())
 
 
 def _stored_encodings(

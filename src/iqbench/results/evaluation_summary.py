@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, ValidationError
 
@@ -101,6 +101,8 @@ class EvaluationDetails(Record):
     model_type: str
     trained_on: dict[str, JsonValue] | None
     config: dict[str, JsonValue]
+    batch_sizes: tuple[int, ...] = ()
+    """The size of the batches and the one to which it fell for want of memory, since the last bits depend on it."""
 
 
 class EvaluationRun(Record):
@@ -108,6 +110,10 @@ class EvaluationRun(Record):
 
     identity: EvaluationIdentity
     details: EvaluationDetails
+
+    def with_batch_sizes(self, sizes: tuple[int, ...]) -> Self:
+        """Return the evaluation with the sizes that its batches had; see `EvaluationDetails`."""
+        return self.model_copy(update={"details": self.details.model_copy(update={"batch_sizes": sizes})})
 
 
 class EvaluationSummary(Record):
