@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fixtures.verdict_tables import frame, row
+from fixtures.verdict_tables import frame_of_columns
 from iqbench.benchmark import cross_fit
 from iqbench.benchmark.stacking_data import StackingData
 from iqbench.benchmark.tables import CELL
@@ -28,8 +28,13 @@ def claims(photos: int, kind: str, runs: int, monkeypatch: pytest.MonkeyPatch) -
             "noise": random.normal(0.0, 1.0, 8 * photos),
             "independent": 0.8 + hard + random.normal(0.0, 1.0, 8 * photos),
         }[kind]
-        cells = [(f"./{photo:03}.png", level) for photo in range(photos) for level in range(8)]
-        verdicts = frame([row("a", photo, "blur", str(level), 1.0, level) for photo, level in cells])
+        levels = np.tile(np.arange(8), photos)
+        verdicts = frame_of_columns(
+            np.repeat([f"./{photo:03}.png" for photo in range(photos)], 8),
+            np.ones(8 * photos),
+            degradation_level=levels.astype(str),
+            severity=levels,
+        )
         pairs = verdicts[[*CELL, "cluster"]].assign(a=first, b=second)
         members = [EnsembleMember(name=name, fingerprint="", seed=0, settings={}) for name in "ab"]
         judged = cross_fit.cross_fit(StackingData(members, pairs, verdicts, pairs[:0], 0, []))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from fixtures.verdict_tables import frame, row
+from fixtures.verdict_tables import frame_of_columns
 from iqbench.benchmark.diagnostics import confidence
 from iqbench.benchmark.monotonicity import thresholds
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
@@ -23,12 +23,14 @@ def margins_of(photos: int, skill: float, random: np.random.Generator) -> np.nda
 def measured(margins: np.ndarray, resamples: int) -> dict[str, tuple[float | None, object]]:
     """Return value and interval of the measures; the stated probability is that of the margin, without calibration."""
     names = [f"./{at:05}.png" for at in range(len(margins))]
-    rows = frame(
-        [
-            row("a", name, "blur", str(at), margin, at, probability=float(expit(margin)))
-            for name, of_photo in zip(names, margins, strict=True)
-            for at, margin in enumerate(of_photo, start=1)
-        ]
+    levels = np.tile(np.arange(1, LEVELS + 1), len(margins))
+    rows = frame_of_columns(
+        np.repeat(names, LEVELS),
+        margins.ravel(),
+        degradation_level=levels.astype(str),
+        severity=levels,
+        amount=levels.astype(float),
+        probability=expit(margins.ravel()),
     )
     bootstrap = Bootstrap(names, BootstrapConfig(0, resamples))
     stated, threshold = confidence(rows, ["blur"], bootstrap), thresholds(rows, bootstrap)["blur"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fixtures.verdict_tables import frame, row, sample_of
+from fixtures.verdict_tables import frame_of_columns, sample_of
 from iqbench.benchmark.semantic_effects import semantic_effects
 from iqbench.results.semantic_summary import SemanticEffect
 
@@ -55,13 +55,16 @@ JUDGES = {"alike": alike, "settled": settled}
 
 def table_of(answers: Answers) -> pd.DataFrame:
     """Return the verdict table of a judge."""
-    tables = []
-    for name, (ladder, level, group) in LADDERS.items():
-        names = [f"./{at}.png" for at in range(len(answers[name]))]
-        facts = row("a", "", KIND, level, 1, degradation_group=group, ladder=ladder)
-        columns = {"original": names, "photo_sha256": names, "cluster": names, "correct": answers[name].astype(float)}
-        tables.append(pd.DataFrame(facts | columns))
-    return frame(pd.concat(tables, ignore_index=True))
+    photos = len(answers["pasted"])
+    ladders, levels, groups = (np.repeat(names, photos) for names in zip(*LADDERS.values(), strict=True))
+    return frame_of_columns(
+        [f"./{at}.png" for at in range(photos)] * len(LADDERS),
+        2 * np.concatenate([answers[name] for name in LADDERS]) - 1,
+        degradation_type=KIND,
+        degradation_level=levels,
+        degradation_group=groups,
+        ladder=ladders,
+    )
 
 
 def effects_of(judge: str, photos: int, over_damage: float, over_control: float, seed: int) -> list[SemanticEffect]:
