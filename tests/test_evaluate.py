@@ -50,6 +50,21 @@ class Planted(Scorer):
         if self.harm and bool((inputs < self.harm).any()):
             raise RuntimeError("too dark")
         return self.sign * inputs
+
+
+class Large(torch.nn.Module):
+    '''A network of whose pictures two fit into memory.'''
+
+    def prepare(self, photo):
+        return torch.tensor([photo.mean()])
+
+    def encode(self, inputs):
+        if len(inputs) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return inputs
+
+    def margin(self, first, second):
+        return (first - second)[:, 0]
 """
 
 
@@ -65,6 +80,7 @@ def _small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir(parents=True)
     for name, sign, harm in (("bright", 1, 0), ("dark", -1, 0), ("blank", 0, 0), ("picky", 1, 70)):
         (folder / f"{name}.yaml").write_text(f"_target_: planted.Planted\nsign: {sign}\nharm: {harm}\n")
+    (folder / "large.yaml").write_text("_target_: planted.Large\n")
 
 
 @pytest.fixture
@@ -149,6 +165,25 @@ def test_a_perfect_judge_of_votes_correlates_perfectly(votes: Path, tmp_path: Pa
             == evaluation["pairs_from_votes"]["counts"]["pairs"]
             > 8
         )
+
+
+@pytest.mark.parametrize("data", ["phototriage", "ava", "koniq"])
+def test_the_results_tell_the_size_to_which_batches_fell(data: str, tmp_path: Path) -> None:
+    if data == "phototriage":
+        write_phototriage(tmp_path / "set", series=3, validation_series=1)
+    elif data == "ava":
+        write_ava(tmp_path / "set", photos=12, test=6)
+    else:
+        write_koniq(tmp_path / "set")
+    sizes = {}
+    for model in ("large", "bright"):
+        outcome = evaluate(
+            tmp_path / model, f"model={model}", f"data={data}", f"data.root={tmp_path / 'set'}", "engine.batch_size=8"
+        )
+        assert outcome.exit_code == 0, outcome.err
+        (found,) = summary_of(tmp_path / model)["runs"]
+        sizes[model] = found["details"]["batch_sizes"]
+    assert sizes == {"large": [8, 2], "bright": []}
 
 
 def test_the_baselines_follow_from_the_labels_and_the_files(

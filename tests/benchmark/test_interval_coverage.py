@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from fixtures.verdict_tables import frame_of_columns
+from fixtures.verdict_tables import frame, frame_of_columns, row
 from iqbench.benchmark.diagnostics import confidence
 from iqbench.benchmark.monotonicity import thresholds
 from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
@@ -47,6 +47,21 @@ def holds(interval: object, truth: float) -> bool | None:
         return None
     low, high = (np.inf if end is None else end for end in interval)
     return bool(low - 1e-9 <= truth <= high + 1e-9)
+
+
+def test_a_table_of_columns_is_that_of_its_rows() -> None:
+    margins = [2.0, 0.0, -1.0]
+    rows = [row("a", f"{at}.png", "blur", str(at), margin, at) for at, margin in enumerate(margins, start=1)]
+    levels = pd.Series([1, 2, 3])
+    columns = frame_of_columns(
+        [f"{at}.png" for at in levels],
+        margins,
+        degraded=[f"{at}.png#blur-{at}" for at in levels],
+        degradation_level=levels.astype(str),
+        severity=levels,
+        amount=levels.astype(float),
+    )
+    pd.testing.assert_frame_equal(columns, frame(rows))
 
 
 @pytest.mark.slow
