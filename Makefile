@@ -24,11 +24,12 @@ bench: $(READY)  ## Benchmark siamese, ava and iqa on the sample photos (ARGS="d
 train: $(READY)  ## Train siamese on degraded sample photos, for a try (ARGS="model=ava trainer.max_epochs=2")
 	$(BIN)/python -m iqbench.train $(ARGS)
 
+# One thread each: there is a process per core, and threads that wait for one another cost more than they give.
 test: $(READY)  ## Run the tests and the examples in the docstrings
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 long: $(READY)  ## Run the tests that take minutes each, which make test leaves out
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m slow --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --numprocesses=auto --maxprocesses=4 --dist=worksteal $(ARGS)
 
 gpu: $(READY)  ## Run the tests that need an NVIDIA GPU, which make test hides from the others
 	$(BIN)/python -m pytest -m gpu $(ARGS)

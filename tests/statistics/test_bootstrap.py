@@ -5,7 +5,7 @@ from scipy.special import betaincinv
 
 from fixtures.slow_statistics import jeffreys_interval, unweighted
 from iqbench.results.model_summary import ReencodeControl
-from iqbench.statistics.bootstrap import Bootstrap, BootstrapConfig
+from iqbench.statistics.bootstrap import DRAWS, Bootstrap, BootstrapConfig
 from iqbench.statistics.estimate import Accuracy, Estimate, Share, percentile_interval
 
 
@@ -27,6 +27,14 @@ def test_a_resample_draws_as_many_photos_as_there_are_and_the_first_row_is_the_s
     assert totals[0].tolist() == [1.0, 14.0]
     assert set(boot.weights.sum(axis=1).tolist()) == {3}
     assert totals[1:, 1].tolist() == (2.0 * boot.weights[1:, 1] + 12.0 * boot.weights[1:, 2]).tolist()
+
+
+@pytest.mark.parametrize("photos", [0, 1, 2, 7, DRAWS // 2, DRAWS + 1])
+def test_resamples_are_drawn_one_after_the_other_however_many_are_counted_at_once(photos):
+    boot = Bootstrap([str(photo) for photo in range(photos)], BootstrapConfig(seed=5, resamples=5))
+    generator = np.random.default_rng(5)
+    draws = [generator.integers(max(1, photos), size=photos) for _ in range(5)]
+    assert (boot.weights[1:] == [np.bincount(draw, minlength=photos) for draw in draws]).all()
 
 
 def test_a_mean_is_an_estimate_of_the_class_that_is_asked_for():

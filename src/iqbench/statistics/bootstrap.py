@@ -24,6 +24,9 @@ Columns = NDArray[np.integer[Any]]
 CELLS = 10_000_000
 """Weights that are multiplied at once, so that memory stays small."""
 
+DRAWS = 100_000
+"""Clusters that are drawn at once: few enough for the cache of a core."""
+
 
 @dataclass(frozen=True)
 class BootstrapConfig:
@@ -55,8 +58,11 @@ class Bootstrap:
         self.index = pd.Index(clusters)
         # uint8: 2,000 resamples of 255,000 clusters take 0.5 GB
         self.weights = np.ones((config.resamples + 1, count), dtype=np.uint8)
-        for draw in self.weights[1:] if count else ():
-            draw[:] = np.bincount(generator.integers(count, size=count), minlength=count)
+        step = max(1, DRAWS // max(1, count))
+        for start in range(1, len(self.weights), step) if count else ():
+            part = self.weights[start : start + step]
+            cells = generator.integers(count, size=part.shape) + count * np.arange(len(part))[:, None]
+            part[:] = np.bincount(cells.ravel(), minlength=part.size).reshape(part.shape)
 
     def sums(self, clusters: "pd.Series[str]", columns: Columns, values: Array, width: int) -> Array:
         """Return the sum of ``values`` in each cluster and column.
