@@ -3,6 +3,7 @@
 import io
 import logging
 import multiprocessing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,12 +61,18 @@ def _composed() -> DictConfig:
     return config.compose("bench", ["data=folder", "data.root=.", "name=odd", "out=.", "gallery=1"])
 
 
-def benchmark(judge: str, root: Path, out: Path, workers: int = 0, **arguments: Any) -> Result:
-    """Benchmark a judge of `zoo.odd_judges` on the photos in a folder, without the exports, which take seconds."""
+def settings_of(judge: str, arguments: Mapping[str, Any], root: Path, out: Path, **engine: Any) -> DictConfig:
+    """Return the config of a benchmark of a judge of `zoo.odd_judges`; it is composed once."""
     settings = _composed().copy()
     settings.model = {"_target_": f"zoo.odd_judges.{judge}", **arguments}
     settings.degradation, settings.data.root, settings.out = DEGRADATION, str(root), str(out)
-    settings.engine.workers, settings.engine.timeout = workers, 20
+    settings.engine.update({"workers": 0, "timeout": 20, **engine})
+    return settings
+
+
+def benchmark(judge: str, root: Path, out: Path, workers: int = 0, **arguments: Any) -> Result:
+    """Benchmark a judge of `zoo.odd_judges` on the photos in a folder, without the exports, which take seconds."""
+    settings = settings_of(judge, arguments, root, out, workers=workers)
     out.mkdir(parents=True, exist_ok=True)
     line, log = "", io.StringIO()
     handler = logging.StreamHandler(log)
